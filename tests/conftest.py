@@ -1,0 +1,94 @@
+"""The servers and databases that tests ask for by name."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from sqlalchemy import make_url
+
+from tests.clock import TurnedClock
+from tests.databases import Databases, Engine
+from tests.infrastructure import postgres, redis
+from tests.infrastructure.postgres import Postgres, PostgresServer
+from tests.infrastructure.redis import ExistingRedis, RedisServer
+
+
+def pytest_report_header() -> list[str]:
+    """Say what the tests run against; a missing server stops them here, with what to install."""
+    return [redis.describe(), postgres.describe(), f"python: {platform.python_version()}"]
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """The server runs on asyncio only."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer | ExistingRedis]:
+    """A Redis that all tests share; each uses a channel of its own, and none breaks it."""
+    if url := os.environ.get(redis.ADDRESS):
+        yield ExistingRedis(url)
+        return
+    server = RedisServer(tmp_path_factory.mktemp("redis"))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def own_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """A Redis of this test's own, to be killed, paused and restarted."""
+    server = RedisServer(tmp_path_factory.mktemp("own-redis"))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Postgres]:
+    """A PostgreSQL that all tests share; each makes a database of its own."""
+    if url := os.environ.get(postgres.ADDRESS):
+        yield postgres.Server(make_url(url))
+        return
+    server = PostgresServer()
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def own_postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL of this test's own, to be restarted."""
+    server = PostgresServer()
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def databases(tmp_path_factory: pytest.TempPathFactory, postgres_server: Postgres) -> Databases:
+    """Where tests get migrated databases from."""
+    return Databases(tmp_path_factory.mktemp("databases"), postgres_server)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def engine(request: pytest.FixtureRequest) -> Engine:
+    """Which kind of database; a test that asks for one runs once for each."""
+    return request.param  # type: ignore[no-any-return]
+
+
+@pytest.fixture
+async def database_url(engine: Engine, databases: Databases) -> AsyncIterator[str]:
+    """The address of a migrated, empty database of this test's own."""
+    async with databases.fresh(engine) as url:
+        yield url
+
+
+@pytest.fixture
+def clock() -> TurnedClock:
+    """Monday 12 January 2026, 08:00 UTC, until a test turns it."""
+    return TurnedClock()

