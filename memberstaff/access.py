@@ -1,0 +1,62 @@
+"""Who may do what: the one place where rights are written down."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from memberstaff.errors import Forbidden
+
+
+class Role(StrEnum):
+    """What an account is for. Rights come from the account's row, never from a token."""
+
+    VIEWER = "VIEWER"
+    MARKER = "MARKER"
+    ADMIN = "ADMIN"
+
+
+class Right(StrEnum):
+    """Something that a role allows, worded so that it completes "You may not …"."""
+
+    READ = "read attendance"
+    READ_NOTES = "read notes"
+    MARK = "mark attendance"
+    MARK_ANY_DAY = "mark attendance of another day than today"
+    MANAGE_DAYS = "open or lock days"
+    MANAGE_STAFF = "manage staff"
+    MANAGE_ACCOUNTS = "manage accounts"
+    INTROSPECT = "introspect the schema"
+
+
+RIGHTS: dict[Role, frozenset[Right]] = {
+    Role.VIEWER: frozenset({Right.READ}),
+    Role.MARKER: frozenset({Right.READ, Right.READ_NOTES, Right.MARK}),
+    Role.ADMIN: frozenset(Right),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Somebody who is logged in, as the account's row says at this moment.
+
+    `account_id` is None for whoever runs the command line, who needs no account: see `COMMAND_LINE`.
+    """
+
+    account_id: int | None
+    session_id: str
+    display_name: str
+    role: Role
+
+    def may(self, right: Right) -> bool:
+        """Whether the caller's role allows it."""
+        return right in RIGHTS[self.role]
+
+    def require(self, right: Right) -> None:
+        """Raise Forbidden unless the caller's role allows it."""
+        if not self.may(right):
+            raise Forbidden(f"A {self.role} may not {right}.")
+
+
+COMMAND_LINE = Caller(account_id=None, session_id="", display_name="Command line", role=Role.ADMIN)
+"""Whoever has a shell on the server may do everything."""

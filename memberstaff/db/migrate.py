@@ -1,0 +1,50 @@
+"""Alembic, run from code: there is no alembic.ini to find, and the settings name the database."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+HERE = Path(__file__).parent / "migrations"
+
+# Two nodes that start together migrate one after the other. The number only has to be ours.
+_LOCK = 5_370_114_628_991_001
+
+
+def config(connection: Connection) -> Config:
+    """Alembic's configuration for one open connection."""
+    made = Config()
+    made.set_main_option("script_location", str(HERE))
+    made.attributes["connection"] = connection
+    return made
+
+
+async def migrate(engine: AsyncEngine, revision: str = "head") -> None:
+    """Bring the database's tables up to this release (or to `revision`)."""
+
+    def upgrade(connection: Connection) -> None:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+        command.upgrade(config(connection), revision)
+
+    async with engine.connect() as connection:
+        connection = await connection.execution_options(memberstaff_writes=True)
+        async with connection.begin():
+            await connection.run_sync(upgrade)
+
+
+async def is_current(engine: AsyncEngine) -> bool:
+    """Whether the database has exactly this release's tables."""
+
+    def check(connection: Connection) -> bool:
+        head = ScriptDirectory(str(HERE)).get_current_head()
+        return MigrationContext.configure(connection).get_current_revision() == head
+
+    async with engine.connect() as connection:
+        return await connection.run_sync(check)

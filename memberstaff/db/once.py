@@ -1,0 +1,60 @@
+"""Idempotency keys: a request that is sent again gets the first answer, and does nothing.
+
+The key is claimed in the transaction that does the work, so a refused request leaves no key behind, and of
+two that arrive together the second waits for the first one's answer.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from hashlib import sha256
+from typing import Any
+
+import orjson
+from sqlalchemy import delete, select, update
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from memberstaff.db.tables import idempotency
+from memberstaff.db.work import Work
+from memberstaff.errors import ErrorCode, Refusal
+
+KEPT = timedelta(hours=24)
+LONGEST_KEY = 200
+"""Characters."""
+
+
+async def claim(work: Work, key: str, request: Any) -> Any | None:
+    """Take the key for this request; the answer it got before, or None when it is new. Raises Refusal.
+
+    `request` is anything orjson can write; the key is refused for a request other than the first.
+    """
+    if not key or len(key) > LONGEST_KEY:
+        message = f"An idempotency key has 1 to {LONGEST_KEY} characters."
+        raise Refusal(ErrorCode.INVALID, message, "idempotencyKey")
+    digest = sha256(orjson.dumps(request, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    mine = (idempotency.c.account_id == work.caller.account_id, idempotency.c.key == key)
+    await work.write(delete(idempotency).where(*mine, idempotency.c.created_at < work.now - KEPT))
+    insert = postgresql_insert if work.dialect == "postgresql" else sqlite_insert
+    claimed = await work.write(
+        insert(idempotency)
+        .values(account_id=work.caller.account_id, key=key, request_hash=digest, answer={}, created_at=work.now)
+        .on_conflict_do_nothing()
+    )
+    if claimed:
+        return None
+    row = await work.row(select(idempotency.c.request_hash, idempotency.c.answer).where(*mine))
+    assert row is not None
+    if row.request_hash != digest:
+        message = "This idempotency key was used for another request."
+        raise Refusal(ErrorCode.INVALID, message, "idempotencyKey")
+    return row.answer
+
+
+async def keep(work: Work, key: str, answer: Any) -> None:
+    """Store the answer for those who ask again; it is committed with the work itself."""
+    await work.write(
+        update(idempotency)
+        .where(idempotency.c.account_id == work.caller.account_id, idempotency.c.key == key)
+        .values(answer=answer)
+    )

@@ -1,0 +1,40 @@
+"""What SQLite needs to keep the same promises as PostgreSQL."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, Engine, event
+
+_WRITES = "memberstaff_writes"
+
+BUSY_MILLISECONDS = 10_000
+"""How long a writer waits for another process's transaction before it gives up."""
+
+
+def write_option() -> dict[str, bool]:
+    """The execution option that makes a connection's transaction a writing one."""
+    return {_WRITES: True}
+
+
+def prepare_sqlite(engine: Engine) -> None:
+    """Make every connection explicit about its transactions, durable, and strict about foreign keys.
+
+    Python's driver sends no BEGIN before a SELECT, so a snapshot would not be one; and a deferred
+    transaction that turns into a writing one fails at once with "database is locked", whatever the timeout.
+    """
+
+    @event.listens_for(engine, "connect")
+    def _configure(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.execute("PRAGMA synchronous = FULL")  # NORMAL may lose an acknowledged commit with the power
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.execute(f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get(_WRITES, False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

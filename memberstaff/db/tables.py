@@ -1,0 +1,189 @@
+"""The tables, as SQLAlchemy sees them; `migrations/` makes them, and a test compares the two.
+
+`attendance_revision` is audit trail, outbox and event log at once: see docs/decisions/0001-one-log.md.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Date,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+from memberstaff.access import Role
+from memberstaff.db.types import FoldedText, Instant, Json
+from memberstaff.events import Status
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+    }
+)
+
+Id = BigInteger().with_variant(Integer, "sqlite")
+"""SQLite counts up only what it knows as INTEGER PRIMARY KEY."""
+
+
+def _one_of(column: str, values: type[Role | Status]) -> CheckConstraint:
+    listed = ", ".join(f"'{value}'" for value in values)
+    return CheckConstraint(f"{column} IN ({listed})", name=column)
+
+
+installation = Table(
+    "installation",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("epoch", String(32), nullable=False, comment="Renewed when a backup is restored."),
+    Column("roster_version", BigInteger, nullable=False, server_default=text("0")),
+    CheckConstraint("id = 1", name="one_row"),
+)
+
+account = Table(
+    "account",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("email", String(254), nullable=True, comment="Folded to lower case; null for outside identities."),
+    Column("display_name", String(200), nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("password_hash", Text, nullable=True),
+    Column("issuer", String(500), nullable=True),
+    Column("subject", String(500), nullable=True),
+    Column("disabled_at", Instant, nullable=True),
+    Column("created_at", Instant, nullable=False),
+    UniqueConstraint("email"),
+    UniqueConstraint("issuer", "subject"),
+    _one_of("role", Role),
+)
+
+session = Table(
+    "session",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("account_id", Id, ForeignKey("account.id", ondelete="CASCADE"), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Column("ended_at", Instant, nullable=True),
+    Index(None, "account_id"),
+    Index(None, "expires_at"),
+)
+
+refresh_token = Table(
+    "refresh_token",
+    metadata,
+    Column("hash", String(64), primary_key=True, comment="SHA-256, hexadecimal; the token itself is never kept."),
+    Column("session_id", String(64), ForeignKey("session.id", ondelete="CASCADE"), nullable=False),
+    Column("issued_at", Instant, nullable=False),
+    Column("used_at", Instant, nullable=True),
+    Index(None, "session_id"),
+)
+
+rate_limit = Table(
+    "rate_limit",
+    metadata,
+    Column("key", String(200), primary_key=True),
+    Column("full_at", BigInteger, nullable=False, comment="GCRA's theoretical arrival time, Unix milliseconds."),
+    Index(None, "full_at"),
+)
+
+staff = Table(
+    "staff",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("name", String(200), nullable=False),
+    Column("category", String(200), nullable=True),
+    Column("photo_url", Text, nullable=True),
+    Column("external_ref", String(200), nullable=True),
+    Column("starts_on", Date, nullable=False),
+    Column("ends_on", Date, nullable=True),
+    Column("version", Integer, nullable=False),
+    Column("sort_key", FoldedText, nullable=False, comment="The folded name; lists are in this order, then by id."),
+    Column("search_key", FoldedText, nullable=False, comment="Folded name and category."),
+    Column("erased_at", Instant, nullable=True),
+    UniqueConstraint("external_ref"),
+    CheckConstraint("ends_on IS NULL OR ends_on >= starts_on", name="dates"),
+    Index(None, "sort_key", "id"),
+)
+
+attendance_day = Table(
+    "attendance_day",
+    metadata,
+    Column("date", Date, primary_key=True),
+    Column("locked", Boolean, nullable=False, server_default=text("false")),
+    Column("working", Boolean, nullable=False),
+    Column("label", String(200), nullable=True),
+    Column("position", BigInteger, nullable=False, server_default=text("0")),
+    Column("day_version", BigInteger, nullable=False, server_default=text("0")),
+)
+
+attendance = Table(
+    "attendance",
+    metadata,
+    Column("date", Date, ForeignKey("attendance_day.date"), primary_key=True),
+    Column("staff_id", Id, ForeignKey("staff.id"), primary_key=True),
+    Column("status", String(16), nullable=False),
+    Column("note", Text, nullable=True),
+    Column("photo_url", Text, nullable=True),
+    Column("version", Integer, nullable=False),
+    Column("position", BigInteger, nullable=False, comment="Of its last change in the day's log."),
+    Column("updated_at", Instant, nullable=False),
+    Column("updated_by", Id, ForeignKey("account.id"), nullable=True),
+    _one_of("status", Status),
+    Index(None, "staff_id", "date"),
+)
+
+attendance_revision = Table(
+    "attendance_revision",
+    metadata,
+    Column("date", Date, ForeignKey("attendance_day.date"), primary_key=True),
+    Column("position", BigInteger, primary_key=True, autoincrement=False),
+    Column("staff_id", Id, ForeignKey("staff.id"), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("note", Text, nullable=True),
+    Column("photo_url", Text, nullable=True),
+    Column("changed_at", Instant, nullable=False),
+    Column("changed_by", Id, ForeignKey("account.id"), nullable=True),
+    UniqueConstraint("staff_id", "date", "version"),
+    CheckConstraint("position > 0", name="position"),
+    _one_of("status", Status),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("by_account", Id, ForeignKey("account.id"), nullable=True, comment="Null: the command line."),
+    Column("subject", String(16), nullable=False, comment="staff, account or day."),
+    Column("subject_id", String(64), nullable=False),
+    Column("action", String(32), nullable=False),
+    Column("details", Json, nullable=False, comment="The values after the change."),
+    Index(None, "subject", "subject_id"),
+)
+
+idempotency = Table(
+    "idempotency",
+    metadata,
+    Column("account_id", Id, ForeignKey("account.id", ondelete="CASCADE"), primary_key=True),
+    Column("key", String(200), primary_key=True),
+    Column("request_hash", String(64), nullable=False),
+    Column("answer", Json, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Index(None, "created_at"),
+)

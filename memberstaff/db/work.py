@@ -1,0 +1,191 @@
+"""The unit of work: one transaction, what it read, and what it will announce once it is committed.
+
+A reader sees one snapshot (REPEATABLE READ, READ ONLY on PostgreSQL). A writer takes its locks before it
+reads (BEGIN IMMEDIATE on SQLite, `SELECT … FOR UPDATE` at READ COMMITTED on PostgreSQL). Nothing is
+announced before COMMIT has answered, and nothing at all when it did not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager, nullcontext
+from dataclasses import replace
+from datetime import date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Executable, Row, make_url
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from memberstaff.access import Caller, Right
+from memberstaff.clock import Clock, today, utc_now
+from memberstaff.db.sqlite import prepare_sqlite, write_option
+from memberstaff.db.tables import audit
+from memberstaff.errors import Unauthenticated
+from memberstaff.events import Change, DayState, Ring
+
+Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]]
+
+
+class Reading:
+    """One consistent view of the database, as `caller` may see it, at the instant `now`."""
+
+    def __init__(self, connection: AsyncConnection, *, now: datetime, zone: ZoneInfo) -> None:
+        self._connection = connection
+        # Sibling GraphQL fields resolve concurrently, and a connection runs one statement at a time.
+        self._turn = asyncio.Lock()
+        self._caller: Caller | None = None
+        self.now = now
+        self.zone = zone
+
+    @property
+    def today(self) -> date:
+        """The calendar day where the organisation is."""
+        return today(self.now, self.zone)
+
+    @property
+    def dialect(self) -> str:
+        """`postgresql` or `sqlite`, for the few statements that differ."""
+        return self._connection.dialect.name
+
+    @property
+    def caller(self) -> Caller:
+        """Who is asking; raises Unauthenticated when nobody is logged in."""
+        if self._caller is None:
+            raise Unauthenticated
+        return self._caller
+
+    @caller.setter
+    def caller(self, caller: Caller) -> None:
+        self._caller = caller
+
+    def require(self, right: Right) -> None:
+        """Raise Unauthenticated or Forbidden unless the caller has the right."""
+        self.caller.require(right)
+
+    async def rows(self, statement: Executable, parameters: Parameters | None = None) -> Sequence[Row[Any]]:
+        """All rows of the statement's answer."""
+        async with self._turn:
+            return (await self._connection.execute(statement, parameters)).fetchall()
+
+    async def row(self, statement: Executable, parameters: Parameters | None = None) -> Row[Any] | None:
+        """The first row, or None."""
+        async with self._turn:
+            return (await self._connection.execute(statement, parameters)).first()
+
+    async def scalar(self, statement: Executable, parameters: Parameters | None = None) -> Any:
+        """The first column of the first row, or None."""
+        async with self._turn:
+            return (await self._connection.execute(statement, parameters)).scalar()
+
+
+class Work(Reading):
+    """A reading that may also write. Commands take it, never commit, and never publish."""
+
+    def __init__(self, connection: AsyncConnection, *, now: datetime, zone: ZoneInfo) -> None:
+        super().__init__(connection, now=now, zone=zone)
+        self._ring = Ring(epoch="")
+
+    async def write(self, statement: Executable, parameters: Parameters | None = None) -> int:
+        """Run the statement and answer the number of rows it touched."""
+        async with self._turn:
+            return int((await self._connection.execute(statement, parameters)).rowcount)
+
+    async def audit(self, subject: str, subject_id: object, action: str, details: Mapping[str, Any]) -> None:
+        """Note a change of staff, accounts or days: who, when, and the values after it."""
+        await self.write(
+            audit.insert().values(
+                at=self.now,
+                by_account=self.caller.account_id,
+                subject=subject,
+                subject_id=str(subject_id),
+                action=action,
+                details=dict(details),
+            )
+        )
+
+    def announce_day(self, epoch: str, state: DayState, changes: Iterable[Change] = ()) -> None:
+        """Ring for a day that has come further, once this work is committed."""
+        days = (*(day for day in self._ring.days if day.date != state.date), state)
+        self._ring = replace(self._ring, epoch=epoch, days=days, changes=(*self._ring.changes, *changes))
+
+    def announce_roster(self, epoch: str, roster_version: int) -> None:
+        """Ring for a changed person or name of an account."""
+        self._ring = replace(self._ring, epoch=epoch, roster_version=roster_version)
+
+    def announce_access(self, *, accounts: Iterable[int] = (), sessions: Iterable[str] = ()) -> None:
+        """Ring for accounts and sessions whose access changed or ended."""
+        self._ring = replace(
+            self._ring,
+            accounts=(*self._ring.accounts, *accounts),
+            sessions=(*self._ring.sessions, *sessions),
+        )
+
+    @property
+    def ring(self) -> Ring | None:
+        """What is to be announced after the commit; None when nothing changed."""
+        return self._ring if self._ring != Ring(epoch="") else None
+
+
+class Database:
+    """The engine, and the two ways into it: `read` and `write`.
+
+    `after_commit` is handed each committed work's ring, so that this module need not know who listens. It
+    must not block and must not raise.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        zone: ZoneInfo,
+        pool_size: int = 10,
+        after_commit: Callable[[Ring], None] = lambda _ring: None,
+        clock: Clock = utc_now,
+    ) -> None:
+        self._zone = zone
+        self._clock = clock
+        self._after_commit = after_commit
+        address = make_url(url)
+        self.is_sqlite = address.get_backend_name() == "sqlite"
+        self.engine: AsyncEngine = create_async_engine(
+            address,
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=10,
+            pool_pre_ping=not self.is_sqlite,
+            hide_parameters=True,  # a failed statement's parameters are notes and names, and errors are logged
+        )
+        # SQLite has one writer at a time. Queueing here is fair; its own busy handler sleeps and retries.
+        self._writer: asyncio.Lock | nullcontext[None] = asyncio.Lock() if self.is_sqlite else nullcontext()
+        if self.is_sqlite:
+            prepare_sqlite(self.engine.sync_engine)
+
+    def now(self) -> datetime:
+        """The present instant, by the clock that this database's work uses."""
+        return self._clock()
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[Reading]:
+        """A snapshot; leave it soon, since it holds a connection."""
+        options = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        async with self.engine.connect() as connection:
+            connection = await connection.execution_options(**options)
+            async with connection.begin():
+                yield Reading(connection, now=self._clock(), zone=self._zone)
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[Work]:
+        """A transaction: committed when the block ends, rolled back when it raises; then announced."""
+        async with self._writer, self.engine.connect() as connection:
+            connection = await connection.execution_options(**write_option())
+            async with connection.begin():
+                work = Work(connection, now=self._clock(), zone=self._zone)
+                yield work
+        if work.ring is not None:
+            self._after_commit(work.ring)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self.engine.dispose()

@@ -1,0 +1,100 @@
+"""What can go wrong, in the words of the people who meet it.
+
+A `Refusal` is about the input and becomes an entry of a payload's `errors`; a `Fault` is about the caller or
+the server and becomes a top-level GraphQL error with `extensions.code`.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from math import ceil
+from typing import Any
+
+
+class ErrorCode(StrEnum):
+    """Why an input was refused."""
+
+    INVALID = "INVALID"
+    NOT_FOUND = "NOT_FOUND"
+    VERSION_CONFLICT = "VERSION_CONFLICT"
+    DAY_LOCKED = "DAY_LOCKED"
+    FUTURE_DATE = "FUTURE_DATE"
+    STAFF_INACTIVE = "STAFF_INACTIVE"
+    DUPLICATE = "DUPLICATE"
+    LIMIT_EXCEEDED = "LIMIT_EXCEEDED"
+    BAD_CREDENTIALS = "BAD_CREDENTIALS"
+
+
+class Refusal(Exception):
+    """One thing that is wrong with the input: `message` says what to do, `path` leads to it in the input."""
+
+    def __init__(self, code: ErrorCode, message: str, *path: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.path = path
+
+    def under(self, *prefix: str) -> Refusal:
+        """The same refusal, for an input that lies deeper in the request."""
+        self.path = (*prefix, *self.path)
+        return self
+
+
+class Refused(Exception):
+    """The whole request was refused, for each of these reasons; nothing of it was stored."""
+
+    def __init__(self, *refusals: Refusal) -> None:
+        super().__init__("; ".join(refusal.message for refusal in refusals))
+        self.refusals = refusals
+
+
+class FaultCode(StrEnum):
+    """Why the caller or the server cannot go on."""
+
+    UNAUTHENTICATED = "UNAUTHENTICATED"
+    FORBIDDEN = "FORBIDDEN"
+    RATE_LIMITED = "RATE_LIMITED"
+    RESTART_REQUIRED = "RESTART_REQUIRED"
+    BAD_REQUEST = "BAD_REQUEST"
+    INTERNAL = "INTERNAL"
+
+
+class Fault(Exception):
+    """The request as a whole cannot be served: `code` tells a program why, `message` a person."""
+
+    def __init__(self, code: FaultCode, message: str, **extensions: Any) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.extensions = extensions
+
+
+class Unauthenticated(Fault):
+    """Nobody is logged in, or no longer."""
+
+    def __init__(self, message: str = "Log in first: this needs a valid access token.") -> None:
+        super().__init__(FaultCode.UNAUTHENTICATED, message)
+
+
+class Forbidden(Fault):
+    """Somebody is logged in, whose role does not allow this."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(FaultCode.FORBIDDEN, message)
+
+
+class RateLimited(Fault):
+    """Too much, too fast; `retryAfter` (seconds) says when to try again."""
+
+    def __init__(self, message: str, retry_after: float) -> None:
+        super().__init__(FaultCode.RATE_LIMITED, message, retryAfter=max(1, ceil(retry_after)))
+
+
+class RestartRequired(Fault):
+    """The feed cannot promise that nothing was missed: read the day again and subscribe from its cursor."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            FaultCode.RESTART_REQUIRED,
+            f"{why} Query the day again and subscribe from the feedCursor in its answer.",
+        )

@@ -1,0 +1,67 @@
+"""What is announced after a commit: the facts that travel from a write to every process that watches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    """What is known of one person on one day. UNMARKED: nobody has decided yet; never counted as absent."""
+
+    UNMARKED = "UNMARKED"
+    PRESENT = "PRESENT"
+    LATE = "LATE"
+    HALF_DAY = "HALF_DAY"
+    REMOTE = "REMOTE"
+    ON_LEAVE = "ON_LEAVE"
+    ABSENT = "ABSENT"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One revision of one record, as it was committed, with the names that the roster had when it was read.
+
+    `position` counts the changes of `date`: 1, 2, 3 with no hole, in commit order. `version` counts the
+    changes of this person's record on that day.
+    """
+
+    date: date
+    position: int
+    staff_id: int
+    version: int
+    status: Status
+    note: str | None
+    photo_url: str | None
+    changed_at: datetime
+    changed_by: int | None
+    changed_by_name: str | None
+    staff_name: str | None
+    staff_category: str | None
+    staff_photo_url: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DayState:
+    """How far a day has come: a reader who has seen all three numbers has nothing to fetch."""
+
+    date: date
+    position: int
+    day_version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ring:
+    """What one commit did, for those who listen; everything in it can be read from the database as well.
+
+    `changes` may be empty although `days` rose: a large bulk mark rings without them, and the listeners
+    read the log. `accounts` and `sessions` name those whose access changed or ended.
+    """
+
+    epoch: str
+    roster_version: int | None = None
+    days: tuple[DayState, ...] = ()
+    changes: tuple[Change, ...] = ()
+    accounts: tuple[int, ...] = ()
+    sessions: tuple[str, ...] = ()

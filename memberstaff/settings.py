@@ -1,0 +1,229 @@
+"""Every setting, read from the environment as MEMBERSTAFF_…; each with its unit and default."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+PREFIX = "MEMBERSTAFF_"
+SMALLEST_SECRET = 32
+"""Characters; HS256 wants a key as long as its 256-bit hash."""
+
+
+class InvalidSettings(Exception):
+    """The environment does not describe a memberstaff that can run; the message says what to change."""
+
+
+CommaSeparated = Annotated[tuple[str, ...], NoDecode]
+
+
+class Settings(BaseSettings):
+    """How this installation runs. Build it with `load()`, which explains what is wrong in plain words."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
+
+    # What it stands on
+    database_url: SecretStr = Field(
+        SecretStr("sqlite+aiosqlite:///memberstaff.db"),
+        description="sqlite+aiosqlite:///FILE or postgresql+asyncpg://USER:PASSWORD@HOST/NAME.",
+    )
+    database_pool_size: int = Field(10, ge=1, le=500, description="Connections one process keeps open at most.")
+    broadcast_url: SecretStr = Field(
+        SecretStr("memory://"),
+        description="memory:// (one process only), redis://HOST:PORT/DB or rediss://….",
+    )
+    broadcast_channel: str = Field(
+        "memberstaff", min_length=1, max_length=100, description="The Redis channel; one for each installation."
+    )
+    secret_key: SecretStr | None = Field(
+        None, description=f"Signs access tokens; at least {SMALLEST_SECRET} characters, the same on every node."
+    )
+    demo: bool = Field(False, description="Demo mode: loopback only, playground and introspection on.")
+
+    # The organisation
+    organisation: str = Field("memberstaff", min_length=1, max_length=200, description="Its name.")
+    time_zone: str = Field("UTC", description="IANA name, such as Europe/Lisbon; decides what today is.")
+    working_days: CommaSeparated = Field(
+        ("mon", "tue", "wed", "thu", "fri"), description="Days that are working days until a day says otherwise."
+    )
+
+    # Who may come in
+    allowed_origins: CommaSeparated = Field(
+        (), description="Origins of front ends on other hosts, such as https://board.example.org."
+    )
+    trusted_proxies: CommaSeparated = Field(
+        (), description="Networks whose X-Forwarded-For is believed, such as 10.0.0.0/8."
+    )
+    access_token_seconds: int = Field(900, ge=10, le=86_400, description="How long an access token is good.")
+    refresh_token_seconds: int = Field(
+        30 * 86_400, ge=60, le=366 * 86_400, description="How long a session lives without being refreshed."
+    )
+    refresh_grace_seconds: int = Field(
+        30, ge=0, le=300, description="How long a refresh token just used still gets a successor (two tabs)."
+    )
+    logins_per_minute: int = Field(5, ge=1, description="Login attempts per account and address.")
+    logins_per_minute_per_address: int = Field(100, ge=1, description="Login attempts per address: a school is one.")
+
+    # Tokens of an outside issuer (OpenID Connect); all of it or nothing
+    oidc_issuer: str | None = Field(None, description="The `iss` of tokens accepted beside our own.")
+    oidc_audience: str | None = Field(None, description="The `aud` that such tokens must carry.")
+    oidc_jwks_url: str | None = Field(None, description="Where the issuer publishes its keys.")
+    oidc_role_claim: str = Field("role", description="The claim that names the role.")
+    oidc_roles: dict[str, Literal["ADMIN", "MARKER", "VIEWER"]] = Field(
+        default_factory=dict, description='JSON from claim value to role, such as {"teacher":"MARKER"}.'
+    )
+
+    # What clients may see and use
+    introspection: bool | None = Field(None, description="Schema introspection for everyone; default: demo mode only.")
+    image_origins: CommaSeparated = Field((), description="Other hosts whose photos the dashboard may show.")
+
+    # Limits
+    max_depth: int = Field(8, ge=1, description="Levels of a GraphQL document.")
+    max_aliases: int = Field(15, ge=0, description="Aliases in a document, fragments counted where they are spread.")
+    max_directives: int = Field(9, ge=0, description="Directives in a document.")
+    max_tokens: int = Field(1_000, ge=10, description="Lexical tokens of a document.")
+    max_characters: int = Field(10_000, ge=100, description="Characters of a document.")
+    max_root_fields: int = Field(10, ge=1, description="Fields at the top of an operation.")
+    max_cost: int = Field(5_000, ge=1, description="Objects that an answer may hold, list sizes multiplied.")
+    max_body_bytes: int = Field(100_000, ge=1_000, description="Bytes of a GraphQL request.")
+    max_import_bytes: int = Field(8_000_000, ge=1_000, description="Bytes of a request that imports a roster.")
+    body_seconds: float = Field(5.0, gt=0, description="Time to receive a request's body.")
+    max_frame_bytes: int = Field(65_536, ge=1_024, description="Bytes of one WebSocket message from a client.")
+    messages_per_second: float = Field(20.0, gt=0, description="WebSocket messages from one client, on average.")
+    message_burst: int = Field(100, ge=1, description="WebSocket messages that a client may send at once.")
+    max_operations_per_socket: int = Field(20, ge=1, description="GraphQL operations under way on one socket.")
+    init_seconds: float = Field(5.0, gt=0, description="Time for `connection_init` after a socket opens.")
+    max_backlog_bytes: int = Field(1_048_576, ge=65_536, description="Bytes that may wait to be sent to one client.")
+    ping_seconds: float = Field(20.0, gt=0, description="Between two WebSocket pings of the server.")
+    silence_seconds: float = Field(45.0, gt=0, description="Silence after which a client is gone.")
+    drain_seconds: float = Field(5.0, ge=0, description="Time over which open sockets close at shutdown.")
+    shutdown_seconds: int = Field(20, ge=1, description="Time that a shutdown takes at most.")
+
+    # What is kept, in this process
+    poll_seconds: float = Field(
+        2.0, gt=0, le=60, description="A quiet feed asks the database this often whether it missed something."
+    )
+    recent_changes: int = Field(2_048, ge=0, description="Changes kept in memory for each watched day.")
+    max_replay: int = Field(100_000, ge=1, description="Changes that a resumed feed reads at most.")
+    data: Path = Field(Path(".data"), description="Demo mode's folder: its database, secret and passwords.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What is logged.")
+    log_format: Literal["console", "json"] = Field("console", description="How it is logged.")
+
+    @field_validator("allowed_origins", "trusted_proxies", "working_days", "image_origins", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("allowed_origins", "image_origins")
+    @classmethod
+    def _origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            parts = urlsplit(origin)
+            if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path or parts.query:
+                raise ValueError(f"{origin!r} is not an origin such as https://board.example.org")
+        return origins
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, networks: tuple[str, ...]) -> tuple[str, ...]:
+        for network in networks:
+            ip_network(network)
+        return networks
+
+    @field_validator("working_days")
+    @classmethod
+    def _weekdays(cls, days: tuple[str, ...]) -> tuple[str, ...]:
+        if unknown := set(days) - set(WEEKDAYS):
+            raise ValueError(f"{sorted(unknown)} are not among {', '.join(WEEKDAYS)}")
+        return days
+
+    @field_validator("time_zone")
+    @classmethod
+    def _zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (KeyError, ValueError, OSError):
+            raise ValueError(f"{name!r} is not an IANA time zone such as Europe/Lisbon") from None
+        return name
+
+    @field_validator("database_url")
+    @classmethod
+    def _database(cls, url: SecretStr) -> SecretStr:
+        scheme = url.get_secret_value().partition("://")[0]
+        if scheme not in {"sqlite+aiosqlite", "postgresql+asyncpg"}:
+            raise ValueError(
+                f"starts with {scheme!r}; it must name its driver: sqlite+aiosqlite:// or postgresql+asyncpg://"
+            )
+        return url
+
+    @field_validator("broadcast_url")
+    @classmethod
+    def _broadcast(cls, url: SecretStr) -> SecretStr:
+        scheme = url.get_secret_value().partition("://")[0]
+        if scheme not in {"memory", "redis", "rediss"}:
+            raise ValueError(f"starts with {scheme!r}; it must be memory://, redis:// or rediss://")
+        return url
+
+    @field_validator("secret_key")
+    @classmethod
+    def _secret(cls, key: SecretStr | None) -> SecretStr | None:
+        if key is not None and len(key.get_secret_value()) < SMALLEST_SECRET:
+            raise ValueError(
+                f"is shorter than {SMALLEST_SECRET} characters; `openssl rand -base64 48` makes a good one"
+            )
+        return key
+
+    @model_validator(mode="after")
+    def _whole(self) -> Settings:
+        outside = (self.oidc_issuer, self.oidc_audience, self.oidc_jwks_url)
+        if any(outside) and not all(outside):
+            raise ValueError(f"{PREFIX}OIDC_ISSUER, _AUDIENCE and _JWKS_URL belong together: set all three or none")
+        if self.silence_seconds <= self.ping_seconds:
+            raise ValueError(f"{PREFIX}SILENCE_SECONDS must be more than {PREFIX}PING_SECONDS")
+        return self
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        """The organisation's time zone."""
+        return ZoneInfo(self.time_zone)
+
+    @cached_property
+    def working_weekdays(self) -> frozenset[int]:
+        """Working days as Python counts them: Monday is 0."""
+        return frozenset(WEEKDAYS.index(day) for day in self.working_days)
+
+    @cached_property
+    def proxy_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """The networks of `trusted_proxies`."""
+        return tuple(ip_network(network) for network in self.trusted_proxies)
+
+    @property
+    def one_process_only(self) -> bool:
+        """Whether changes reach only the process that made them."""
+        return self.broadcast_url.get_secret_value().startswith("memory:")
+
+
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+def load(**overrides: Any) -> Settings:
+    """Read the settings from the environment; `overrides` win over it.
+
+    Raises InvalidSettings with a line for each setting that is wrong. No value is repeated in it, since a
+    wrong value may be a password that landed in the wrong variable.
+    """
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        lines = []
+        for problem in error.errors(include_input=False, include_url=False):
+            name = PREFIX + "_".join(str(part) for part in problem["loc"]).upper() if problem["loc"] else "Settings"
+            lines.append(f"{name}: {problem['msg'].removeprefix('Value error, ')}")
+        raise InvalidSettings("\n".join(lines)) from None
