@@ -1,0 +1,216 @@
+"""The feed: every change of a watched day, once, in order, whatever was or was not heard from the bell.
+
+A process hears rings and delivers those that continue what it has. When a ring is missing, or nothing was
+heard for `poll_seconds`, it asks the database: one statement for all days that somebody watches, one more
+for the changes it lacks. The log is the truth, so a lost message costs a moment, never a change.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import date
+
+import structlog
+
+from memberstaff.db.work import Database
+from memberstaff.errors import Fault, FaultCode, RestartRequired
+from memberstaff.events import Change, Ring
+from memberstaff.live import log as change_log
+from memberstaff.live.cursor import Cursor
+from memberstaff.live.day import WatchedDay
+from memberstaff.live.splice import Gap, splice
+
+log = structlog.get_logger(__name__)
+
+PAGE = 500
+"""Changes that a reader who is behind takes from the log at a time."""
+
+RESTORED = "The history was restored from a backup."
+
+
+class Feed:
+    """All watched days of this process. `run` must be running for anything to arrive."""
+
+    def __init__(self, database: Database, *, poll_seconds: float, recent_changes: int, max_replay: int) -> None:
+        self._database = database
+        self._poll_seconds = poll_seconds
+        self._recent_changes = recent_changes
+        self._max_replay = max_replay
+        self._days: dict[date, WatchedDay] = {}
+        self._epoch: str | None = None
+        self._wanted = asyncio.Event()
+        self._waiting: list[asyncio.Future[None]] = []
+        self.reading = False
+
+    def followers(self, day: date) -> int:
+        """How many follow the day, each from a place of its own in the log."""
+        return self._days[day].followers if day in self._days else 0
+
+    def hear(self, ring: Ring) -> None:
+        """Deliver a ring, or have the database asked when it does not continue what is known."""
+        if ring.epoch != self._epoch:
+            self._wanted.set()
+            return
+        if ring.roster_version is not None:
+            for day in self._days.values():
+                if day.state is not None:
+                    day.advance(day.state, ring.roster_version, ())
+        for state in ring.days:
+            watched = self._days.get(state.date)
+            if watched is not None and watched.state is not None:
+                changes = [change for change in ring.changes if change.date == state.date]
+                if not watched.advance(state, watched.roster_version, changes):
+                    self._wanted.set()
+
+    async def run(self) -> None:
+        """Read the database whenever it is wanted, and at least every `poll_seconds`, until cancelled."""
+        while True:
+            try:
+                async with asyncio.timeout(self._poll_seconds):
+                    await self._wanted.wait()
+            except TimeoutError:
+                pass
+            self._wanted.clear()
+            waiting, self._waiting = self._waiting, []
+            try:
+                if self._days:
+                    await self._read()
+                self.reading = True
+            except Exception:  # the database is away: watchers wait, and it is asked again
+                if self.reading:
+                    log.exception("The feed cannot read the database; boards stand still until it can")
+                self.reading = False
+                failed = Fault(FaultCode.INTERNAL, "The database does not answer. Try again in a moment.")
+                for future in waiting:
+                    if not future.done():
+                        future.set_exception(failed)
+                await asyncio.sleep(min(1.0, self._poll_seconds))
+            else:
+                for future in waiting:
+                    if not future.done():
+                        future.set_result(None)
+
+    async def refresh(self) -> None:
+        """Wait for a reading of the database that began after this call; all who wait together share one."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(future)
+        self._wanted.set()
+        await future
+
+    @asynccontextmanager
+    async def watch(self, day: date) -> AsyncIterator[WatchedDay]:
+        """Keep a day watched, and up to date as of now, for as long as the block lasts."""
+        watched = self._days.get(day)
+        if watched is None:
+            watched = self._days[day] = WatchedDay(day, recent_limit=self._recent_changes)
+        watched.watchers += 1
+        try:
+            await self.refresh()
+            watched.check()
+            watched.followers += 1
+            try:
+                yield watched
+            finally:
+                watched.followers -= 1
+        finally:
+            watched.watchers -= 1
+            if not watched.watchers and self._days.get(day) is watched:
+                del self._days[day]
+
+    async def changes(self, day: date, after: str | None) -> AsyncIterator[tuple[Cursor, Change]]:
+        """Every change of a day after the cursor (without one: from now), each with its own cursor.
+
+        Raises RestartRequired for a cursor that cannot be honoured, and later if the log ends.
+        """
+        cursor = Cursor.parse(after) if after is not None else None
+        if cursor is not None and cursor.date != day:
+            raise RestartRequired(f"The cursor belongs to {cursor.date}, not to {day}.")
+        async with self.watch(day) as watched:
+            epoch = self._epoch or ""
+            position = watched.position
+            if cursor is not None:
+                if cursor.epoch != epoch:
+                    raise RestartRequired(RESTORED)
+                if cursor.position > position:
+                    raise RestartRequired("The cursor lies ahead of the day's last change.")
+                if position - cursor.position > self._max_replay:
+                    raise RestartRequired(f"More than {self._max_replay:,} changes have come since this cursor.")
+                position = cursor.position
+            while True:
+                for change in await self._following(watched, position, epoch):
+                    position = change.position
+                    yield Cursor(epoch, day, position), change
+
+    async def states(self, day: date) -> AsyncIterator[None]:
+        """Yield at once, and then whenever the day's state, its counters or the roster have changed.
+
+        It tells that there is something new to read, not what: several changes may share one.
+        """
+        async with self.watch(day) as watched:
+            seen: object = None
+            while True:
+                watched.check()
+                now = (watched.state, watched.roster_version)
+                if now == seen:
+                    await watched.news()
+                    continue
+                seen = now
+                yield
+
+    async def _following(self, watched: WatchedDay, position: int, epoch: str) -> Sequence[Change]:
+        """The changes after `position`, from memory or else from the log; waits until there is one."""
+        while True:
+            changes = watched.since(position)
+            if changes is None:
+                async with self._database.read() as reading:
+                    changes = await change_log.after(reading, {watched.date: position}, limit=PAGE)
+                    current = (await change_log.states(reading, ())).epoch
+                if current != epoch:
+                    raise RestartRequired(RESTORED)
+                try:
+                    changes = splice(changes, after=position)
+                except Gap:
+                    changes = ()
+                if not changes:
+                    raise RestartRequired("Some changes after this cursor are no longer kept.")
+            if changes:
+                return changes
+            await watched.news()
+
+    async def _read(self) -> None:
+        """Bring every watched day up to date from one snapshot."""
+        days = dict(self._days)
+        known = {day: watched.position for day, watched in days.items()}
+        async with self._database.read() as reading:
+            states = await change_log.states(reading, days)
+            start = {
+                day: watched.read_from(states.days[day].position)
+                for day, watched in days.items()
+                if states.days[day].position > known[day]
+            }
+            missing = sum(states.days[day].position - position for day, position in start.items())
+            changes = await change_log.after(reading, start, limit=missing)
+        if states.epoch != self._epoch:
+            self._begin(states.epoch)
+        for day, watched in days.items():
+            state = states.days[day]
+            if state.position < known[day]:
+                # A log that became shorter is another log, whatever its epoch says.
+                self._end(day, watched)
+                continue
+            watched.advance(state, states.roster_version, [change for change in changes if change.date == day])
+
+    def _begin(self, epoch: str) -> None:
+        """A new epoch: what was delivered so far belongs to another log."""
+        if self._epoch is not None:
+            for day, watched in list(self._days.items()):
+                if watched.state is not None:
+                    self._end(day, watched)
+        self._epoch = epoch
+
+    def _end(self, day: date, watched: WatchedDay) -> None:
+        watched.end(RESTORED)
+        if self._days.get(day) is watched:
+            del self._days[day]

@@ -1,0 +1,131 @@
+"""broadcaster's Redis backend as we need it: one that comes back after an outage, and says that it was away.
+
+broadcaster's own loses its listener for ever when the connection drops, and with redis-py 8 never hears
+anything at all: see docs/decisions/0003-doorbell.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import structlog
+from broadcaster import BroadcastBackend, Event
+from redis.asyncio import Redis
+from redis.asyncio.client import PubSub
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+log = structlog.get_logger(__name__)
+
+QUIET_SECONDS = 1.0
+"""Silence after which the connection is asked whether it is alive; twice that, and it is given up."""
+LONGEST_PAUSE_SECONDS = 5.0
+"""Between two attempts to connect."""
+
+_OUTAGES = (RedisError, OSError, TimeoutError)
+
+
+def _client(url: str, *, retries: int) -> Redis:
+    patience = 2 * QUIET_SECONDS
+    retry = Retry(NoBackoff(), retries)
+    return Redis.from_url(url, socket_timeout=patience, socket_connect_timeout=patience, retry=retry)
+
+
+class RedisBackend(BroadcastBackend):
+    """Publish and subscribe on one Redis. `reachable` is told True and False as the subscription comes and goes."""
+
+    def __init__(self, url: str, reachable: Callable[[bool], None]) -> None:
+        # A publisher tries a second time at once: after a restart of Redis its pooled connection is a dead one. A
+        # message heard twice does no harm, since positions tell. A silent retry of the subscription would hide that
+        # messages were lost, so there is none.
+        self._publisher = _client(url, retries=1)
+        self._client = _client(url, retries=0)
+        self._pubsub: PubSub | None = None
+        self._channels: set[str] = set()
+        self._reachable = reachable
+        self._hearing = False
+        self._asked = False
+        self._failures = 0
+
+    async def connect(self) -> None:
+        """Nothing yet: the first `next_published` connects, so that a start does not depend on Redis."""
+
+    async def disconnect(self) -> None:
+        """Close every connection."""
+        await self._drop()
+        await self._client.aclose()
+        await self._publisher.aclose()
+
+    async def subscribe(self, group: str) -> None:
+        """Listen to a channel from the next `next_published` on, and again after each reconnect."""
+        self._channels.add(group)
+        await self._drop()
+
+    async def unsubscribe(self, group: str) -> None:
+        """Listen no longer."""
+        self._channels.discard(group)
+        await self._drop()
+
+    async def publish(self, channel: str, message: Any) -> None:
+        """Send one message; raises what redis-py raises when Redis is away."""
+        await self._publisher.publish(channel, message)
+
+    async def next_published(self) -> Event:
+        """The next message; during an outage it waits and reconnects, and never raises."""
+        while True:
+            try:
+                event = await self._next_message()
+            except _OUTAGES as error:
+                await self._drop()
+                self._say(hearing=False, error=error)
+                await self._pause()
+            else:
+                if event is not None:
+                    return event
+
+    async def _next_message(self) -> Event | None:
+        pubsub = self._pubsub
+        if pubsub is None:
+            pubsub = self._pubsub = self._client.pubsub()
+            self._asked = False
+            await pubsub.subscribe(*sorted(self._channels))
+        message = await pubsub.get_message(timeout=QUIET_SECONDS)
+        if message is None:
+            if self._asked:
+                raise TimeoutError("Redis does not answer a PING")
+            self._asked = True
+            await pubsub.ping()
+            return None
+        self._asked = False
+        if message["type"] == "subscribe":
+            self._failures = 0
+            self._say(hearing=True)
+        elif message["type"] == "message":
+            return Event(channel=message["channel"].decode(), message=message["data"].decode())
+        return None
+
+    async def _drop(self) -> None:
+        pubsub, self._pubsub = self._pubsub, None
+        if pubsub is not None:
+            with suppress(*_OUTAGES):  # it is being thrown away because it is broken
+                await pubsub.aclose()  # type: ignore[no-untyped-call]
+
+    def _say(self, *, hearing: bool, error: Exception | None = None) -> None:
+        if hearing != self._hearing or (error is not None and self._failures == 0):
+            if hearing:
+                log.info("Redis is heard", channels=sorted(self._channels))
+            else:
+                log.warning("Redis is not heard; changes arrive by polling until it is", reason=type(error).__name__)
+            self._hearing = hearing
+            self._reachable(hearing)
+
+    async def _pause(self) -> None:
+        """Exponential back-off with full jitter, so that a fleet does not return in step."""
+        self._failures += 1
+        longest = min(LONGEST_PAUSE_SECONDS, 0.1 * 2 ** min(self._failures, 10))
+        await asyncio.sleep(random.uniform(0, longest))  # noqa: S311 - spreads load, guards nothing
