@@ -1,0 +1,1 @@
+"""Attendance: days, records, and the log of their changes."""

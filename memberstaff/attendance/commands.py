@@ -1,0 +1,254 @@
+"""Changing attendance: one person's mark, many at once, or everybody still unmarked.
+
+Each is one transaction that locks its day first. A change is a row of `attendance_revision`; the record is
+what the last one left. Commands take the caller's `Work`, never commit and never publish.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import BigInteger, ColumnElement, Integer, Text, and_, func, literal, select, update
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.types import TypeEngine
+
+from memberstaff.access import Right
+from memberstaff.attendance import rules
+from memberstaff.attendance.days import Calendar
+from memberstaff.attendance.model import Day, Record, record
+from memberstaff.attendance.queries import BoardFilter, records, select_records
+from memberstaff.attendance.rules import Mark
+from memberstaff.db.rows import from_json
+from memberstaff.db.tables import attendance, attendance_day, attendance_revision, staff
+from memberstaff.db.types import Instant
+from memberstaff.db.work import Work
+from memberstaff.errors import ErrorCode, Refusal, Refused
+from memberstaff.events import Change, DayState, Status
+
+MOST_ENTRIES = 20_000
+"""Marks in one request."""
+
+
+class ErrorPolicy(StrEnum):
+    """What a bulk change does when some of its entries are refused."""
+
+    REJECT_ALL = "REJECT_ALL"
+    SKIP_FAILED = "SKIP_FAILED"
+
+
+@dataclass(frozen=True, slots=True)
+class BulkOutcome:
+    """What a bulk change did: it took the day from position `before` to `after`."""
+
+    date: date
+    before: int
+    after: int
+    refusals: tuple[Refusal, ...] = ()
+
+
+async def update_attendance(work: Work, calendar: Calendar, on: date, mark: Mark) -> Record:
+    """Record one person's attendance; answers the record as it is then stored. Raises Refusal."""
+    day = await _enter(work, calendar, on)
+    mark = mark.checked()
+    stored = (await records(work, on, [mark.staff_id])).get(mark.staff_id)
+    if stored is None:
+        raise Refusal(ErrorCode.NOT_FOUND, "There is no such person.", "target")
+    after = rules.apply(mark, stored, locked=day.locked, today=work.today)
+    if after is None:
+        return stored
+    [changed] = await _append(work, day, [after])
+    return changed
+
+
+async def update_many(
+    work: Work, calendar: Calendar, on: date, marks: Sequence[Mark], policy: ErrorPolicy
+) -> BulkOutcome:
+    """Record many people's attendance on one day, all or those that can be. Raises Refused."""
+    day = await _enter(work, calendar, on)
+    if len(marks) > MOST_ENTRIES:
+        raise Refusal(ErrorCode.LIMIT_EXCEEDED, f"More than {MOST_ENTRIES:,} entries in one request.", "entries")
+    stored = await _stored(work, on, marks)
+    refusals: list[Refusal] = []
+    following: list[Record] = []
+    seen: set[int] = set()
+    for index, mark in enumerate(marks):
+        try:
+            if mark.staff_id in seen:
+                raise Refusal(ErrorCode.DUPLICATE, "This person stands in the request twice.", "staffId")
+            seen.add(mark.staff_id)
+            if mark.staff_id not in stored:
+                raise Refusal(ErrorCode.NOT_FOUND, "There is no such person.", "staffId")
+            after = rules.apply(mark.checked(), stored[mark.staff_id], locked=day.locked, today=work.today)
+        except Refusal as refusal:
+            refusals.append(refusal.under("entries", str(index)))
+        else:
+            if after is not None:
+                following.append(after)
+    if refusals and policy is ErrorPolicy.REJECT_ALL:
+        raise Refused(*refusals)
+    await _append(work, day, following)
+    return BulkOutcome(on, day.position, day.position + len(following), tuple(refusals))
+
+
+async def fill(
+    work: Work, calendar: Calendar, on: date, status: Status, which: BoardFilter, *, only_unmarked: bool
+) -> BulkOutcome:
+    """Give everybody on the roster that `which` finds this status; notes and photos stay. Raises Refusal."""
+    day = await _enter(work, calendar, on)
+    rules.check_day(on, status, locked=day.locked, today=work.today)
+    current: ColumnElement[str] = func.coalesce(attendance.c.status, Status.UNMARKED.value)
+    conditions = [*which.conditions(), staff.c.erased_at.is_(None), current != status.value]
+    if only_unmarked:
+        conditions.append(current == Status.UNMARKED.value)
+    found = (
+        select(
+            literal(on),
+            day.position + func.row_number().over(order_by=(staff.c.sort_key, staff.c.id)),
+            staff.c.id,
+            func.coalesce(attendance.c.version, 0) + 1,
+            literal(status.value),
+            attendance.c.note,
+            attendance.c.photo_url,
+            literal(work.now, Instant),
+            literal(work.caller.account_id, BigInteger),
+        )
+        .select_from(staff.outerjoin(attendance, and_(attendance.c.staff_id == staff.c.id, attendance.c.date == on)))
+        .where(*conditions)
+    )
+    added = await work.write(attendance_revision.insert().from_select(_REVISION, found))
+    if added:
+        await _follow_log(work, day, added)
+        work.announce_day(day.epoch, DayState(on, day.position + added, day.day_version))
+    return BulkOutcome(on, day.position, day.position + added)
+
+
+async def _enter(work: Work, calendar: Calendar, on: date) -> Day:
+    """Check that the caller may mark that day, and lock it."""
+    work.require(Right.MARK)
+    if on != work.today:
+        work.require(Right.MARK_ANY_DAY)
+    return await calendar.lock_row(work, on)
+
+
+async def _stored(work: Work, on: date, marks: Sequence[Mark]) -> dict[int, Record]:
+    """The records that the marks are about, in one statement of constant size."""
+    given = from_json(work.dialect, [{"staff_id": mark.staff_id} for mark in marks], {"staff_id": BigInteger()})
+    statement = select_records(work, on).where(staff.c.id.in_(select(given.c.staff_id)))
+    return {row.id: record(row, on) for row in await work.rows(statement)}
+
+
+_REVISION = [
+    "date",
+    "position",
+    "staff_id",
+    "version",
+    "status",
+    "note",
+    "photo_url",
+    "changed_at",
+    "changed_by",
+]
+
+
+async def _append(work: Work, day: Day, following: Sequence[Record]) -> list[Record]:
+    """Store these records' new values: a revision each, at the day's next positions."""
+    if not following:
+        return []
+    changes = [
+        Change(
+            date=day.date,
+            position=day.position + index,
+            staff_id=after.person.id,
+            version=after.version + 1,
+            status=after.status,
+            note=after.note,
+            photo_url=after.photo_url,
+            changed_at=work.now,
+            changed_by=work.caller.account_id,
+            changed_by_name=work.caller.display_name if work.caller.account_id is not None else None,
+            staff_name=after.person.name,
+            staff_category=after.person.category,
+            staff_photo_url=after.person.photo_url,
+        )
+        for index, after in enumerate(following, start=1)
+    ]
+    columns: dict[str, TypeEngine[Any]] = {
+        "position": BigInteger(),
+        "staff_id": BigInteger(),
+        "version": Integer(),
+        "status": Text(),
+        "note": Text(),
+        "photo_url": Text(),
+    }
+    given = from_json(
+        work.dialect,
+        [{name: getattr(change, name) for name in columns} for change in changes],
+        columns,
+    )
+    await work.write(
+        attendance_revision.insert().from_select(
+            _REVISION,
+            select(
+                literal(day.date),
+                given.c.position,
+                given.c.staff_id,
+                given.c.version,
+                given.c.status,
+                given.c.note,
+                given.c.photo_url,
+                literal(work.now, Instant),
+                literal(work.caller.account_id, BigInteger),
+            ),
+        )
+    )
+    await _follow_log(work, day, len(changes))
+    work.announce_day(day.epoch, DayState(day.date, day.position + len(changes), day.day_version), changes)
+    return [
+        Record(
+            person=after.person,
+            date=day.date,
+            status=change.status,
+            note=change.note,
+            photo_url=change.photo_url,
+            version=change.version,
+            position=change.position,
+            updated_at=change.changed_at,
+            updated_by=change.changed_by_name,
+        )
+        for after, change in zip(following, changes, strict=True)
+    ]
+
+
+async def _follow_log(work: Work, day: Day, added: int) -> None:
+    """Bring the records and the day's position up to the revisions just added."""
+    of = attendance_revision.c
+    names = ["staff_id", "date", "status", "note", "photo_url", "version", "position", "updated_at", "updated_by"]
+    insert = postgresql_insert if work.dialect == "postgresql" else sqlite_insert
+    statement = insert(attendance).from_select(
+        names,
+        select(
+            of.staff_id,
+            of.date,
+            of.status,
+            of.note,
+            of.photo_url,
+            of.version,
+            of.position,
+            of.changed_at,
+            of.changed_by,
+        ).where(of.date == day.date, of.position > day.position),
+    )
+    await work.write(
+        statement.on_conflict_do_update(
+            index_elements=["date", "staff_id"],
+            set_={name: statement.excluded[name] for name in names[2:]},
+        )
+    )
+    await work.write(
+        update(attendance_day).where(attendance_day.c.date == day.date).values(position=day.position + added)
+    )

@@ -1,0 +1,117 @@
+"""Days: reading them, locking their rows, and opening and closing them for marks."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Set
+from datetime import date
+from typing import Any
+
+from sqlalchemy import Row, Select, select, true, update
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from memberstaff.access import Right
+from memberstaff.attendance.model import Day
+from memberstaff.db.tables import attendance_day, installation
+from memberstaff.db.work import Reading, Work
+from memberstaff.errors import ErrorCode, Refusal
+from memberstaff.events import DayState
+from memberstaff.partial import KEEP, Keep
+from memberstaff.text import LONGEST_NAME, LONGEST_REASON, line, paragraph
+
+_COLUMNS = (attendance_day, installation.c.epoch, installation.c.roster_version)
+
+
+class Calendar:
+    """Days as this organisation counts them: which weekdays are working days until a day says otherwise."""
+
+    def __init__(self, working_weekdays: Set[int]) -> None:
+        self._working = working_weekdays
+
+    async def days(self, reading: Reading, dates: Collection[date]) -> dict[date, Day]:
+        """These days, in one statement."""
+        reading.require(Right.READ)
+        rows = await reading.rows(
+            select(*_COLUMNS).select_from(installation.outerjoin(attendance_day, attendance_day.c.date.in_(dates)))
+        )
+        known = {row.date: _day(row) for row in rows if row.date is not None}
+        first = rows[0]
+        return {
+            day: known.get(day)
+            or Day(day, False, day.weekday() in self._working, None, 0, 0, first.epoch, first.roster_version)
+            for day in dates
+        }
+
+    async def day(self, reading: Reading, on: date) -> Day:
+        """One day."""
+        return (await self.days(reading, (on,)))[on]
+
+    async def lock_row(self, work: Work, on: date) -> Day:
+        """Take the day's row for this transaction, making it if it is missing; before anything else is read.
+
+        Under this lock positions are given, so position order is commit order.
+        """
+        row = await work.row(_locking(on))
+        if row is None:
+            insert = postgresql_insert if work.dialect == "postgresql" else sqlite_insert
+            await work.write(
+                insert(attendance_day).values(date=on, working=on.weekday() in self._working).on_conflict_do_nothing()
+            )
+            row = await work.row(_locking(on))
+        assert row is not None
+        return _day(row)
+
+    async def open(self, work: Work, on: date, *, working: bool | None | Keep, label: str | None | Keep) -> Day:
+        """Say what kind of day it is."""
+        work.require(Right.MANAGE_DAYS)
+        day = await self.lock_row(work, on)
+        values: dict[str, Any] = {}
+        if isinstance(working, bool):
+            values["working"] = working
+        if label is not KEEP:
+            given = label.strip() if label is not None else ""
+            values["label"] = line(given, longest=LONGEST_NAME, what="The label", path="label") if given else None
+        return await self._change(work, day, "opened", values)
+
+    async def set_locked(self, work: Work, on: date, *, locked: bool, reason: str | None) -> Day:
+        """Close a day for marks, or open it again."""
+        work.require(Right.MANAGE_DAYS)
+        reason = paragraph(reason, longest=LONGEST_REASON, what="The reason", path="reason")
+        day = await self.lock_row(work, on)
+        if locked and on > work.today:
+            raise Refusal(ErrorCode.FUTURE_DATE, f"{on} has not come yet, so it cannot be locked.", "date")
+        return await self._change(work, day, "locked" if locked else "unlocked", {"locked": locked}, reason=reason)
+
+    async def _change(self, work: Work, day: Day, action: str, values: dict[str, Any], **details: Any) -> Day:
+        if all(getattr(day, name) == value for name, value in values.items()):
+            return day
+        await work.write(
+            update(attendance_day)
+            .where(attendance_day.c.date == day.date)
+            .values(**values, day_version=attendance_day.c.day_version + 1)
+        )
+        await work.audit("day", day.date.isoformat(), action, {**values, **details})
+        work.announce_day(day.epoch, DayState(day.date, day.position, day.day_version + 1))
+        return await self.day(work, day.date)
+
+
+def _locking(on: date) -> Select[Any]:
+    return (
+        select(*_COLUMNS)
+        .select_from(attendance_day.join(installation, true()))
+        .where(attendance_day.c.date == on)
+        .with_for_update(of=attendance_day)
+    )
+
+
+def _day(row: Row[Any]) -> Day:
+    return Day(
+        date=row.date,
+        locked=row.locked,
+        working=row.working,
+        label=row.label,
+        position=row.position,
+        day_version=row.day_version,
+        epoch=row.epoch,
+        roster_version=row.roster_version,
+    )

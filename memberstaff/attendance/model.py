@@ -1,0 +1,106 @@
+"""A day, and a person's record on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Row, literal
+
+from memberstaff.db.tables import account, attendance
+from memberstaff.events import Status
+from memberstaff.live.cursor import Cursor
+from memberstaff.staff.model import Person, person
+
+RECORD_COLUMNS = (
+    attendance.c.status,
+    attendance.c.note,
+    attendance.c.photo_url.label("record_photo_url"),
+    attendance.c.version,
+    attendance.c.position,
+    attendance.c.updated_at,
+    account.c.display_name.label("updated_by"),
+)
+"""What a statement selects, beside the person's columns, so that `record()` can read a Record."""
+
+WITHOUT_NOTE = (
+    attendance.c.status,
+    literal(None).label("note"),
+    *RECORD_COLUMNS[2:],
+)
+"""The same for callers who may not read notes: what is not selected cannot leak."""
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A calendar day; one that nobody has touched is open, at position 0, and has no row yet."""
+
+    date: date
+    locked: bool
+    working: bool
+    label: str | None
+    position: int
+    day_version: int
+    epoch: str
+    roster_version: int
+
+    @property
+    def cursor(self) -> Cursor:
+        """Where the day's feed stands: subscribing from here misses nothing."""
+        return Cursor(self.epoch, self.date, self.position)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One person on one day; `version` 0 means that nobody has marked them yet."""
+
+    person: Person
+    date: date
+    status: Status
+    note: str | None
+    photo_url: str | None
+    version: int
+    position: int
+    updated_at: datetime | None
+    updated_by: str | None
+
+
+def record(row: Row[Any], day: date) -> Record:
+    """Read a Record from a row that has the person's columns and `RECORD_COLUMNS`."""
+    if row.version is None:
+        return Record(person(row), day, Status.UNMARKED, None, None, 0, 0, None, None)
+    return Record(
+        person=person(row),
+        date=day,
+        status=Status(row.status),
+        note=row.note,
+        photo_url=row.record_photo_url,
+        version=row.version,
+        position=row.position,
+        updated_at=row.updated_at,
+        updated_by=row.updated_by,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """How many of a day's roster have each status."""
+
+    date: date
+    counts: dict[Status, int]
+
+    @property
+    def total(self) -> int:
+        """Everybody on the roster."""
+        return sum(self.counts.values())
+
+    @property
+    def present_rate(self) -> float | None:
+        """Those at work among those expected and decided on: a half day counts half, leave not at all."""
+        of = self.counts
+        expected = self.total - of[Status.UNMARKED] - of[Status.ON_LEAVE]
+        if not expected:
+            return None
+        present = of[Status.PRESENT] + of[Status.LATE] + of[Status.REMOTE] + of[Status.HALF_DAY] / 2
+        return round(present / expected, 4)

@@ -1,0 +1,195 @@
+"""Reading attendance: a day's board, single records, and their history."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, func, literal, select, tuple_
+
+from memberstaff.access import Right
+from memberstaff.attendance.model import RECORD_COLUMNS, WITHOUT_NOTE, Day, Record, Summary, record
+from memberstaff.db.tables import account, attendance, attendance_revision, staff
+from memberstaff.db.work import Reading
+from memberstaff.events import Status
+from memberstaff.staff.model import COLUMNS
+from memberstaff.staff.queries import Place, StaffFilter, beyond, employed_on
+
+
+@dataclass(frozen=True, slots=True)
+class BoardFilter:
+    """Which of a day's records: of these people, and with one of these statuses."""
+
+    staff: StaffFilter
+    statuses: tuple[Status, ...] | None = None
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """The filter in SQL."""
+        conditions = self.staff.conditions()
+        if self.statuses is not None:
+            conditions.append(_status().in_(self.statuses))
+        return conditions
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """What a record was after one of its changes."""
+
+    staff_id: int
+    date: date
+    version: int
+    status: Status
+    note: str | None
+    photo_url: str | None
+    changed_at: datetime
+    changed_by: str | None
+
+
+def _status() -> ColumnElement[str]:
+    return func.coalesce(attendance.c.status, Status.UNMARKED.value)
+
+
+def select_records(reading: Reading, on: date) -> Select[Any]:
+    """Everybody with their record of a day, marked or not; without notes for those who may not read them."""
+    columns = RECORD_COLUMNS if reading.caller.may(Right.READ_NOTES) else WITHOUT_NOTE
+    return select(*COLUMNS, *columns).select_from(
+        staff.outerjoin(attendance, and_(attendance.c.staff_id == staff.c.id, attendance.c.date == on)).outerjoin(
+            account, account.c.id == attendance.c.updated_by
+        )
+    )
+
+
+async def board(reading: Reading, day: Day, which: BoardFilter, *, first: int, after: Place | None) -> list[Record]:
+    """A page of the day's roster, by name."""
+    reading.require(Right.READ)
+    rows = await reading.rows(
+        select_records(reading, day.date)
+        .where(*which.conditions(), *beyond(after))
+        .order_by(staff.c.sort_key, staff.c.id)
+        .limit(first)
+    )
+    return [record(row, day.date) for row in rows]
+
+
+async def count(reading: Reading, day: Day, which: BoardFilter) -> int:
+    """How many of the day's roster the filter finds."""
+    reading.require(Right.READ)
+    return int(
+        await reading.scalar(
+            select_records(reading, day.date)
+            .with_only_columns(func.count(), maintain_column_froms=True)
+            .where(*which.conditions())
+        )
+    )
+
+
+async def summaries(reading: Reading, dates: Collection[date]) -> dict[date, Summary]:
+    """The counts of each day's roster; one statement a day."""
+    reading.require(Right.READ)
+    return {day: await _summary(reading, day) for day in dates}
+
+
+async def _summary(reading: Reading, on: date) -> Summary:
+    rows = await reading.rows(
+        select(attendance.c.status, func.count().label("number"))
+        .select_from(staff.outerjoin(attendance, and_(attendance.c.staff_id == staff.c.id, attendance.c.date == on)))
+        .where(employed_on(on))
+        .group_by(attendance.c.status)
+    )
+    counts = dict.fromkeys(Status, 0)
+    for row in rows:
+        counts[Status(row.status) if row.status is not None else Status.UNMARKED] += row.number
+    return Summary(on, counts)
+
+
+async def records(reading: Reading, on: date, staff_ids: Collection[int]) -> dict[int, Record]:
+    """These people's records of a day, in one statement; whoever is unknown is left out."""
+    reading.require(Right.READ)
+    rows = await reading.rows(select_records(reading, on).where(staff.c.id.in_(staff_ids)))
+    return {row.id: record(row, on) for row in rows}
+
+
+async def changed_since(reading: Reading, on: date, position: int, *, until: int) -> list[Record]:
+    """The records whose last change lies after `position` and not after `until`, by name."""
+    reading.require(Right.READ)
+    rows = await reading.rows(
+        select_records(reading, on)
+        .where(attendance.c.position > position, attendance.c.position <= until)
+        .order_by(staff.c.sort_key, staff.c.id)
+    )
+    return [record(row, on) for row in rows]
+
+
+async def marked(reading: Reading, staff_ids: Collection[int], start: date, end: date) -> dict[int, list[Record]]:
+    """What was recorded of these people from `start` to `end`, by day, in one statement."""
+    reading.require(Right.READ)
+    columns = RECORD_COLUMNS if reading.caller.may(Right.READ_NOTES) else WITHOUT_NOTE
+    rows = await reading.rows(
+        select(*COLUMNS, attendance.c.date, *columns)
+        .select_from(
+            attendance.join(staff, staff.c.id == attendance.c.staff_id).outerjoin(
+                account, account.c.id == attendance.c.updated_by
+            )
+        )
+        .where(attendance.c.staff_id.in_(staff_ids), attendance.c.date.between(start, end))
+        .order_by(attendance.c.date)
+    )
+    found: dict[int, list[Record]] = {staff_id: [] for staff_id in staff_ids}
+    for row in rows:
+        found[row.id].append(record(row, row.date))
+    return found
+
+
+async def history(
+    reading: Reading, keys: Sequence[tuple[int, date]], *, first: int, before: int | None
+) -> dict[tuple[int, date], list[Revision]]:
+    """The newest revisions of each record (older than version `before`), in one statement for all of them."""
+    reading.require(Right.READ)
+    of = attendance_revision.c
+    note = of.note if reading.caller.may(Right.READ_NOTES) else literal(None).label("note")
+    conditions: list[ColumnElement[bool]] = [tuple_(of.staff_id, of.date).in_(keys)]
+    if before is not None:
+        conditions.append(of.version < before)
+    ranked = (
+        select(
+            of.staff_id,
+            of.date,
+            of.version,
+            of.status,
+            note,
+            of.photo_url,
+            of.changed_at,
+            account.c.display_name.label("changed_by"),
+            func.row_number().over(partition_by=(of.staff_id, of.date), order_by=of.version.desc()).label("rank"),
+        )
+        .select_from(attendance_revision.outerjoin(account, account.c.id == of.changed_by))
+        .where(*conditions)
+        .subquery()
+    )
+    rows = await reading.rows(
+        select(ranked).where(ranked.c.rank <= first).order_by(ranked.c.staff_id, ranked.c.date, ranked.c.rank)
+    )
+    found: dict[tuple[int, date], list[Revision]] = {key: [] for key in keys}
+    for row in rows:
+        found[row.staff_id, row.date].append(
+            Revision(
+                row.staff_id,
+                row.date,
+                row.version,
+                Status(row.status),
+                row.note,
+                row.photo_url,
+                row.changed_at,
+                row.changed_by,
+            )
+        )
+    return found
+
+
+async def revision(reading: Reading, staff_id: int, on: date, version: int) -> Revision | None:
+    """One revision of one record."""
+    found = await history(reading, [(staff_id, on)], first=1, before=version + 1)
+    newest = next(iter(found[staff_id, on]), None)
+    return newest if newest is not None and newest.version == version else None

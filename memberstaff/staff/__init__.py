@@ -1,0 +1,1 @@
+"""The people whose attendance is recorded."""

@@ -1,0 +1,236 @@
+"""Marking: what is stored, what is announced, and that the log holds each change exactly once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+
+import pytest
+from sqlalchemy import select
+
+from memberstaff.access import COMMAND_LINE, Caller, Role
+from memberstaff.attendance import commands, queries
+from memberstaff.attendance.commands import BulkOutcome, ErrorPolicy
+from memberstaff.attendance.days import Calendar
+from memberstaff.attendance.model import Record
+from memberstaff.attendance.queries import BoardFilter
+from memberstaff.attendance.rules import Mark, VersionConflict
+from memberstaff.db.tables import account, attendance_day, attendance_revision
+from memberstaff.db.work import Database, Work
+from memberstaff.errors import ErrorCode, Forbidden, Refusal, Refused
+from memberstaff.events import Ring, Status
+from memberstaff.staff import commands as staff_commands
+from memberstaff.staff.commands import Details
+from memberstaff.staff.queries import StaffFilter
+from tests.clock import TurnedClock
+from tests.databases import UTC_ZONE
+
+TODAY = date(2026, 1, 12)
+CALENDAR = Calendar({0, 1, 2, 3, 4})
+
+
+@dataclass
+class School:
+    """A database with a marker and some people, and what its commits announced."""
+
+    database: Database
+    rings: list[Ring]
+    marker: Caller
+    people: dict[str, int] = field(default_factory=dict)
+
+    @asynccontextmanager
+    async def work(self, caller: Caller | None = None) -> AsyncIterator[Work]:
+        async with self.database.write() as work:
+            work.caller = caller or self.marker
+            yield work
+
+    async def mark(self, name: str, status: Status, *, on: date = TODAY, **values: object) -> Record:
+        async with self.work(COMMAND_LINE if on != TODAY else None) as work:
+            mark = Mark(self.people[name], status=status, **values)  # type: ignore[arg-type]
+            return await commands.update_attendance(work, CALENDAR, on, mark)
+
+    async def bulk(self, *marks: Mark, policy: ErrorPolicy = ErrorPolicy.REJECT_ALL) -> BulkOutcome:
+        async with self.work() as work:
+            return await commands.update_many(work, CALENDAR, TODAY, marks, policy)
+
+    async def log(self, on: date = TODAY) -> list[tuple[int, int, int, str]]:
+        """Position, person, version and status of each change."""
+        of = attendance_revision.c
+        async with self.database.read() as reading:
+            rows = await reading.rows(
+                select(of.position, of.staff_id, of.version, of.status).where(of.date == on).order_by(of.position)
+            )
+        return [tuple(row) for row in rows]  # type: ignore[misc]
+
+    async def position(self, on: date = TODAY) -> int:
+        async with self.database.read() as reading:
+            return int(await reading.scalar(select(attendance_day.c.position).where(attendance_day.c.date == on)) or 0)
+
+    def announced(self) -> list[tuple[str | None, Status]]:
+        return [(change.staff_name, change.status) for ring in self.rings for change in ring.changes]
+
+
+@pytest.fixture
+async def school(database_url: str, clock: TurnedClock) -> AsyncIterator[School]:
+    rings: list[Ring] = []
+    database = Database(database_url, zone=UTC_ZONE, clock=clock, after_commit=rings.append)
+    async with database.write() as work:
+        work.caller = COMMAND_LINE
+        row = await work.row(
+            account.insert()
+            .values(email="desk@school.example", display_name="Front desk", role=Role.MARKER, created_at=work.now)
+            .returning(account.c.id)
+        )
+        assert row is not None
+        school = School(database, rings, Caller(row.id, "session", "Front desk", Role.MARKER))
+        for name in ("Amina", "Björn", "Chloé"):
+            details = Details(name=name, starts_on=TODAY - timedelta(days=30))
+            school.people[name] = (await staff_commands.create(work, details)).id
+    rings.clear()
+    yield school
+    await database.close()
+
+
+async def test_a_mark_is_stored_logged_and_announced(school: School) -> None:
+    record = await school.mark("Amina", Status.LATE, note="Train delayed")
+    assert (record.status, record.note, record.version, record.position) == (Status.LATE, "Train delayed", 1, 1)
+    assert record.updated_by == "Front desk"
+    assert await school.log() == [(1, school.people["Amina"], 1, "LATE")]
+    assert school.announced() == [("Amina", Status.LATE)]
+
+
+async def test_a_retry_succeeds_with_an_old_version_and_announces_nothing(school: School) -> None:
+    first = await school.mark("Amina", Status.LATE, expected_version=0)
+    again = await school.mark("Amina", Status.LATE, expected_version=0)
+    assert again == first
+    assert await school.log() == [(1, school.people["Amina"], 1, "LATE")]
+    assert school.announced() == [("Amina", Status.LATE)]
+
+
+async def test_a_second_marker_is_told_about_the_first_and_announces_nothing(school: School) -> None:
+    await school.mark("Amina", Status.LATE, expected_version=0)
+    with pytest.raises(VersionConflict) as refused:
+        await school.mark("Amina", Status.ABSENT, expected_version=0)
+    assert refused.value.current.status is Status.LATE
+    assert await school.log() == [(1, school.people["Amina"], 1, "LATE")]
+    assert school.announced() == [("Amina", Status.LATE)]
+
+
+async def test_a_refused_first_mark_leaves_not_even_a_day(school: School) -> None:
+    with pytest.raises(Refusal) as refused:
+        await school.mark("Amina", Status.PRESENT, on=TODAY + timedelta(days=1))
+    assert refused.value.code is ErrorCode.FUTURE_DATE
+    async with school.database.read() as reading:
+        assert await reading.rows(select(attendance_day)) == []
+    assert school.rings == []
+
+
+async def test_a_locked_day_refuses_marks_until_it_is_unlocked(school: School) -> None:
+    async with school.work(COMMAND_LINE) as work:
+        await CALENDAR.set_locked(work, TODAY, locked=True, reason="Payroll is done")
+    with pytest.raises(Refusal) as refused:
+        await school.mark("Amina", Status.PRESENT)
+    assert refused.value.code is ErrorCode.DAY_LOCKED
+    async with school.work(COMMAND_LINE) as work:
+        await CALENDAR.set_locked(work, TODAY, locked=False, reason=None)
+    assert (await school.mark("Amina", Status.PRESENT)).position == 1
+
+
+async def test_a_marker_marks_today_only(school: School) -> None:
+    with pytest.raises(Forbidden):
+        async with school.work() as work:
+            yesterday = TODAY - timedelta(days=1)
+            await commands.update_attendance(work, CALENDAR, yesterday, Mark(1, status=Status.PRESENT))
+    assert school.rings == []
+
+
+async def test_somebody_who_has_left_is_not_marked(school: School) -> None:
+    async with school.work(COMMAND_LINE) as work:
+        details = Details(ends_on=TODAY - timedelta(days=1))
+        await staff_commands.update_person(work, school.people["Amina"], details, expected_version=None)
+    with pytest.raises(Refusal) as refused:
+        await school.mark("Amina", Status.PRESENT)
+    assert refused.value.code is ErrorCode.STAFF_INACTIVE
+    assert await school.log() == []
+
+
+async def test_writers_that_race_get_contiguous_positions_and_lose_nothing(school: School) -> None:
+    statuses = [Status.PRESENT, Status.LATE, Status.ABSENT, Status.REMOTE]
+    async with asyncio.TaskGroup() as tasks:
+        for name in school.people:
+            for status in statuses:
+                tasks.create_task(school.mark(name, status))
+    log = await school.log()
+    assert [position for position, *_ in log] == list(range(1, 13))
+    for number in school.people.values():
+        assert [version for _, staff_id, version, _ in log if staff_id == number] == [1, 2, 3, 4]
+    assert await school.position() == 12
+    async with school.database.read() as reading:
+        reading.caller = COMMAND_LINE
+        records = await queries.records(reading, TODAY, list(school.people.values()))
+    last = {staff_id: (position, status) for position, staff_id, _, status in log}
+    assert {number: (record.position, record.status) for number, record in records.items()} == last
+
+
+async def test_days_have_positions_of_their_own(school: School) -> None:
+    await school.mark("Amina", Status.PRESENT)
+    await school.mark("Amina", Status.LATE, on=TODAY - timedelta(days=3))
+    assert (await school.position(), await school.position(TODAY - timedelta(days=3))) == (1, 1)
+
+
+async def test_a_bulk_change_is_refused_whole_with_every_reason(school: School) -> None:
+    amina, björn, _ = school.people.values()
+    await school.mark("Amina", Status.LATE)
+    with pytest.raises(Refused) as refused:
+        await school.bulk(
+            Mark(amina, status=Status.ABSENT, expected_version=0),
+            Mark(björn, status=Status.PRESENT),
+            Mark(999, status=Status.PRESENT),
+            Mark(björn, status=Status.PRESENT),
+        )
+    assert [(refusal.code, refusal.path) for refusal in refused.value.refusals] == [
+        (ErrorCode.VERSION_CONFLICT, ("entries", "0", "expectedVersion")),
+        (ErrorCode.NOT_FOUND, ("entries", "2", "staffId")),
+        (ErrorCode.DUPLICATE, ("entries", "3", "staffId")),
+    ]
+    assert await school.position() == 1
+    assert school.announced() == [("Amina", Status.LATE)]
+
+
+async def test_a_bulk_change_may_skip_what_is_refused(school: School) -> None:
+    amina, björn, chloé = school.people.values()
+    outcome = await school.bulk(
+        Mark(amina, status=Status.PRESENT),
+        Mark(999, status=Status.PRESENT),
+        Mark(chloé, status=Status.LATE, note="Dentist"),
+        policy=ErrorPolicy.SKIP_FAILED,
+    )
+    assert (outcome.before, outcome.after, len(outcome.refusals)) == (0, 2, 1)
+    assert await school.log() == [(1, amina, 1, "PRESENT"), (2, chloé, 1, "LATE")]
+    assert school.announced() == [("Amina", Status.PRESENT), ("Chloé", Status.LATE)]
+
+
+async def test_filling_marks_the_rest_present_and_keeps_their_notes(school: School) -> None:
+    amina, björn, chloé = school.people.values()
+    await school.mark("Björn", Status.ABSENT)
+    await school.mark("Chloé", Status.LATE, note="Bus")
+    await school.mark("Chloé", Status.UNMARKED)
+    school.rings.clear()
+    async with school.work() as work:
+        outcome = await commands.fill(
+            work, CALENDAR, TODAY, Status.PRESENT, BoardFilter(StaffFilter(on=TODAY)), only_unmarked=True
+        )
+    assert (outcome.before, outcome.after) == (3, 5)
+    assert (await school.log())[3:] == [(4, amina, 1, "PRESENT"), (5, chloé, 3, "PRESENT")]
+    async with school.database.read() as reading:
+        reading.caller = COMMAND_LINE
+        records = await queries.records(reading, TODAY, [amina, björn, chloé])
+    assert [(record.status, record.note) for record in records.values()] == [
+        (Status.PRESENT, None),
+        (Status.ABSENT, None),
+        (Status.PRESENT, "Bus"),
+    ]
+    assert [ring.days[0].position for ring in school.rings] == [5]
