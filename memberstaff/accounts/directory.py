@@ -1,0 +1,180 @@
+"""The accounts as administrators and the command line manage them: audited, and in effect at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, or_, select, update
+
+from memberstaff.access import Right, Role
+from memberstaff.accounts import emails, sessions
+from memberstaff.accounts.passwords import PasswordHash
+from memberstaff.accounts.upsert import insert
+from memberstaff.db.tables import account, installation
+from memberstaff.db.work import Reading, Work
+from memberstaff.errors import ErrorCode, Refusal
+from memberstaff.text import LONGEST_NAME, line
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Somebody who may log in. `email` is None for identities of an outside issuer, which have `issuer`."""
+
+    id: int
+    email: str | None
+    display_name: str
+    role: Role
+    issuer: str | None
+    disabled_at: datetime | None
+    created_at: datetime
+
+
+async def everyone(reading: Reading) -> list[Account]:
+    """All accounts, in the order in which they were made."""
+    reading.require(Right.MANAGE_ACCOUNTS)
+    return [_account(row) for row in await reading.rows(select(account).order_by(account.c.id))]
+
+
+async def find(reading: Reading, email: str) -> Account:
+    """The account with this address. Raises Refusal (NOT_FOUND)."""
+    reading.require(Right.MANAGE_ACCOUNTS)
+    row = await reading.row(select(account).where(account.c.email == emails.folded(email)))
+    if row is None:
+        raise Refusal(ErrorCode.NOT_FOUND, "There is no account with this email address.", "email")
+    return _account(row)
+
+
+async def add(
+    work: Work, *, email: str, role: Role, password_hash: PasswordHash, display_name: str | None = None
+) -> Account:
+    """A new account. Hash its password with `Passwords.hash` before the unit of work is opened.
+
+    Without a display name it gets one made of the address. Raises Refusal: INVALID, DUPLICATE.
+    """
+    work.require(Right.MANAGE_ACCOUNTS)
+    address = emails.acceptable(email)
+    name = _name(emails.display_name(address) if display_name is None else display_name)
+    row = await work.row(
+        insert(work.dialect, account)
+        .values(email=address, display_name=name, role=role, password_hash=password_hash, created_at=work.now)
+        .on_conflict_do_nothing(index_elements=["email"])
+        .returning(*account.c)
+    )
+    if row is None:
+        raise Refusal(ErrorCode.DUPLICATE, "There is an account with this email address already.", "email")
+    await work.audit("account", row.id, "created", {"role": role, "display_name": name})
+    return _account(row)
+
+
+async def disable(work: Work, account_id: int) -> Account:
+    """Let nobody in with this account, and end what is open. Raises Refusal for the last administrator."""
+    row = await _lock(work, account_id, leaving=True)
+    if row.disabled_at is not None:
+        return _account(row)
+    changed = await _change(work, account_id, "disabled", {}, disabled_at=work.now)
+    await sessions.end_sessions_of(work, account_id)
+    return changed
+
+
+async def enable(work: Work, account_id: int) -> Account:
+    """Let the account's holder log in again; the sessions of before stay ended."""
+    row = await _lock(work, account_id)
+    if row.disabled_at is None:
+        return _account(row)
+    return await _change(work, account_id, "enabled", {}, disabled_at=None)
+
+
+async def set_role(work: Work, account_id: int, role: Role) -> Account:
+    """Change what the account may do, at once and in open sockets too. Raises Refusal."""
+    row = await _lock(work, account_id, leaving=role is not Role.ADMIN)
+    if row.role == role:
+        return _account(row)
+    _refuse_outside(row, "role")
+    changed = await _change(work, account_id, "role_set", {"role": role}, role=role)
+    work.announce_access(accounts=[account_id])
+    return changed
+
+
+async def set_password(work: Work, account_id: int, password_hash: PasswordHash) -> Account:
+    """Replace the password and end all sessions; hash it before the unit of work opens. Raises Refusal."""
+    _refuse_outside(await _lock(work, account_id), "password")
+    changed = await _change(work, account_id, "password_set", {}, password_hash=password_hash)
+    await sessions.end_sessions_of(work, account_id)
+    return changed
+
+
+async def rename(work: Work, account_id: int, display_name: str) -> Account:
+    """Change the name that stands beside what the account has marked. Raises Refusal."""
+    name = _name(display_name)
+    row = await _lock(work, account_id)
+    if row.display_name == name:
+        return _account(row)
+    changed = await _change(work, account_id, "renamed", {"display_name": name}, display_name=name)
+    risen = await work.row(
+        update(installation)
+        .values(roster_version=installation.c.roster_version + 1)
+        .returning(installation.c.epoch, installation.c.roster_version)
+    )
+    assert risen is not None
+    work.announce_roster(risen.epoch, risen.roster_version)
+    return changed
+
+
+async def _lock(work: Work, account_id: int, *, leaving: bool = False) -> Row[Any]:
+    """Lock and read the account. `leaving`: it will be no enabled administrator any more.
+
+    The last one may not leave, so all of them are locked as well, in order: else two administrators could
+    each remove the other at the same time. The lock leaves foreign keys to the row alone.
+    """
+    work.require(Right.MANAGE_ACCOUNTS)
+    administrates = (account.c.role == Role.ADMIN) & account.c.disabled_at.is_(None)
+    wanted = account.c.id == account_id
+    locked = await work.rows(
+        select(account)
+        .where(or_(wanted, administrates) if leaving else wanted)
+        .order_by(account.c.id)
+        .with_for_update(key_share=True)
+    )
+    row = next((row for row in locked if row.id == account_id), None)
+    if row is None:
+        raise Refusal(ErrorCode.NOT_FOUND, "There is no such account.", "id")
+    if leaving and [admin.id for admin in _administrators(locked)] == [account_id]:
+        message = "This is the last administrator who can log in. Make somebody else one first."
+        raise Refusal(ErrorCode.INVALID, message, "id")
+    return row
+
+
+def _administrators(rows: Sequence[Row[Any]]) -> list[Row[Any]]:
+    return [row for row in rows if row.role == Role.ADMIN and row.disabled_at is None]
+
+
+async def _change(work: Work, account_id: int, action: str, details: dict[str, Any], **values: Any) -> Account:
+    row = await work.row(update(account).where(account.c.id == account_id).values(**values).returning(*account.c))
+    assert row is not None
+    await work.audit("account", account_id, action, details)
+    return _account(row)
+
+
+def _refuse_outside(row: Row[Any], what: str) -> None:
+    if row.issuer is not None:
+        message = f"This account belongs to an identity provider, which decides its {what}: change it there."
+        raise Refusal(ErrorCode.INVALID, message, "id")
+
+
+def _name(display_name: str) -> str:
+    return line(display_name, longest=LONGEST_NAME, what="The name", path="displayName")
+
+
+def _account(row: Row[Any]) -> Account:
+    return Account(
+        id=row.id,
+        email=row.email,
+        display_name=row.display_name,
+        role=Role(row.role),
+        issuer=row.issuer,
+        disabled_at=row.disabled_at,
+        created_at=row.created_at,
+    )

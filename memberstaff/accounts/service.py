@@ -1,0 +1,151 @@
+"""Accounts as the rest of the program sees them: who a token stands for, login, refresh and logout."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row, select, update
+
+from memberstaff.access import Caller
+from memberstaff.accounts import login_limits, rotation, sessions
+from memberstaff.accounts.emails import folded
+from memberstaff.accounts.outside import OutsideIdentities
+from memberstaff.accounts.passwords import Passwords
+from memberstaff.accounts.refresh_tokens import RefreshTokens
+from memberstaff.accounts.sessions import Session
+from memberstaff.accounts.tokens import AccessTokens, Claims, issuer
+from memberstaff.db.tables import account
+from memberstaff.db.work import Database
+from memberstaff.errors import ErrorCode, Refusal, Unauthenticated
+from memberstaff.settings import PREFIX, InvalidSettings, Settings
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedSession:
+    """What a login or a refresh hands out. `expires_at` is that of the access token."""
+
+    access_token: str = field(repr=False)
+    refresh_token: str = field(repr=False)
+    expires_at: datetime
+    caller: Caller
+    account_id: int
+    email: str | None = field(repr=False)
+
+
+class Accounts:
+    """Logs people in and out, and tells who a token stands for. One for each process.
+
+    Raises InvalidSettings without a secret key.
+    """
+
+    def __init__(self, settings: Settings, database: Database, *, passwords: Passwords | None = None) -> None:
+        if settings.secret_key is None:
+            advice = "is missing; `openssl rand -base64 48` makes a good one"
+            raise InvalidSettings(f"{PREFIX}SECRET_KEY: {advice}")
+        key = settings.secret_key.get_secret_value()
+        self._settings = settings
+        self._database = database
+        self._passwords = passwords or Passwords()
+        self._access_tokens = AccessTokens(key)
+        self._refresh_tokens = RefreshTokens(key)
+        self._outside = OutsideIdentities.of(settings, database)
+
+    async def claims(self, token: str | None) -> Claims:
+        """What a token says, once it is verified: one of ours, or one of the outside issuer in the settings.
+
+        Raises Unauthenticated without a token and NoAccess with a bad one, and for an outside token also
+        Forbidden (no role here) and IssuerUnreachable.
+        """
+        if not token:
+            raise Unauthenticated
+        if self._outside is not None and issuer(token) == self._outside.issuer:
+            return await self._outside.claims(token)
+        return self._access_tokens.read(token, now=self._database.now())
+
+    async def login(self, email: str, password: str, address: str) -> IssuedSession:
+        """Open a session. Raises RateLimited, and one and the same Refusal whatever was wrong."""
+        named = select(account).where(account.c.email == folded(email))
+        async with self._database.write() as work:
+            # Committed before the password is looked at: an attempt counts however it ends.
+            await login_limits.take_login(work, self._settings, email=folded(email), address=address)
+            known = await work.row(named)
+        issued = await self._open(known, password)
+        if issued is None:  # changed since, perhaps only by another login that made its hash stronger
+            async with self._database.read() as reading:
+                known = await reading.row(named)
+            issued = await self._open(known, password)
+        if issued is None:
+            raise _bad_credentials()
+        return issued
+
+    async def _open(self, known: Row[Any] | None, password: str) -> IssuedSession | None:
+        """A session for the account in this row; None when the row has changed since it was read."""
+        stored = known.password_hash if known is not None and known.disabled_at is None else None
+        verdict = await self._passwords.verify(stored, password)
+        if known is None or stored is None or not verdict.right:
+            raise _bad_credentials()
+        async with self._database.write() as work:
+            opened = await sessions.open_session(
+                work, known.id, verified=stored, seconds=self._settings.refresh_token_seconds
+            )
+            if opened is None:
+                return None
+            if verdict.rehashed is not None:
+                mine = account.c.id == known.id
+                await work.write(update(account).where(mine).values(password_hash=verdict.rehashed))
+            token = await rotation.hand_out(work, self._refresh_tokens, opened.caller.session_id)
+            await sessions.prune(work)
+            return self._issue(opened, token, now=work.now)
+
+    async def refresh(self, refresh_token: str, address: str) -> IssuedSession:
+        """Prolong a session and hand out new tokens for the old refresh token.
+
+        Raises RateLimited, and Refusal when the token lets nobody in. A made-up token costs no statement.
+        """
+        if self._refresh_tokens.session_of(refresh_token) is None:
+            raise _bad_refresh_token()
+        async with self._database.write() as work:
+            await login_limits.take_refresh(work, self._settings, address=address)
+            rotated = await rotation.rotate(
+                work,
+                self._refresh_tokens,
+                refresh_token,
+                seconds=self._settings.refresh_token_seconds,
+                grace_seconds=self._settings.refresh_grace_seconds,
+            )
+            await sessions.prune(work)
+            now = work.now
+        if rotated is None:
+            raise _bad_refresh_token()
+        opened, successor = rotated
+        return self._issue(opened, successor, now=now)
+
+    async def logout(self, claims: Claims) -> None:
+        """End the token's session on every node. Raises NoAccess when it is over already."""
+        async with self._database.write() as work:
+            work.caller = await sessions.identify(work, claims)
+            await sessions.logout(work)
+
+    def _issue(self, opened: Session, refresh_token: str, *, now: datetime) -> IssuedSession:
+        lifetime = timedelta(seconds=self._settings.access_token_seconds)
+        expires_at = min(now + lifetime, opened.expires_at).replace(microsecond=0)
+        claims = Claims(opened.caller.session_id, opened.account_id, expires_at)
+        return IssuedSession(
+            access_token=self._access_tokens.issue(claims, now=now),
+            refresh_token=refresh_token,
+            expires_at=expires_at,
+            caller=opened.caller,
+            account_id=opened.account_id,
+            email=opened.email,
+        )
+
+
+def _bad_credentials() -> Refusal:
+    return Refusal(ErrorCode.BAD_CREDENTIALS, "The email or the password is wrong.")
+
+
+def _bad_refresh_token() -> Refusal:
+    message = "The session has ended, or the refresh token is not valid. Log in again."
+    return Refusal(ErrorCode.BAD_CREDENTIALS, message, "refreshToken")

@@ -1,0 +1,158 @@
+"""Sessions: what a login opens, a refresh prolongs, and a logout ends on every node."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, Select, case, delete, literal, select, update
+
+from memberstaff.access import Caller, Role
+from memberstaff.accounts.tokens import Claims, NoAccess, Why
+from memberstaff.db.tables import account, refresh_token, session
+from memberstaff.db.types import Instant
+from memberstaff.db.work import Reading, Work
+
+KEPT_EXPIRED = timedelta(hours=1)
+"""How long an expired session keeps its row; more than the clocks of two nodes may differ."""
+PRUNED_AT_ONCE = 20
+"""Expired sessions that one login or refresh removes at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A session that is open, and whose it is. `expires_at` moves with each refresh."""
+
+    caller: Caller
+    account_id: int
+    email: str | None
+    expires_at: datetime
+
+
+STATE = (
+    session.c.id.label("session_id"),
+    session.c.expires_at,
+    session.c.ended_at,
+    account.c.id.label("account_id"),
+    account.c.email,
+    account.c.display_name,
+    account.c.role,
+    account.c.disabled_at,
+)
+
+
+def states() -> Select[Any]:
+    """Sessions with their accounts; the columns that `check` and `opened` read."""
+    return select(*STATE).join_from(session, account, session.c.account_id == account.c.id)
+
+
+async def identify(reading: Reading, claims: Claims) -> Caller:
+    """Who holds the token, as the account's row says now. Raises NoAccess when that has ended."""
+    row = await reading.row(states().where(session.c.id == claims.session_id))
+    return _who(row, claims, reading.now)
+
+
+async def identify_all(reading: Reading, held: Iterable[Claims]) -> dict[Claims, Caller | NoAccess]:
+    """The same for all tokens of a process's open sockets, in one statement."""
+    several = list(held)
+    ids = {claims.session_id for claims in several}
+    found = {row.session_id: row for row in await reading.rows(states().where(session.c.id.in_(ids)))}
+    answers: dict[Claims, Caller | NoAccess] = {}
+    for claims in several:
+        try:
+            answers[claims] = _who(found.get(claims.session_id), claims, reading.now)
+        except NoAccess as ended:
+            answers[claims] = ended
+    return answers
+
+
+def _who(row: Row[Any] | None, claims: Claims, now: datetime) -> Caller:
+    if claims.expires_at <= now:
+        raise NoAccess(Why.TOKEN_EXPIRED)
+    if row is None or row.account_id != claims.account_id:
+        raise NoAccess(Why.SESSION_ENDED)
+    check(row, now=now, issued_at=claims.issued_at)
+    return opened(row).caller
+
+
+def check(row: Row[Any], *, now: datetime, issued_at: datetime | None = None) -> None:
+    """Raise NoAccess unless the session is open and its account enabled.
+
+    `issued_at` is that of an outside issuer's token: one that was issued after its session was ended is a
+    new login, since the issuer goes on using the same session for as long as the browser is logged in there.
+    """
+    if row.disabled_at is not None:
+        raise NoAccess(Why.ACCOUNT_DISABLED)
+    if row.ended_at is not None and (issued_at is None or issued_at <= row.ended_at):
+        raise NoAccess(Why.SESSION_ENDED)
+    if row.expires_at <= now:
+        raise NoAccess(Why.SESSION_EXPIRED)
+
+
+def opened(row: Row[Any]) -> Session:
+    """The session in a row of `states()`."""
+    caller = Caller(row.account_id, row.session_id, row.display_name, Role(row.role))
+    return Session(caller, row.account_id, row.email, row.expires_at)
+
+
+async def open_session(work: Work, account_id: int, *, verified: str, seconds: int) -> Session | None:
+    """A new session of the account, good for so many seconds unless it is refreshed.
+
+    None when the account was disabled or its password hash is no longer the one that was `verified`: the
+    password was checked before this transaction began. The lock makes a change of either wait, or be seen.
+    """
+    row = await work.row(
+        select(account)
+        .where(account.c.id == account_id, account.c.disabled_at.is_(None))
+        .where(account.c.password_hash == verified)
+        .with_for_update(key_share=True)
+    )
+    if row is None:
+        return None
+    session_id = secrets.token_urlsafe(24)
+    expires_at = work.now + timedelta(seconds=seconds)
+    new = session.insert().values(id=session_id, account_id=account_id, created_at=work.now)
+    await work.write(new.values(expires_at=expires_at))
+    caller = Caller(account_id, session_id, row.display_name, Role(row.role))
+    return Session(caller, account_id, row.email, expires_at)
+
+
+async def logout(work: Work) -> None:
+    """End the caller's session: its tokens let nobody in any more, and its open sockets close."""
+    await end_session(work, work.caller.session_id)
+
+
+async def end_session(work: Work, session_id: str) -> None:
+    """End one session on every node."""
+    await work.write(update(session).where(session.c.id == session_id).values(ended_at=_end(work)))
+    await work.write(delete(refresh_token).where(refresh_token.c.session_id == session_id))
+    work.announce_access(sessions=[session_id])
+
+
+async def end_sessions_of(work: Work, account_id: int) -> None:
+    """End all sessions of an account. Lock the account's row first, or a login may slip in behind."""
+    # Ended ones too: an outside issuer's session may have been opened again by a newer token.
+    live = (session.c.account_id == account_id) & (session.c.expires_at > work.now)
+    await work.write(update(session).where(live).values(ended_at=_end(work)))
+    work.announce_access(accounts=[account_id])
+
+
+def _end(work: Work) -> ColumnElement[datetime]:
+    """Now, or when the session's newest token was issued: an outside issuer's clock may run ahead of ours."""
+    now = literal(work.now, Instant)
+    return case((session.c.created_at > now, session.c.created_at), else_=now)
+
+
+async def prune(work: Work) -> None:
+    """Remove a few sessions that expired a while ago, with their tokens; others' locks are not waited for."""
+    expired = (
+        select(session.c.id)
+        .where(session.c.expires_at < work.now - KEPT_EXPIRED)
+        .order_by(session.c.expires_at)
+        .limit(PRUNED_AT_ONCE)
+        .with_for_update(skip_locked=True)
+    )
+    await work.write(delete(session).where(session.c.id.in_(expired)))

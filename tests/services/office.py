@@ -1,0 +1,99 @@
+"""What the tests of accounts start from: a database whose clock they hold, and people who can log in."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import SecretStr
+from sqlalchemy import func, select
+
+from memberstaff.access import COMMAND_LINE, Caller, Role
+from memberstaff.accounts import directory, sessions
+from memberstaff.accounts.directory import Account
+from memberstaff.accounts.passwords import Passwords
+from memberstaff.accounts.service import Accounts, IssuedSession
+from memberstaff.db.tables import audit, session
+from memberstaff.db.work import Database, Work
+from memberstaff.errors import ErrorCode, Refusal
+from memberstaff.events import Ring
+from memberstaff.settings import Settings
+from tests.clock import TurnedClock
+
+PASSWORD = "correct horse battery"
+SECRET = "a secret of the tests, long enough for HS256"
+GENEROUS = {"logins_per_minute": 10_000, "logins_per_minute_per_address": 10_000}
+"""For tests that log in more often than people may."""
+
+
+@dataclass
+class Office:
+    """One process of an installation, and what it has announced."""
+
+    clock: TurnedClock
+    database: Database
+    rings: list[Ring]
+    settings: Settings
+    accounts: Accounts
+    passwords: Passwords = field(repr=False)
+
+    async def employ(self, email: str, role: Role = Role.MARKER, password: str = PASSWORD) -> Account:
+        """Somebody who can log in; being employed is not what a test listens for."""
+        hashed = await self.passwords.hash(password)
+        async with self.as_administrator() as work:
+            account = await directory.add(work, email=email, role=role, password_hash=hashed)
+        self.rings.clear()
+        return account
+
+    async def login(self, email: str, password: str = PASSWORD, address: str = "192.0.2.1") -> IssuedSession:
+        """A login that is expected to succeed."""
+        return await self.accounts.login(email, password, address)
+
+    async def whoami(self, access_token: str) -> Caller:
+        """What a request with this token starts with."""
+        claims = await self.accounts.claims(access_token)
+        async with self.database.read() as reading:
+            return await sessions.identify(reading, claims)
+
+    @asynccontextmanager
+    async def as_administrator(self, caller: Caller = COMMAND_LINE) -> AsyncIterator[Work]:
+        """Work that somebody with a shell on the server does."""
+        async with self.database.write() as work:
+            work.caller = caller
+            yield work
+
+    async def audited(self) -> list[tuple[str, str]]:
+        """What the audit says happened to accounts: subject and action, oldest first."""
+        async with self.database.read() as reading:
+            rows = await reading.rows(select(audit.c.subject_id, audit.c.action).order_by(audit.c.id))
+        return [(row.subject_id, row.action) for row in rows]
+
+    async def count(self, table: Any = session) -> int:
+        """The rows of a table."""
+        async with self.database.read() as reading:
+            return int(await reading.scalar(select(func.count()).select_from(table)))
+
+
+@asynccontextmanager
+async def process(database: Database, clock: TurnedClock, **settings: Any) -> AsyncIterator[Office]:
+    """A process on the same database, with these settings."""
+    rings: list[Ring] = []
+    chosen = Settings(secret_key=SecretStr(SECRET), **settings)
+    own = Database(
+        database.engine.url.render_as_string(hide_password=False),
+        zone=chosen.zone,
+        after_commit=rings.append,
+        clock=clock,
+    )
+    passwords = Passwords(time_cost=1, memory_kib=8)  # as weak as Argon2 goes: tests check hundreds
+    try:
+        yield Office(clock, own, rings, chosen, Accounts(chosen, own, passwords=passwords), passwords)
+    finally:
+        await own.close()
+
+
+def said(refusal: Refusal) -> tuple[ErrorCode, str, tuple[str, ...]]:
+    """All that a client is told."""
+    return refusal.code, refusal.message, refusal.path

@@ -1,0 +1,159 @@
+"""Refresh tokens: each is good once, and one that comes back late ends its session."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+
+from memberstaff.access import Role
+from memberstaff.accounts import directory
+from memberstaff.accounts.rotation import KEPT_UNUSED
+from memberstaff.accounts.tokens import NoAccess, Why
+from memberstaff.db.tables import refresh_token
+from memberstaff.db.work import Database
+from memberstaff.errors import ErrorCode, Refusal
+from tests.clock import TurnedClock
+from tests.services.office import GENEROUS, Office, process, said
+
+AMINA = "amina@example.org"
+HOME = "192.0.2.1"
+
+
+@pytest.fixture
+async def office(database: Database, clock: TurnedClock) -> AsyncIterator[Office]:
+    async with process(database, clock, **GENEROUS) as opened:
+        yield opened
+
+
+async def why_not(office: Office, access_token: str) -> Why:
+    with pytest.raises(NoAccess) as refusal:
+        await office.whoami(access_token)
+    return refusal.value.why
+
+
+async def cannot_refresh(office: Office, token: str) -> Refusal:
+    with pytest.raises(Refusal) as refusal:
+        await office.accounts.refresh(token, HOME)
+    return refusal.value
+
+
+async def test_a_refresh_prolongs_the_session_and_uses_the_token_up(office: Office) -> None:
+    await office.employ(AMINA)
+    first = await office.login(AMINA)
+    office.clock.turn(days=29)
+    second = await office.accounts.refresh(first.refresh_token, HOME)
+    assert second.refresh_token != first.refresh_token
+    assert second.caller == first.caller
+    assert second.expires_at == office.clock.instant + timedelta(minutes=15)
+    assert await why_not(office, first.access_token) is Why.TOKEN_EXPIRED
+    office.clock.turn(days=29)  # 58 days after the login
+    third = await office.accounts.refresh(second.refresh_token, HOME)
+    assert await office.whoami(third.access_token) == first.caller
+
+
+async def test_a_session_that_nobody_refreshes_for_thirty_days_is_over(office: Office) -> None:
+    await office.employ(AMINA)
+    opened = await office.login(AMINA)
+    office.clock.turn(days=30)
+    assert said(await cannot_refresh(office, opened.refresh_token)) == (
+        ErrorCode.BAD_CREDENTIALS,
+        "The session has ended, or the refresh token is not valid. Log in again.",
+        ("refreshToken",),
+    )
+
+
+async def test_an_access_token_does_not_outlive_its_session(database: Database, clock: TurnedClock) -> None:
+    async with process(database, clock, refresh_token_seconds=60) as office:
+        await office.employ(AMINA)
+        opened = await office.login(AMINA)
+        assert opened.expires_at == office.clock.instant + timedelta(seconds=60)
+
+
+async def test_two_tabs_that_wake_up_together_both_stay_logged_in(office: Office) -> None:
+    await office.employ(AMINA)
+    shared = await office.login(AMINA)
+    first = await office.accounts.refresh(shared.refresh_token, HOME)
+    office.clock.turn(seconds=29.999)
+    second = await office.accounts.refresh(shared.refresh_token, HOME)
+    assert first.refresh_token != second.refresh_token
+    office.clock.turn(days=1)
+    for tab in (first, second):
+        assert (await office.accounts.refresh(tab.refresh_token, HOME)).caller == shared.caller
+    assert office.rings == []
+
+
+async def test_refreshes_at_the_same_moment_all_get_their_own_successor(office: Office) -> None:
+    await office.employ(AMINA)
+    shared = await office.login(AMINA)
+    tabs = await asyncio.gather(*(office.accounts.refresh(shared.refresh_token, HOME) for _ in range(8)))
+    assert len({tab.refresh_token for tab in tabs}) == 8
+    assert await office.count(refresh_token) == 9
+
+
+async def test_without_grace_only_one_of_two_at_the_same_moment_wins_and_the_session_ends(
+    database: Database, clock: TurnedClock
+) -> None:
+    async with process(database, clock, refresh_grace_seconds=0, **GENEROUS) as office:
+        await office.employ(AMINA)
+        shared = await office.login(AMINA)
+        answers = await asyncio.gather(
+            *(office.accounts.refresh(shared.refresh_token, HOME) for _ in range(2)), return_exceptions=True
+        )
+        assert sorted(type(answer).__name__ for answer in answers) == ["IssuedSession", "Refusal"]
+        assert await why_not(office, shared.access_token) is Why.SESSION_ENDED
+
+
+async def test_a_token_used_again_later_ends_the_session_everywhere_and_says_so(office: Office) -> None:
+    amina = await office.employ(AMINA)
+    stolen = await office.login(AMINA)
+    thief = await office.accounts.refresh(stolen.refresh_token, "198.51.100.9")
+    office.clock.turn(seconds=30)
+    refusal = await cannot_refresh(office, stolen.refresh_token)
+    assert refusal.message == "The session has ended, or the refresh token is not valid. Log in again."
+    assert [ring.sessions for ring in office.rings] == [(stolen.caller.session_id,)]
+    assert (await office.audited())[-1] == (str(amina.id), "refresh_reused")
+    assert await why_not(office, thief.access_token) is Why.SESSION_ENDED
+    await cannot_refresh(office, thief.refresh_token)
+
+
+async def test_a_token_used_long_ago_is_known_although_its_row_is_gone(office: Office) -> None:
+    await office.employ(AMINA)
+    first = await office.login(AMINA)
+    latest = first
+    for _ in range(5):
+        office.clock.turn(minutes=15)
+        latest = await office.accounts.refresh(latest.refresh_token, HOME)
+    assert await office.count(refresh_token) == 2  # the one just used, which is in its grace, and the new one
+    await cannot_refresh(office, first.refresh_token)
+    assert await why_not(office, latest.access_token) is Why.SESSION_ENDED
+
+
+async def test_a_made_up_token_ends_nobodys_session(office: Office) -> None:
+    await office.employ(AMINA)
+    opened = await office.login(AMINA)
+    session_id = opened.caller.session_id
+    for made_up in (session_id, f"{session_id}.", f"{session_id}.x.y", opened.refresh_token[:-1], ""):
+        await cannot_refresh(office, made_up)
+    assert await office.whoami(opened.access_token) == opened.caller
+    assert office.rings == []
+
+
+async def test_a_refresh_counts_the_role_of_now(office: Office) -> None:
+    amina = await office.employ(AMINA, Role.MARKER)
+    opened = await office.login(AMINA)
+    async with office.as_administrator() as work:
+        await directory.set_role(work, amina.id, Role.VIEWER)
+    assert (await office.accounts.refresh(opened.refresh_token, HOME)).caller.role is Role.VIEWER
+
+
+async def test_a_session_keeps_a_bounded_number_of_tokens(office: Office) -> None:
+    await office.employ(AMINA)
+    shared = await office.login(AMINA)
+    for _ in range(KEPT_UNUSED + 5):
+        office.clock.turn(milliseconds=1)
+        latest = await office.accounts.refresh(shared.refresh_token, HOME)
+    assert await office.count(refresh_token) == KEPT_UNUSED + 1
+    assert await office.accounts.refresh(latest.refresh_token, HOME)
