@@ -1,0 +1,67 @@
+"""The ASGI application: routes, lifespan and middleware around a schema and a host."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import strawberry
+from fastapi import FastAPI
+from fastapi.responses import JSONResponse
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import Route, WebSocketRoute
+
+from memberstaff.server.connection import Host
+from memberstaff.server.entrance import Entrance
+from memberstaff.server.handshake import SocketEndpoint
+from memberstaff.server.http import HttpEndpoint
+from memberstaff.server.protocol import SETTINGS
+
+PATH = "/graphql"
+
+
+def create_app(schema: strawberry.Schema, host: Host) -> FastAPI:
+    """The application that serves a schema: POST and WebSocket on /graphql, and /health.
+
+    Other routers may be added to it.
+    """
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Any]]:
+        async with host.running():
+            yield {SETTINGS: host.settings}
+
+    app = FastAPI(
+        title="memberstaff",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        lifespan=lifespan,
+        middleware=[
+            Middleware(
+                CORSMiddleware,
+                allow_origins=list(host.settings.allowed_origins),
+                allow_methods=["GET", "POST"],
+                allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
+                expose_headers=["X-Request-ID"],
+            ),
+            Middleware(Entrance, settings=host.settings),
+        ],
+    )
+    app.router.routes.append(Route(PATH, HttpEndpoint(schema, host)))
+    app.router.routes.append(WebSocketRoute(PATH, SocketEndpoint(schema, host)))
+
+    @app.get("/health/live", include_in_schema=False)
+    async def live() -> JSONResponse:
+        return JSONResponse({"status": "ok"})
+
+    @app.get("/health/ready", include_in_schema=False)
+    async def ready() -> JSONResponse:
+        is_ready, detail = await host.readiness()
+        return JSONResponse(
+            {"status": "ok" if is_ready else "unavailable", **detail}, status_code=200 if is_ready else 503
+        )
+
+    return app

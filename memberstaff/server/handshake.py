@@ -1,0 +1,53 @@
+"""Which sockets are accepted: one subprotocol, and no page of a stranger (browsers do not apply CORS to sockets)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import strawberry
+from starlette.datastructures import Headers
+from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocket
+from strawberry.http.websocket_origin import is_same_origin, normalize_origin
+from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL as PROTOCOL
+
+from memberstaff.server.connection import Host
+from memberstaff.server.entrance import connection_of
+from memberstaff.server.socket import SocketHandler
+from memberstaff.server.wire import Wire
+
+
+class SocketEndpoint:
+    """Accepts sockets and serves operations on them."""
+
+    def __init__(self, schema: strawberry.Schema, host: Host) -> None:
+        self.schema = schema
+        self.host = host
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Accept one socket, or refuse it, and serve it to its end."""
+        socket = WebSocket(scope, receive, send)
+        settings = self.host.settings
+        await socket.receive()
+        if not may_open(socket.headers, settings.allowed_origins):
+            await socket.close()  # before it is accepted, this is HTTP 403
+            return
+        chosen = PROTOCOL if PROTOCOL in scope["subprotocols"] else None
+        await socket.accept(chosen)
+        wire = Wire(socket, deadline=settings.silence_seconds)
+        if chosen is None:
+            await wire.close(4406, f"The subprotocol here is {PROTOCOL}")
+            return
+        await SocketHandler(self.schema, self.host, connection_of(scope), wire).handle()
+
+
+def may_open(headers: Headers, allowed: Collection[str]) -> bool:
+    """Whether a handshake may go on: from no page, from a page of this host, or from an allowed origin."""
+    origin = headers.get("origin")
+    if origin is None or is_same_origin(origin, headers.get("host")):
+        return True
+    if headers.get("sec-fetch-site") == "same-origin":
+        # The browser says so, and no page can: a proxy has given us another Host than the page's.
+        return True
+    normal = normalize_origin(origin)
+    return normal is not None and normal in {normalize_origin(entry) for entry in allowed}

@@ -1,0 +1,78 @@
+"""Logging: one handler for everything, lines for people or JSON for machines, with the request's id."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import MutableMapping
+from typing import Any, Literal
+
+import structlog
+
+from memberstaff.settings import Settings
+
+SHARED: list[Any] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.add_logger_name,
+    structlog.stdlib.ExtraAdder(),
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    structlog.processors.StackInfoRenderer(),
+]
+
+
+class NoSocketLines(logging.Filter):
+    """Drops uvicorn's lines for each socket: they repeat ours, and one shows the query string."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the record stays."""
+        return not str(record.msg).startswith(('%s - "WebSocket', "connection open", "connection closed"))
+
+
+def drop_colours(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Uvicorn repeats each message with colours."""
+    event.pop("color_message", None)
+    return event
+
+
+def formatter(style: Literal["console", "json"] = "console", **_: Any) -> logging.Formatter:
+    """The formatter of the one handler; setting it up also makes structlog's own loggers end there.
+
+    No traceback shows local variables, which rich ones do: they hold passwords.
+    """
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *SHARED,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    last: list[Any] = (
+        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        if style == "json"
+        else [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+    )
+    return structlog.stdlib.ProcessorFormatter(
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, drop_colours, *last],
+        foreign_pre_chain=SHARED,
+    )
+
+
+def log_config(settings: Settings) -> dict[str, Any]:
+    """The settings for `logging.config.dictConfig`, which uvicorn applies in each of its processes."""
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"ours": {"()": formatter, "style": settings.log_format}},
+        "filters": {"sockets": {"()": NoSocketLines}},
+        "handlers": {"ours": {"class": "logging.StreamHandler", "formatter": "ours", "filters": ["sockets"]}},
+        "root": {"level": settings.log_level.upper(), "handlers": ["ours"]},
+        "loggers": {
+            "uvicorn": {"level": "INFO", "handlers": [], "propagate": True},
+            "uvicorn.error": {"level": "INFO"},
+            "uvicorn.access": {"level": "CRITICAL", "handlers": [], "propagate": False},
+            "websockets": {"level": "WARNING"},
+        },
+    }

@@ -1,0 +1,84 @@
+"""What a client sends and what it wants back, read from its headers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+JSON = "application/json"
+GRAPHQL = "application/graphql-response+json"
+SSE = "text/event-stream"
+MULTIPART = "multipart/mixed"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The forms of answer that a client accepts, each the best of its kind; None when it accepts none."""
+
+    single: str | None
+    """JSON or GRAPHQL, for a query or a mutation."""
+    stream: str | None
+    """SSE or MULTIPART, for a subscription."""
+
+
+def is_json(content_type: str | None) -> bool:
+    """Whether a body is announced as exactly application/json, in UTF-8.
+
+    A form of another site can send text/plain or a form's types without asking first; this one it cannot.
+    """
+    media, parameters = _media(content_type or "")
+    charset = parameters.pop("charset", "utf-8").lower()
+    return media == JSON and not parameters and charset in {"utf-8", "utf8"}
+
+
+def wanted(accept: Sequence[str]) -> Wanted:
+    """What the Accept headers ask for; without any, or for */*, JSON."""
+    ranges = [part for line in accept for part in _split(line, ",") if part.strip()]
+    if not ranges:
+        return Wanted(JSON, None)
+    single: tuple[float, str] | None = None
+    stream: tuple[float, str] | None = None
+    for part in ranges:
+        media, parameters = _media(part)
+        if (weight := _weight(parameters)) <= 0:
+            continue
+        if media in {"*/*", "application/*"}:
+            media = JSON
+            # Written out, a type counts more than what matches it by the way.
+            weight -= 0.0001
+        if media in {JSON, GRAPHQL} and (single is None or weight > single[0]):
+            single = weight, media
+        wants_events = media == SSE or (media == MULTIPART and parameters.get("subscriptionspec", "").startswith("1.0"))
+        if wants_events and (stream is None or weight > stream[0]):
+            stream = weight, media
+    return Wanted(single[1] if single else None, stream[1] if stream else None)
+
+
+def _media(header: str) -> tuple[str, dict[str, str]]:
+    media, *rest = _split(header, ";")
+    parameters = {}
+    for part in rest:
+        name, _, value = part.partition("=")
+        if name.strip():
+            parameters[name.strip().lower()] = value.strip().strip("\"'")
+    return media.strip().lower(), parameters
+
+
+def _weight(parameters: dict[str, str]) -> float:
+    try:
+        return float(parameters.get("q", "1"))
+    except ValueError:
+        return 0.0
+
+
+def _split(text: str, separator: str) -> list[str]:
+    """Split a header, but not inside its quoted strings."""
+    parts = [""]
+    quoted = False
+    for char in text:
+        quoted ^= char == '"'
+        if char == separator and not quoted:
+            parts.append("")
+        else:
+            parts[-1] += char
+    return parts

@@ -1,0 +1,109 @@
+"""uvicorn's WebSocket protocol with an end for every socket: silent clients are cut off, stops are spread.
+
+uvicorn closes a client that does not answer pings by waiting for its buffer to empty, which a client that has
+stopped reading never lets happen; the socket, its tasks and its memory then stay for ever.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from asyncio.transports import BaseTransport
+from typing import Any
+
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.http11 import Request
+
+from memberstaff.server.wire import SOCKET
+from memberstaff.settings import Settings
+
+SETTINGS = "settings"
+"""The key of the lifespan's state that holds the settings: uvicorn hands a protocol nothing else."""
+
+LINGER_SECONDS = 3.0
+"""How long a closing socket may take to send what is left before it is cut off."""
+
+
+class SocketProtocol(WebSocketsSansIOProtocol):
+    """One socket. Pass the class to uvicorn as `ws`; it bears ws_ping_interval + ws_ping_timeout of silence."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        settings = self.app_state.get(SETTINGS)
+        self.drain_seconds = settings.drain_seconds if isinstance(settings, Settings) else 0.0
+        self.max_backlog = settings.max_backlog_bytes if isinstance(settings, Settings) else 1_048_576
+        self.close_timeout = LINGER_SECONDS
+        self.unsent = 0
+        """Bytes in our buffer when we last asked whether the client is there."""
+        self.farewell: asyncio.TimerHandle | None = None
+        self.reaper: asyncio.TimerHandle | None = None
+        self.was_closing = False
+
+    def connection_made(self, transport: BaseTransport) -> None:
+        """Start looking after it."""
+        super().connection_made(transport)
+        self.reaper = self.loop.call_later(LINGER_SECONDS, self.reap)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop looking after it."""
+        for timer in (self.farewell, self.reaper):
+            if timer is not None:
+                timer.cancel()
+        super().connection_lost(exc)
+
+    def abort(self) -> None:
+        """Drop the connection at once, with what waits to be sent."""
+        self.transport.abort()
+
+    def reap(self) -> None:
+        """Cut off a socket that was told to close and has not managed to."""
+        closing = self.transport.is_closing()
+        if closing and self.was_closing:
+            self.abort()
+            return
+        self.was_closing = closing
+        self.reaper = self.loop.call_later(LINGER_SECONDS, self.reap)
+
+    def handle_connect(self, event: Request) -> None:
+        """Begin the application, which finds this socket in its scope (it starts at the loop's next turn)."""
+        super().handle_connect(event)
+        if self.response.status_code == 101:
+            extensions: Any = self.scope["extensions"]
+            extensions[SOCKET] = self
+
+    def handle_ping(self) -> None:
+        """Answer a ping, unless the answers pile up: pings that nobody reads the pongs of fill our memory."""
+        super().handle_ping()
+        if self.transport.get_write_buffer_size() > self.max_backlog:
+            self.abort()
+
+    def send_keepalive_ping(self) -> None:
+        """Ask whether the client is there, and remember how much it has still to read."""
+        if not self.transport.is_closing():
+            self.unsent = self.transport.get_write_buffer_size()
+        super().send_keepalive_ping()
+
+    def keepalive_timeout(self) -> None:
+        """Cut off a client that did not answer, unless the answer is only late: ours to read, or behind much."""
+        unsent = self.transport.get_write_buffer_size()
+        patience = self.ping_timeout
+        if patience and not self.transport.is_closing() and (self.read_paused or 0 < unsent < self.unsent):
+            self.unsent = unsent
+            self.pong_timer = self.loop.call_later(patience, self.keepalive_timeout)
+            return
+        self.pong_timer = None
+        self.pending_ping_payload = None
+        self.abort()
+
+    def shutdown(self) -> None:
+        """Say 1012 (come back), each socket at its own moment: a thousand clients must not return at once."""
+        if not self.handshake_complete or self.close_sent or self.drain_seconds <= 0:
+            self.farewell_now()
+        elif self.farewell is None:
+            moment = random.uniform(0, self.drain_seconds)
+            self.farewell = self.loop.call_later(moment, self.farewell_now)
+
+    def farewell_now(self) -> None:
+        """Say it, unless the socket is closing already."""
+        if not self.transport.is_closing():
+            super().shutdown()

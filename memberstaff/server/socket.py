@@ -1,0 +1,274 @@
+"""GraphQL over WebSocket (`graphql-transport-ws`): whatever arrives, the answer is the protocol's."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from contextlib import aclosing, suppress
+from datetime import timedelta
+from typing import Any, cast
+
+import strawberry
+from strawberry.http import process_result
+from strawberry.http.exceptions import NonTextMessageReceived, WebSocketDisconnected
+from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import (
+    BaseGraphQLTransportWSHandler,
+    Operation,
+)
+from strawberry.subscriptions.protocols.graphql_transport_ws.types import Message
+from strawberry.types.execution import ExecutionResult, PreExecutionError
+
+from memberstaff.errors import Fault, FaultCode
+from memberstaff.server.bucket import Bucket
+from memberstaff.server.connection import Connection, Context, Host, bearer
+from memberstaff.server.request import (
+    Malformed,
+    OperationRequest,
+    Unstorable,
+    decode,
+    operation_request,
+    text_map,
+)
+from memberstaff.server.streams import encode
+from memberstaff.server.wire import Wire
+
+log = logging.getLogger("memberstaff.server")
+
+LONGEST_ID = 128
+"""Characters of an operation's id; the clients we know send a UUID or a number."""
+
+TOO_FAST = 1013
+"""For a client that sends too much: graphql-ws comes back after a while, where 4429 would make it give up."""
+
+
+class Running(Operation[Any, None]):
+    """An operation that knows when it is no longer the one that its id stands for."""
+
+    handler: SocketHandler
+    extensions: dict[str, Any] | None = None
+
+    async def send_operation_message(self, message: Message) -> None:
+        """Send one of the operation's own messages."""
+        if self.handler.operations.get(self.id) is self:
+            await super().send_operation_message(message)
+
+    async def send_next(self, execution_result: ExecutionResult) -> None:
+        """Send a result. Its text is kept on it, so members of a group that share results encode once.
+
+        The id stands last for that reason; the order of keys has no meaning in JSON.
+        """
+        text = getattr(execution_result, "payload_text", None)
+        if text is None:
+            text = encode(process_result(execution_result))
+            execution_result.payload_text = text  # type: ignore[attr-defined]
+        if not self.completed and self.handler.operations.get(self.id) is self:
+            await self.handler.websocket.send_text(f'{{"type":"next","payload":{text},"id":{json.dumps(self.id)}}}')
+
+
+class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
+    """Strawberry's handler, made strict, with a fresh context for each operation."""
+
+    websocket: Wire
+
+    def __init__(self, schema: strawberry.Schema, host: Host, connection: Connection, wire: Wire) -> None:
+        settings = host.settings
+        super().__init__(
+            view=cast("Any", None),  # only its hooks use it, and they are all overridden here
+            websocket=wire,
+            context=None,
+            root_value=None,
+            schema=schema,
+            connection_init_wait_timeout=timedelta(seconds=settings.init_seconds),
+            max_subscriptions_per_connection=settings.max_operations_per_socket,
+        )
+        self.host = host
+        self.connection = connection
+        self.bucket = Bucket(settings.messages_per_second, settings.message_burst)
+        self.tasks: set[asyncio.Task[None]] = set()
+
+    async def handle(self) -> None:
+        """Serve the socket until it is closed; never raises."""
+        self.connection.ending = self.end
+        self.on_request_accepted()
+        try:
+            async for text in self.websocket.texts():
+                if not self.bucket.take(asyncio.get_running_loop().time()):
+                    await self.websocket.close(TOO_FAST, "Too many messages: slow down and connect again")
+                else:
+                    await self.handle_text(text)
+                if self.websocket.closed:
+                    break
+        except NonTextMessageReceived:
+            await self.websocket.close(4400, "Messages are text, never binary")
+        except Malformed as error:
+            await self.websocket.close(4400, str(error))
+        except WebSocketDisconnected:
+            pass
+        except Exception:
+            log.exception("a socket failed")
+            await self.websocket.close(4500, "Internal server error")
+        finally:
+            self.connection.ending = None
+            await self.shutdown()
+            for task in list(self.tasks):
+                task.cancel()
+            for task in list(self.tasks):
+                with suppress(Exception, asyncio.CancelledError):
+                    await task
+
+    def end(self, code: int, reason: str) -> None:
+        """Close from the outside; what was running sends nothing any more."""
+        for operation in self.operations.values():
+            if operation.task is not None:
+                operation.task.cancel()
+        self.operations.clear()
+        self.keep(asyncio.ensure_future(self.websocket.close(code, reason)))
+
+    def keep(self, task: asyncio.Task[None]) -> None:
+        """Hold a task until it is done: asyncio itself holds it but weakly."""
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    async def handle_text(self, text: str) -> None:
+        """Answer one message; raises Malformed for what is none of the protocol's."""
+        message = decode(text)
+        if not isinstance(message, dict):
+            raise Malformed("A message must be a JSON object")
+        kind = message.get("type")
+        if kind == "connection_init":
+            await self.handle_init(_payload(message))
+        elif kind == "ping" or kind == "pong":
+            _payload(message)
+            if kind == "ping":
+                await self.send_message({"type": "pong"})
+        elif kind == "subscribe":
+            await self.handle_request(_id(message), message)
+        elif kind == "complete":
+            await self.cleanup_operation(_id(message))
+        else:
+            raise Malformed("A message must have a known type")
+
+    async def handle_init(self, payload: dict[str, Any]) -> None:
+        """Find out who it is; raises Malformed."""
+        if self.connection_timed_out:
+            return
+        if self.connection_init_received:
+            await self.websocket.close(4429, "Too many initialisation requests")
+            return
+        self.connection_init_received = True
+        if self.connection_init_timeout_task:
+            self.connection_init_timeout_task.cancel()
+        given = next((value for key, value in payload.items() if key.lower() == "authorization"), None)
+        if given is not None:
+            if not isinstance(given, str):
+                raise Malformed("authorization must be a string")
+            self.connection.authorization = bearer(given)
+        self.connection.resume = text_map(payload.get("resume"), "resume")
+        try:
+            await self.host.authenticate(self.connection)
+        except Fault as fault:
+            await self.websocket.close(4403, fault.message)
+            return
+        await self.send_message({"type": "connection_ack"})
+        self.connection_acknowledged = True
+
+    async def handle_request(self, operation_id: str, message: dict[str, Any]) -> None:
+        """Begin an operation, or say why not; raises Malformed."""
+        if not self.connection_acknowledged:
+            await self.websocket.close(4401, "Unauthorized")
+            return
+        if operation_id in self.operations:
+            await self.websocket.close(4409, f"Subscriber for {operation_id} already exists")
+            return
+        try:
+            request = operation_request(message.get("payload"))
+        except Unstorable as error:
+            await self.refuse(operation_id, str(error), FaultCode.BAD_REQUEST)
+            return
+        limit = self.max_subscriptions_per_connection
+        if limit is not None and len(self.operations) >= limit:
+            why = f"{limit} operations are under way on this socket; complete one first."
+            await self.refuse(operation_id, why, FaultCode.RATE_LIMITED)
+            return
+        self.start(operation_id, request)
+
+    def start(self, operation_id: str, request: OperationRequest) -> None:
+        """Run an operation beside the others: reading goes on."""
+        operation = Running(self, operation_id, request.query, request.variables, request.operation_name)
+        operation.extensions = request.extensions
+        operation.task = asyncio.create_task(self.run_operation(operation))
+        self.operations[operation_id] = operation
+        self.keep(operation.task)
+
+    async def refuse(self, operation_id: str, message: str, code: FaultCode) -> None:
+        """End an operation with one error; the socket and the others go on."""
+        payload = [{"message": message, "extensions": {"code": code.value}}]
+        await self.websocket.send_json({"type": "error", "id": operation_id, "payload": payload})
+
+    async def run_operation(self, operation: Operation[Any, None]) -> None:
+        """Run one operation with a context of its own, closed however it ends."""
+        context = None
+        try:
+            context = self.host.context(self.connection, operation.id)
+            results = await self.schema.stream(
+                operation.query,
+                variable_values=operation.variables,
+                context_value=context,
+                operation_name=operation.operation_name,
+                operation_extensions=getattr(operation, "extensions", None),
+            )
+            async with aclosing(results):
+                await self.send_results(operation, results)
+        except WebSocketDisconnected:
+            pass
+        except Exception:
+            log.exception("an operation failed")
+            await self.apologise(operation)
+        finally:
+            if self.operations.get(operation.id) is operation:
+                del self.operations[operation.id]
+            if context is not None:
+                await finish(context)
+
+    async def send_results(self, operation: Operation[Any, None], results: Any) -> None:
+        """Send results until they end, or until one says that the operation did not run or broke off."""
+        async for result in results:
+            if isinstance(result, PreExecutionError):
+                await operation.send_initial_errors(result.errors or [])
+                return
+            if not isinstance(result, ExecutionResult):
+                await self._reject_incremental_delivery(operation)
+                return
+            await operation.send_next(result)
+        await operation.send_operation_message({"type": "complete", "id": operation.id})
+
+    async def apologise(self, operation: Operation[Any, None]) -> None:
+        """End an operation that failed for a reason of ours."""
+        if self.operations.get(operation.id) is operation:
+            del self.operations[operation.id]
+            why = f"Something went wrong on our side; the reference is {self.connection.request_id}."
+            with suppress(WebSocketDisconnected):
+                await self.refuse(operation.id, why, FaultCode.INTERNAL)
+
+
+async def finish(context: Context) -> None:
+    """Close a context; what goes wrong then is the log's, the client has its answer."""
+    try:
+        await context.close()
+    except Exception:
+        log.exception("an operation's context did not close")
+
+
+def _payload(message: dict[str, Any]) -> dict[str, Any]:
+    payload = message.get("payload")
+    if payload is not None and not isinstance(payload, dict):
+        raise Malformed("A message's payload must be an object")
+    return payload or {}
+
+
+def _id(message: dict[str, Any]) -> str:
+    found = message.get("id")
+    if not isinstance(found, str) or not 0 < len(found) <= LONGEST_ID:
+        raise Malformed(f"A message's id must be a string of 1 to {LONGEST_ID} characters")
+    return found

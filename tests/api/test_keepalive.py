@@ -1,0 +1,179 @@
+"""No socket outlives its client, and a stop says "come back" to each client within its time."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from typing import Any
+
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+from memberstaff.server.protocol import SocketProtocol
+from tests.api.clients import INIT, PROTOCOL, SECONDS
+from tests.api.toy import toy
+from tests.serving import Address, serving
+
+
+async def begin(address: Address, **options: Any) -> ClientConnection:
+    client = await connect(f"{address.ws}/graphql", subprotocols=[PROTOCOL], compression=None, **options)
+    await client.send(json.dumps(INIT))
+    assert json.loads(await client.recv()) == {"type": "connection_ack"}
+    return client
+
+
+async def subscribe(client: ClientConnection, query: str) -> None:
+    await client.send(json.dumps({"type": "subscribe", "id": "a", "payload": {"query": query}}))
+
+
+async def until_no_connections(address: Address) -> None:
+    """Wait until the server holds no connection; it says nothing when one goes, so it is asked."""
+    while address.server.server_state.connections:  # noqa: ASYNC110
+        await asyncio.sleep(0.005)
+
+
+async def deaf(address: Address) -> socket.socket:
+    """A client that opens a socket and then neither reads nor answers pings."""
+    loop = asyncio.get_running_loop()
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+    client.setblocking(False)
+    await loop.sock_connect(client, ("127.0.0.1", address.port))
+    await loop.sock_sendall(
+        client,
+        b"GET /graphql HTTP/1.1\r\nhost: x\r\nupgrade: websocket\r\nconnection: upgrade\r\n"
+        b"sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-version: 13\r\n"
+        b"sec-websocket-protocol: graphql-transport-ws\r\n\r\n",
+    )
+    assert (await loop.sock_recv(client, 12)) == b"HTTP/1.1 101"
+    return client
+
+
+def frame(message: Any) -> bytes:
+    """A text frame as a client sends it; a mask of zeros leaves the text as it is."""
+    text = json.dumps(message).encode()
+    assert len(text) < 65_536
+    return b"\x81" + bytes([0x80 | 126]) + len(text).to_bytes(2, "big") + bytes(4) + text
+
+
+async def test_a_client_that_answers_pings_stays_however_silent() -> None:
+    app, host = toy(ping_seconds=0.02, silence_seconds=0.06)
+    async with serving(app, host.settings) as address:
+        client = await begin(address)
+        latencies = set()
+        for _ in range(10):
+            latencies.add(await asyncio.wait_for(await client.ping(), SECONDS))
+            await asyncio.sleep(0.02)
+        await client.send(json.dumps({"type": "ping"}))
+        assert json.loads(await client.recv()) == {"type": "pong"}
+        await client.close()
+
+
+async def test_a_client_that_answers_no_ping_is_cut_off() -> None:
+    app, host = toy(ping_seconds=0.02, silence_seconds=0.06)
+    async with serving(app, host.settings) as address:
+        client = await deaf(address)
+        await asyncio.wait_for(until_no_connections(address), SECONDS)
+        client.close()
+
+
+async def test_a_client_that_stops_reading_is_cut_off_and_its_operation_ends() -> None:
+    app, host = toy(ping_seconds=0.05, silence_seconds=0.15)
+    async with serving(app, host.settings) as address:
+        client = await deaf(address)
+        flood = {"type": "subscribe", "id": "a", "payload": {"query": "subscription { flood }"}}
+        await asyncio.get_running_loop().sock_sendall(client, frame(INIT) + frame(flood))
+        await asyncio.wait_for(host.closed(1), SECONDS)
+        await asyncio.wait_for(until_no_connections(address), SECONDS)
+        client.close()
+    assert [context.closed for context in host.contexts] == [1]
+
+
+async def test_a_send_has_a_deadline_whatever_the_protocol_does() -> None:
+    app, host = toy(silence_seconds=0.1, ping_seconds=0.05)
+    async with serving(app, host.settings, ws_ping_interval=None) as address:
+        client = await deaf(address)
+        flood = {"type": "subscribe", "id": "a", "payload": {"query": "subscription { flood }"}}
+        await asyncio.get_running_loop().sock_sendall(client, frame(INIT) + frame(flood))
+        await asyncio.wait_for(host.closed(1), SECONDS)
+        await asyncio.wait_for(until_no_connections(address), SECONDS)
+        client.close()
+
+
+async def test_a_socket_that_cannot_finish_closing_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("memberstaff.server.protocol.LINGER_SECONDS", 0.05)
+    app, host = toy()
+    async with serving(app, host.settings) as address:
+        client = await deaf(address)
+        flood = {"type": "subscribe", "id": "a", "payload": {"query": "subscription { flood }"}}
+        await asyncio.get_running_loop().sock_sendall(client, frame(INIT) + frame(flood))
+        protocol = await stuck(address)
+        protocol.transport.close()
+        await asyncio.wait_for(until_no_connections(address), SECONDS)
+        client.close()
+
+
+async def test_pings_whose_pongs_nobody_reads_do_not_fill_the_memory() -> None:
+    app, host = toy(max_backlog_bytes=65_536, init_seconds=60)
+    async with serving(app, host.settings) as address:
+        client = await deaf(address)
+        ping = b"\x89" + bytes([0x80 | 125]) + bytes(4) + b"x" * 125
+        loop = asyncio.get_running_loop()
+        with pytest.raises(ConnectionError):
+            for _ in range(400):  # 26 MB, more than the kernel holds for us
+                await asyncio.wait_for(loop.sock_sendall(client, ping * 500), SECONDS)
+        client.close()
+
+
+async def test_a_stop_tells_every_client_to_come_back_and_ends_in_time() -> None:
+    app, host = toy(drain_seconds=0.3, shutdown_seconds=5)
+    loop = asyncio.get_running_loop()
+    async with serving(app, host.settings) as address:
+        clients = [await begin(address) for _ in range(20)]
+        await subscribe(clients[0], "subscription { forever }")
+        assert json.loads(await clients[0].recv())["type"] == "next"
+        address.server.should_exit = True
+        began = loop.time()
+
+        async def closing(client: ClientConnection) -> tuple[int, float]:
+            with pytest.raises(ConnectionClosed) as closed:
+                await asyncio.wait_for(client.recv(), SECONDS)
+            assert closed.value.rcvd is not None
+            return closed.value.rcvd.code, loop.time() - began
+
+        closed = await asyncio.gather(*map(closing, clients))
+    assert {code for code, _ in closed} == {1012}
+    moments = sorted(moment for _, moment in closed)
+    assert moments[-1] - moments[0] > 0.1
+    assert loop.time() - began < 2
+    assert [context.closed for context in host.contexts] == [1]
+    assert host.is_running is False
+
+
+async def test_a_stop_lets_a_request_in_flight_finish() -> None:
+    app, host = toy(drain_seconds=0)
+    async with serving(app, host.settings) as address:
+        reader, writer = await asyncio.open_connection("127.0.0.1", address.port)
+        body = b'{"query":"{ waiting }"}'
+        writer.write(
+            b"POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+            b"content-length: %d\r\n\r\n" % len(body) + body
+        )
+        while not host.contexts:
+            await asyncio.wait_for(host.changed.wait(), SECONDS)
+        address.server.should_exit = True
+        host.gate.set()
+        answer = await asyncio.wait_for(reader.read(), SECONDS)
+        writer.close()
+    assert answer.endswith(b'{"data":{"waiting":"done"}}')
+
+
+async def stuck(address: Address) -> SocketProtocol:
+    """Wait until the server cannot send any more to its one socket."""
+    while True:
+        for protocol in address.server.server_state.connections:
+            if isinstance(protocol, SocketProtocol) and not protocol.writable.is_set():
+                return protocol
+        await asyncio.sleep(0.005)

@@ -1,0 +1,245 @@
+"""POST /graphql keeps to GraphQL over HTTP, and answers whatever arrives."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import httpx2 as httpx
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.api.clients import GRAPHQL, api, raw
+from tests.api.clients import http_served as served
+from tests.api.toy import toy
+from tests.serving import serving
+
+
+async def test_a_query_is_answered_with_json_that_nobody_may_keep_or_frame() -> None:
+    async with served() as (client, host):
+        answer = await client.post("/graphql", json={"query": "{ hello }"})
+    assert (answer.status_code, answer.json()) == (200, {"data": {"hello": "Hello, world!"}})
+    assert answer.headers["content-type"] == "application/json; charset=utf-8"
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["referrer-policy"] == "no-referrer"
+    assert answer.headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
+    assert "server" not in answer.headers
+    assert answer.headers["x-request-id"] == host.contexts[0].connection.request_id
+    assert [context.closed for context in host.contexts] == [1]
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "HEAD", "OPTIONS"])
+async def test_only_post_is_served_and_the_answer_says_so(method: str) -> None:
+    async with api() as (client, host):
+        answer = await client.request(method, "/graphql", params={"query": "{ hello }"})
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+    assert host.contexts == []
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+        "application/jsonp",
+        "application/json; charset=utf-16",
+        "application/json; x=y",
+        "text/plain; application/json",
+        None,
+    ],
+)
+async def test_what_a_form_of_another_site_can_send_is_refused_before_anything_runs(
+    content_type: str | None,
+) -> None:
+    async with api() as (client, host):
+        headers = {} if content_type is None else {"content-type": content_type}
+        answer = await client.post("/graphql", content=b'{"query":"{ hello }"}', headers=headers)
+    assert answer.status_code == 415
+    assert host.contexts == []
+
+
+async def test_json_may_name_its_charset() -> None:
+    async with api() as (client, _):
+        headers = {"content-type": 'Application/JSON; Charset="UTF-8"'}
+        answer = await client.post("/graphql", content=b'{"query":"{ hello }"}', headers=headers)
+    assert answer.json() == {"data": {"hello": "Hello, world!"}}
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b"", "The request is not valid JSON."),
+        (b"{", "The request is not valid JSON."),
+        (b"1", "The request must be a JSON object with a query."),
+        (b"null", "The request must be a JSON object with a query."),
+        (b"[]", "The request must be a JSON object with a query."),
+        (b'[{"query":"{ hello }"}]', "The request must be a JSON object with a query."),
+        (b"{}", "query must be a string."),
+        (b'{"query":1}', "query must be a string."),
+        (b'{"query":"{ hello }","variables":[]}', "variables must be an object or null."),
+        (b'{"query":"{ hello }","operationName":{}}', "operationName must be a string or null."),
+        (b'{"query":"{ hello }","extensions":"x"}', "extensions must be an object or null."),
+        (b'{"query":"{ hello }","variables":{"a":NaN}}', "The request is not valid JSON."),
+        (b'{"query":"\xff"}', "The request is not valid UTF-8."),
+        (b"[" * 90_000, "The request's JSON is nested too deeply."),
+        (
+            b'{"query":"{ hello }","variables":{"a":' + b"[" * 70 + b"]" * 70 + b"}}",
+            "The request's JSON is nested too deeply.",
+        ),
+        (
+            b'{"query":"{ hello }","variables":{"a":["\\u0000"]}}',
+            "A string of the request holds a null character (U+0000) or half of a character.",
+        ),
+        (
+            b'{"query":"{ hello }","variables":{"\\ud800":1}}',
+            "A string of the request holds a null character (U+0000) or half of a character.",
+        ),
+    ],
+)
+async def test_a_body_that_is_no_request_is_told_so(body: bytes, message: str) -> None:
+    async with api() as (client, host):
+        answer = await client.post("/graphql", content=body, headers={"content-type": "application/json"})
+    assert answer.status_code == 400
+    assert answer.json() == {"errors": [{"message": message, "extensions": {"code": "BAD_REQUEST"}}]}
+    assert host.contexts == []
+
+
+async def test_a_null_character_written_as_an_escape_of_graphql_is_refused_too() -> None:
+    async with api() as (client, _):
+        answer = await client.post("/graphql", json={"query": '{ hello(name: "a\\u0000") }'})
+    assert answer.json()["errors"] == [
+        {
+            "message": "A string in the document holds a null character or half of a character.",
+            "extensions": {"code": "BAD_REQUEST"},
+        }
+    ]
+
+
+async def test_a_compressed_body_is_refused() -> None:
+    async with api() as (client, _):
+        headers = {"content-type": "application/json", "content-encoding": "gzip"}
+        assert (await client.post("/graphql", content=b"x", headers=headers)).status_code == 415
+
+
+async def test_a_body_is_not_read_further_than_its_bound() -> None:
+    app, host = toy(max_body_bytes=1_000)
+    async with serving(app, host.settings) as address:
+        head = b"POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+        declared = await raw(address, head + b"content-length: 9000000\r\n\r\n")
+        chunk = b"400\r\n" + b"x" * 1024 + b"\r\n"
+        chunked = await raw(address, head + b"transfer-encoding: chunked\r\n\r\n", chunk)
+    assert declared[0] == 413
+    assert b"The body has more than 8,000,000 bytes." in declared[1]
+    assert chunked[0] == 413
+    assert b"The body has more than 1,000 bytes." in chunked[1]
+    assert b"connection: close" in chunked[1].lower()
+
+
+async def test_an_import_by_somebody_who_may_import_has_a_bound_of_its_own() -> None:
+    async with api(max_body_bytes=1_000) as (client, host):
+        query = "mutation ImportStaff($names: [String!]!) { importStaff(names: $names) }"
+        body = {"query": query, "variables": {"names": ["Amina"] * 1_000}}
+        statuses = [
+            (await client.post("/graphql", json=body, headers={"authorization": f"Bearer {token}"})).status_code
+            for token in ("amina-token", "victor-token", "nobody")
+        ]
+        hello = {"query": "{ hello }", "variables": {"x": "importStaff" * 200}}
+        other = await client.post("/graphql", json=hello, headers={"authorization": "Bearer amina-token"})
+    assert statuses == [200, 413, 413]
+    assert other.status_code == 413
+    assert len(host.contexts) == 1
+
+
+async def test_a_body_that_does_not_come_is_not_waited_for() -> None:
+    app, host = toy(body_seconds=0.05)
+    async with serving(app, host.settings) as address:
+        status, answer = await raw(
+            address,
+            b"POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 50\r\n\r\n{",
+        )
+    assert status == 408
+    assert b"The body did not arrive within 0.05 seconds." in answer
+
+
+@pytest.mark.parametrize(
+    ("accept", "content_type"),
+    [
+        (None, "application/json; charset=utf-8"),
+        ("*/*", "application/json; charset=utf-8"),
+        ("application/json", "application/json; charset=utf-8"),
+        (GRAPHQL, f"{GRAPHQL}; charset=utf-8"),
+        (f"{GRAPHQL}, application/json;q=0.9", f"{GRAPHQL}; charset=utf-8"),
+        (f"application/json, {GRAPHQL};q=0.5", "application/json; charset=utf-8"),
+        (f"{GRAPHQL};q=0, */*", "application/json; charset=utf-8"),
+        (f"{GRAPHQL}, application/json, text/event-stream, multipart/mixed", f"{GRAPHQL}; charset=utf-8"),
+    ],
+)
+async def test_the_answer_has_the_form_that_the_client_prefers(accept: str | None, content_type: str) -> None:
+    async with api() as (client, _):
+        request = client.build_request("POST", "/graphql", json={"query": "{ hello }"})
+        del request.headers["accept"]
+        if accept:
+            request.headers["accept"] = accept
+        answer = await client.send(request)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, content_type)
+
+
+async def test_a_client_that_accepts_none_of_our_forms_is_told_them() -> None:
+    async with api() as (client, _):
+        answer = await client.post("/graphql", json={"query": "{ hello }"}, headers={"accept": "text/html"})
+    assert answer.status_code == 406
+
+
+@pytest.mark.parametrize(
+    ("request_", "graphql_status"),
+    [
+        ({"query": "{"}, 400),
+        ({"query": "{ nothing }"}, 400),
+        ({"query": "query ($name: String!) { hello(name: $name) }", "variables": {"name": 7}}, 400),
+        ({"query": "query A { hello } query B { hello }"}, 400),
+        ({"query": "query A { hello }", "operationName": "B"}, 400),
+        ({"query": ""}, 400),
+        ({"query": "{ __schema { queryType { name } } }"}, 403),
+        ({"query": "subscription { count }"}, 400),
+    ],
+)
+async def test_a_request_that_never_ran_has_no_data_and_the_status_of_its_form(
+    request_: dict[str, Any], graphql_status: int
+) -> None:
+    async with api() as (client, _):
+        plain = await client.post("/graphql", json=request_)
+        graphql = await client.post("/graphql", json=request_, headers={"accept": GRAPHQL})
+    assert graphql.status_code == graphql_status
+    assert plain.status_code == (400 if "subscription" in str(request_) else 200)
+    assert plain.json() == graphql.json()
+    assert list(plain.json()) == ["errors"]
+    assert plain.json()["errors"][0]["extensions"]["code"] in {"BAD_REQUEST", "FORBIDDEN"}
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.text() | st.sampled_from(["query", "variables", "operationName"]), inner, max_size=4)
+    ),
+    max_leaves=20,
+)
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(body=JSON_VALUES.map(lambda value: json.dumps(value).encode()) | st.binary(max_size=200))
+def test_any_body_at_all_gets_an_answer_of_the_protocol(body: bytes) -> None:
+    async def ask() -> tuple[int, Any]:
+        app, _ = toy()
+        endpoint = httpx.ASGITransport(app, raise_app_exceptions=True)
+        async with httpx.AsyncClient(transport=endpoint, base_url="http://toy") as client:
+            answer = await client.post("/graphql", content=body, headers={"content-type": "application/json"})
+        return answer.status_code, answer.json()
+
+    status, answer = asyncio.run(ask())
+    assert status in {200, 400}
+    assert "data" in answer or answer["errors"][0]["extensions"]["code"] == "BAD_REQUEST"

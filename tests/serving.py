@@ -1,0 +1,74 @@
+"""A real uvicorn on a free port of the loopback, in the test's own loop and with production's options."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import uvicorn
+
+from memberstaff.server.run import options
+from memberstaff.settings import Settings
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a test's server listens, and the server itself."""
+
+    port: int
+    server: Server
+
+    @property
+    def http(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def ws(self) -> str:
+        return f"ws://127.0.0.1:{self.port}"
+
+
+class Server(uvicorn.Server):
+    """uvicorn that says when it has started and leaves the test runner's signals alone."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.ready.set()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@contextlib.asynccontextmanager
+async def serving(app: Callable[..., Any], settings: Settings, **changes: Any) -> AsyncIterator[Address]:
+    """Serve an ASGI application, or what a factory without parameters makes; `changes` go to uvicorn.Config."""
+    factory = not hasattr(app, "router") and _takes_nothing(app)
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(("127.0.0.1", 0))
+    server = Server(uvicorn.Config(app, factory=factory, log_config=None, **{**options(settings), **changes}))
+    running = asyncio.ensure_future(server.serve(sockets=[listener]))
+    started = asyncio.ensure_future(server.ready.wait())
+    try:
+        await asyncio.wait({running, started}, return_when=asyncio.FIRST_COMPLETED)
+        if running.done():
+            running.result()
+        yield Address(listener.getsockname()[1], server)
+    finally:
+        started.cancel()
+        server.should_exit = True
+        await running
+        listener.close()
+
+
+def _takes_nothing(app: Callable[..., Any]) -> bool:
+    code = getattr(app, "__code__", None)
+    return code is not None and code.co_argcount == 0
