@@ -1,0 +1,110 @@
+"""The composition root: builds the parts of one process from its settings, and runs them."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import structlog
+
+from memberstaff.access import Caller
+from memberstaff.accounts.passwords import Passwords
+from memberstaff.accounts.service import Accounts
+from memberstaff.accounts.sessions import identify
+from memberstaff.attendance.days import Calendar
+from memberstaff.clock import Clock, utc_now
+from memberstaff.db.migrate import is_current
+from memberstaff.db.work import Database
+from memberstaff.live.bell import Bell
+from memberstaff.live.feed import Feed
+from memberstaff.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+READINESS_SECONDS = 2.0
+"""How long the database may take to answer before this process calls itself unready."""
+
+
+class Unmigrated(Exception):
+    """The database's tables are not those of this release."""
+
+    def __init__(self) -> None:
+        super().__init__("The database's tables are not those of this release: run `memberstaff migrate` first.")
+
+
+class Application:
+    """Everything a process of memberstaff is made of; `running` must be entered before it serves."""
+
+    def __init__(self, settings: Settings, *, clock: Clock = utc_now, passwords: Passwords | None = None) -> None:
+        self.settings = settings
+        self.database = Database(
+            settings.database_url.get_secret_value(),
+            zone=settings.zone,
+            pool_size=settings.database_pool_size,
+            after_commit=lambda ring: self.bell.ring(ring),
+            clock=clock,
+        )
+        self.calendar = Calendar(settings.working_weekdays)
+        self.accounts = Accounts(settings, self.database, passwords=passwords)
+        self.feed = Feed(
+            self.database,
+            poll_seconds=settings.poll_seconds,
+            recent_changes=settings.recent_changes,
+            max_replay=settings.max_replay,
+        )
+        self.bell = Bell(settings.broadcast_url.get_secret_value(), settings.broadcast_channel, self.feed.hear)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Listen, deliver and keep both going until the block ends. Raises Unmigrated."""
+        try:
+            if not await is_current(self.database.engine):
+                raise Unmigrated
+            tasks = [asyncio.create_task(_keep(name, run)) for name, run in self._services().items()]
+            try:
+                yield
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+        finally:
+            await self.database.close()
+
+    async def caller(self, token: str | None) -> Caller:
+        """Whom a token stands for at this moment; raises Unauthenticated."""
+        claims = await self.accounts.claims(token)
+        async with self.database.read() as reading:
+            return await identify(reading, claims)
+
+    async def readiness(self) -> tuple[bool, Mapping[str, Any]]:
+        """Whether requests can be served, and how well the live path does.
+
+        Without Redis the process is ready all the same, and says "polling": changes then arrive within
+        `poll_seconds`.
+        """
+        try:
+            async with asyncio.timeout(READINESS_SECONDS):
+                current = await is_current(self.database.engine)
+        except Exception as error:
+            log.warning("The database does not answer", reason=type(error).__name__)
+            database = "unreachable"
+        else:
+            database = "well" if current else "not migrated"
+        live = "well" if self.bell.hearing and self.feed.reading else "polling" if self.feed.reading else "degraded"
+        return database == "well", {"database": database, "live": live}
+
+    def _services(self) -> dict[str, Callable[[], Awaitable[None]]]:
+        return {"bell": self.bell.run, "feed": self.feed.run}
+
+
+async def _keep(name: str, run: Callable[[], Awaitable[None]]) -> None:
+    """Run a service for as long as the process lives, and start it again should it ever fail."""
+    while True:
+        try:
+            await run()
+        except Exception:
+            log.exception("A service failed and is started again", service=name)
+        await asyncio.sleep(random.uniform(0.5, 1.5))  # noqa: S311 - spreads load, guards nothing

@@ -1,0 +1,60 @@
+"""Joins the schema to the application: what a server process loads, by the string "schema.asgi:create_app"."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+from memberstaff.access import Caller
+from memberstaff.application import Application
+from memberstaff.server import app as server
+from memberstaff.server.connection import Connection
+from memberstaff.settings import Settings, load
+from schema.context import Context
+from schema.limits import Limits
+from schema.root import make_schema
+
+
+class Host:
+    """The application as the server asks for it."""
+
+    def __init__(self, application: Application) -> None:
+        self.application = application
+
+    @property
+    def settings(self) -> Settings:
+        """Of the application."""
+        return self.application.settings
+
+    def context(self, connection: Connection, operation_id: str | None) -> Context:
+        """A fresh context for one operation."""
+        return Context(self.application, connection, operation_id)
+
+    async def authenticate(self, connection: Connection) -> Caller:
+        """Who holds the connection's token; raises Unauthenticated."""
+        return await self.application.caller(connection.authorization)
+
+    async def readiness(self) -> tuple[bool, Mapping[str, Any]]:
+        """Whether requests can be served."""
+        return await self.application.readiness()
+
+    def running(self) -> AbstractAsyncContextManager[None]:
+        """Everything that lives as long as the process."""
+        return self.application.running()
+
+
+def create_app(application: Application | None = None) -> Any:
+    """The ASGI application; without arguments it reads its settings from the environment.
+
+    Raises InvalidSettings.
+    """
+    application = application or Application(load())
+    settings = application.settings
+    schema = make_schema(Limits.of(settings), suggestions=settings.introspection or settings.demo)
+    return server.create_app(schema, Host(application))
+
+
+def export_sdl() -> str:
+    """The schema in GraphQL's own language, sorted: what schema.graphql holds."""
+    return make_schema(Limits(), in_order=True).as_str().rstrip() + "\n"

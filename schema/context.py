@@ -1,0 +1,93 @@
+"""What every resolver of one operation shares: who is asking, one snapshot, and the way to write.
+
+There is a fresh context for each operation, also on a socket, so nothing in it outlives its operation, and
+no database session is held by a connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import strawberry
+
+from memberstaff.access import Caller, Right
+from memberstaff.accounts.sessions import identify
+from memberstaff.application import Application
+from memberstaff.db.work import Reading, Work
+from memberstaff.errors import Unauthenticated
+from memberstaff.server.connection import Connection
+from schema.loaders import Loaders
+
+
+class Context:
+    """One operation: `application` does the work, `connection` is where the question came from."""
+
+    def __init__(self, application: Application, connection: Connection, operation_id: str | None = None) -> None:
+        self.application = application
+        self.connection = connection
+        self.operation_id = operation_id
+        self._opening = asyncio.Lock()
+        self._held = AsyncExitStack()
+        self._snapshot: Reading | None = None
+        self.load = Loaders(self.snapshot, application.calendar)
+
+    @property
+    def request_id(self) -> str:
+        """Stands in the log and in what a client is told of an internal error."""
+        return self.connection.request_id
+
+    async def snapshot(self) -> Reading:
+        """The operation's one consistent view, opened at its first use; raises Unauthenticated.
+
+        All fields of an answer are read from it, so a board, its counts and its cursor agree.
+        """
+        async with self._opening:
+            if self._snapshot is None:
+                claims = await self.application.accounts.claims(self.connection.authorization)
+                reading = await self._held.enter_async_context(self.application.database.read())
+                reading.caller = await identify(reading, claims)
+                self._snapshot = reading
+            return self._snapshot
+
+    @asynccontextmanager
+    async def work(self) -> AsyncIterator[Work]:
+        """A transaction as the caller; committed when the block ends. Later reads see what it wrote."""
+        claims = await self.application.accounts.claims(self.connection.authorization)
+        await self.renew()
+        async with self.application.database.write() as work:
+            work.caller = await identify(work, claims)
+            yield work
+
+    async def caller(self) -> Caller:
+        """Who is asking; raises Unauthenticated."""
+        return (await self.snapshot()).caller
+
+    def resumed(self, after: str | None) -> str | None:
+        """The cursor that this operation starts from: the one sent with `connection_init`, or else `after`."""
+        return self.connection.resume.get(self.operation_id, after) if self.operation_id is not None else after
+
+    async def may_introspect(self) -> bool:
+        """Whether the schema may be introspected: by a setting, or by an administrator."""
+        settings = self.application.settings
+        if settings.introspection if settings.introspection is not None else settings.demo:
+            return True
+        try:
+            return (await self.caller()).may(Right.INTROSPECT)
+        except Unauthenticated:
+            return False
+
+    async def renew(self) -> None:
+        """Let the snapshot go: what is read from here on is read anew."""
+        async with self._opening:
+            self._snapshot = None
+            self.load = Loaders(self.snapshot, self.application.calendar)
+            await self._held.aclose()
+
+    async def close(self) -> None:
+        """Give back what the operation held."""
+        await self.renew()
+
+
+Info = strawberry.Info[Context, None]

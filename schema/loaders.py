@@ -1,0 +1,79 @@
+"""Reading for many objects at once: a list of a thousand costs the same statements as a list of one."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import date
+from functools import cached_property
+
+from strawberry.dataloader import DataLoader
+
+from memberstaff.attendance import queries
+from memberstaff.attendance.days import Calendar
+from memberstaff.attendance.model import Day, Record, Summary
+from memberstaff.attendance.queries import Revision
+from memberstaff.db.work import Reading
+from memberstaff.staff import queries as staff_queries
+from memberstaff.staff.model import Person
+
+
+class Loaders:
+    """The batches of one snapshot; they end with it."""
+
+    def __init__(self, snapshot: Callable[[], Awaitable[Reading]], calendar: Calendar) -> None:
+        self._snapshot = snapshot
+        self._calendar = calendar
+        self._histories: dict[tuple[int, int | None], DataLoader[tuple[int, date], list[Revision]]] = {}
+        self._marked: dict[tuple[date, date], DataLoader[int, list[Record]]] = {}
+
+    @cached_property
+    def day(self) -> DataLoader[date, Day]:
+        """Days by date."""
+
+        async def load(dates: list[date]) -> list[Day]:
+            found = await self._calendar.days(await self._snapshot(), dates)
+            return [found[day] for day in dates]
+
+        return DataLoader(load_fn=load)
+
+    @cached_property
+    def summary(self) -> DataLoader[date, Summary]:
+        """The counts of days by date."""
+
+        async def load(dates: list[date]) -> list[Summary]:
+            found = await queries.summaries(await self._snapshot(), dates)
+            return [found[day] for day in dates]
+
+        return DataLoader(load_fn=load)
+
+    @cached_property
+    def person(self) -> DataLoader[int, Person | None]:
+        """People by number; None for nobody."""
+
+        async def load(ids: list[int]) -> list[Person | None]:
+            found = await staff_queries.by_id(await self._snapshot(), ids)
+            return [found.get(staff_id) for staff_id in ids]
+
+        return DataLoader(load_fn=load)
+
+    def history(self, first: int, before: int | None) -> DataLoader[tuple[int, date], list[Revision]]:
+        """The newest `first` revisions of records, older than version `before`."""
+        if (first, before) not in self._histories:
+
+            async def load(keys: list[tuple[int, date]]) -> list[list[Revision]]:
+                found = await queries.history(await self._snapshot(), keys, first=first, before=before)
+                return [found[key] for key in keys]
+
+            self._histories[first, before] = DataLoader(load_fn=load)
+        return self._histories[first, before]
+
+    def marked(self, start: date, end: date) -> DataLoader[int, list[Record]]:
+        """What was recorded of people from `start` to `end`."""
+        if (start, end) not in self._marked:
+
+            async def load(ids: list[int]) -> list[list[Record]]:
+                found = await queries.marked(await self._snapshot(), ids, start, end)
+                return [found[staff_id] for staff_id in ids]
+
+            self._marked[start, end] = DataLoader(load_fn=load)
+        return self._marked[start, end]

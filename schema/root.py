@@ -1,0 +1,105 @@
+"""The schema itself: every query, mutation and subscription."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import strawberry
+from strawberry.schema.config import StrawberryConfig
+
+from memberstaff.attendance import queries
+from memberstaff.errors import Refusal
+from schema.accounts import AccountsMutation, AccountsQuery, Viewer
+from schema.attendance import AttendanceMutation, AttendanceQuery, VersionConflictError, find_attendance
+from schema.context import Info
+from schema.execution import Schema, build_schema
+from schema.ids import day, number, read
+from schema.limits import Limits
+from schema.live import Subscription
+from schema.nodes import AttendanceDay, AttendanceRevision, DaySummary, Node, Staff
+from schema.payloads import InputError
+from schema.scalars import SCALARS
+from schema.staff import StaffMutation, StaffQuery
+
+
+@strawberry.type
+class NodeQuery:
+    """The root's part about ids."""
+
+    @strawberry.field(description="Anything that has an id; null when there is no such thing.")
+    async def node(self, info: Info, id: strawberry.ID) -> Node | None:
+        """By the id alone."""
+        await info.context.caller()
+        try:
+            type_name, key = read(id)
+            find = NODES.get(type_name)
+            return await find(info, key) if find else None
+        except Refusal:
+            return None
+
+
+async def _staff(info: Info, key: list[str]) -> Node | None:
+    person = await info.context.load.person.load(number(key))
+    return Staff.of(person) if person is not None and person.name is not None else None
+
+
+async def _attendance(info: Info, key: list[str]) -> Node | None:
+    return await find_attendance(info, number(key[:1]), day(key[1:]))
+
+
+async def _day(info: Info, key: list[str]) -> Node | None:
+    return AttendanceDay.of(await info.context.load.day.load(day(key)))
+
+
+async def _summary(info: Info, key: list[str]) -> Node | None:
+    return DaySummary.of(await info.context.load.summary.load(day(key)))
+
+
+async def _revision(info: Info, key: list[str]) -> Node | None:
+    if len(key) != 3:
+        return None
+    snapshot = await info.context.snapshot()
+    found = await queries.revision(snapshot, number(key[:1]), day(key[1:2]), number(key[2:]))
+    return AttendanceRevision.of(found) if found else None
+
+
+async def _viewer(info: Info, key: list[str]) -> Node | None:
+    caller = await info.context.caller()
+    return Viewer.of(info, caller) if caller.account_id == number(key) else None
+
+
+NODES: dict[str, Callable[[Info, list[str]], Awaitable[Node | None]]] = {
+    "Staff": _staff,
+    "Attendance": _attendance,
+    "AttendanceDay": _day,
+    "DaySummary": _summary,
+    "AttendanceRevision": _revision,
+    "Viewer": _viewer,
+}
+
+
+@strawberry.type(description="What can be read.")
+class Query(AccountsQuery, AttendanceQuery, StaffQuery, NodeQuery):
+    """All queries."""
+
+
+@strawberry.type(description="What can be changed.")
+class Mutation(AccountsMutation, AttendanceMutation, StaffMutation):
+    """All mutations."""
+
+
+def make_schema(limits: Limits, *, suggestions: bool = False, in_order: bool = False) -> Schema:
+    """The schema under these limits; `suggestions` lets error messages name what exists.
+
+    `in_order` sorts it, for printing only: sorting replaces Strawberry's enums by plain ones, which hand strings
+    to the resolvers.
+    """
+    return build_schema(
+        Query,
+        Mutation,
+        Subscription,
+        limits=limits,
+        suggestions=suggestions,
+        config=StrawberryConfig(scalar_map=SCALARS, sort_schema=in_order, disable_field_suggestions=not suggestions),
+        types=[InputError, VersionConflictError],
+    )

@@ -1,0 +1,164 @@
+"""Staff: search, create and update."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import strawberry
+from strawberry import Maybe
+
+from memberstaff.errors import Refusal
+from memberstaff.partial import KEEP
+from memberstaff.staff import commands, queries
+from memberstaff.staff.commands import Details
+from memberstaff.staff.queries import Place
+from schema.connections import PageInfo, page_cursor, page_place, page_size
+from schema.context import Info
+from schema.ids import staff_key
+from schema.nodes import Staff
+from schema.partial import kept
+from schema.payloads import InputError, UserError
+
+
+@strawberry.input(description="Which people a list shows.")
+class StaffFilter:
+    """Omitted parts do not filter."""
+
+    categories: list[str] | None = strawberry.field(default=None, description="Only these categories.")
+    search: str | None = strawberry.field(
+        default=None, description="Words that name or category contain, whatever their case and accents."
+    )
+    on: dt.date | None = strawberry.field(default=None, description="Employed on this day. Omitted: today.")
+
+    def to_filter(self, today: dt.date) -> queries.StaffFilter:
+        """As the queries take it."""
+        categories = None if self.categories is None else tuple(self.categories)
+        return queries.StaffFilter(on=self.on or today, categories=categories, search=self.search)
+
+
+@strawberry.type(description="A person in a page.")
+class StaffEdge:
+    """Relay's edge."""
+
+    cursor: str = strawberry.field(description="Of this edge.")
+    node: Staff = strawberry.field(description="The person.")
+
+
+@strawberry.type(description="A page of the roster.")
+class StaffConnection:
+    """Relay's connection."""
+
+    edges: list[StaffEdge] = strawberry.field(description="By name.")
+    page_info: PageInfo = strawberry.field(description="Where this page lies.")
+    which: strawberry.Private[queries.StaffFilter]
+
+    @strawberry.field(description="People that the filter finds, on all pages.")
+    async def total_count(self, info: Info) -> int:
+        """Counted only when it is asked for."""
+        return await queries.count(await info.context.snapshot(), self.which)
+
+
+@strawberry.input(description="A person to add to the roster.")
+class CreateStaffInput:
+    """Omitted: no category, no photo, no reference, employed from today without an end."""
+
+    name: str = strawberry.field(description="One line, up to 200 characters.")
+    category: str | None = strawberry.field(default=None, description="Such as Teaching.")
+    photo_url: str | None = strawberry.field(default=None, description="https, http, or a path on this server.")
+    external_ref: str | None = strawberry.field(default=None, description="A number in another system; unique.")
+    starts_on: dt.date | None = strawberry.field(default=None, description="First day. Omitted: today.")
+    ends_on: dt.date | None = strawberry.field(default=None, description="Last day. Omitted: open.")
+
+    def to_details(self) -> Details:
+        """As the commands take it."""
+        return Details(
+            name=self.name,
+            category=self.category,
+            photo_url=self.photo_url,
+            external_ref=self.external_ref,
+            starts_on=KEEP if self.starts_on is None else self.starts_on,
+            ends_on=self.ends_on,
+        )
+
+
+@strawberry.input(description="Changes of a person: omitted fields stay, null clears.")
+class UpdateStaffInput:
+    """What is to change."""
+
+    id: strawberry.ID = strawberry.field(description="Of the Staff.")
+    name: Maybe[str | None] = strawberry.field(description="One line, up to 200 characters; null is INVALID.")
+    category: Maybe[str | None] = strawberry.field(description="Such as Teaching.")
+    photo_url: Maybe[str | None] = strawberry.field(description="https, http, or a path on this server.")
+    external_ref: Maybe[str | None] = strawberry.field(description="A number in another system; unique.")
+    starts_on: Maybe[dt.date | None] = strawberry.field(description="First day; null is INVALID.")
+    ends_on: Maybe[dt.date | None] = strawberry.field(description="Last day; null: open.")
+    expected_version: int | None = strawberry.field(
+        default=None, description="Refuse with VERSION_CONFLICT when somebody else has changed the person since."
+    )
+
+    def to_details(self) -> Details:
+        """As the commands take it."""
+        return Details(
+            name=kept(self.name),
+            category=kept(self.category),
+            photo_url=kept(self.photo_url),
+            external_ref=kept(self.external_ref),
+            starts_on=kept(self.starts_on),
+            ends_on=kept(self.ends_on),
+        )
+
+
+@strawberry.type(description="A person, or why there is none.")
+class StaffPayload:
+    """What createStaff and updateStaff answer."""
+
+    staff: Staff | None = strawberry.field(description="As stored now; null when refused.")
+    errors: list[UserError] = strawberry.field(description="Empty when it succeeded.")
+
+
+@strawberry.type
+class StaffQuery:
+    """The root's part about people."""
+
+    @strawberry.field(description="The roster, by name.")
+    async def staff(
+        self, info: Info, filter: StaffFilter | None = None, first: int | None = 50, after: str | None = None
+    ) -> StaffConnection:
+        """A page of people."""
+        snapshot = await info.context.snapshot()
+        which = (filter or StaffFilter()).to_filter(snapshot.today)
+        place = page_place(after, str, int)
+        size = page_size(first, default=50)
+        found = await queries.people(snapshot, which, first=size + 1, after=Place(*place) if place else None)
+        edges = [
+            StaffEdge(cursor=page_cursor(person.sort_key, person.id), node=Staff.of(person)) for person in found[:size]
+        ]
+        page = PageInfo.of([edge.cursor for edge in edges], after=after, more=len(found) > size)
+        return StaffConnection(edges=edges, page_info=page, which=which)
+
+
+@strawberry.type
+class StaffMutation:
+    """The root's part about people."""
+
+    @strawberry.mutation(description="Add a person to the roster. For an ADMIN.")
+    async def create_staff(self, info: Info, input: CreateStaffInput) -> StaffPayload:
+        """One person."""
+        try:
+            async with info.context.work() as work:
+                person = await commands.create(work, input.to_details())
+        except Refusal as refusal:
+            return StaffPayload(staff=None, errors=[InputError.of(refusal)])
+        return StaffPayload(staff=Staff.of(person), errors=[])
+
+    @strawberry.mutation(description="Change what is known of a person. For an ADMIN.")
+    async def update_staff(self, info: Info, input: UpdateStaffInput) -> StaffPayload:
+        """One person."""
+        try:
+            async with info.context.work() as work:
+                person = await commands.update_person(
+                    work, staff_key(input.id), input.to_details(), expected_version=input.expected_version
+                )
+        except Refusal as refusal:
+            return StaffPayload(staff=None, errors=[InputError.of(refusal)])
+        return StaffPayload(staff=Staff.of(person), errors=[])

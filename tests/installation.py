@@ -1,0 +1,267 @@
+"""A whole installation for tests: a real server on a real port, with accounts, people and clients."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import json
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx2
+import websockets
+from pydantic import SecretStr
+from websockets.asyncio.client import ClientConnection
+
+from memberstaff.access import COMMAND_LINE, Role
+from memberstaff.accounts import directory
+from memberstaff.accounts.passwords import Passwords
+from memberstaff.application import Application
+from memberstaff.clock import utc_now
+from memberstaff.settings import Settings
+from memberstaff.staff import commands
+from memberstaff.staff.commands import Details
+from schema.asgi import create_app
+from schema.ids import global_id
+from tests.clock import TurnedClock
+from tests.serving import Address, serving
+
+PASSWORD = "correct horse battery"
+SECRET = "for tests only, and long enough for HS256"
+PEOPLE = {
+    "Amina": "Teaching",
+    "Björn": "Kitchen",
+    "Chloé": "Teaching",
+    "Дмитрий": "Facilities",
+}
+WAIT_SECONDS = 10.0
+"""How long a test waits for what must come; a test that passes never waits that long."""
+
+
+class Client:
+    """What a front end does over HTTP, as one account."""
+
+    def __init__(self, http: httpx2.AsyncClient, token: str | None) -> None:
+        self.http = http
+        self.token = token
+
+    async def send(self, document: str, **variables: Any) -> dict[str, Any]:
+        """The whole answer to an operation, errors included."""
+        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        body = {"query": document, "variables": variables}
+        response = await self.http.post("/graphql", json=body, headers=headers)
+        answer: dict[str, Any] = response.json()
+        return answer
+
+    async def ask(self, document: str, **variables: Any) -> Any:
+        """The data of an answer that has no errors."""
+        answer = await self.send(document, **variables)
+        assert "errors" not in answer, answer
+        return answer["data"]
+
+    async def fail(self, document: str, **variables: Any) -> tuple[str, str]:
+        """Code and message of the first top-level error."""
+        answer = await self.send(document, **variables)
+        first = answer["errors"][0]
+        return first["extensions"]["code"], first["message"]
+
+    async def mark(self, staff_id: str, date: str, **values: Any) -> dict[str, Any]:
+        """updateAttendance, as a payload."""
+        target = {"staffDate": {"staffId": staff_id, "date": date}}
+        data = await self.ask(MARK, input={"target": target, **values})
+        payload: dict[str, Any] = data["updateAttendance"]
+        return payload
+
+
+MARK = """
+mutation Mark($input: UpdateAttendanceInput!) {
+  updateAttendance(input: $input) {
+    attendance { id staffName status note version updatedBy feedCursor }
+    errors { code message path ... on VersionConflictError { current { status note version } } }
+    clientMutationId
+  }
+}
+"""
+
+WATCH = """
+subscription Watch($date: Date!, $after: String, $scope: StaffScope) {
+  attendanceUpdated(date: $date, after: $after, scope: $scope) {
+    id staffName staffCategory status note version updatedBy updatedAt feedCursor
+  }
+}
+"""
+
+BOARD = """
+query Board($date: Date, $first: Int, $after: String, $search: String, $statuses: [AttendanceStatus!]) {
+  attendanceDay(date: $date) {
+    id date state isWorkingDay label rosterVersion
+    summary { total unmarked present late absent presentRate }
+    records(first: $first, after: $after, search: $search, statuses: $statuses) {
+      totalCount feedCursor pageInfo { hasNextPage hasPreviousPage endCursor }
+      edges { node { id staffId staffName status note version updatedBy updatedAt } }
+    }
+  }
+}
+"""
+
+
+@dataclass
+class Socket:
+    """What a front end does over graphql-transport-ws."""
+
+    connection: ClientConnection
+
+    async def send(self, **message: Any) -> None:
+        """One message."""
+        await self.connection.send(json.dumps(message))
+
+    async def receive(self) -> dict[str, Any]:
+        """The next message."""
+        async with asyncio.timeout(WAIT_SECONDS):
+            message: dict[str, Any] = json.loads(await self.connection.recv())
+            return message
+
+    async def subscribe(self, operation: str, document: str, **variables: Any) -> None:
+        """Start an operation."""
+        await self.send(id=operation, type="subscribe", payload={"query": document, "variables": variables})
+
+    async def event(self, operation: str = "1") -> dict[str, Any]:
+        """The data of the next event of an operation."""
+        message = await self.receive()
+        assert message["type"] == "next", message
+        assert message["id"] == operation, message
+        assert "errors" not in message["payload"], message
+        data: dict[str, Any] = message["payload"]["data"]
+        return data
+
+    async def change(self, operation: str = "1") -> dict[str, Any]:
+        """The record in the next event of attendanceUpdated."""
+        record: dict[str, Any] = (await self.event(operation))["attendanceUpdated"]
+        return record
+
+
+@dataclass
+class Installation:
+    """A served application."""
+
+    application: Application
+    address: Address
+    http: httpx2.AsyncClient
+    tokens: dict[Role, str] = field(default_factory=dict)
+    staff: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def admin(self) -> Client:
+        """May do everything."""
+        return Client(self.http, self.tokens[Role.ADMIN])
+
+    @property
+    def marker(self) -> Client:
+        """The front desk."""
+        return Client(self.http, self.tokens[Role.MARKER])
+
+    @property
+    def viewer(self) -> Client:
+        """A screen on the wall."""
+        return Client(self.http, self.tokens[Role.VIEWER])
+
+    @property
+    def nobody(self) -> Client:
+        """Without a token."""
+        return Client(self.http, None)
+
+    @asynccontextmanager
+    async def socket(
+        self, role: Role = Role.VIEWER, *, payload: Mapping[str, Any] | None = None
+    ) -> AsyncIterator[Socket]:
+        """An acknowledged socket of an account with this role."""
+        async with websockets.connect(f"{self.address.ws}/graphql", subprotocols=[WS]) as connection:
+            socket = Socket(connection)
+            await socket.send(
+                type="connection_init", payload={"authorization": f"Bearer {self.tokens[role]}", **(payload or {})}
+            )
+            assert await socket.receive() == {"type": "connection_ack"}
+            yield socket
+
+    @asynccontextmanager
+    async def watching(self, date: str, role: Role = Role.VIEWER, **variables: Any) -> AsyncIterator[Socket]:
+        """A socket that watches a day as operation "1", and has begun to: what is marked now will arrive."""
+        async with self.socket(role) as socket:
+            async with self.one_more_follower(date):
+                await socket.subscribe("1", WATCH, date=date, **variables)
+            yield socket
+
+    @asynccontextmanager
+    async def one_more_follower(self, date: str) -> AsyncIterator[None]:
+        """Wait at the end until somebody new follows the day from a place of their own."""
+        day = dt.date.fromisoformat(date)
+        before = self.application.feed.followers(day)
+        yield
+        await until(lambda: self.application.feed.followers(day) > before)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for a condition that nothing announces."""
+    async with asyncio.timeout(WAIT_SECONDS):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+WEAK = Passwords(time_cost=1, memory_kib=8)
+"""As weak as Argon2 goes: tests log in hundreds of times."""
+
+WS = websockets.Subprotocol("graphql-transport-ws")
+
+
+def settings(database_url: str, **changes: Any) -> Settings:
+    """The settings of a test's installation."""
+    return Settings(database_url=SecretStr(database_url), secret_key=SecretStr(SECRET), **changes)
+
+
+@asynccontextmanager
+async def install(
+    database_url: str, *, clock: TurnedClock | None = None, furnish: bool = True, **changes: Any
+) -> AsyncIterator[Installation]:
+    """Serve an application on this database; `furnish` gives it accounts and people."""
+    application = Application(settings(database_url, **changes), clock=clock or utc_now, passwords=WEAK)
+    async with (
+        serving(create_app(application), application.settings) as address,
+        httpx2.AsyncClient(base_url=address.http, timeout=WAIT_SECONDS) as http,
+    ):
+        installation = Installation(application, address, http)
+        if furnish:
+            await _furnish(installation)
+        await log_in(installation)
+        yield installation
+
+
+async def _furnish(installation: Installation) -> None:
+    hashed = await WEAK.hash(PASSWORD)
+    for role in Role:
+        async with installation.application.database.write() as work:
+            work.caller = COMMAND_LINE
+            name = role.title()
+            await directory.add(work, email=email(role), role=role, password_hash=hashed, display_name=name)
+    async with installation.application.database.write() as work:
+        work.caller = COMMAND_LINE
+        for name, category in PEOPLE.items():
+            details = Details(name=name, category=category, starts_on=work.today.replace(day=1))
+            person = await commands.create(work, details)
+            installation.staff[name] = global_id("Staff", person.id)
+
+
+async def log_in(installation: Installation) -> None:
+    """Log each role's account in."""
+    for role in Role:
+        data = await installation.nobody.ask(
+            "mutation L($input: LoginInput!) { login(input: $input) { accessToken errors { message } } }",
+            input={"email": email(role), "password": PASSWORD},
+        )
+        installation.tokens[role] = data["login"]["accessToken"]
+
+
+def email(role: Role) -> str:
+    """The address of the account with this role."""
+    return f"{role.lower()}@school.example"

@@ -1,0 +1,100 @@
+"""Two servers on one PostgreSQL and one Redis show each other's changes, with Redis and without."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+from memberstaff.access import Role
+from memberstaff.db.epoch import new_epoch
+from tests.infrastructure.redis import RedisServer
+from tests.installation import Installation, install, until
+
+TODAY = datetime.now(UTC).date().isoformat()
+
+
+@asynccontextmanager
+async def two_servers(database_url: str, redis_url: str, **changes: object) -> AsyncIterator[list[Installation]]:
+    async with (
+        install(database_url, broadcast_url=redis_url, **changes) as one,
+        install(database_url, broadcast_url=redis_url, furnish=False, **changes) as other,
+    ):
+        await until(lambda: one.application.bell.hearing and other.application.bell.hearing)
+        other.staff = one.staff
+        yield [one, other]
+
+
+async def test_a_mark_on_one_server_is_heard_on_the_other(postgres_url: str, own_redis: RedisServer) -> None:
+    # A poll would find it too, but only after a minute: what arrives here came through Redis.
+    async with two_servers(postgres_url, own_redis.url, poll_seconds=60) as (one, other):
+        async with other.watching(TODAY) as board, one.watching(TODAY, Role.MARKER) as desk:
+            await one.marker.mark(one.staff["Amina"], TODAY, status="LATE", note="Bus")
+            await other.marker.mark(one.staff["Björn"], TODAY, status="PRESENT")
+            for socket, note in ((board, None), (desk, "Bus")):
+                first, second = await socket.change(), await socket.change()
+                assert (first["staffName"], first["note"]) == ("Amina", note)
+                assert (second["staffName"], second["updatedBy"]) == ("Björn", "Marker")
+
+
+async def test_without_redis_marks_succeed_and_arrive_by_polling(postgres_url: str, own_redis: RedisServer) -> None:
+    async with two_servers(postgres_url, own_redis.url, poll_seconds=0.2) as (one, other):
+        async with other.watching(TODAY) as board:
+            own_redis.kill()
+            await until(lambda: not one.application.bell.hearing and not other.application.bell.hearing)
+            payload = await one.marker.mark(one.staff["Amina"], TODAY, status="LATE")
+            assert payload["errors"] == []
+            assert (await board.change())["staffName"] == "Amina"
+            assert (await other.http.get("/health/ready")).json()["live"] == "polling"
+
+
+async def test_after_an_outage_redis_is_heard_again_and_nothing_was_missed(
+    postgres_url: str, own_redis: RedisServer
+) -> None:
+    async with two_servers(postgres_url, own_redis.url, poll_seconds=60) as (one, other):
+        async with other.watching(TODAY) as board:
+            own_redis.kill()
+            await until(lambda: not one.application.bell.hearing and not other.application.bell.hearing)
+            await one.marker.mark(one.staff["Amina"], TODAY, status="LATE")
+            own_redis.start()
+            assert (await board.change())["staffName"] == "Amina"
+            await until(lambda: one.application.bell.hearing)
+            await one.marker.mark(one.staff["Björn"], TODAY, status="PRESENT")
+            assert (await board.change())["staffName"] == "Björn"
+
+
+async def test_a_redis_that_hangs_holds_up_neither_marks_nor_boards(postgres_url: str, own_redis: RedisServer) -> None:
+    async with two_servers(postgres_url, own_redis.url, poll_seconds=0.2) as (one, other):
+        async with other.watching(TODAY) as board:
+            own_redis.pause()
+            assert (await one.marker.mark(one.staff["Amina"], TODAY, status="LATE"))["errors"] == []
+            assert (await board.change())["staffName"] == "Amina"
+            await until(lambda: not one.application.bell.hearing)
+            own_redis.resume()
+            await until(lambda: one.application.bell.hearing)
+
+
+async def test_a_day_that_jumps_far_is_followed_without_a_hole(postgres_url: str, own_redis: RedisServer) -> None:
+    """A bulk mark rings without its changes, and goes beyond what is kept in memory."""
+    fill = """mutation Fill($input: BulkUpdateAttendanceInput!) {
+      bulkUpdateAttendance(input: $input) { errors { message } attendances { staffName } }
+    }"""
+    async with two_servers(postgres_url, own_redis.url, poll_seconds=60, recent_changes=2) as (one, other):
+        async with other.watching(TODAY) as board:
+            for status in ("PRESENT", "LATE"):
+                change = {"fill": {"status": status, "onlyUnmarked": False}}
+                answer = await one.marker.ask(fill, input={"date": TODAY, "change": change})
+                assert len(answer["bulkUpdateAttendance"]["attendances"]) == 4
+            seen = [await board.change() for _ in range(8)]
+            assert [change["status"] for change in seen] == ["PRESENT"] * 4 + ["LATE"] * 4
+            assert [change["staffName"] for change in seen] == [*one.staff] * 2
+
+
+async def test_a_new_epoch_sends_every_board_back_to_the_start(postgres_url: str, own_redis: RedisServer) -> None:
+    async with two_servers(postgres_url, own_redis.url, poll_seconds=0.2) as (one, other):
+        async with other.watching(TODAY) as board:
+            async with one.application.database.write() as work:
+                await new_epoch(work)
+            message = await board.receive()
+            assert message["type"] == "error"
+            assert message["payload"][0]["extensions"]["code"] == "RESTART_REQUIRED"

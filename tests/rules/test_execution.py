@@ -1,0 +1,149 @@
+"""What the served schema does with each operation: nothing is kept, and its ends are told apart."""
+
+from __future__ import annotations
+
+import gc
+import tracemalloc
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import pytest
+import strawberry
+from strawberry.extensions import SchemaExtension
+from strawberry.types.execution import ExecutionResult, PreExecutionError
+
+from memberstaff.errors import Fault, FaultCode, Forbidden
+from schema.execution import Schema, build_schema
+from schema.limits import Limits
+
+EVENTS = 500
+QUERY = "subscription ($n: Int!) { level(events: $n) { level { level { level { name } } } } }"
+
+
+@strawberry.type
+class Level:
+    name: str = "x"
+
+    @strawberry.field
+    def level(self) -> Level:
+        return Level()
+
+
+@strawberry.type
+class Query:
+    @strawberry.field
+    def level(self) -> Level:
+        return Level()
+
+    @strawberry.field
+    def limited(self) -> str:
+        raise Fault(FaultCode.RATE_LIMITED, "Wait.", retryAfter=7)
+
+    @strawberry.field
+    def nested(self) -> str:
+        try:
+            raise KeyError("password")
+        except KeyError as error:
+            raise Forbidden("Not for you.") from error
+
+
+@strawberry.type
+class Subscription:
+    @strawberry.subscription
+    async def level(self, events: int) -> AsyncGenerator[Level, None]:
+        for _ in range(events):
+            yield Level()
+
+    @strawberry.subscription
+    async def field_fails(self) -> AsyncGenerator[str, None]:
+        yield None  # type: ignore[misc]
+
+
+@pytest.fixture
+def schema() -> Schema:
+    return build_schema(Query, None, Subscription, limits=Limits())
+
+
+async def growth(schema: strawberry.Schema) -> float:
+    """Bytes that stay with each event while a subscription goes on."""
+    stream: Any = await schema.stream(QUERY, {"n": 3 * EVENTS})
+    for _ in range(EVENTS):
+        await anext(stream)
+    gc.collect()
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        for _ in range(EVENTS):
+            await anext(stream)
+        gc.collect()
+        return (tracemalloc.get_traced_memory()[0] - before) / EVENTS
+    finally:
+        tracemalloc.stop()
+        await stream.aclose()
+
+
+async def test_an_event_leaves_nothing_behind(schema: Schema) -> None:
+    assert await growth(schema) < 100
+
+
+async def test_without_the_cure_an_event_leaves_kilobytes_behind() -> None:
+    """When this fails, graphql-core has mended its leak, and PerEvent can go."""
+    assert await growth(strawberry.Schema(Query, subscription=Subscription)) > 1_000
+
+
+async def test_an_error_of_a_field_is_an_event_and_no_end(schema: Schema) -> None:
+    results: list[Any] = [result async for result in await schema.stream("subscription { fieldFails }")]
+    assert [type(result) for result in results] == [ExecutionResult]
+    assert [error.path for error in results[0].errors or []] == [["fieldFails"]]
+
+
+async def test_a_fault_is_told_with_its_code_and_extensions(schema: Schema) -> None:
+    limited = await schema.execute("{ limited }")
+    nested = await schema.execute("{ nested }")
+    assert [error.formatted for error in limited.errors or []] == [
+        {
+            "message": "Wait.",
+            "locations": [{"line": 1, "column": 3}],
+            "path": ["limited"],
+            "extensions": {"retryAfter": 7, "code": "RATE_LIMITED"},
+        }
+    ]
+    assert [(error.message, error.extensions) for error in nested.errors or []] == [
+        ("Not for you.", {"code": "FORBIDDEN"})
+    ]
+
+
+async def test_an_error_told_to_a_client_holds_on_to_no_exception(schema: Schema) -> None:
+    for _ in range(2):
+        wrong = await schema.execute("{ nothing }")
+        limited = await schema.execute("{ limited }")
+        errors = [*(wrong.errors or []), *(limited.errors or [])]
+        assert [(error.original_error, error.__traceback__) for error in errors] == [(None, None)] * 2
+
+
+async def test_names_are_proposed_only_where_that_is_wanted(schema: Schema) -> None:
+    open_schema = build_schema(Query, limits=Limits(), suggestions=True)
+    closed = await schema.execute("{ leve }")
+    opened = await open_schema.execute("{ leve }")
+    assert [error.message for error in closed.errors or []] == ["Cannot query field 'leve' on type 'Query'."]
+    assert [error.message for error in opened.errors or []] == [
+        "Cannot query field 'leve' on type 'Query'. Did you mean 'level'?"
+    ]
+
+
+async def test_what_an_extension_raises_is_told_as_ours() -> None:
+    class Broken(SchemaExtension):
+        def on_execute(self) -> Any:
+            raise RuntimeError("password=hunter2")
+
+    schema = build_schema(Query, None, Subscription, limits=Limits())
+    schema.extensions = (*schema.extensions, Broken)
+    results: list[Any] = [
+        await schema.execute("{ level { name } }"),
+        *[result async for result in await schema.stream("{ level { name } }")],
+        *[result async for result in await schema.stream("subscription { level(events: 1) { name } }")],
+    ]
+    assert [(type(result), result.data) for result in results] == [(PreExecutionError, None)] * 3
+    assert {error.message for result in results for error in result.errors or []} == {
+        "Something went wrong on our side; the reference is none."
+    }

@@ -1,0 +1,298 @@
+"""A document is measured before anything else happens to it, whatever its fragments do."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import pytest
+import strawberry
+from graphql import get_introspection_query, parse
+
+from schema.documents import Documents
+from schema.execution import Schema, build_schema
+from schema.limits import Limits, measure
+
+LIMITS = Limits(depth=6, aliases=3, directives=2, tokens=500, characters=3_000, root_fields=4, cost=1_000)
+IN_MILLISECONDS = 0.1
+"""Seconds; a refusal takes a few milliseconds, an unmemoised walk of these documents takes minutes."""
+
+
+@strawberry.type
+class Person:
+    name: str = "Amina"
+    tags: list[str] = strawberry.field(default_factory=list)
+
+    @strawberry.field
+    def friends(self) -> list[Person]:
+        return []
+
+    @strawberry.field(metadata={"list_size": 2})
+    def parents(self) -> list[Person]:
+        return []
+
+    @strawberry.field
+    def page(self, first: int = 20) -> People:
+        return People(edges=[])
+
+
+@strawberry.type
+class Edge:
+    node: Person
+
+
+@strawberry.type
+class People:
+    edges: list[Edge]
+
+
+@strawberry.type
+class Query:
+    @strawberry.field
+    def person(self) -> Person:
+        return Person()
+
+    @strawberry.field
+    def people(self, first: int = 20) -> People:
+        return People(edges=[])
+
+    @strawberry.field(metadata={"page_limit": 300})
+    def board(self, first: int | None = None) -> People:
+        return People(edges=[])
+
+
+@strawberry.type
+class Mutation:
+    @strawberry.mutation
+    def login(self, name: str) -> str:
+        return name
+
+
+@strawberry.type
+class Subscription:
+    @strawberry.subscription
+    async def person(self, times: int) -> AsyncGenerator[Person, None]:
+        for _ in range(times):
+            yield Person()
+
+
+class Asking:
+    """A context that counts how often it was asked about introspection."""
+
+    request_id = "the-request"
+
+    def __init__(self, *, may: bool) -> None:
+        self.may = may
+        self.asked = 0
+
+    async def may_introspect(self) -> bool:
+        self.asked += 1
+        return self.may
+
+
+@pytest.fixture
+def schema() -> Schema:
+    return build_schema(Query, Mutation, Subscription, limits=LIMITS)
+
+
+def complaints(schema: Schema, query: str, limits: Limits = LIMITS) -> list[str]:
+    return [error.message for error in measure(schema._schema, parse(query), limits).errors]
+
+
+def cost(schema: Schema, query: str) -> int:
+    """The cost of a query: the smallest bound that it keeps."""
+    low, high = 0, 10**9
+    while low < high:
+        middle = (low + high) // 2
+        if complaints(schema, query, Limits(depth=99, cost=middle)):
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+def doubling(fragments: int, body: str) -> str:
+    """Fragments that each spread the next one twice."""
+    links = "".join(f"fragment f{n} on Query{{...f{n + 1} ...f{n + 1}}}" for n in range(fragments))
+    return f"{{...f0}}{links}fragment f{fragments} on Query{{{body}}}"
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("{ person { name tags } }", 1),
+        ("{ person { friends { name } } }", 1 + 10),
+        ("{ person { parents { name } } }", 1 + 2),
+        ("{ person { parents { parents { name } } } }", 1 + 2 * (1 + 2)),
+        ("{ people { edges { node { name } } } }", 1 + 20 * 2),
+        ("{ people(first: 5) { edges { node { name } } } }", 1 + 5 * 2),
+        ("{ people(first: 0) { edges { node { name } } } }", 1),
+        ("{ people(first: -3) { edges { node { name } } } }", 1 + 100 * 2),
+        ("{ people(first: null) { edges { node { name } } } }", 1 + 100 * 2),
+        ("query ($n: Int = 1) { people(first: $n) { edges { node { name } } } }", 1 + 100 * 2),
+        ("query ($n: Int) { board(first: $n) { edges { node { name } } } }", 1 + 300 * 2),
+        ("{ board { edges { node { name } } } }", 1 + 300 * 2),
+        ("{ people(first: 5) { ...e } } fragment e on People { edges { node { name } } }", 1 + 5 * 2),
+        (
+            "{ people(first: 5) {...e} a: people(first: 7) {...e} } fragment e on People { edges { node { name } } }",
+            2 + 5 * 2 + 7 * 2,
+        ),
+        ("{ people(first: 5) { edges { node { friends { name } } } } }", 1 + 5 * (2 + 10)),
+        (
+            "{ people(first: 5) { edges { node { page(first: 3) { edges { node { name } } } } } } }",
+            1 + 5 * (3 + 6),
+        ),
+        ("{ people(first: 5) { ... { ... on People { edges { node { name } } } } } }", 1 + 5 * 2),
+    ],
+)
+def test_the_cost_is_the_objects_that_an_answer_may_hold(schema: Schema, query: str, expected: int) -> None:
+    assert cost(schema, query) == expected
+
+
+@pytest.mark.parametrize(
+    ("query", "complaint"),
+    [
+        (
+            "{ person { parents { parents { parents { parents { parents { name } } } } } } }",
+            "The operation has 7 levels; 6 are allowed.",
+        ),
+        (
+            "{ person { a: name ...x ...x } } fragment x on Person { b: name c: name }",
+            "The operation has 5 aliases; 3 are allowed.",
+        ),
+        (
+            "{ person { name @include(if: true) ...x ...x } } fragment x on Person { tags @skip(if: true) }",
+            "The operation has 3 directives; 2 are allowed.",
+        ),
+        (
+            "{ ...x ... { __typename } } fragment x on Query { a person { name } b ...y } fragment y on Query { c }",
+            "The operation has 5 root fields; 4 are allowed.",
+        ),
+        (
+            'mutation { a: login(name: "a") ...x } fragment x on Mutation { b: login(name: "b") }',
+            "The operation may hold login once.",
+        ),
+        (
+            "{ people(first: 600) { edges { node { name } } } }",
+            "The operation could answer with 1,201 objects; 1,000 are allowed. Ask for smaller pages.",
+        ),
+        (
+            "{" + "...{" * 70 + "person{name}" + "}" * 71,
+            "Selections are nested too deeply: 64 levels at most.",
+        ),
+    ],
+)
+def test_what_is_too_much_is_named_with_what_is_allowed(schema: Schema, query: str, complaint: str) -> None:
+    assert complaints(schema, query) == [complaint]
+
+
+def test_each_operation_of_a_document_is_measured_by_itself(schema: Schema) -> None:
+    two = "query A { a: person { b: name } } query B { a: person { b: name } }"
+    assert complaints(schema, two) == []
+
+
+@pytest.mark.parametrize(
+    ("query", "complaint"),
+    [
+        (doubling(25, "a: person { name }"), "The operation has over a million aliases; 3 are allowed."),
+        (doubling(25, "...f0"), "The operation has "),
+        ("{...a} fragment a on Query{...b} fragment b on Query{...a person{name}}", ""),
+        (
+            "{person{" + "friends{" * 12 + "name" + "}" * 13 + "}",
+            "The operation has 14 levels; 6 are allowed.",
+        ),
+        (
+            "{person{friends{friends{friends{friends{name}}}}}}",
+            "The operation could answer with 11,111 objects; 1,000 are allowed. Ask for smaller pages.",
+        ),
+    ],
+)
+def test_bombs_are_refused_in_milliseconds(query: str, complaint: str) -> None:
+    documents = Documents(build_schema(Query, limits=LIMITS)._schema, LIMITS, suggestions=False)
+    began = time.perf_counter()
+    errors = documents.prepare(query).errors
+    assert time.perf_counter() - began < IN_MILLISECONDS
+    assert [error.message for error in errors][:1] != []
+    assert complaint in errors[0].message or "within itself" in errors[0].message
+
+
+@pytest.mark.parametrize(
+    ("query", "complaint"),
+    [
+        ("{" + " a" * 501 + "}", "Syntax Error: Document contains more than 500 tokens. Parsing aborted."),
+        ("{ person { name } } #" + "x" * 3_000, "The document has more than 3,000 characters."),
+        ("#\n" * 501 + "{ person { name } }", "Syntax Error: Document contains more than 500"),
+        ("{ person {" + " name" * 400 + " } }", "Validation aborted."),
+    ],
+)
+async def test_a_document_that_is_merely_large_is_refused_in_milliseconds(
+    schema: Schema, query: str, complaint: str
+) -> None:
+    await schema.execute("{ person { name } }")
+    began = time.perf_counter()
+    result = await schema.execute(query)
+    assert time.perf_counter() - began < IN_MILLISECONDS
+    assert result.errors is not None
+    assert [error.message.startswith(complaint) for error in result.errors] == [True]
+    assert result.errors[0].extensions == {"code": "BAD_REQUEST"}
+
+
+async def test_a_document_is_prepared_once_whatever_its_variables(schema: Schema) -> None:
+    query = "query ($n: Int) { people(first: $n) { edges { node { name } } } }"
+    prepared = schema.documents.prepare(query)
+    for first in (1, 2, "nonsense"):
+        await schema.execute(query, {"n": first})
+    assert schema.documents.prepare(query) is prepared
+
+
+def test_only_so_many_characters_of_documents_are_kept_and_no_refused_ones(
+    schema: Schema, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("schema.documents.KEPT_CHARACTERS", 100)
+    documents = schema.documents
+    texts = [f"query Q{number} {{ person {{ name }} }}" for number in range(10)]
+    first = documents.prepare(texts[0])
+    documents.prepare(texts[1])
+    assert documents.prepare(texts[0]) is first
+    documents.prepare("{ nothing }")
+    for text in texts[2:]:
+        documents.prepare(text)
+    assert list(documents._kept) == texts[-3:]
+    assert documents.prepare(texts[0]) is not first
+
+
+@pytest.mark.parametrize("may", [True, False])
+async def test_introspection_is_decided_anew_for_each_request(schema: Schema, *, may: bool) -> None:
+    query = "{ ...x } fragment x on Query { s: __schema { queryType { name } } }"
+    asking = Asking(may=may)
+    for _ in range(2):
+        result = await schema.execute(query, context_value=asking)
+        assert result.data == ({"s": {"queryType": {"name": "Query"}}} if may else None)
+    assert asking.asked == 2
+    refused = await schema.execute(query)
+    assert refused.errors is not None
+    assert refused.errors[0].extensions == {"code": "FORBIDDEN"}
+
+
+async def test_asking_for_a_type_name_is_no_introspection(schema: Schema) -> None:
+    asking = Asking(may=False)
+    result = await schema.execute("{ __typename person { __typename name } # __schema\n}", context_value=asking)
+    assert result.data == {"__typename": "Query", "person": {"__typename": "Person", "name": "Amina"}}
+    assert asking.asked == 0
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"input_value_deprecation": True, "specified_by_url": True, "schema_description": True}],
+)
+async def test_the_query_of_code_generators_and_the_playground_passes(schema: Schema, options: dict[str, Any]) -> None:
+    result = await schema.execute(get_introspection_query(**options), context_value=Asking(may=True))
+    assert result.errors is None
+
+
+async def test_introspection_has_bounds_too(schema: Schema) -> None:
+    fan = "{ __schema { types {" + "fields { type {" * 8 + "name" + "}}" * 8 + "} } }"
+    result = await schema.execute(fan, context_value=Asking(may=True))
+    assert result.errors is not None
+    assert "The introspection asks for too much at once." in [error.message for error in result.errors]
