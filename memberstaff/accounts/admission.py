@@ -12,8 +12,8 @@ from sqlalchemy import case, func, select, update
 
 from memberstaff.access import Caller, Role
 from memberstaff.accounts.tokens import NoAccess, Why
-from memberstaff.accounts.upsert import insert
 from memberstaff.db.tables import account, session
+from memberstaff.db.upsert import insert
 from memberstaff.db.work import Work
 
 

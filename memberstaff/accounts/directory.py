@@ -12,8 +12,9 @@ from sqlalchemy import Row, or_, select, update
 from memberstaff.access import Right, Role
 from memberstaff.accounts import emails, sessions
 from memberstaff.accounts.passwords import PasswordHash
-from memberstaff.accounts.upsert import insert
-from memberstaff.db.tables import account, installation
+from memberstaff.db.installation import raise_roster_version
+from memberstaff.db.tables import account
+from memberstaff.db.upsert import insert
 from memberstaff.db.work import Reading, Work
 from memberstaff.errors import ErrorCode, Refusal
 from memberstaff.text import LONGEST_NAME, line
@@ -113,13 +114,7 @@ async def rename(work: Work, account_id: int, display_name: str) -> Account:
     if row.display_name == name:
         return _account(row)
     changed = await _change(work, account_id, "renamed", {"display_name": name}, display_name=name)
-    risen = await work.row(
-        update(installation)
-        .values(roster_version=installation.c.roster_version + 1)
-        .returning(installation.c.epoch, installation.c.roster_version)
-    )
-    assert risen is not None
-    work.announce_roster(risen.epoch, risen.roster_version)
+    await raise_roster_version(work)
     return changed
 
 

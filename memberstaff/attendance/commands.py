@@ -13,8 +13,6 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Integer, Text, and_, func, literal, select, update
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.types import TypeEngine
 
 from memberstaff.access import Right
@@ -26,6 +24,7 @@ from memberstaff.attendance.rules import Mark
 from memberstaff.db.rows import from_json
 from memberstaff.db.tables import attendance, attendance_day, attendance_revision, staff
 from memberstaff.db.types import Instant
+from memberstaff.db.upsert import insert
 from memberstaff.db.work import Work
 from memberstaff.errors import ErrorCode, Refusal, Refused
 from memberstaff.events import Change, DayState, Status
@@ -228,8 +227,7 @@ async def _follow_log(work: Work, day: Day, added: int) -> None:
     """Bring the records and the day's position up to the revisions just added."""
     of = attendance_revision.c
     names = ["staff_id", "date", "status", "note", "photo_url", "version", "position", "updated_at", "updated_by"]
-    insert = postgresql_insert if work.dialect == "postgresql" else sqlite_insert
-    statement = insert(attendance).from_select(
+    statement = insert(work.dialect, attendance).from_select(
         names,
         select(
             of.staff_id,

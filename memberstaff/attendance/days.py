@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Set
+from collections.abc import Collection
+from collections.abc import Set as AbstractSet
 from datetime import date
 from typing import Any
 
 from sqlalchemy import Row, Select, select, true, update
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from memberstaff.access import Right
 from memberstaff.attendance.model import Day
 from memberstaff.db.tables import attendance_day, installation
+from memberstaff.db.upsert import insert
 from memberstaff.db.work import Reading, Work
 from memberstaff.errors import ErrorCode, Refusal
 from memberstaff.events import DayState
@@ -25,7 +25,7 @@ _COLUMNS = (attendance_day, installation.c.epoch, installation.c.roster_version)
 class Calendar:
     """Days as this organisation counts them: which weekdays are working days until a day says otherwise."""
 
-    def __init__(self, working_weekdays: Set[int]) -> None:
+    def __init__(self, working_weekdays: AbstractSet[int]) -> None:
         self._working = working_weekdays
 
     async def days(self, reading: Reading, dates: Collection[date]) -> dict[date, Day]:
@@ -53,10 +53,8 @@ class Calendar:
         """
         row = await work.row(_locking(on))
         if row is None:
-            insert = postgresql_insert if work.dialect == "postgresql" else sqlite_insert
-            await work.write(
-                insert(attendance_day).values(date=on, working=on.weekday() in self._working).on_conflict_do_nothing()
-            )
+            new = insert(work.dialect, attendance_day).values(date=on, working=on.weekday() in self._working)
+            await work.write(new.on_conflict_do_nothing())
             row = await work.row(_locking(on))
         assert row is not None
         return _day(row)

@@ -12,10 +12,9 @@ from typing import Any
 
 import orjson
 from sqlalchemy import delete, select, update
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from memberstaff.db.tables import idempotency
+from memberstaff.db.upsert import insert
 from memberstaff.db.work import Work
 from memberstaff.errors import ErrorCode, Refusal
 
@@ -35,9 +34,8 @@ async def claim(work: Work, key: str, request: Any) -> Any | None:
     digest = sha256(orjson.dumps(request, option=orjson.OPT_SORT_KEYS)).hexdigest()
     mine = (idempotency.c.account_id == work.caller.account_id, idempotency.c.key == key)
     await work.write(delete(idempotency).where(*mine, idempotency.c.created_at < work.now - KEPT))
-    insert = postgresql_insert if work.dialect == "postgresql" else sqlite_insert
     claimed = await work.write(
-        insert(idempotency)
+        insert(work.dialect, idempotency)
         .values(account_id=work.caller.account_id, key=key, request_hash=digest, answer={}, created_at=work.now)
         .on_conflict_do_nothing()
     )

@@ -74,5 +74,8 @@ def log_config(settings: Settings) -> dict[str, Any]:
             "uvicorn.error": {"level": "INFO"},
             "uvicorn.access": {"level": "CRITICAL", "handlers": [], "propagate": False},
             "websockets": {"level": "WARNING"},
+            # At DEBUG these write statements with their parameters: notes, addresses, password hashes.
+            "aiosqlite": {"level": "WARNING"},
+            "sqlalchemy": {"level": "WARNING"},
         },
     }

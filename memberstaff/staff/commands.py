@@ -10,7 +10,8 @@ from sqlalchemy import Executable, Row, select, update
 from sqlalchemy.exc import IntegrityError
 
 from memberstaff.access import Right
-from memberstaff.db.tables import attendance, attendance_revision, audit, installation, staff
+from memberstaff.db.installation import raise_roster_version
+from memberstaff.db.tables import attendance, attendance_revision, audit, staff
 from memberstaff.db.work import Work
 from memberstaff.errors import ErrorCode, Refusal
 from memberstaff.partial import KEEP, Keep
@@ -133,17 +134,6 @@ async def erase(work: Work, staff_id: int) -> None:
     )
     await work.audit("staff", staff_id, "erased", {})
     await raise_roster_version(work)
-
-
-async def raise_roster_version(work: Work) -> None:
-    """Tell every board that names or people changed, once this work is committed."""
-    row = await work.row(
-        update(installation)
-        .values(roster_version=installation.c.roster_version + 1)
-        .returning(installation.c.epoch, installation.c.roster_version)
-    )
-    assert row is not None
-    work.announce_roster(row.epoch, row.roster_version)
 
 
 async def _store(work: Work, statement: Executable) -> Row[Any]:

@@ -30,7 +30,7 @@ async def subscribe(client: ClientConnection, query: str) -> None:
 
 async def until_no_connections(address: Address) -> None:
     """Wait until the server holds no connection; it says nothing when one goes, so it is asked."""
-    while address.server.server_state.connections:  # noqa: ASYNC110
+    while address.server.server_state.connections:
         await asyncio.sleep(0.005)
 
 

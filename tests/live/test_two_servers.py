@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from typing import Any
 
 from memberstaff.access import Role
-from memberstaff.db.epoch import new_epoch
+from memberstaff.db.installation import new_epoch
 from tests.infrastructure.redis import RedisServer
 from tests.installation import Installation, install, until
 
@@ -15,7 +16,7 @@ TODAY = datetime.now(UTC).date().isoformat()
 
 
 @asynccontextmanager
-async def two_servers(database_url: str, redis_url: str, **changes: object) -> AsyncIterator[list[Installation]]:
+async def two_servers(database_url: str, redis_url: str, **changes: Any) -> AsyncIterator[list[Installation]]:
     async with (
         install(database_url, broadcast_url=redis_url, **changes) as one,
         install(database_url, broadcast_url=redis_url, furnish=False, **changes) as other,

@@ -63,7 +63,7 @@ class School:
             rows = await reading.rows(
                 select(of.position, of.staff_id, of.version, of.status).where(of.date == on).order_by(of.position)
             )
-        return [tuple(row) for row in rows]  # type: ignore[misc]
+        return [tuple(row) for row in rows]
 
     async def position(self, on: date = TODAY) -> int:
         async with self.database.read() as reading:

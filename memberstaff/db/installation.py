@@ -1,4 +1,4 @@
-"""The installation's epoch: names the log that positions count, and is renewed when a backup is restored."""
+"""The installation's one row: the epoch of its log, and the version of its roster."""
 
 from __future__ import annotations
 
@@ -18,3 +18,14 @@ async def new_epoch(work: Work) -> str:
     epoch = secrets.token_hex(8)
     await work.write(update(installation).values(epoch=epoch))
     return epoch
+
+
+async def raise_roster_version(work: Work) -> None:
+    """Tell every board that people or names changed, once this work is committed."""
+    row = await work.row(
+        update(installation)
+        .values(roster_version=installation.c.roster_version + 1)
+        .returning(installation.c.epoch, installation.c.roster_version)
+    )
+    assert row is not None
+    work.announce_roster(row.epoch, row.roster_version)
