@@ -11,6 +11,7 @@ from typing import Any
 import structlog
 
 from memberstaff.access import Caller
+from memberstaff.accounts.doorkeeper import Doorkeeper, Ending
 from memberstaff.accounts.passwords import Passwords
 from memberstaff.accounts.service import Accounts
 from memberstaff.accounts.sessions import identify
@@ -18,6 +19,7 @@ from memberstaff.attendance.days import Calendar
 from memberstaff.clock import Clock, utc_now
 from memberstaff.db.migrate import is_current
 from memberstaff.db.work import Database
+from memberstaff.events import Ring
 from memberstaff.live.bell import Bell
 from memberstaff.live.feed import Feed
 from memberstaff.settings import Settings
@@ -55,7 +57,8 @@ class Application:
             recent_changes=settings.recent_changes,
             max_replay=settings.max_replay,
         )
-        self.bell = Bell(settings.broadcast_url.get_secret_value(), settings.broadcast_channel, self.feed.hear)
+        self.doorkeeper = Doorkeeper(self.database, poll_seconds=settings.poll_seconds)
+        self.bell = Bell(settings.broadcast_url.get_secret_value(), settings.broadcast_channel, self._hear)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -73,11 +76,16 @@ class Application:
         finally:
             await self.database.close()
 
-    async def caller(self, token: str | None) -> Caller:
-        """Whom a token stands for at this moment; raises Unauthenticated."""
+    async def admit(self, door: Ending, token: str | None) -> Caller:
+        """Let the holder of a token in to a socket or stream, which ends when its access does.
+
+        Raises Unauthenticated.
+        """
         claims = await self.accounts.claims(token)
         async with self.database.read() as reading:
-            return await identify(reading, claims)
+            caller = await identify(reading, claims)
+        self.doorkeeper.admit(door, claims, caller)
+        return caller
 
     async def readiness(self) -> tuple[bool, Mapping[str, Any]]:
         """Whether requests can be served, and how well the live path does.
@@ -97,7 +105,11 @@ class Application:
         return database == "well", {"database": database, "live": live}
 
     def _services(self) -> dict[str, Callable[[], Awaitable[None]]]:
-        return {"bell": self.bell.run, "feed": self.feed.run}
+        return {"bell": self.bell.run, "feed": self.feed.run, "doorkeeper": self.doorkeeper.run}
+
+    def _hear(self, ring: Ring) -> None:
+        self.feed.hear(ring)
+        self.doorkeeper.hear(ring)
 
 
 async def _keep(name: str, run: Callable[[], Awaitable[None]]) -> None:

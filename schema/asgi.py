@@ -33,7 +33,7 @@ class Host:
 
     async def authenticate(self, connection: Connection) -> Caller:
         """Who holds the connection's token; raises Unauthenticated."""
-        return await self.application.caller(connection.authorization)
+        return await self.application.admit(connection, connection.authorization)
 
     async def readiness(self) -> tuple[bool, Mapping[str, Any]]:
         """Whether requests can be served."""

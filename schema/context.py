@@ -60,6 +60,10 @@ class Context:
             work.caller = await identify(work, claims)
             yield work
 
+    async def admitted(self) -> Caller:
+        """Who is asking, for an operation that goes on: it ends when their access does. Raises Unauthenticated."""
+        return await self.application.admit(self.connection, self.connection.authorization)
+
     async def caller(self) -> Caller:
         """Who is asking; raises Unauthenticated."""
         return (await self.snapshot()).caller

@@ -28,10 +28,9 @@ class Subscription:
     ) -> AsyncGenerator[Attendance, None]:
         """Changes of one day, those of the sender included."""
         context = info.context
-        caller = await context.caller()
+        caller = await context.admitted()
         caller.require(Right.READ)
         wanted = _InScope(scope)
-        await context.renew()
         async for cursor, change in context.application.feed.changes(date, context.resumed(after)):
             # Filtered after the feed: a change that this subscriber does not see must still count.
             if wanted(change):
@@ -47,7 +46,7 @@ class Subscription:
     async def attendance_day_updated(self, info: Info, date: dt.date) -> AsyncGenerator[AttendanceDay, None]:
         """The latest, whenever there is a later one."""
         context = info.context
-        (await context.caller()).require(Right.READ)
+        (await context.admitted()).require(Right.READ)
         async for _ in context.application.feed.states(date):
             await context.renew()
             yield AttendanceDay.of(await context.load.day.load(date))

@@ -26,7 +26,7 @@ Networks = Iterable[IPv4Network | IPv6Network]
 Ending = Callable[[int, str], None]
 
 
-@dataclass
+@dataclass(eq=False)
 class Connection:
     """One HTTP request, or one socket for as long as it lives."""
 

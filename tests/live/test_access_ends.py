@@ -1,0 +1,100 @@
+"""A login that has ended loses its open sockets too, on every server, with Redis and without."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, date, datetime
+
+import pytest
+from websockets.exceptions import ConnectionClosed
+
+from memberstaff.access import COMMAND_LINE, Role
+from memberstaff.accounts import directory
+from tests.clock import TurnedClock
+from tests.infrastructure.redis import RedisServer
+from tests.installation import Installation, Socket, email, install, until
+
+TODAY = datetime.now(UTC).date().isoformat()
+
+
+@pytest.fixture
+async def servers(postgres_url: str, own_redis: RedisServer) -> AsyncIterator[tuple[Installation, Installation]]:
+    """Two servers whose polls are a minute apart: what ends sooner was told by the bell."""
+    async with (
+        install(postgres_url, broadcast_url=own_redis.url, poll_seconds=60) as one,
+        install(postgres_url, furnish=False, broadcast_url=own_redis.url, poll_seconds=60) as other,
+    ):
+        await until(lambda: one.application.bell.hearing and other.application.bell.hearing)
+        yield one, other
+
+
+async def ending(socket: Socket) -> tuple[int, str]:
+    """Code and reason with which the server closes a socket on which nothing else happens."""
+    with pytest.raises(ConnectionClosed) as closed:
+        await socket.receive()
+    assert closed.value.rcvd is not None
+    return closed.value.rcvd.code, closed.value.rcvd.reason
+
+
+async def test_logging_out_on_one_server_closes_the_sockets_on_the_other(
+    servers: tuple[Installation, Installation],
+) -> None:
+    one, other = servers
+    other.tokens = dict(one.tokens)
+    async with other.watching(TODAY, Role.VIEWER) as wall, other.watching(TODAY, Role.MARKER) as desk:
+        await one.viewer.ask("mutation { logout { errors { message } } }")
+        assert (await ending(wall))[0] == 4401
+        await one.marker.mark(one.staff["Amina"], TODAY, status="LATE")
+        assert (await desk.change())["staffName"] == "Amina"
+
+
+async def test_a_disabled_account_loses_its_sockets(servers: tuple[Installation, Installation]) -> None:
+    one, other = servers
+    async with other.socket(Role.VIEWER) as idle:
+        async with one.application.database.write() as work:
+            work.caller = COMMAND_LINE
+            viewer = await directory.find(work, email(Role.VIEWER))
+            await directory.disable(work, viewer.id)
+        assert (await ending(idle))[0] == 4401
+
+
+async def test_a_changed_role_makes_its_sockets_come_again(servers: tuple[Installation, Installation]) -> None:
+    one, other = servers
+    async with other.watching(TODAY, Role.MARKER) as desk:
+        async with one.application.database.write() as work:
+            work.caller = COMMAND_LINE
+            marker = await directory.find(work, email(Role.MARKER))
+            await directory.set_role(work, marker.id, Role.VIEWER)
+        assert await ending(desk) == (4403, "Your role has changed. Connect again.")
+
+
+async def test_without_redis_access_ends_with_the_next_poll(postgres_url: str, own_redis: RedisServer) -> None:
+    async with install(postgres_url, broadcast_url=own_redis.url, poll_seconds=0.2) as office:
+        async with office.watching(TODAY, Role.VIEWER) as wall:
+            own_redis.kill()
+            await office.viewer.ask("mutation { logout { errors { message } } }")
+            assert (await ending(wall))[0] == 4401
+
+
+async def test_a_socket_closes_when_its_token_expires(database_url: str) -> None:
+    clock = TurnedClock()
+    async with install(database_url, clock=clock, poll_seconds=0.05) as office:
+        async with office.watching("2026-01-12", Role.VIEWER) as wall:
+            clock.turn(minutes=15)
+            code, reason = await ending(wall)
+            assert code == 4403
+            assert reason.startswith("The access token has expired.")
+
+
+async def test_an_event_stream_ends_with_its_login(database_url: str) -> None:
+    clock = TurnedClock()
+    document = 'subscription { attendanceUpdated(date: "2026-01-12") { status } }'
+    async with install(database_url, clock=clock, poll_seconds=0.05) as office:
+        headers = {"Authorization": f"Bearer {office.tokens[Role.VIEWER]}", "Accept": "text/event-stream"}
+        body = {"query": document}
+        async with office.http.stream("POST", "/graphql", json=body, headers=headers) as response:
+            await until(lambda: office.application.feed.followers(date(2026, 1, 12)) == 1)
+            clock.turn(minutes=15)
+            lines = [line async for line in response.aiter_lines()]
+        assert any("UNAUTHENTICATED" in line for line in lines)
+        assert "event: complete" in lines
