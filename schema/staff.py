@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
+from typing import TypeVar
 
 import strawberry
 from strawberry import Maybe
 
-from memberstaff.errors import Refusal
-from memberstaff.partial import KEEP
-from memberstaff.staff import commands, queries
+from memberstaff.access import Right
+from memberstaff.db import once
+from memberstaff.db.work import Work
+from memberstaff.errors import Refusal, Refused
+from memberstaff.partial import KEEP, Keep
+from memberstaff.staff import commands, importing, queries
 from memberstaff.staff.commands import Details
 from memberstaff.staff.queries import Place
 from schema.connections import PageInfo, page_cursor, page_place, page_size
@@ -58,6 +63,14 @@ class StaffConnection:
         return await queries.count(await info.context.snapshot(), self.which)
 
 
+T = TypeVar("T")
+
+
+def _given(value: T | None) -> T | Keep:
+    """What a new person's input says; nothing means the default, or in an import what is stored."""
+    return KEEP if value is None else value
+
+
 @strawberry.input(description="A person to add to the roster.")
 class CreateStaffInput:
     """Omitted: no category, no photo, no reference, employed from today without an end."""
@@ -73,11 +86,11 @@ class CreateStaffInput:
         """As the commands take it."""
         return Details(
             name=self.name,
-            category=self.category,
-            photo_url=self.photo_url,
-            external_ref=self.external_ref,
-            starts_on=KEEP if self.starts_on is None else self.starts_on,
-            ends_on=self.ends_on,
+            category=_given(self.category),
+            photo_url=_given(self.photo_url),
+            external_ref=_given(self.external_ref),
+            starts_on=_given(self.starts_on),
+            ends_on=_given(self.ends_on),
         )
 
 
@@ -114,6 +127,29 @@ class StaffPayload:
 
     staff: Staff | None = strawberry.field(description="As stored now; null when refused.")
     errors: list[UserError] = strawberry.field(description="Empty when it succeeded.")
+
+
+@strawberry.input(description="A roster: people to add or change, all of them or none.")
+class ImportStaffInput:
+    """Rows with an externalRef are matched by it, the others by name and category."""
+
+    rows: list[CreateStaffInput] = strawberry.field(
+        description="Up to 20,000. What a row leaves out stays as it is stored."
+    )
+    dry_run: bool = strawberry.field(default=False, description="Say what would happen, and change nothing.")
+    idempotency_key: strawberry.ID | None = strawberry.field(
+        default=None, description="Sent again with the same key within a day, the request does nothing anew."
+    )
+
+
+@strawberry.type(description="What an import did, or why it did nothing.")
+class ImportStaffPayload:
+    """Counts of people."""
+
+    created: int = strawberry.field(description="New people.")
+    updated: int = strawberry.field(description="People whose data changed.")
+    unchanged: int = strawberry.field(description="People who were stored like this already.")
+    errors: list[UserError] = strawberry.field(description="Every bad row; empty when it succeeded.")
 
 
 @strawberry.type
@@ -162,3 +198,31 @@ class StaffMutation:
         except Refusal as refusal:
             return StaffPayload(staff=None, errors=[InputError.of(refusal)])
         return StaffPayload(staff=Staff.of(person), errors=[])
+
+    @strawberry.mutation(description="Add or change many people at once, all or none. For an ADMIN.")
+    async def import_staff(self, info: Info, input: ImportStaffInput) -> ImportStaffPayload:
+        """A roster."""
+        try:
+            async with info.context.work() as work:
+                counts = await _import(work, input)
+        except Refused as refused:
+            errors: list[UserError] = [InputError.of(refusal) for refusal in refused.refusals]
+            return ImportStaffPayload(created=0, updated=0, unchanged=0, errors=errors)
+        except Refusal as refusal:
+            return ImportStaffPayload(created=0, updated=0, unchanged=0, errors=[InputError.of(refusal)])
+        return ImportStaffPayload(**counts, errors=[])
+
+
+async def _import(work: Work, input: ImportStaffInput) -> dict[str, int]:
+    """Run an import once for its idempotency key; a dry run needs none."""
+    rows = [row.to_details() for row in input.rows]
+    key = None if input.dry_run else input.idempotency_key
+    if key is not None:
+        work.require(Right.MANAGE_STAFF)
+        earlier: dict[str, int] | None = await once.claim(work, key, repr(rows))
+        if earlier is not None:
+            return earlier
+    counts = dataclasses.asdict(await importing.import_staff(work, rows, dry_run=input.dry_run))
+    if key is not None:
+        await once.keep(work, key, counts)
+    return counts

@@ -13,6 +13,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route, WebSocketRoute
 
+from memberstaff.server import avatars
 from memberstaff.server.connection import Host
 from memberstaff.server.entrance import Entrance
 from memberstaff.server.handshake import SocketEndpoint
@@ -52,6 +53,8 @@ def create_app(schema: strawberry.Schema, host: Host) -> FastAPI:
     )
     app.router.routes.append(Route(PATH, HttpEndpoint(schema, host)))
     app.router.routes.append(WebSocketRoute(PATH, SocketEndpoint(schema, host)))
+
+    app.include_router(avatars.router)
 
     @app.get("/health/live", include_in_schema=False)
     async def live() -> JSONResponse:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import MutableMapping
 from typing import Any, Literal
 
@@ -52,7 +53,9 @@ def formatter(style: Literal["console", "json"] = "console", **_: Any) -> loggin
     last: list[Any] = (
         [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
         if style == "json"
-        else [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+        else [
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
+        ]
     )
     return structlog.stdlib.ProcessorFormatter(
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, drop_colours, *last],
@@ -74,6 +77,7 @@ def log_config(settings: Settings) -> dict[str, Any]:
             "uvicorn.error": {"level": "INFO"},
             "uvicorn.access": {"level": "CRITICAL", "handlers": [], "propagate": False},
             "websockets": {"level": "WARNING"},
+            "alembic": {"level": "WARNING"},
             # At DEBUG these write statements with their parameters: notes, addresses, password hashes.
             "aiosqlite": {"level": "WARNING"},
             "sqlalchemy": {"level": "WARNING"},

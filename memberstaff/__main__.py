@@ -1,0 +1,6 @@
+"""`memberstaff` and `python -m memberstaff`."""
+
+from memberstaff.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,121 @@
+"""Commands about accounts: who may log in, and as what."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from memberstaff.access import COMMAND_LINE, Role
+from memberstaff.accounts import directory
+from memberstaff.accounts.passwords import SHORTEST, PasswordHash, Passwords
+from memberstaff.cli.console import Trouble, app, database, out, run, work
+
+group = typer.Typer(help="Who may log in, and as what.", no_args_is_help=True)
+app.add_typer(group, name="account")
+
+Email = Annotated[str, typer.Argument(help="The account's email address.")]
+FromStdin = Annotated[
+    bool, typer.Option("--password-stdin", help=f"Read the password ({SHORTEST} characters at least) from stdin.")
+]
+
+
+@group.command("add")
+def add(
+    email: Email,
+    role: Annotated[Role, typer.Option(case_sensitive=False, help="What the account is for.")],
+    password_stdin: FromStdin = False,
+    name: Annotated[str | None, typer.Option(help="Shown beside what the account marks. Default: from EMAIL.")] = None,
+) -> None:
+    """Let somebody in."""
+    password = _password(password_stdin)
+
+    async def main() -> None:
+        hashed = await _hash(password)
+        async with work() as writing:
+            added = await directory.add(writing, email=email, role=role, password_hash=hashed, display_name=name)
+        out.print(f"{added.email} can log in as {added.role}.", highlight=False)
+
+    run(main)
+
+
+@group.command("list")
+def show() -> None:
+    """All accounts."""
+
+    async def main() -> None:
+        async with database() as opened, opened.read() as reading:
+            reading.caller = COMMAND_LINE
+            accounts = await directory.everyone(reading)
+        table = Table("email", "name", "role", "state")
+        for account in accounts:
+            state = "disabled" if account.disabled_at else "enabled"
+            table.add_row(account.email or f"(from {account.issuer})", account.display_name, account.role, state)
+        out.print(table)
+
+    run(main)
+
+
+@group.command("disable")
+def disable(email: Email) -> None:
+    """Let an account in no longer, and close what it has open on every node."""
+
+    async def main() -> None:
+        async with work() as writing:
+            await directory.disable(writing, (await directory.find(writing, email)).id)
+        out.print(f"{email} is disabled.", highlight=False)
+
+    run(main)
+
+
+@group.command("enable")
+def enable(email: Email) -> None:
+    """Let a disabled account in again."""
+
+    async def main() -> None:
+        async with work() as writing:
+            await directory.enable(writing, (await directory.find(writing, email)).id)
+        out.print(f"{email} is enabled.", highlight=False)
+
+    run(main)
+
+
+@group.command("role")
+def role(email: Email, to: Annotated[Role, typer.Argument(case_sensitive=False)]) -> None:
+    """Change what an account is for."""
+
+    async def main() -> None:
+        async with work() as writing:
+            await directory.set_role(writing, (await directory.find(writing, email)).id, to)
+        out.print(f"{email} is {to}.", highlight=False)
+
+    run(main)
+
+
+@group.command("password")
+def password(email: Email, password_stdin: FromStdin = False) -> None:
+    """Set a new password, and end every session of the account."""
+    given = _password(password_stdin)
+
+    async def main() -> None:
+        hashed = await _hash(given)
+        async with work() as writing:
+            await directory.set_password(writing, (await directory.find(writing, email)).id, hashed)
+        out.print(f"{email} has a new password.", highlight=False)
+
+    run(main)
+
+
+def _password(from_stdin: bool) -> str:
+    """From stdin, or typed twice; never from the command line, which other users of the machine can read."""
+    if from_stdin:
+        return sys.stdin.readline().rstrip("\r\n")
+    if not sys.stdin.isatty():
+        raise Trouble("Give the password on stdin, with --password-stdin.")
+    return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True))
+
+
+async def _hash(password: str) -> PasswordHash:
+    return await Passwords().hash(password)

@@ -1,0 +1,87 @@
+"""What every command shares: settings, a database to work on, and errors in plain words."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+import typer
+from rich.console import Console
+from sqlalchemy.exc import DBAPIError
+
+from memberstaff.access import COMMAND_LINE
+from memberstaff.application import Unmigrated
+from memberstaff.db.migrate import is_current
+from memberstaff.db.work import Database, Work
+from memberstaff.errors import Fault, Refusal, Refused
+from memberstaff.settings import InvalidSettings, Settings, load
+
+app = typer.Typer(
+    help="Staff attendance, recorded and shown live. Settings come from the environment: `memberstaff settings`.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+out = Console()
+errors = Console(stderr=True, highlight=False)
+
+
+class Trouble(Exception):
+    """Something that the person at the keyboard has to mend."""
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Turn what can go wrong into a message and exit code 1; a defect of ours keeps its traceback."""
+    try:
+        yield
+    except InvalidSettings as error:
+        _fail(f"The settings are not right:\n{error}")
+    except Refused as refused:
+        _fail("\n".join(refusal.message for refusal in refused.refusals))
+    except (Refusal, Fault) as error:
+        _fail(error.message)
+    except (Trouble, Unmigrated) as error:
+        _fail(str(error))
+    except (DBAPIError, ConnectionError) as error:
+        reason = str(error.orig if isinstance(error, DBAPIError) else error).strip().splitlines()
+        _fail(f"The database in MEMBERSTAFF_DATABASE_URL cannot be used: {reason[0] if reason else 'no answer'}")
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _fail(message: str) -> None:
+    errors.print(message, style="red", markup=False)
+    sys.exit(1)
+
+
+@asynccontextmanager
+async def database(settings: Settings | None = None, *, migrated: bool = True) -> AsyncIterator[Database]:
+    """The database in the settings; raises Unmigrated when its tables are not this release's."""
+    settings = settings or load()
+    opened = Database(settings.database_url.get_secret_value(), zone=settings.zone, pool_size=2)
+    try:
+        if migrated and not await is_current(opened.engine):
+            raise Unmigrated
+        yield opened
+    finally:
+        await opened.close()
+
+
+@asynccontextmanager
+async def work() -> AsyncIterator[Work]:
+    """One transaction, as whoever has a shell on the server.
+
+    Its changes are not rung for: running servers learn of them by their two-second poll.
+    """
+    async with database() as opened, opened.write() as writing:
+        writing.caller = COMMAND_LINE
+        yield writing
+
+
+def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run an async command."""
+    asyncio.run(main())

@@ -1,0 +1,210 @@
+"""Commands that bring data in, and take a person out: rosters, past attendance, erasure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+from rich.progress import Progress
+
+from memberstaff.attendance.days import Calendar
+from memberstaff.attendance.importing import AttendanceRow, import_attendance
+from memberstaff.cli import table
+from memberstaff.cli.console import Trouble, app, errors, out, run, work
+from memberstaff.cli.table import Row
+from memberstaff.errors import Refused
+from memberstaff.events import Status
+from memberstaff.partial import KEEP
+from memberstaff.settings import load
+from memberstaff.staff.commands import Details, erase
+from memberstaff.staff.importing import ImportOutcome, import_staff
+
+staff_group = typer.Typer(help="The people whose attendance is recorded.", no_args_is_help=True)
+app.add_typer(staff_group, name="staff")
+attendance_group = typer.Typer(help="Attendance of days that have passed.", no_args_is_help=True)
+app.add_typer(attendance_group, name="attendance")
+
+T = TypeVar("T")
+File = Annotated[Path, typer.Argument(metavar="FILE.csv", help="UTF-8; separated by comma, semicolon or tab.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would happen, and change nothing.")]
+
+STAFF_COLUMNS = {
+    "name": "name",
+    "category": "category",
+    "photo url": "photo_url",
+    "photo": "photo_url",
+    "external ref": "external_ref",
+    "reference": "external_ref",
+    "ref": "external_ref",
+    "starts on": "starts_on",
+    "ends on": "ends_on",
+}
+ATTENDANCE_COLUMNS = {
+    "date": "date",
+    "external ref": "external_ref",
+    "reference": "external_ref",
+    "ref": "external_ref",
+    "name": "name",
+    "status": "status",
+    "note": "note",
+}
+
+
+class _BadCell(Exception):
+    """A cell that cannot be read; the message says why."""
+
+
+class _DryRun(Exception):
+    """Leaves the transaction, which is then rolled back."""
+
+
+@staff_group.command("import")
+def staff_import(file: File, dry_run: DryRun = False) -> None:
+    """Add and change people. Columns: name, category, photo_url, external_ref, starts_on, ends_on.
+
+    Rows are matched by external_ref or, without one, by name and category. All or nothing.
+    """
+    rows = table.read(file, STAFF_COLUMNS, required={"name"})
+    people = _converted(file, rows, _details)
+
+    async def main() -> None:
+        outcome = ImportOutcome(0, 0, 0)
+        try:
+            async with work() as writing:
+                outcome = await import_staff(writing, people, dry_run=dry_run)
+        except Refused as refused:
+            _name_rows(file, rows, refused)
+        would = "would be " if dry_run else ""
+        out.print(
+            f"{outcome.created:,} {would}created, {outcome.updated:,} {would}updated, {outcome.unchanged:,} same."
+        )
+
+    run(main)
+
+
+@attendance_group.command("import")
+def attendance_import(file: File, dry_run: DryRun = False) -> None:
+    """Record past attendance. Columns: date, external_ref or name, status, note. All or nothing."""
+    rows = table.read(file, ATTENDANCE_COLUMNS, required={"date", "status"})
+    marks = _converted(file, rows, _mark)
+
+    async def main() -> None:
+        calendar = Calendar(load().working_weekdays)
+        changes = 0
+        with Progress(console=errors, transient=True) as bar:
+            task = bar.add_task("Importing", total=len(marks))
+            try:
+                async with work() as writing:
+                    changes = await import_attendance(
+                        writing, calendar, marks, progress=lambda done: bar.advance(task, done)
+                    )
+                    if dry_run:
+                        raise _DryRun
+            except _DryRun:
+                pass
+            except Refused as refused:
+                _name_rows(file, rows, refused)
+        would = "would be made" if dry_run else "made"
+        out.print(f"{changes:,} changes {would}, {len(marks) - changes:,} rows were there already.")
+
+    run(main)
+
+
+@staff_group.command("erase")
+def staff_erase(
+    person: Annotated[str, typer.Argument(metavar="ID", help="Of the Staff in GraphQL, or its number.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Forget a person: name, photo and notes are gone from every table and the log; statuses and positions stay."""
+    number = staff_number(person)
+    if not yes:
+        typer.confirm("This cannot be undone. Erase?", abort=True)
+
+    async def main() -> None:
+        async with work() as writing:
+            await erase(writing, number)
+        out.print("Erased. Copies in backups and exported files are not touched.")
+
+    run(main)
+
+
+def staff_number(person: str) -> int:
+    """The number of a person from the id that GraphQL shows, or from the number itself."""
+    from base64 import urlsafe_b64decode
+
+    if person.isascii() and person.isdigit():
+        return int(person)
+    try:
+        type_name, _, number = urlsafe_b64decode(person + "=" * (-len(person) % 4)).decode().partition(":")
+        if type_name == "Staff":
+            return int(number)
+    except ValueError:
+        pass
+    raise Trouble(f"{person!r} is not the id of a person.")
+
+
+def _converted(file: Path, rows: Sequence[Row], convert: Callable[[Row], T]) -> list[T]:
+    """All rows converted; raises Trouble that names each bad one with its line."""
+    good: list[T] = []
+    bad: list[str] = []
+    for row in rows:
+        try:
+            good.append(convert(row))
+        except _BadCell as error:
+            bad.append(f"{file}, line {row.line}: {error}")
+    if bad:
+        raise Trouble("\n".join([*bad, "Nothing was imported."]))
+    return good
+
+
+def _name_rows(file: Path, rows: Sequence[Row], refused: Refused) -> None:
+    lines = []
+    for refusal in refused.refusals:
+        place = refusal.path[1] if len(refusal.path) > 1 else ""
+        where = f"{file}, line {rows[int(place)].line}: " if place.isdigit() else ""
+        lines.append(f"{where}{refusal.message}")
+    raise Trouble("\n".join([*lines, "Nothing was imported."])) from None
+
+
+def _details(row: Row) -> Details:
+    cells = row.cells
+    if "name" not in cells:
+        raise _BadCell("The name is empty.")
+    return Details(
+        name=cells["name"],
+        category=cells.get("category", KEEP),
+        photo_url=cells.get("photo_url", KEEP),
+        external_ref=cells.get("external_ref", KEEP),
+        starts_on=_date(cells["starts_on"]) if "starts_on" in cells else KEEP,
+        ends_on=_date(cells["ends_on"]) if "ends_on" in cells else KEEP,
+    )
+
+
+def _mark(row: Row) -> AttendanceRow:
+    cells = row.cells
+    if not {"name", "external_ref"} & set(cells):
+        raise _BadCell("Neither external_ref nor name says who it is.")
+    if not {"date", "status"} <= set(cells):
+        raise _BadCell("The date or the status is empty.")
+    status = cells["status"].upper().replace(" ", "_").replace("-", "_")
+    if status not in Status.__members__:
+        raise _BadCell(f"{cells['status']!r} is not a status: {', '.join(Status)}.")
+    return AttendanceRow(
+        date=_date(cells["date"]),
+        external_ref=cells.get("external_ref"),
+        name=cells.get("name"),
+        status=Status(status),
+        note=cells.get("note", KEEP),
+    )
+
+
+def _date(text: str) -> date:
+    try:
+        if len(text) == len("2026-01-15"):
+            return date.fromisoformat(text)
+    except ValueError:
+        pass
+    raise _BadCell(f"{text!r} is not a date such as 2026-01-15.")

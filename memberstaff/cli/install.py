@@ -1,0 +1,91 @@
+"""Commands about the installation itself: tables, settings, epoch and demo data."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from memberstaff import demo
+from memberstaff.cli.console import app, database, out, run, work
+from memberstaff.db.installation import new_epoch
+from memberstaff.db.migrate import migrate
+from memberstaff.settings import PREFIX, Settings, load
+
+
+@app.command("migrate")
+def migrate_command() -> None:
+    """Make the database's tables those of this release. Safe to run again, and on several nodes at once."""
+
+    async def main() -> None:
+        async with database(migrated=False) as opened:
+            await migrate(opened.engine)
+        out.print("The database is up to date.")
+
+    run(main)
+
+
+@app.command("new-epoch")
+def new_epoch_command() -> None:
+    """After a backup was restored: send every open board back to the start.
+
+    A restored log gives positions again that it gave before, to other changes. A new epoch makes every cursor
+    that was given out before end in RESTART_REQUIRED, so no board shows a mixture.
+    """
+
+    async def main() -> None:
+        async with work() as writing:
+            epoch = await new_epoch(writing)
+        out.print(f"A new epoch has begun: {epoch}. Open boards read their day again.")
+
+    run(main)
+
+
+@app.command("demo")
+def demo_command(
+    staff: Annotated[int, typer.Option(min=1, max=100_000, help="How many people.")] = 60,
+    day: Annotated[
+        datetime | None, typer.Option("--date", formats=["%Y-%m-%d"], help="The partly marked day. Default: today.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same people and marks.")] = 1,
+) -> None:
+    """Fill an empty database with people and two weeks of attendance; refuses one that has people."""
+
+    async def main() -> None:
+        settings = load()
+        async with database(settings) as opened:
+            on = day.date() if day else await demo.today(opened)
+            made = await demo.load(opened, people=staff, on=on, seed=seed, working=settings.working_weekdays)
+        out.print(f"{made.people:,} people and {made.marks:,} marks, the last on {on}.")
+
+    run(main)
+
+
+@app.command("settings")
+def settings_command(
+    markdown: Annotated[bool, typer.Option(help="As the page in docs/settings.md.")] = False,
+) -> None:
+    """Every setting: its variable, its default, and what it means."""
+    print(settings_page() if markdown else settings_page().replace("`", ""))
+
+
+def settings_page() -> str:
+    """docs/settings.md, from the settings themselves."""
+    lines = [
+        "# Settings",
+        "",
+        "Each is an environment variable. Names that end in `_SECONDS` are seconds, `_BYTES` bytes; lists are",
+        "separated by commas. `memberstaff settings` prints this page.",
+        "",
+        "| variable | default | what |",
+        "|---|---|---|",
+    ]
+    for name, field in Settings.model_fields.items():
+        default = field.get_default(call_default_factory=True, validated_data={})
+        shown = default.get_secret_value() if hasattr(default, "get_secret_value") else default
+        if isinstance(shown, tuple):
+            shown = ",".join(shown)
+        text = "" if shown is None or shown in ("", {}) else f"`{str(shown).lower() if shown is False else shown}`"
+        lines.append(f"| `{PREFIX}{name.upper()}` | {text} | {field.description} |")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,103 @@
+"""`memberstaff serve`: the server, for production and as a demo."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from memberstaff import demo
+from memberstaff.cli.console import Trouble, app, database, out
+from memberstaff.demo.logins import Login, prepare
+from memberstaff.server.run import serve
+from memberstaff.settings import PREFIX, Settings, load
+
+APP = "schema.asgi:create_app"
+"""Loaded by name, in each worker: memberstaff never imports the schema that is built on it."""
+
+
+@app.command("serve")
+def serve_command(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65_535)] = 8000,
+    workers: Annotated[int, typer.Option(min=1, max=256, help="Processes; more than one needs Redis.")] = 1,
+    certificate: Annotated[Path | None, typer.Option(help="TLS certificate chain, PEM.")] = None,
+    key: Annotated[Path | None, typer.Option(help="The certificate's key, PEM.")] = None,
+    demo_mode: Annotated[bool, typer.Option("--demo", help="Demo data and logins; this machine only.")] = False,
+    data: Annotated[Path | None, typer.Option(help="Where the demo keeps its database and passwords.")] = None,
+) -> None:
+    """Serve the API. Settings come from the environment: docs/settings.md, or `memberstaff settings`.
+
+    Without --demo it needs MEMBERSTAFF_SECRET_KEY and a database that `memberstaff migrate` has prepared.
+    """
+    if (certificate is None) != (key is None):
+        raise Trouble("--certificate and --key belong together.")
+    for file in (certificate, key):
+        if file is not None and not os.access(file, os.R_OK):
+            raise Trouble(f"{file} cannot be read.")
+    logins: list[Login] = []
+    if demo_mode:
+        if not _is_loopback(host):
+            raise Trouble(f"Demo mode listens on this machine only; {host} would open it to others.")
+        logins = prepare(data or Path(".data"))
+    settings = load()
+    if settings.secret_key is None:
+        raise Trouble(f"{PREFIX}SECRET_KEY is missing; `openssl rand -base64 48` makes a good one.")
+    if workers > 1 and settings.one_process_only:
+        raise Trouble(f"Several workers hear each other through Redis: set {PREFIX}BROADCAST_URL to redis://….")
+    _require_free(host, port)
+    if demo_mode:
+        asyncio.run(demo.install(settings, logins))
+        _welcome(f"{'https' if certificate else 'http'}://{host}:{port}", logins)
+    else:
+        asyncio.run(_require_migrated(settings))
+    serve(APP, settings, host=host, port=port, workers=workers, certificate=certificate, key=key)
+
+
+async def _require_migrated(settings: Settings) -> None:
+    async with database(settings):
+        pass
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _require_free(host: str, port: int) -> None:
+    """Fail before anything is set up, and in plain words, when somebody else listens there."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as listener:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+    except OSError as error:
+        reason = "is in use; choose another with --port" if error.errno == 98 else f"cannot be used: {error.strerror}"
+        raise Trouble(f"Port {port} of {host} {reason}.") from None
+
+
+def _welcome(address: str, logins: list[Login]) -> None:
+    from rich.panel import Panel
+    from rich.table import Table
+
+    out.print(
+        Panel(
+            f"[bold]GraphQL[/]    {address}/graphql   (POST, and WebSocket: graphql-transport-ws)\n"
+            f"[bold]Health[/]     {address}/health/ready",
+            title="memberstaff, a demo",
+            title_align="left",
+            expand=False,
+        )
+    )
+    table = Table("role", "email", "password", title="Log in as", title_justify="left")
+    for login in logins:
+        table.add_row(login.role, login.email, login.password)
+    out.print(table)
+    out.print("Ctrl-C stops it; the data stays.\n", highlight=False)

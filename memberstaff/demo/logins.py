@@ -1,0 +1,61 @@
+"""The demo's secrets: a signing key and one login per role, made once and kept in the demo's own folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from memberstaff.access import Role
+from memberstaff.settings import PREFIX
+
+NAMES = {Role.ADMIN: "Robin Admin", Role.MARKER: "Front desk", Role.VIEWER: "Wall display"}
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Who can log in to the demo."""
+
+    role: Role
+    email: str
+    password: str
+
+    @property
+    def name(self) -> str:
+        """Shown beside what the account marks."""
+        return NAMES[self.role]
+
+
+def prepare(folder: Path) -> list[Login]:
+    """Make the folder, its key and its passwords if they are missing, and point the settings there.
+
+    What the environment already says wins. Nobody else on this machine can read the folder.
+    """
+    folder = folder.resolve()
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    key = _kept(folder / "secret-key", lambda: secrets.token_urlsafe(48))
+    passwords = _kept(folder / "logins.json", _passwords)
+    os.environ[f"{PREFIX}DEMO"] = "true"
+    os.environ.setdefault(f"{PREFIX}DATA", str(folder))
+    os.environ.setdefault(f"{PREFIX}SECRET_KEY", key)
+    os.environ.setdefault(f"{PREFIX}DATABASE_URL", f"sqlite+aiosqlite:///{folder / 'memberstaff.db'}")
+    known = json.loads(passwords)
+    return [Login(role, f"{role.lower()}@demo.example", known[role]) for role in (Role.ADMIN, Role.MARKER, Role.VIEWER)]
+
+
+def _passwords() -> str:
+    return json.dumps({role: secrets.token_urlsafe(12) for role in Role}, indent=1)
+
+
+def _kept(file: Path, make: Callable[[], str]) -> str:
+    """What the file holds; made and stored, readable by its owner only, if there is none."""
+    try:
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as new:
+            new.write(make())
+    except FileExistsError:
+        pass
+    return file.read_text(encoding="utf-8")

@@ -1,0 +1,23 @@
+"""The demo's avatars, drawn when they are asked for."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Response
+
+from memberstaff.demo import avatar
+
+router = APIRouter()
+
+
+@router.get("/avatars/{key}.svg", include_in_schema=False)
+async def show(key: str) -> Response:
+    """An avatar; its address says all that it is made of, so it never changes."""
+    drawn = avatar.draw(key)
+    if drawn is None:
+        return Response(status_code=404)
+    headers = {
+        "Cache-Control": "public, max-age=31536000, immutable",
+        "Content-Security-Policy": "default-src 'none'",
+        "Cross-Origin-Resource-Policy": "cross-origin",  # front ends on other hosts show them too
+    }
+    return Response(drawn, media_type="image/svg+xml", headers=headers)

@@ -1,0 +1,172 @@
+"""Importing a roster: many people at once, all or nothing, and the same roster twice changes nothing."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+from sqlalchemy import Text, bindparam, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from memberstaff.access import Right
+from memberstaff.db.installation import raise_roster_version
+from memberstaff.db.rows import from_json
+from memberstaff.db.tables import audit, staff
+from memberstaff.db.work import Work
+from memberstaff.errors import ErrorCode, Refusal, Refused
+from memberstaff.staff.commands import Details, empty, keys, printable
+from memberstaff.staff.model import COLUMNS, Person, person
+from memberstaff.text import fold
+
+MOST_ROWS = 20_000
+"""People in one import."""
+
+COLUMN_NAMES = tuple(field.name for field in fields(Details))
+
+
+@dataclass(frozen=True, slots=True)
+class ImportOutcome:
+    """What an import did, or would do."""
+
+    created: int
+    updated: int
+    unchanged: int
+
+
+class Known:
+    """The people that rows may be about: those with a reference by it, the others by name and category."""
+
+    def __init__(self, people: Sequence[Person]) -> None:
+        self._by_ref = {found.external_ref: found for found in people if found.external_ref is not None}
+        self._by_name: dict[tuple[str, str], list[Person]] = defaultdict(list)
+        for found in people:
+            if found.external_ref is None:
+                self._by_name[found.sort_key, fold(found.category or "")].append(found)
+
+    def match(self, values: dict[str, Any]) -> Person | None:
+        """Whom a row is about; None for somebody new. Raises Refusal when it could be several."""
+        if values["external_ref"] is not None:
+            return self._by_ref.get(values["external_ref"])
+        found = self._by_name.get(_identity(values), [])
+        if len(found) > 1:
+            message = "Several people have this name and category; give each an external reference first."
+            raise Refusal(ErrorCode.INVALID, message, "name")
+        return found[0] if found else None
+
+
+async def import_staff(work: Work, rows: Sequence[Details], *, dry_run: bool = False) -> ImportOutcome:
+    """Add or change the people in these rows; what a row leaves out stays as it is.
+
+    Rows with a reference are matched by it, the others by name and category among the people who have none.
+    Raises Refused with every bad row, each at the path ("rows", its index, the field); nothing is stored then.
+    """
+    work.require(Right.MANAGE_STAFF)
+    if len(rows) > MOST_ROWS:
+        raise Refused(Refusal(ErrorCode.LIMIT_EXCEEDED, f"More than {MOST_ROWS:,} rows in one import.", "rows"))
+    known = Known(await _candidates(work, rows))
+    refusals: list[Refusal] = []
+    seen: dict[object, int] = {}
+    created: list[dict[str, Any]] = []
+    updated: list[tuple[Person, dict[str, Any]]] = []
+    for index, row in enumerate(rows):
+        try:
+            before, values = _resolve(work, row, known)
+            who = before.id if before else values["external_ref"] or _identity(values)
+            if who in seen:
+                message = f"This is the same person as in row {seen[who] + 1} of the import."
+                raise Refusal(ErrorCode.DUPLICATE, message, "name")
+            seen[who] = index
+        except Refusal as refusal:
+            refusals.append(refusal.under("rows", str(index)))
+            continue
+        if before is None:
+            created.append(values)
+        elif values != _stored(before):
+            updated.append((before, values))
+    if refusals:
+        raise Refused(*refusals)
+    if (created or updated) and not dry_run:
+        await _store(work, created, updated)
+    return ImportOutcome(len(created), len(updated), len(rows) - len(created) - len(updated))
+
+
+def _resolve(work: Work, row: Details, known: Known) -> tuple[Person | None, dict[str, Any]]:
+    """Whom the row is about, and the values that they then have; raises Refusal."""
+    alone = row.checked(stored=empty(work))
+    before = known.match(alone)
+    return before, alone if before is None else row.checked(stored=_stored(before))
+
+
+def _stored(known: Person) -> dict[str, Any]:
+    return {name: getattr(known, name) for name in COLUMN_NAMES}
+
+
+def _identity(values: dict[str, Any]) -> tuple[str, str]:
+    return fold(values["name"]), fold(values["category"] or "")
+
+
+async def _candidates(work: Work, rows: Sequence[Details]) -> list[Person]:
+    """Everybody whom a row may be about, in one statement of constant size."""
+    given = from_json(work.dialect, list(_names(rows)), {"ref": Text(), "sort_key": Text()})
+    found = await work.rows(
+        select(*COLUMNS)
+        .where(
+            staff.c.erased_at.is_(None),
+            or_(
+                staff.c.external_ref.in_(select(given.c.ref)),
+                staff.c.external_ref.is_(None) & staff.c.sort_key.in_(select(given.c.sort_key)),
+            ),
+        )
+        .with_for_update()
+    )
+    return [person(row) for row in found]
+
+
+def _names(rows: Sequence[Details]) -> Iterator[dict[str, str | None]]:
+    for row in rows:
+        ref = row.external_ref.strip() if isinstance(row.external_ref, str) else None
+        yield {
+            "ref": _sendable(ref or None),
+            "sort_key": _sendable(fold(row.name) if isinstance(row.name, str) else ""),
+        }
+
+
+def _sendable(text: str | None) -> str | None:
+    """Text that a database takes; what it does not take is refused later, with its row."""
+    return None if text is None else "".join(char for char in text if char != "\0" and not "\ud800" <= char <= "\udfff")
+
+
+async def _store(work: Work, created: list[dict[str, Any]], updated: list[tuple[Person, dict[str, Any]]]) -> None:
+    noted: list[tuple[int, str, dict[str, Any]]] = []
+    try:
+        if created:
+            new = [{**values, **keys(values), "version": 1} for values in created]
+            rows = await work.rows(staff.insert().returning(staff.c.id, sort_by_parameter_order=True), new)
+            noted += [(row.id, "created", values) for row, values in zip(rows, created, strict=True)]
+        if updated:
+            changes = [
+                {**values, **keys(values), "version": before.version + 1, "_id": before.id}
+                for before, values in updated
+            ]
+            await work.write(update(staff).where(staff.c.id == bindparam("_id")), changes)
+            noted += [(before.id, "updated", values) for before, values in updated]
+    except IntegrityError:
+        message = "Somebody else was given one of these references just now. Import again."
+        raise Refused(Refusal(ErrorCode.DUPLICATE, message, "rows")) from None
+    await work.write(
+        audit.insert(),
+        [
+            {
+                "at": work.now,
+                "by_account": work.caller.account_id,
+                "subject": "staff",
+                "subject_id": str(staff_id),
+                "action": action,
+                "details": printable(values),
+            }
+            for staff_id, action, values in noted
+        ],
+    )
+    await raise_roster_version(work)
