@@ -79,7 +79,7 @@ def staff_import(file: File, dry_run: DryRun = False) -> None:
             _name_rows(file, rows, refused)
         would = "would be " if dry_run else ""
         out.print(
-            f"{outcome.created:,} {would}created, {outcome.updated:,} {would}updated, {outcome.unchanged:,} same."
+            f"{outcome.created:,} {would}created, {outcome.updated:,} {would}updated, {outcome.unchanged:,} as they were."
         )
 
     run(main)

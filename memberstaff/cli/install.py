@@ -67,7 +67,7 @@ def settings_command(
     markdown: Annotated[bool, typer.Option(help="As the page in docs/settings.md.")] = False,
 ) -> None:
     """Every setting: its variable, its default, and what it means."""
-    print(settings_page() if markdown else settings_page().replace("`", ""))
+    print(settings_page() if markdown else settings_page().replace("`", ""), end="")
 
 
 def settings_page() -> str:

@@ -1,0 +1,126 @@
+"""The command line, run as a person runs it: in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from memberstaff.cli.install import settings_page
+
+ROOT = Path(__file__).parents[2]
+ROSTER = ROOT / "tests" / "rosters" / "school.csv"
+
+
+def memberstaff(*arguments: object, url: str = "", stdin: str = "") -> subprocess.CompletedProcess[str]:
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("MEMBERSTAFF_")}
+    if url:
+        environment["MEMBERSTAFF_DATABASE_URL"] = url
+    return subprocess.run(
+        [sys.executable, "-W", "ignore", "-m", "memberstaff", *map(str, arguments)],
+        input=stdin,
+        env=environment,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=50,
+    )
+
+
+def said(done: subprocess.CompletedProcess[str]) -> str:
+    """What a command that failed said, in one line and without a traceback."""
+    assert done.returncode == 1, done
+    assert "Traceback" not in done.stderr
+    return " ".join(done.stderr.split())
+
+
+def test_the_settings_page_is_current() -> None:
+    assert (ROOT / "docs" / "settings.md").read_text(encoding="utf-8") == settings_page()
+
+
+async def test_a_roster_is_imported_once(database_url: str) -> None:
+    first = memberstaff("staff", "import", ROSTER, url=database_url)
+    assert (first.returncode, first.stdout) == (0, "500 created, 0 updated, 0 as they were.\n")
+    again = memberstaff("staff", "import", ROSTER, url=database_url)
+    assert (again.returncode, again.stdout) == (0, "0 created, 0 updated, 500 as they were.\n")
+
+
+async def test_a_bad_row_is_named_with_its_line_and_nothing_is_imported(database_url: str, tmp_path: Path) -> None:
+    file = tmp_path / "roster.csv"
+    file.write_text("name;starts_on\nAna;2026-01-01\n\nBo;2026-02-30\n;2026-01-01\n", encoding="utf-8")
+    told = said(memberstaff("staff", "import", file, url=database_url))
+    assert "line 4: '2026-02-30' is not a date such as 2026-01-15." in told
+    assert "line 5: The name is empty." in told
+    assert told.endswith("Nothing was imported.")
+    dry = memberstaff("staff", "import", ROSTER, "--dry-run", url=database_url)
+    assert dry.stdout == "500 would be created, 0 would be updated, 0 as they were.\n"
+
+
+async def test_past_attendance_is_imported_once(database_url: str, tmp_path: Path) -> None:
+    assert memberstaff("staff", "import", ROSTER, url=database_url).returncode == 0
+    file = tmp_path / "attendance.csv"
+    file.write_text(
+        "﻿Date,Ref,Name,Status,Note\n2025-11-03,S90001,,on leave,\n2025-11-04,,anne-marie o'brien,Late,Bus\n",
+        encoding="utf-8",
+    )
+    first = memberstaff("attendance", "import", file, url=database_url)
+    assert first.stdout == "2 changes made, 0 rows were there already.\n", first.stderr
+    again = memberstaff("attendance", "import", file, url=database_url)
+    assert again.stdout == "0 changes made, 2 rows were there already.\n"
+    file.write_text("date,name,status\n2025-11-03,Nobody,late\n2099-01-01,N'Golo Traoré,late\n", encoding="utf-8")
+    told = said(memberstaff("attendance", "import", file, url=database_url))
+    assert "line 2: There is no such person." in told
+    assert "line 3: 2099-01-01 has not come yet" in told
+
+
+async def test_accounts_are_added_listed_and_disabled(database_url: str) -> None:
+    password = "a long enough password"
+    for email, role in (("ADMIN@School.example", "ADMIN"), ("desk@school.example", "marker")):
+        done = memberstaff(
+            "account", "add", email, "--role", role, "--password-stdin", url=database_url, stdin=password
+        )
+        assert done.returncode == 0, done.stderr
+    assert "admin@school.example" in memberstaff("account", "list", url=database_url).stdout
+    assert memberstaff("account", "disable", "desk@school.example", url=database_url).returncode == 0
+    assert "disabled" in memberstaff("account", "list", url=database_url).stdout
+    last = said(memberstaff("account", "disable", "admin@school.example", url=database_url))
+    assert "last" in last
+    short = memberstaff(
+        "account", "add", "x@school.example", "--role", "VIEWER", "--password-stdin", url=database_url, stdin="short"
+    )
+    assert "shorter than 12 characters" in said(short)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("serve",), "MEMBERSTAFF_SECRET_KEY is missing"),
+        (("serve", "--demo", "--host", "0.0.0.0"), "listens on this machine only"),
+        (("serve", "--certificate", "x.pem"), "--certificate and --key belong together"),
+        (("staff", "import", "/nonexistent.csv"), "cannot be read: No such file or directory."),
+        (("staff", "erase", "nobody", "--yes"), "'nobody' is not the id of a person."),
+        (("schema", "export", "--check", "README.md"), "README.md is stale"),
+        (("migrate", "--url"), "No such option"),
+    ],
+)
+def test_what_goes_wrong_is_said_plainly(arguments: tuple[str, ...], words: str) -> None:
+    done = memberstaff(*arguments)
+    assert done.returncode in {1, 2}
+    assert words in " ".join(done.stderr.replace("│", " ").split())
+    assert "Traceback" not in done.stderr
+
+
+def test_an_unmigrated_database_says_what_to_do(tmp_path: Path) -> None:
+    url = f"sqlite+aiosqlite:///{tmp_path / 'empty.db'}"
+    assert "run `memberstaff migrate` first" in said(memberstaff("account", "list", url=url))
+
+
+def test_a_database_that_is_away_is_no_traceback() -> None:
+    url = "postgresql+asyncpg://nobody:secret@127.0.0.1:1/none"
+    told = said(memberstaff("migrate", url=url))
+    assert "MEMBERSTAFF_DATABASE_URL cannot be used" in told
+    assert "secret" not in told
