@@ -78,9 +78,8 @@ def staff_import(file: File, dry_run: DryRun = False) -> None:
         except Refused as refused:
             _name_rows(file, rows, refused)
         would = "would be " if dry_run else ""
-        out.print(
-            f"{outcome.created:,} {would}created, {outcome.updated:,} {would}updated, {outcome.unchanged:,} as they were."
-        )
+        changes = f"{outcome.created:,} {would}created, {outcome.updated:,} {would}updated"
+        out.print(f"{changes}, {outcome.unchanged:,} as they were.", soft_wrap=True)
 
     run(main)
 

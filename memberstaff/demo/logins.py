@@ -43,6 +43,7 @@ def prepare(folder: Path) -> list[Login]:
     os.environ.setdefault(f"{PREFIX}DATA", str(folder))
     os.environ.setdefault(f"{PREFIX}SECRET_KEY", key)
     os.environ.setdefault(f"{PREFIX}DATABASE_URL", f"sqlite+aiosqlite:///{folder / 'memberstaff.db'}")
+    os.environ.setdefault(f"{PREFIX}DRAIN_SECONDS", "0")  # one person's Ctrl-C need not spare a thousand boards
     known = json.loads(passwords)
     return [Login(role, f"{role.lower()}@demo.example", known[role]) for role in (Role.ADMIN, Role.MARKER, Role.VIEWER)]
 

@@ -23,6 +23,7 @@ from memberstaff.errors import Fault, FaultCode
 from memberstaff.server.body import IMPORT, Unreadable, read_body
 from memberstaff.server.connection import Connection, Host
 from memberstaff.server.entrance import connection_of
+from memberstaff.server.http_protocol import mark_as_stream
 from memberstaff.server.negotiate import GRAPHQL, JSON, SSE, Wanted, is_json, wanted
 from memberstaff.server.request import Malformed, OperationRequest, decode, operation_request
 from memberstaff.server.streams import encode, formatted, send_stream
@@ -137,13 +138,13 @@ class HttpEndpoint:
                     response = answer(result, accepted.single)
                 except InvalidOperationTypeError:
                     if accepted.stream is not None:
-                        await self.stream(request, accepted.stream, connection, context, receive, send)
+                        await self.stream(request, accepted.stream, connection, context, scope, receive, send)
                         return
                     hint = f"A subscription needs a WebSocket, or an Accept header with {SSE}."
                     response = _response(refused_body(hint), 400, accepted.single)
                 await response(scope, receive, send)
             else:
-                await self.stream(request, accepted.stream or SSE, connection, context, receive, send)
+                await self.stream(request, accepted.stream or SSE, connection, context, scope, receive, send)
         finally:
             await context.close()
 
@@ -153,9 +154,11 @@ class HttpEndpoint:
         form: str,
         connection: Connection,
         context: Any,
+        scope: Scope,
         receive: Receive,
         send: Send,
     ) -> None:
+        mark_as_stream(scope)
         results = await self.schema.stream(
             request.query,
             variable_values=request.variables,

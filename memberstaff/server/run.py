@@ -7,6 +7,7 @@ from typing import Any
 
 import uvicorn
 
+from memberstaff.server.http_protocol import HttpProtocol
 from memberstaff.server.logs import log_config
 from memberstaff.server.protocol import SocketProtocol
 from memberstaff.settings import Settings
@@ -39,6 +40,7 @@ def serve(
 def options(settings: Settings) -> dict[str, Any]:
     """How uvicorn behaves here, by `uvicorn.Config`'s names; the tests' server uses the same."""
     return {
+        "http": HttpProtocol,
         "ws": SocketProtocol,
         "ws_max_size": settings.max_frame_bytes,
         "ws_ping_interval": settings.ping_seconds,
