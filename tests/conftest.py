@@ -13,12 +13,16 @@ from tests.clock import TurnedClock
 from tests.databases import Databases, Engine
 from tests.infrastructure import postgres, redis
 from tests.infrastructure.postgres import Postgres, PostgresServer
-from tests.infrastructure.redis import ExistingRedis, RedisServer
+from tests.infrastructure.process import NotFound, running
+from tests.infrastructure.redis import Redis, RedisServer
 
 
 def pytest_report_header() -> list[str]:
     """Say what the tests run against; a missing server stops them here, with what to install."""
-    return [redis.describe(), postgres.describe(), f"python: {platform.python_version()}"]
+    try:
+        return [redis.describe(), postgres.describe(), f"python: {platform.python_version()}"]
+    except NotFound as missing:
+        raise pytest.UsageError(str(missing)) from None
 
 
 @pytest.fixture(scope="session")
@@ -28,24 +32,20 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture(scope="session")
-def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer | ExistingRedis]:
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
     """A Redis that all tests share; each uses a channel of its own, and none breaks it."""
     if url := os.environ.get(redis.ADDRESS):
-        yield ExistingRedis(url)
+        yield Redis(url)
         return
-    server = RedisServer(tmp_path_factory.mktemp("redis"))
-    server.start()
-    yield server
-    server.stop()
+    with running(RedisServer(tmp_path_factory.mktemp("redis"))) as server:
+        yield server
 
 
 @pytest.fixture
 def own_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
     """A Redis of this test's own, to be killed, paused and restarted."""
-    server = RedisServer(tmp_path_factory.mktemp("own-redis"))
-    server.start()
-    yield server
-    server.stop()
+    with running(RedisServer(tmp_path_factory.mktemp("own-redis"))) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
@@ -54,19 +54,15 @@ def postgres_server() -> Iterator[Postgres]:
     if url := os.environ.get(postgres.ADDRESS):
         yield postgres.Server(make_url(url))
         return
-    server = PostgresServer()
-    server.start()
-    yield server
-    server.stop()
+    with running(PostgresServer()) as server:
+        yield server
 
 
 @pytest.fixture
 def own_postgres() -> Iterator[PostgresServer]:
     """A PostgreSQL of this test's own, to be restarted."""
-    server = PostgresServer()
-    server.start()
-    yield server
-    server.stop()
+    with running(PostgresServer()) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

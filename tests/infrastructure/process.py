@@ -9,10 +9,15 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 START_SECONDS = 30.0
+LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+SET_PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG
 
 
 class NotFound(Exception):
@@ -20,9 +25,17 @@ class NotFound(Exception):
 
 
 def start(
-    command: Sequence[str | Path], *, log: Path, ready: Callable[[], bool], user: int | None = None
+    command: Sequence[str | Path],
+    *,
+    log: Path,
+    ready: Callable[[], bool],
+    user: int | None = None,
+    orphaned: signal.Signals = signal.SIGKILL,
 ) -> subprocess.Popen[bytes]:
-    """Start a server, and wait until it is ready."""
+    """Start a server, and wait until it is ready.
+
+    On Linux it is sent `orphaned` when the thread that started it ends: call this from the main thread.
+    """
     with log.open("ab") as output:
         process = subprocess.Popen(
             [str(word) for word in command],
@@ -31,7 +44,8 @@ def start(
             stderr=output,
             user=user,
             group=user,
-            preexec_fn=_die_with_parent if sys.platform == "linux" else None,
+            extra_groups=None if user is None else [],
+            preexec_fn=partial(_die_with_parent, os.getpid(), orphaned) if LIBC else None,
         )
     deadline = time.monotonic() + START_SECONDS
     while not ready():
@@ -53,6 +67,29 @@ def stop(process: subprocess.Popen[bytes], how: signal.Signals = signal.SIGTERM)
             process.wait()
 
 
+class Startable(Protocol):
+    """A server of the tests' own."""
+
+    def start(self) -> None:
+        """Listen."""
+
+    def stop(self) -> None:
+        """End, and leave nothing behind."""
+
+
+S = TypeVar("S", bound=Startable)
+
+
+@contextmanager
+def running(server: S) -> Iterator[S]:
+    """A server as long as the block lasts; one that fails to start leaves nothing behind either."""
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
 def free_port() -> int:
     """A loopback port that nobody listens on."""
     with socket.socket() as listener:
@@ -60,9 +97,12 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def _die_with_parent() -> None:
-    """PR_SET_PDEATHSIG: also when pytest itself is killed."""
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+def _die_with_parent(parent: int, how: signal.Signals) -> None:
+    """Also when pytest itself is killed, and can end nothing."""
+    assert LIBC is not None
+    LIBC.prctl(SET_PARENT_DEATH_SIGNAL, how)
+    if os.getppid() != parent:  # it died before it could be watched
+        os._exit(1)
 
 
 def is_root() -> bool:

