@@ -36,12 +36,27 @@ class Databases:
             file = self._folder / f"{uuid4().hex}.db"
             copyfile(template, file)
             yield f"sqlite+aiosqlite:///{file}"
-            for left in self._folder.glob(f"{file.name}*"):
-                left.unlink()
+            self._remove(file)
         else:
             url = self._postgres.create_database(template=template)
             yield url
             self._postgres.drop_database(url)
+
+    @asynccontextmanager
+    async def empty(self, engine: Engine) -> AsyncIterator[str]:
+        """The address of a database without any table, gone when the block ends."""
+        if engine == "sqlite":
+            file = self._folder / f"{uuid4().hex}.db"
+            yield f"sqlite+aiosqlite:///{file}"
+            self._remove(file)
+        else:
+            url = self._postgres.create_database()
+            yield url
+            self._postgres.drop_database(url)
+
+    def _remove(self, file: Path) -> None:
+        for left in self._folder.glob(f"{file.name}*"):
+            left.unlink()
 
     async def _template(self, engine: Engine) -> str:
         if engine == "sqlite":

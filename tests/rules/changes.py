@@ -1,4 +1,4 @@
-"""Made-up changes of one day."""
+"""Logs of changes that tests make up: contiguous, with a name that says which change it is."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from memberstaff.events import Change, Status
 DAY = date(2026, 1, 12)
 
 
-def change(position: int, *, name: str = "Amina") -> Change:
-    """The change at a position."""
+def change(position: int, *, day: date = DAY, name: str | None = None) -> Change:
+    """The change at this position."""
     return Change(
-        date=DAY,
+        date=day,
         position=position,
-        staff_id=1,
-        version=position,
-        status=Status.LATE,
+        staff_id=position,
+        version=1,
+        status=Status.PRESENT,
         note=None,
         photo_url=None,
         changed_at=datetime(2026, 1, 12, 8, tzinfo=UTC),
-        changed_by=None,
-        changed_by_name=None,
-        staff_name=name,
+        changed_by=1,
+        changed_by_name="Front desk",
+        staff_name=name or f"Person {position}",
         staff_category=None,
         staff_photo_url=None,
     )

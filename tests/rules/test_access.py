@@ -9,7 +9,7 @@ from memberstaff.errors import Forbidden
 
 
 def test_the_roles_have_exactly_these_rights() -> None:
-    assert RIGHTS == {
+    assert {
         Role.VIEWER: {Right.READ},
         Role.MARKER: {Right.READ, Right.READ_NOTES, Right.MARK},
         Role.ADMIN: {
@@ -22,7 +22,7 @@ def test_the_roles_have_exactly_these_rights() -> None:
             Right.MANAGE_ACCOUNTS,
             Right.INTROSPECT,
         },
-    }
+    } == RIGHTS
 
 
 def test_a_refusal_says_who_may_not_do_what() -> None:

@@ -1,4 +1,4 @@
-"""Joining what was read to what was heard: each position once, in order, or a Gap."""
+"""Log and live are joined to each change once, in order; a hole is never passed over."""
 
 from __future__ import annotations
 
@@ -6,46 +6,77 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from memberstaff.events import Change
 from memberstaff.live.splice import Gap, splice
 from tests.rules.changes import change, changes
 
 
-def positions(*given: int, after: int) -> list[int]:
-    return [joined.position for joined in splice([change(position) for position in given], after=after)]
+def positions(joined: list[Change]) -> list[int]:
+    return [change.position for change in joined]
+
+
+def test_nothing_joined_to_nothing_is_nothing() -> None:
+    assert splice([], after=0) == []
 
 
 def test_what_was_seen_already_is_left_out() -> None:
-    assert positions(1, 2, 3, 4, after=2) == [3, 4]
+    assert positions(splice(changes(1, 5), after=3)) == [4, 5]
 
 
-def test_sources_may_overlap_and_come_in_any_order() -> None:
-    assert positions(5, 3, 4, 3, 5, after=2) == [3, 4, 5]
+def test_what_lies_in_log_and_live_comes_once() -> None:
+    assert positions(splice([*changes(1, 4), *changes(3, 6)], after=0)) == [1, 2, 3, 4, 5, 6]
 
 
-def test_nothing_follows_nothing() -> None:
-    assert positions(after=7) == []
+def test_live_may_come_before_the_log() -> None:
+    assert positions(splice([*changes(4, 6), *changes(1, 3)], after=0)) == [1, 2, 3, 4, 5, 6]
 
 
-def test_a_missing_position_is_a_gap_and_nothing_is_delivered() -> None:
+def test_only_old_changes_join_to_nothing() -> None:
+    assert splice(changes(1, 7), after=7) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "after", "expected", "found"),
+    [
+        ([2], 0, 1, 2),
+        ([1, 3], 0, 2, 3),
+        ([9], 7, 8, 9),
+        ([8, 9, 11, 12], 7, 10, 11),
+        ([1, 2, 9], 7, 8, 9),
+    ],
+)
+def test_a_hole_says_what_is_missing(given: list[int], after: int, expected: int, found: int) -> None:
     with pytest.raises(Gap) as gap:
-        positions(3, 5, after=2)
-    assert (gap.value.expected, gap.value.found) == (4, 5)
+        splice(map(change, given), after=after)
+    assert (gap.value.expected, gap.value.found) == (expected, found)
+    assert str(gap.value) == f"expected position {expected}, found {found}"
 
 
-@given(st.integers(0, 20), st.integers(0, 20), st.randoms(use_true_random=False), st.integers(0, 30))
-def test_any_overlap_of_a_whole_log_gives_each_position_once(
-    after: int, length: int, random: object, repeats: int
+@st.composite
+def heard(draw: st.DrawFn) -> tuple[list[int], int, int]:
+    """Positions up to the last, each at least once, in any order; and where the reader stands."""
+    last = draw(st.integers(0, 30))
+    again = draw(st.lists(st.integers(1, last), max_size=20)) if last else []
+    return draw(st.permutations([*range(1, last + 1), *again])), draw(st.integers(0, last)), last
+
+
+@given(heard())
+def test_in_whatever_order_and_however_often_changes_come_each_is_delivered_once(
+    log: tuple[list[int], int, int],
 ) -> None:
-    log = changes(1, after + length)
-    heard = [log[index % len(log)] for index in range(repeats)] if log else []
-    mixed = [*log, *heard]
-    random.shuffle(mixed)  # type: ignore[attr-defined]
-    assert [found.position for found in splice(mixed, after=after)] == list(range(after + 1, after + length + 1))
+    shuffled, after, last = log
+    assert splice(map(change, shuffled), after=after) == changes(after + 1, last)
 
 
-@given(st.integers(0, 10), st.integers(2, 20), st.data())
-def test_any_hole_is_noticed(after: int, length: int, data: st.DataObject) -> None:
-    missing = data.draw(st.integers(after + 1, after + length - 1))
+@given(heard(), st.data())
+def test_whichever_change_is_missing_nothing_behind_it_is_delivered(
+    log: tuple[list[int], int, int], data: st.DataObject
+) -> None:
+    shuffled, after, last = log
+    lost = data.draw(st.integers(after + 1, last + 1))
+    kept = [position for position in [*shuffled, last + 2] if position != lost]
+    following = min(position for position in [*range(lost + 1, last + 1), last + 2] if position > lost)
     with pytest.raises(Gap) as gap:
-        splice([found for found in changes(1, after + length) if found.position != missing], after=after)
-    assert gap.value.expected == missing
+        splice(map(change, kept), after=after)
+    assert gap.value.expected == lost
+    assert gap.value.found == (following if lost <= last else last + 2)

@@ -1,0 +1,217 @@
+"""Who may do what, for every field at the root of the schema; a new field must be added here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from memberstaff.access import COMMAND_LINE, Role
+from memberstaff.accounts import directory
+from schema.limits import Limits
+from schema.root import make_schema
+from tests.installation import BOARD, WATCH, Client, Installation, email
+
+TODAY = "2026-01-12"
+YESTERDAY = "2026-01-09"
+
+OK, LOGIN, NO = "ok", "UNAUTHENTICATED", "FORBIDDEN"
+
+# field: document, then the outcome for nobody, VIEWER, MARKER and ADMIN. $staff is Amina's id.
+FIELDS: dict[str, tuple[str, str, str, str, str]] = {
+    "viewer": ("{ viewer { id } }", OK, OK, OK, OK),
+    "node": ("query ($staff: ID!) { node(id: $staff) { id } }", LOGIN, OK, OK, OK),
+    "attendanceDay": ("{ attendanceDay { id summary { total } } }", LOGIN, OK, OK, OK),
+    "attendance": (
+        'query ($staff: ID!) { attendance(target: {staffDate: {staffId: $staff, date: "2026-01-12"}}) { id } }',
+        LOGIN,
+        OK,
+        OK,
+        OK,
+    ),
+    "staff": ("{ staff { totalCount } }", LOGIN, OK, OK, OK),
+    "login": (
+        'mutation { login(input: {email: "x@y.example", password: "wrong"}) { errors { code } } }',
+        OK,
+        OK,
+        OK,
+        OK,
+    ),
+    "refreshSession": ('mutation { refreshSession(input: {refreshToken: "x"}) { errors { code } } }', OK, OK, OK, OK),
+    "logout": ("mutation { logout { errors { code } } }", LOGIN, OK, OK, OK),
+    "updateAttendance": (
+        """mutation ($staff: ID!) { updateAttendance(input: {
+          target: {staffDate: {staffId: $staff, date: "2026-01-12"}}, status: LATE}) { errors { code } } }""",
+        LOGIN,
+        NO,
+        OK,
+        OK,
+    ),
+    "bulkUpdateAttendance": (
+        """mutation { bulkUpdateAttendance(input: {
+          date: "2026-01-12", change: {fill: {status: PRESENT}}}) { errors { code } } }""",
+        LOGIN,
+        NO,
+        OK,
+        OK,
+    ),
+    "openAttendanceDay": (
+        'mutation { openAttendanceDay(input: {date: "2026-01-12", label: "Sports day"}) { errors { code } } }',
+        LOGIN,
+        NO,
+        NO,
+        OK,
+    ),
+    "setAttendanceDayState": (
+        'mutation { setAttendanceDayState(input: {date: "2026-01-09", state: LOCKED}) { errors { code } } }',
+        LOGIN,
+        NO,
+        NO,
+        OK,
+    ),
+    "createStaff": ('mutation { createStaff(input: {name: "Eve"}) { errors { code } } }', LOGIN, NO, NO, OK),
+    "updateStaff": (
+        'mutation ($staff: ID!) { updateStaff(input: {id: $staff, name: "A"}) { errors { code } } }',
+        LOGIN,
+        NO,
+        NO,
+        OK,
+    ),
+    "importStaff": ('mutation { importStaff(input: {rows: [{name: "Eve"}]}) { errors { code } } }', LOGIN, NO, NO, OK),
+    "attendanceUpdated": (WATCH, LOGIN, OK, OK, OK),
+    "attendanceDayUpdated": (
+        'subscription { attendanceDayUpdated(date: "2026-01-12") { state } }',
+        LOGIN,
+        OK,
+        OK,
+        OK,
+    ),
+}
+SUBSCRIPTIONS = {"attendanceUpdated", "attendanceDayUpdated"}
+
+
+def test_the_table_has_every_field_of_the_schema() -> None:
+    types = make_schema(Limits())._schema.type_map
+    fields = [name for root in ("Query", "Mutation", "Subscription") for name in types[root].fields]  # type: ignore[attr-defined]
+    assert set(fields) == set(FIELDS)
+
+
+async def outcome(client: Client, name: str, staff: str) -> str:
+    answer = await client.send(FIELDS[name][0], staff=staff)
+    if "errors" in answer:
+        return str(answer["errors"][0]["extensions"]["code"])
+    return OK
+
+
+@pytest.mark.parametrize("engine", ["sqlite"])
+async def test_every_field_lets_in_exactly_whom_it_should(installation: Installation) -> None:
+    found: dict[str, tuple[str, ...]] = {}
+    for name in FIELDS:
+        if name in SUBSCRIPTIONS or name == "logout":
+            continue
+        clients = (installation.nobody, installation.viewer, installation.marker, installation.admin)
+        found[name] = tuple([await outcome(client, name, installation.staff["Amina"]) for client in clients])
+    expected = {name: row[1:] for name, row in FIELDS.items() if name in found}
+    assert found == expected
+
+
+@pytest.mark.parametrize("engine", ["sqlite"])
+@pytest.mark.parametrize("name", sorted(SUBSCRIPTIONS))
+async def test_subscriptions_let_in_exactly_whom_they_should(installation: Installation, name: str) -> None:
+    document = FIELDS[name][0]
+    for role in Role:
+        async with installation.socket(role) as socket, installation.one_more_follower(TODAY):
+            await socket.subscribe("1", document, date=TODAY)
+    body = {"query": document, "variables": {"date": TODAY}}
+    response = await installation.http.post("/graphql", json=body, headers={"Accept": "text/event-stream"})
+    assert "UNAUTHENTICATED" in response.text
+    assert "event: complete" in response.text
+
+
+async def test_logging_out_needs_a_login_and_ends_it(installation: Installation) -> None:
+    document = FIELDS["logout"][0]
+    assert (await installation.nobody.fail(document))[0] == LOGIN
+    await installation.viewer.ask(document)
+    code, message = await installation.viewer.fail("{ attendanceDay { id } }")
+    assert (code, message) == (LOGIN, "The session has been ended. Log in again.")
+    await installation.marker.ask("{ attendanceDay { id } }")
+
+
+async def test_a_viewer_sees_no_note_anywhere(installation: Installation) -> None:
+    amina = installation.staff["Amina"]
+    async with installation.watching(TODAY) as board:
+        marked = await installation.marker.mark(amina, TODAY, status="LATE", note="Hospital")
+        assert (await board.change())["note"] is None
+    document = """query ($id: ID!, $staff: ID!) {
+      node(id: $id) { ... on Attendance { note history { edges { node { note } } } } }
+      attendance(target: {id: $id}) { note }
+      attendanceDay { records(search: "hospital") { totalCount } }
+      staff { edges { node { attendance(from: "2026-01-12", to: "2026-01-12") { note } } } }
+      person: node(id: $staff) { id }
+    }"""
+    variables = {"id": marked["attendance"]["id"], "staff": amina}
+    viewed = await installation.viewer.ask(document, **variables)
+    marker = await installation.marker.ask(document, **variables)
+    assert notes(viewed) == {None}
+    assert notes(marker) == {"Hospital"}
+    board_notes = [edge["node"]["note"] for edge in (await records(installation.viewer))["edges"]]
+    assert set(board_notes) == {None}
+    assert viewed["attendanceDay"]["records"]["totalCount"] == 0
+
+
+async def records(client: Client) -> dict[str, Any]:
+    found: dict[str, Any] = (await client.ask(BOARD, date=TODAY))["attendanceDay"]["records"]
+    return found
+
+
+def notes(data: Any) -> set[str | None]:
+    """All values of fields named `note`, wherever they are."""
+    if isinstance(data, list):
+        return set().union(*(notes(item) for item in data)) if data else set()
+    if not isinstance(data, dict):
+        return set()
+    found = {data["note"]} if "note" in data else set()
+    return found.union(*(notes(value) for value in data.values()))
+
+
+async def test_a_marker_may_not_touch_another_day(installation: Installation) -> None:
+    document = """mutation ($input: UpdateAttendanceInput!) {
+      updateAttendance(input: $input) { errors { code } } }"""
+    target = {"staffDate": {"staffId": installation.staff["Amina"], "date": YESTERDAY}}
+    code, message = await installation.marker.fail(document, input={"target": target, "status": "LATE"})
+    assert (code, message) == (NO, "A MARKER may not mark attendance of another day than today.")
+    assert (await installation.admin.mark(installation.staff["Amina"], YESTERDAY, status="LATE"))["errors"] == []
+
+
+@pytest.mark.parametrize(
+    ("token", "message"),
+    [
+        ("garbage", "The access token is not valid. Log in again."),
+        ("a.b.c", "The access token is not valid. Log in again."),
+    ],
+)
+async def test_a_token_that_is_none_lets_nobody_in(installation: Installation, token: str, message: str) -> None:
+    client = Client(installation.http, token)
+    assert await client.fail("{ attendanceDay { id } }") == (LOGIN, message)
+    assert (await client.fail("{ viewer { id } }"))[0] == LOGIN
+
+
+async def test_a_disabled_account_is_out_at_once(installation: Installation) -> None:
+    async with installation.application.database.write() as work:
+        work.caller = COMMAND_LINE
+        marker = await directory.find(work, email(Role.MARKER))
+        await directory.disable(work, marker.id)
+    assert (await installation.marker.fail("{ attendanceDay { id } }"))[0] == LOGIN
+
+
+async def test_only_administrators_introspect(installation: Installation) -> None:
+    document = "{ __schema { queryType { name } } }"
+    assert (await installation.nobody.fail(document))[0] == NO
+    assert (await installation.marker.fail(document))[0] == NO
+    assert await installation.admin.ask(document) == {"__schema": {"queryType": {"name": "Query"}}}
+
+
+async def test_health_needs_no_login_and_tells_nothing_of_us(installation: Installation) -> None:
+    assert (await installation.http.get("/health/live")).json() == {"status": "ok"}
+    ready = (await installation.http.get("/health/ready")).json()
+    assert ready == {"status": "ok", "database": "well", "live": "well"}
