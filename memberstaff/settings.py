@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -27,7 +28,7 @@ CommaSeparated = Annotated[tuple[str, ...], NoDecode]
 class Settings(BaseSettings):
     """How this installation runs. Build it with `load()`, which explains what is wrong in plain words."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True, allow_inf_nan=False)
 
     # What it stands on
     database_url: SecretStr = Field(
@@ -76,7 +77,7 @@ class Settings(BaseSettings):
     oidc_audience: str | None = Field(None, description="The `aud` that such tokens must carry.")
     oidc_jwks_url: str | None = Field(None, description="Where the issuer publishes its keys.")
     oidc_role_claim: str = Field("role", description="The claim that names the role.")
-    oidc_roles: dict[str, Literal["ADMIN", "MARKER", "VIEWER"]] = Field(
+    oidc_roles: Annotated[dict[str, Literal["ADMIN", "MARKER", "VIEWER"]], NoDecode] = Field(
         default_factory=dict, description='JSON from claim value to role, such as {"teacher":"MARKER"}.'
     )
 
@@ -121,27 +122,40 @@ class Settings(BaseSettings):
     def _split(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
+    # What the validators raise never repeats the value: it may be a password that landed in the wrong variable.
+
+    @field_validator("oidc_roles", mode="before")
+    @classmethod
+    def _json(cls, value: Any) -> Any:
+        try:
+            return json.loads(value) if isinstance(value, str) else value
+        except (ValueError, RecursionError):
+            raise ValueError('is not JSON such as {"teacher":"MARKER"}') from None
+
     @field_validator("allowed_origins", "image_origins")
     @classmethod
     def _origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
-        for origin in origins:
-            parts = urlsplit(origin)
-            if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path or parts.query:
-                raise ValueError(f"{origin!r} is not an origin such as https://board.example.org")
+        for number, origin in enumerate(origins, start=1):
+            if not _is_origin(origin):
+                raise ValueError(f"entry {number} is not an origin such as https://board.example.org")
         return origins
 
     @field_validator("trusted_proxies")
     @classmethod
     def _networks(cls, networks: tuple[str, ...]) -> tuple[str, ...]:
-        for network in networks:
-            ip_network(network)
+        for number, network in enumerate(networks, start=1):
+            try:
+                ip_network(network)
+            except ValueError:
+                raise ValueError(f"entry {number} is not a network such as 10.0.0.0/8") from None
         return networks
 
     @field_validator("working_days")
     @classmethod
     def _weekdays(cls, days: tuple[str, ...]) -> tuple[str, ...]:
-        if unknown := set(days) - set(WEEKDAYS):
-            raise ValueError(f"{sorted(unknown)} are not among {', '.join(WEEKDAYS)}")
+        for number, day in enumerate(days, start=1):
+            if day not in WEEKDAYS:
+                raise ValueError(f"entry {number} is not among {', '.join(WEEKDAYS)}")
         return days
 
     @field_validator("time_zone")
@@ -150,25 +164,21 @@ class Settings(BaseSettings):
         try:
             ZoneInfo(name)
         except (KeyError, ValueError, OSError):
-            raise ValueError(f"{name!r} is not an IANA time zone such as Europe/Lisbon") from None
+            raise ValueError("is not an IANA time zone such as Europe/Lisbon") from None
         return name
 
     @field_validator("database_url")
     @classmethod
     def _database(cls, url: SecretStr) -> SecretStr:
-        scheme = url.get_secret_value().partition("://")[0]
-        if scheme not in {"sqlite+aiosqlite", "postgresql+asyncpg"}:
-            raise ValueError(
-                f"starts with {scheme!r}; it must name its driver: sqlite+aiosqlite:// or postgresql+asyncpg://"
-            )
+        if not url.get_secret_value().startswith(("sqlite+aiosqlite://", "postgresql+asyncpg://")):
+            raise ValueError("must name its driver: sqlite+aiosqlite:// or postgresql+asyncpg://")
         return url
 
     @field_validator("broadcast_url")
     @classmethod
     def _broadcast(cls, url: SecretStr) -> SecretStr:
-        scheme = url.get_secret_value().partition("://")[0]
-        if scheme not in {"memory", "redis", "rediss"}:
-            raise ValueError(f"starts with {scheme!r}; it must be memory://, redis:// or rediss://")
+        if not url.get_secret_value().startswith(("memory://", "redis://", "rediss://")):
+            raise ValueError("must begin with memory://, redis:// or rediss://")
         return url
 
     @field_validator("secret_key")
@@ -222,8 +232,18 @@ def load(**overrides: Any) -> Settings:
     try:
         return Settings(**overrides)
     except ValidationError as error:
-        lines = []
+        lines: dict[str, None] = {}
         for problem in error.errors(include_input=False, include_url=False):
-            name = PREFIX + "_".join(str(part) for part in problem["loc"]).upper() if problem["loc"] else "Settings"
-            lines.append(f"{name}: {problem['msg'].removeprefix('Value error, ')}")
+            # Only the variable's name: below it stand keys of its value.
+            name = f"{PREFIX}{problem['loc'][0]}".upper() if problem["loc"] else "Settings"
+            lines[f"{name}: {problem['msg'].removeprefix('Value error, ')}"] = None
         raise InvalidSettings("\n".join(lines)) from None
+
+
+def _is_origin(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    rest = (parts.path, parts.query, parts.fragment, parts.username, parts.password)
+    return parts.scheme in {"http", "https"} and bool(parts.hostname) and not any(rest)

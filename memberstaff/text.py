@@ -14,9 +14,14 @@ LONGEST_URL = 2_048
 LONGEST_REASON = 500
 
 
+_BARRED = str.maketrans({"đ": "d", "ð": "d", "ħ": "h", "ı": "i", "ł": "l", "ø": "o", "æ": "ae", "œ": "oe", "þ": "th"})
+"""Letters that Unicode does not take apart, though people type them without."""
+
+
 def fold(text: str) -> str:
     """Text as people compare it: no case, no accents, one space between words ("Élodie  ĆOSIĆ" → "elodie cosic")."""
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    # Decomposed twice: "𝐀" and "™" have a case only once they are plain letters, and folding composes some anew.
+    decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
     return " ".join("".join(char for char in decomposed if not unicodedata.combining(char)).split())
 
 
@@ -48,7 +53,7 @@ def photo_address(url: str | None, *, path: str) -> str | None:
     _check_characters(url, path)
     value = _check_length(url.strip(), LONGEST_URL, "The photo's address", path)
     wrong = Refusal(ErrorCode.INVALID, "A photo's address starts with https://, http:// or a single slash.", path)
-    if any(char.isspace() or ord(char) < 0x20 or char in '\\<>"' for char in value):
+    if any(char.isspace() or unicodedata.category(char) in {"Cc", "Cf"} or char in '\\<>"' for char in value):
         raise wrong
     try:
         parts = urlsplit(value)

@@ -1,48 +1,173 @@
-"""Settings: a wrong one is a line that names its variable, and never repeats its value."""
+"""A setting that is wrong is named in one line, which never repeats what was in it."""
 
 from __future__ import annotations
 
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import SecretStr
 
-from memberstaff.settings import InvalidSettings, load
+from memberstaff.settings import InvalidSettings, Settings, load
 
-GOOD = "k" * 32
+SECRET = "s3cr3t-hunter2"
+"""What must not be repeated, wherever it landed."""
+
+
+@pytest.fixture(autouse=True)
+def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only what a test sets."""
+    for name in Settings.model_fields:
+        monkeypatch.delenv(f"MEMBERSTAFF_{name.upper()}", raising=False)
+
+
+def complaint(**overrides: Any) -> str:
+    with pytest.raises(InvalidSettings) as refused:
+        load(**overrides)
+    assert refused.value.__suppress_context__
+    return str(refused.value)
+
+
+def test_without_any_setting_it_is_one_process_on_a_file() -> None:
+    settings = load()
+    assert settings.database_url.get_secret_value() == "sqlite+aiosqlite:///memberstaff.db"
+    assert settings.broadcast_url.get_secret_value() == "memory://"
+    assert settings.one_process_only
+    assert (settings.secret_key, settings.demo, settings.introspection) == (None, False, None)
+    assert settings.zone == ZoneInfo("UTC")
+    assert settings.working_weekdays == {0, 1, 2, 3, 4}
+    assert (settings.allowed_origins, settings.proxy_networks, settings.oidc_roles) == ((), (), {})
+    assert (settings.max_depth, settings.max_aliases, settings.max_tokens, settings.max_cost) == (8, 15, 1_000, 5_000)
+    assert (settings.max_body_bytes, settings.body_seconds) == (100_000, 5.0)
+    assert (settings.poll_seconds, settings.recent_changes, settings.data) == (2.0, 2_048, Path(".data"))
+
+
+def test_the_environment_sets_what_it_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MEMBERSTAFF_TIME_ZONE", "Europe/Lisbon")
+    monkeypatch.setenv("MEMBERSTAFF_WORKING_DAYS", " sun, mon ,")
+    monkeypatch.setenv("MEMBERSTAFF_TRUSTED_PROXIES", "10.0.0.0/8, 2001:db8::/32")
+    monkeypatch.setenv("MEMBERSTAFF_ALLOWED_ORIGINS", "https://board.example.org,http://localhost:5173")
+    monkeypatch.setenv("MEMBERSTAFF_BROADCAST_URL", "rediss://redis.example:6380/2")
+    monkeypatch.setenv("MEMBERSTAFF_OIDC_ROLES", '{"teacher": "MARKER"}')
+    settings = load()
+    assert settings.zone == ZoneInfo("Europe/Lisbon")
+    assert settings.working_weekdays == {6, 0}
+    assert settings.proxy_networks == (ip_network("10.0.0.0/8"), ip_network("2001:db8::/32"))
+    assert settings.allowed_origins == ("https://board.example.org", "http://localhost:5173")
+    assert settings.oidc_roles == {"teacher": "MARKER"}
+    assert not settings.one_process_only
+
+
+def test_what_the_command_line_says_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MEMBERSTAFF_ORGANISATION", "Hill School")
+    assert load(organisation="Lake School").organisation == "Lake School"
+
+
+WRONG = {
+    "database_url": (f"postgres://{SECRET}@db/x", "must name its driver: sqlite+aiosqlite:// or postgresql+asyncpg://"),
+    "database_pool_size": ("0", "Input should be greater than or equal to 1"),
+    "broadcast_url": (f"{SECRET}", "must begin with memory://, redis:// or rediss://"),
+    "broadcast_channel": ("", "String should have at least 1 character"),
+    "secret_key": (SECRET, "is shorter than 32 characters; `openssl rand -base64 48` makes a good one"),
+    "demo": (SECRET, "Input should be a valid boolean, unable to interpret input"),
+    "organisation": (SECRET * 20, "String should have at most 200 characters"),
+    "time_zone": (f"Europe/{SECRET}", "is not an IANA time zone such as Europe/Lisbon"),
+    "working_days": (f"mon,{SECRET}", "entry 2 is not among mon, tue, wed, thu, fri, sat, sun"),
+    "allowed_origins": (f"https://{SECRET}/path", "entry 1 is not an origin such as https://board.example.org"),
+    "image_origins": (f"https://[{SECRET}", "entry 1 is not an origin such as https://board.example.org"),
+    "trusted_proxies": (f"10.0.0.0/8,{SECRET}", "entry 2 is not a network such as 10.0.0.0/8"),
+    "access_token_seconds": (SECRET, "Input should be a valid integer, unable to parse string as an integer"),
+    "refresh_token_seconds": ("59", "Input should be greater than or equal to 60"),
+    "max_import_bytes": ("8e6", "Input should be a valid integer, unable to parse string as an integer"),
+    "body_seconds": ("inf", "Input should be a finite number"),
+    "ping_seconds": ("nan", "Input should be a finite number"),
+    "poll_seconds": ("61", "Input should be less than or equal to 60"),
+    "recent_changes": ("-1", "Input should be greater than or equal to 0"),
+    "log_level": (SECRET, "Input should be 'debug', 'info', 'warning' or 'error'"),
+    "oidc_roles": (f'{{"{SECRET}": "BOSS"}}', "Input should be 'ADMIN', 'MARKER' or 'VIEWER'"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_setting_is_one_line_that_names_its_variable(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    value, message = WRONG[name]
+    monkeypatch.setenv(f"MEMBERSTAFF_{name.upper()}", value)
+    assert complaint() == f"MEMBERSTAFF_{name.upper()}: {message}"
+
+
+@pytest.mark.parametrize("value", [SECRET, "{", "[" * 100_000, f'{{"{SECRET}"'])
+def test_roles_that_are_no_json_are_told_what_to_write(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("MEMBERSTAFF_OIDC_ROLES", value)
+    assert complaint() == 'MEMBERSTAFF_OIDC_ROLES: is not JSON such as {"teacher":"MARKER"}'
 
 
 @pytest.mark.parametrize(
-    ("variable", "value", "words"),
+    ("entry", "variable"),
     [
-        ("DATABASE_URL", "postgresql://u:hunter2@db/x", "must name its driver"),
-        ("BROADCAST_URL", "amqp://hunter2@mq", "must be memory://, redis:// or rediss://"),
-        ("SECRET_KEY", "hunter2", "is shorter than 32 characters"),
-        ("TIME_ZONE", "Mars/hunter2", "is not an IANA time zone"),
-        ("ALLOWED_ORIGINS", "https://a.example/hunter2", "is not an origin"),
-        ("WORKING_DAYS", "mon,hunter2", "are not among"),
-        ("POLL_SECONDS", "hunter2", "should be a valid number"),
-        ("MAX_DEPTH", "0", "greater than or equal to 1"),
+        ("board.example.org", "allowed_origins"),
+        ("ftp://board.example.org", "allowed_origins"),
+        ("https://board.example.org/", "allowed_origins"),
+        ("https://board.example.org?x", "allowed_origins"),
+        ("https://board.example.org#x", "allowed_origins"),
+        (f"https://amina:{SECRET}@board.example.org", "image_origins"),
+        ("*", "allowed_origins"),
+        ("10.0.0.1/8", "trusted_proxies"),
+        ("proxy.example", "trusted_proxies"),
+        ("Monday", "working_days"),
     ],
 )
-def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, variable: str, value: str, words: str) -> None:
-    monkeypatch.setenv("MEMBERSTAFF_SECRET_KEY", GOOD)
-    monkeypatch.setenv(f"MEMBERSTAFF_{variable}", value)
-    with pytest.raises(InvalidSettings) as told:
-        load()
-    [line] = str(told.value).splitlines()
-    assert line.startswith(f"MEMBERSTAFF_{variable}")
-    assert words in line
-    if variable in {"DATABASE_URL", "BROADCAST_URL", "SECRET_KEY"}:
-        assert "hunter2" not in line
+def test_each_entry_of_a_list_is_looked_at(monkeypatch: pytest.MonkeyPatch, entry: str, variable: str) -> None:
+    monkeypatch.setenv(f"MEMBERSTAFF_{variable.upper()}", entry)
+    assert complaint().startswith(f"MEMBERSTAFF_{variable.upper()}: entry 1 is not ")
 
 
-def test_an_outside_issuer_is_set_whole_or_not_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MEMBERSTAFF_OIDC_ISSUER", "https://login.example")
-    with pytest.raises(InvalidSettings, match="set all three or none"):
-        load()
+def test_every_wrong_setting_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MEMBERSTAFF_DEMO", "perhaps")
+    monkeypatch.setenv("MEMBERSTAFF_MAX_DEPTH", "0")
+    monkeypatch.setenv("MEMBERSTAFF_OIDC_ROLES", '{"a": "BOSS", "b": "CHIEF"}')
+    assert complaint().splitlines() == [
+        "MEMBERSTAFF_DEMO: Input should be a valid boolean, unable to interpret input",
+        "MEMBERSTAFF_OIDC_ROLES: Input should be 'ADMIN', 'MARKER' or 'VIEWER'",
+        "MEMBERSTAFF_MAX_DEPTH: Input should be greater than or equal to 1",
+    ]
 
 
-def test_lists_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MEMBERSTAFF_ALLOWED_ORIGINS", "https://a.example, https://b.example:8443")
-    monkeypatch.setenv("MEMBERSTAFF_WORKING_DAYS", "sun,mon")
-    settings = load()
-    assert settings.allowed_origins == ("https://a.example", "https://b.example:8443")
-    assert settings.working_weekdays == {6, 0}
+@pytest.mark.parametrize("given", [{"oidc_issuer"}, {"oidc_issuer", "oidc_audience"}, {"oidc_jwks_url"}])
+def test_an_outside_issuer_is_described_whole_or_not_at_all(given: set[str]) -> None:
+    expected = "MEMBERSTAFF_OIDC_ISSUER, _AUDIENCE and _JWKS_URL belong together: set all three or none"
+    assert complaint(**dict.fromkeys(given, SECRET)) == f"Settings: {expected}"
+
+
+def test_silence_is_longer_than_the_time_between_pings() -> None:
+    message = "MEMBERSTAFF_SILENCE_SECONDS must be more than MEMBERSTAFF_PING_SECONDS"
+    assert complaint(ping_seconds=20, silence_seconds=20) == f"Settings: {message}"
+
+
+def test_a_setting_that_does_not_exist_is_refused() -> None:
+    assert complaint(colour=SECRET) == "MEMBERSTAFF_COLOUR: Extra inputs are not permitted"
+
+
+def test_settings_that_are_printed_show_no_secret() -> None:
+    settings = load(
+        secret_key=SecretStr(SECRET * 3), database_url=SecretStr(f"postgresql+asyncpg://{SECRET}@db/memberstaff")
+    )
+    assert SECRET not in repr(settings)
+    assert SECRET not in str(settings.model_dump())
+
+
+def test_every_setting_says_what_it_is() -> None:
+    assert [name for name, field in Settings.model_fields.items() if not field.description] == []
+
+
+@given(name=st.sampled_from(sorted(Settings.model_fields)), value=st.text(min_size=10, max_size=40))
+def test_no_complaint_repeats_what_was_set(name: str, value: str) -> None:
+    try:
+        load(**{name: value})
+    except InvalidSettings as refused:
+        assert str(refused).startswith((f"MEMBERSTAFF_{name.upper()}: ", "Settings: MEMBERSTAFF_OIDC_ISSUER, "))
+        assert "\n" not in str(refused)
+        assert value not in str(refused)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from memberstaff.access import COMMAND_LINE, Caller, Role
 from memberstaff.attendance import commands, queries
@@ -18,12 +18,13 @@ from memberstaff.attendance.days import Calendar
 from memberstaff.attendance.model import Record
 from memberstaff.attendance.queries import BoardFilter
 from memberstaff.attendance.rules import Mark, VersionConflict
-from memberstaff.db.tables import account, attendance_day, attendance_revision
+from memberstaff.db.tables import account, attendance_day, attendance_revision, staff
 from memberstaff.db.work import Database, Work
 from memberstaff.errors import ErrorCode, Forbidden, Refusal, Refused
 from memberstaff.events import Ring, Status
 from memberstaff.staff import commands as staff_commands
 from memberstaff.staff.commands import Details
+from memberstaff.staff.importing import import_staff
 from memberstaff.staff.queries import StaffFilter
 from tests.clock import TurnedClock
 from tests.databases import UTC_ZONE
@@ -234,3 +235,41 @@ async def test_filling_marks_the_rest_present_and_keeps_their_notes(school: Scho
         (Status.PRESENT, "Bus"),
     ]
     assert [ring.days[0].position for ring in school.rings] == [5]
+
+
+@pytest.mark.parametrize("engine", ["postgresql"])  # on SQLite, BEGIN is one more
+async def test_a_bulk_mark_costs_the_same_few_statements_whatever_its_size(school: School) -> None:
+    costs: dict[str, list[int]] = {"entries": [], "fill": []}
+    for number in (20, 200):
+        async with school.work(COMMAND_LINE) as work:
+            await import_staff(work, [Details(name=f"{number}-{index}") for index in range(number)])
+        async with school.database.read() as reading:
+            people = [row.id for row in await reading.rows(select(staff.c.id))]
+        with statements(school.database) as sent:
+            await school.bulk(*(Mark(staff_id, status=Status.LATE, note=str(number)) for staff_id in people))
+        costs["entries"].append(len(sent))
+        with statements(school.database) as sent:
+            async with school.work() as work:
+                everybody = BoardFilter(StaffFilter(on=TODAY))
+                outcome = await commands.fill(work, CALENDAR, TODAY, Status.REMOTE, everybody, only_unmarked=False)
+            assert outcome.after - outcome.before == len(people)
+            async with school.work() as work:
+                await commands.fill(work, CALENDAR, TODAY, Status.LATE, everybody, only_unmarked=False)
+        costs["fill"].append(len(sent) // 2)
+    assert costs["entries"][1] == 5
+    assert costs["fill"] == [4, 4]
+
+
+@contextmanager
+def statements(database: Database) -> Iterator[list[str]]:
+    """What the block sends to the database."""
+    sent: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        sent.append(statement)
+
+    event.listen(database.engine.sync_engine, "before_cursor_execute", note)
+    try:
+        yield sent
+    finally:
+        event.remove(database.engine.sync_engine, "before_cursor_execute", note)
