@@ -21,7 +21,7 @@ _BARRED = str.maketrans({"đ": "d", "ð": "d", "ħ": "h", "ı": "i", "ł": "l", 
 def fold(text: str) -> str:
     """Text as people compare it: no case, no accents, one space between words ("Élodie  ĆOSIĆ" → "elodie cosic")."""
     # Decomposed twice: "𝐀" and "™" have a case only once they are plain letters, and folding composes some anew.
-    decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
+    decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold()).translate(_BARRED)
     return " ".join("".join(char for char in decomposed if not unicodedata.combining(char)).split())
 
 

@@ -64,6 +64,7 @@ def page_place(cursor: str | None, *types: type) -> tuple[Any, ...] | None:
         or [type(value) for value in place] != list(types)
         or page_cursor(*place) != cursor
         or any(isinstance(value, int) and not -(2**63) <= value < 2**63 for value in place)
+        or any(isinstance(value, str) and "\x00" in value for value in place)
     ):
         raise Fault(FaultCode.BAD_REQUEST, "`after` is not a cursor of this list.")
     return tuple(place)

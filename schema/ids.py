@@ -28,7 +28,8 @@ def read(text: str) -> tuple[str, list[str]]:
         type_name, *key = urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode().split(":")
     except ValueError:
         raise unreadable from None
-    if global_id(type_name, *key) != text:
+    # A name of other characters is nobody's type, and what is told of it would repeat the sender's own words.
+    if global_id(type_name, *key) != text or not (type_name.isascii() and type_name.isalpha()):
         raise unreadable
     return type_name, key
 
@@ -37,7 +38,7 @@ def staff_key(text: str) -> int:
     """The number of the person whose id this is; raises Refusal."""
     type_name, key = read(text)
     if type_name != "Staff":
-        raise Refusal(ErrorCode.NOT_FOUND, f"This is the id of a {type_name}, not of a Staff.", "id")
+        raise Refusal(ErrorCode.NOT_FOUND, f"This is the id of {_one(type_name)}, not of a Staff.", "id")
     return number(key)
 
 
@@ -45,7 +46,7 @@ def attendance_key(text: str) -> tuple[int, date]:
     """Whose record this is, and of which day; raises Refusal."""
     type_name, key = read(text)
     if type_name != "Attendance":
-        raise Refusal(ErrorCode.NOT_FOUND, f"This is the id of a {type_name}, not of an Attendance.", "id")
+        raise Refusal(ErrorCode.NOT_FOUND, f"This is the id of {_one(type_name)}, not of an Attendance.", "id")
     return number(key[:1]), day(key[1:])
 
 
@@ -65,3 +66,7 @@ def day(key: list[str]) -> date:
     except ValueError:
         pass
     raise Refusal(ErrorCode.NOT_FOUND, "This is not the id of anything here.", "id")
+
+
+def _one(type_name: str) -> str:
+    return f"an {type_name}" if type_name[0] in "AEIOU" else f"a {type_name}"

@@ -10,6 +10,7 @@ import strawberry
 from graphql import GraphQLError
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_INSTANT = re.compile(_DAY.pattern + r"T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})", re.ASCII)
 
 URL = NewType("URL", str)
 
@@ -27,9 +28,9 @@ def parse_date(value: object) -> date:
 def parse_instant(value: object) -> datetime:
     """An RFC 3339 instant with its offset."""
     try:
-        if isinstance(value, str) and (instant := datetime.fromisoformat(value)).tzinfo is not None:
-            return instant.astimezone(UTC)
-    except ValueError:
+        if isinstance(value, str) and _INSTANT.fullmatch(value):
+            return datetime.fromisoformat(value).astimezone(UTC)
+    except (ValueError, OverflowError):
         pass
     raise GraphQLError("A DateTime is written as RFC 3339, such as 2026-01-15T08:30:00Z.")
 

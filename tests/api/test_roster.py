@@ -41,7 +41,7 @@ async def test_a_school_is_imported_searched_and_marked(installation: Installati
 
     for search, found in (
         ("o'brien", "Anne-Marie O'Brien"),
-        ("thi hong", "Đặng Thị Hồng"),
+        ("dang thi", "Đặng Thị Hồng"),
         ("smith,", "Smith, Dr. Jean-Luc"),
     ):
         day = (await installation.viewer.ask(BOARD, date=TODAY, search=search))["attendanceDay"]

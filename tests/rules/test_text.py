@@ -38,6 +38,7 @@ def photo(url: str | None) -> str | None:
         ("\tBjörn\u00a0Åse\n", "bjorn ase"),
         ("Straße STRASSE", "strasse strasse"),
         ("İstanbul", "istanbul"),
+        ("Łukasz Đặng Sørensen", "lukasz dang sorensen"),
         ("Дмитрий", "дмитрии"),
         ("ﬁancée №", "fiancee no"),
         ("𝐀mina ™", "amina tm"),
