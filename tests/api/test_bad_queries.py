@@ -112,7 +112,13 @@ async def test_a_number_is_taken_as_an_id_and_names_nothing(installation: Instal
 
 async def test_a_target_is_one_thing_and_not_two_or_none(installation: Installation) -> None:
     amina = {"staffId": installation.staff["Amina"], "date": TODAY}
-    for target in ({}, {"id": None}, {"staffDate": None}, {"id": "x", "staffDate": amina}, {"id": "x", "staffDate": None}):
+    for target in (
+        {},
+        {"id": None},
+        {"staffDate": None},
+        {"id": "x", "staffDate": amina},
+        {"id": "x", "staffDate": None},
+    ):
         assert (await told(installation.viewer, RECORD, target=target))[0] == "BAD_REQUEST", target
     written = [
         ("query { attendance(target: {}) { id } }", {}),
@@ -230,7 +236,10 @@ async def test_the_ends_of_the_calendar_hold_people_and_days(installation: Insta
 @pytest.mark.parametrize("engine", ["sqlite"])
 async def test_a_request_that_is_no_single_operation_is_told_so(installation: Installation) -> None:
     many = "Several operations: operationName must say which one to run."
-    assert await told(installation.viewer, "query A { viewer { id } } query B { viewer { id } }") == ("BAD_REQUEST", many)
+    assert await told(installation.viewer, "query A { viewer { id } } query B { viewer { id } }") == (
+        "BAD_REQUEST",
+        many,
+    )
     unknown = await told(installation.viewer, "{ viewer { password } }")
     assert unknown == ("BAD_REQUEST", "Cannot query field 'password' on type 'Viewer'.")
     for document in ("", "{", "fragment F on Viewer { id }", "{ viewer }", "query ($x: Y) { viewer { id } }", "{ a: b"):

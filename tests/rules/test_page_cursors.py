@@ -86,7 +86,9 @@ def test_a_cursor_holds_no_text_that_no_database_keeps() -> None:
     assert message(page_place, page_cursor("a\x00", 1), str, int) == FOREIGN
 
 
-@given(st.text() | st.text().map(encoded) | st.lists(st.integers() | st.text()).map(lambda place: encoded(dumped(place))))
+@given(
+    st.text() | st.text().map(encoded) | st.lists(st.integers() | st.text()).map(lambda place: encoded(dumped(place)))
+)
 def test_any_text_is_a_place_or_refused(cursor: str) -> None:
     try:
         place = page_place(cursor, str, int)

@@ -1,0 +1,88 @@
+"""The checker catches what it is there for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.soak.history import Entry, History, Watcher, verdict
+
+DAY = "2026-01-12"
+LOG = [Entry(position, "Amina", position, "LATE", f"w-{position}") for position in range(1, 6)]
+FRESH = {DAY: {"Amina": ("LATE", 5)}}
+
+
+def history(seen: list[Entry], *, start: int = 2) -> History:
+    watcher = Watcher("board", DAY, start, {"Amina": ("LATE", start)}, seen)
+    acknowledged = {f"w-{entry.position}": (DAY, entry.position) for entry in LOG}
+    return History(acknowledged=acknowledged, watchers=[watcher])
+
+
+def judge(seen: list[Entry]) -> list[str]:
+    return verdict(history(seen), {DAY: LOG}, FRESH)
+
+
+def test_a_run_without_fault_is_acquitted() -> None:
+    assert judge(LOG[2:]) == []
+
+
+@pytest.mark.parametrize(
+    ("seen", "words"),
+    [
+        ([LOG[2], LOG[4]], ["board did not see positions 4 to 4"]),
+        (LOG[2:4], ["board did not see positions 5 to 5, the last"]),
+        ([LOG[2], LOG[3], LOG[3], LOG[4]], ["board saw position 4 again, or late"]),
+        (
+            [LOG[3], LOG[2], LOG[4]],
+            ["board did not see positions 3 to 3", "board saw position 3 again, or late"],
+        ),
+        (
+            [*LOG[2:], Entry(6, "Amina", 6, "LATE", "w-6")],
+            [
+                "board saw position 6, which was never committed",
+                "board did not see positions 7 to 5, the last",
+            ],
+        ),
+        (
+            [replace(LOG[2], status="ABSENT"), *LOG[3:]],
+            ["board saw something else at position 3 than the log holds"],
+        ),
+    ],
+    ids=["lost", "lost at the end", "repeated", "reordered", "uncommitted", "altered"],
+)
+def test_an_event_that_is_not_as_promised_is_caught(seen: list[Entry], words: list[str]) -> None:
+    assert judge(seen) == words
+
+
+def test_an_acknowledged_mutation_that_is_gone_is_caught() -> None:
+    told = history(LOG[2:])
+    told.acknowledged["w-lost"] = (DAY, 6)
+    assert verdict(told, {DAY: LOG}, FRESH) == ["the acknowledged w-lost is in the log 0 times"]
+
+
+def test_a_mutation_that_happened_twice_is_caught() -> None:
+    log = [*LOG, replace(LOG[4], position=6, version=6)]
+    told = history(log[2:])
+    assert verdict(told, {DAY: log}, {DAY: {"Amina": ("LATE", 6)}}) == [
+        "the acknowledged w-5 is in the log 2 times",
+        "w-5 is in the log 2 times",
+    ]
+
+
+def test_a_hole_in_the_log_is_caught() -> None:
+    log = [entry for entry in LOG if entry.position != 4]
+    told = history([LOG[2], LOG[4]])
+    assert "2026-01-12: the log's positions have a hole or a repeat" in verdict(told, {DAY: log}, FRESH)
+
+
+def test_a_change_that_nobody_sent_is_caught() -> None:
+    told = history(LOG[2:])
+    del told.acknowledged["w-1"]
+    assert verdict(told, {DAY: LOG}, FRESH) == ["w-1 is in the log, and nobody sent it"]
+
+
+def test_a_board_that_does_not_add_up_is_caught() -> None:
+    fresh = {DAY: {"Amina": ("ABSENT", 5)}}
+    words = ["board: its snapshot and its changes are not the fresh snapshot"]
+    assert verdict(history(LOG[2:]), {DAY: LOG}, fresh) == words

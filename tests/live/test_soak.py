@@ -1,0 +1,28 @@
+"""The checker in its short form: every fault once, and nothing lost, repeated, reordered or made up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.infrastructure.postgres import PostgresServer
+from tests.infrastructure.redis import RedisServer
+from tests.soak.cluster import Cluster
+from tests.soak.nemesis import Nemesis
+from tests.soak.run import soak
+
+
+@pytest.mark.timeout(240)
+async def test_nothing_is_lost_whatever_breaks(
+    own_postgres: PostgresServer, own_redis: RedisServer, tmp_path: Path
+) -> None:
+    cluster = Cluster(own_postgres, own_redis, tmp_path)
+    try:
+        report = await soak(cluster, seconds=10, pause=1, people=20)
+    finally:
+        cluster.end()
+    print(report)
+    assert report.violations == []
+    assert report.acknowledged > 100
+    assert set(report.injected) == set(Nemesis(cluster).faults)

@@ -1,0 +1,148 @@
+"""Two servers in processes of their own, on one PostgreSQL and one Redis, all of which can be broken."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx2
+
+from memberstaff.access import COMMAND_LINE, Role
+from memberstaff.accounts import directory
+from memberstaff.accounts.passwords import Passwords
+from memberstaff.db.migrate import migrate
+from memberstaff.db.work import Database
+from memberstaff.staff.commands import Details
+from memberstaff.staff.importing import import_staff
+from tests.databases import UTC_ZONE
+from tests.infrastructure.postgres import PostgresServer
+from tests.infrastructure.process import free_port
+from tests.infrastructure.redis import RedisServer
+
+EMAIL, PASSWORD = "soak@school.example", "a long enough password"
+SECRET = "for the soak only, and long enough for HS256"
+START_SECONDS = 40.0
+
+
+class Node:
+    """One server process."""
+
+    def __init__(self, name: str, environment: dict[str, str], folder: Path) -> None:
+        self.name = name
+        self.port = free_port()
+        self._environment = environment
+        self._log = folder / f"{name}.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def http(self) -> str:
+        """Its address."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def ws(self) -> str:
+        """Its address for sockets."""
+        return f"ws://127.0.0.1:{self.port}/graphql"
+
+    def start(self) -> None:
+        """Begin to start; `ready` waits for it."""
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "memberstaff", "serve", "--port", str(self.port)],
+                env=self._environment,
+                stdout=log,
+                stderr=log,
+            )
+
+    async def ready(self) -> None:
+        """Wait until it serves."""
+        async with asyncio.timeout(START_SECONDS), httpx2.AsyncClient() as client:
+            while True:
+                try:
+                    if (await client.get(f"{self.http}/health/ready")).status_code == 200:
+                        return
+                except httpx2.HTTPError:
+                    pass
+                await asyncio.sleep(0.05)
+
+    def rss_kib(self) -> int:
+        """Resident memory."""
+        assert self._process is not None
+        status = Path(f"/proc/{self._process.pid}/status").read_text(encoding="ascii")
+        return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS")))
+
+    def kill(self) -> int:
+        """SIGKILL; answers the process id that is no more."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+        return self._process.pid
+
+    def stop(self) -> None:
+        """SIGTERM, and at last SIGKILL."""
+        if self._process is None or self._process.poll() is not None:
+            return
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            self._process.wait(30)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def log_tail(self) -> str:
+        """The end of what it has logged."""
+        return self._log.read_text(encoding="utf-8", errors="replace")[-2_000:]
+
+
+class Cluster:
+    """Everything that the soak runs on."""
+
+    def __init__(self, postgres: PostgresServer, redis: RedisServer, folder: Path) -> None:
+        self.postgres = postgres
+        self.redis = redis
+        self.database_url = postgres.create_database()
+        environment = {
+            **{key: value for key, value in os.environ.items() if not key.startswith("MEMBERSTAFF_")},
+            "MEMBERSTAFF_DATABASE_URL": self.database_url,
+            "MEMBERSTAFF_BROADCAST_URL": redis.url,
+            "MEMBERSTAFF_SECRET_KEY": SECRET,
+            "MEMBERSTAFF_ACCESS_TOKEN_SECONDS": "86400",
+            "MEMBERSTAFF_LOG_FORMAT": "json",
+            "MEMBERSTAFF_RECENT_CHANGES": "200",  # small, so that whoever is slow really reads the log
+        }
+        self.nodes = [Node(name, environment, folder) for name in ("one", "two")]
+        self.token = ""
+
+    def database(self) -> Database:
+        """The database, for looking into it directly."""
+        return Database(self.database_url, zone=UTC_ZONE, pool_size=2)
+
+    async def begin(self, people: int) -> None:
+        """Migrate, hire, start both servers, and log in."""
+        database = self.database()
+        await migrate(database.engine)
+        hashed = await Passwords(time_cost=1, memory_kib=8).hash(PASSWORD)
+        async with database.write() as work:
+            work.caller = COMMAND_LINE
+            await directory.add(work, email=EMAIL, role=Role.ADMIN, password_hash=hashed)
+            first_day = work.today.replace(month=1, day=1)
+            rows = [Details(name=f"Person {index:03}", starts_on=first_day) for index in range(people)]
+            await import_staff(work, rows)
+        await database.close()
+        for node in self.nodes:
+            node.start()
+        for node in self.nodes:
+            await node.ready()
+        login = "mutation ($i: LoginInput!) { login(input: $i) { accessToken errors { message } } }"
+        body = {"query": login, "variables": {"i": {"email": EMAIL, "password": PASSWORD}}}
+        async with httpx2.AsyncClient() as client:
+            answer = (await client.post(f"{self.nodes[0].http}/graphql", json=body)).json()
+        self.token = answer["data"]["login"]["accessToken"]
+
+    def end(self) -> None:
+        """Stop the servers."""
+        for node in self.nodes:
+            node.stop()

@@ -1,0 +1,101 @@
+"""What happened, as the clients saw it, and the verdict over it. No I/O, so that the checker itself is tested."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A change in the log, or as an event showed it. `token` is the note, which each mutation has of its own."""
+
+    position: int
+    staff: str
+    version: int
+    status: str
+    token: str | None
+
+
+@dataclass(slots=True)
+class Watcher:
+    """One board: the day's records when it was read, at which position, and every event since, in order."""
+
+    name: str
+    day: str
+    start: int
+    board: dict[str, tuple[str, int]]
+    """Staff to status and version."""
+    seen: list[Entry] = field(default_factory=list)
+    connections: int = 0
+
+
+@dataclass(slots=True)
+class History:
+    """All that is judged. `acknowledged` maps tokens to (day, position); `unknown` may or may not have happened."""
+
+    acknowledged: dict[str, tuple[str, int]] = field(default_factory=dict)
+    unknown: set[str] = field(default_factory=set)
+    watchers: list[Watcher] = field(default_factory=list)
+
+
+def verdict(
+    history: History, logs: Mapping[str, Sequence[Entry]], fresh: Mapping[str, Mapping[str, tuple[str, int]]]
+) -> list[str]:
+    """Every violation, in words; empty when all promises were kept.
+
+    `logs` is what the database holds for each day, `fresh` each day's board as it is read in the end.
+    """
+    return [
+        *_log_violations(history, logs),
+        *(words for watcher in history.watchers for words in _watcher_violations(watcher, logs, fresh)),
+    ]
+
+
+def _log_violations(history: History, logs: Mapping[str, Sequence[Entry]]) -> list[str]:
+    found = []
+    for day, log in logs.items():
+        if [entry.position for entry in log] != list(range(1, len(log) + 1)):
+            found.append(f"{day}: the log's positions have a hole or a repeat")
+    times = Counter(entry.token for log in logs.values() for entry in log if entry.token is not None)
+    places = {entry.token: (day, entry.position) for day, log in logs.items() for entry in log}
+    for token, place in history.acknowledged.items():
+        if times[token] != 1:
+            found.append(f"the acknowledged {token} is in the log {times[token]} times")
+        elif places[token] != place:
+            found.append(f"{token} was acknowledged at {place} and is at {places[token]}")
+    for token, number in times.items():
+        if number > 1:
+            found.append(f"{token} is in the log {number} times")
+        if token not in history.acknowledged and token not in history.unknown:
+            found.append(f"{token} is in the log, and nobody sent it")
+    return found
+
+
+def _watcher_violations(
+    watcher: Watcher,
+    logs: Mapping[str, Sequence[Entry]],
+    fresh: Mapping[str, Mapping[str, tuple[str, int]]],
+) -> list[str]:
+    log = {entry.position: entry for entry in logs[watcher.day]}
+    found = []
+    expected = watcher.start + 1
+    for entry in watcher.seen:
+        if entry.position not in log:
+            found.append(f"{watcher.name} saw position {entry.position}, which was never committed")
+        elif entry != log[entry.position]:
+            found.append(f"{watcher.name} saw something else at position {entry.position} than the log holds")
+        if entry.position < expected:
+            found.append(f"{watcher.name} saw position {entry.position} again, or late")
+        elif entry.position > expected:
+            found.append(f"{watcher.name} did not see positions {expected} to {entry.position - 1}")
+        expected = max(expected, entry.position + 1)
+    if expected != len(log) + 1:
+        found.append(f"{watcher.name} did not see positions {expected} to {len(log)}, the last")
+    board = dict(watcher.board)
+    for entry in watcher.seen:
+        board[entry.staff] = (entry.status, entry.version)
+    if not found and board != fresh[watcher.day]:
+        found.append(f"{watcher.name}: its snapshot and its changes are not the fresh snapshot")
+    return found

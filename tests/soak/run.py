@@ -1,0 +1,200 @@
+"""Run the checker: `./dev soak --minutes M`, or in a short form from the tests."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import random
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy import select
+
+from memberstaff.db.tables import attendance_revision
+from schema.ids import global_id
+from tests.infrastructure.postgres import PostgresServer
+from tests.infrastructure.redis import RedisServer
+from tests.soak.clients import board, watch, write
+from tests.soak.cluster import Cluster
+from tests.soak.history import Entry, History, verdict
+from tests.soak.nemesis import Nemesis
+
+CATCH_UP_SECONDS = 60.0
+"""How long boards may take to see the last change, once nothing is broken any more."""
+
+
+@dataclass
+class Report:
+    """What was checked, and every violation that was found."""
+
+    violations: list[str]
+    acknowledged: int
+    unknown: int
+    changes: int
+    watchers: int
+    events: int
+    connections: int
+    injected: dict[str, int]
+    rss_kib: list[int]
+
+    def __str__(self) -> str:
+        faults = "\n".join(f"  {number:5} × {name}" for name, number in sorted(self.injected.items()))
+        return (
+            f"{self.acknowledged:,} mutations acknowledged, {self.unknown:,} without an answer, "
+            f"{self.changes:,} changes in the log\n"
+            f"{self.events:,} events seen by {self.watchers} boards over {self.connections:,} connections\n"
+            f"{faults}\n"
+            f"resident memory in the end: {', '.join(f'{kib // 1024} MiB' for kib in self.rss_kib)}\n"
+            f"{len(self.violations)} violations" + "".join(f"\n  {words}" for words in self.violations[:20])
+        )
+
+
+async def soak(
+    cluster: Cluster,
+    *,
+    seconds: float,
+    pause: float,
+    writers: int = 4,
+    watchers: int = 12,
+    pace: float = 0.02,
+    people: int = 40,
+    say: Callable[[str], None] = lambda _: None,
+) -> Report:
+    """Write, watch and break for so many seconds, at least each fault once; then judge."""
+    await cluster.begin(people)
+    now = datetime.now(UTC).date()
+    today, yesterday = now.isoformat(), (now - timedelta(days=1)).isoformat()
+    days = [today, yesterday]
+    staff: list[str] = [global_id("Staff", number) for number in range(1, people + 1)]
+    history, nemesis = History(), Nemesis(cluster)
+    watching = [
+        asyncio.create_task(
+            watch(
+                cluster,
+                history,
+                f"board {index}",
+                yesterday if index % 3 == 2 else today,
+                slow=0.05 if index % 4 == 1 else 0,
+                restless=3.0 if index % 4 == 2 else 0,
+            )
+        )
+        for index in range(watchers)
+    ]
+    writing = [
+        asyncio.create_task(write(cluster, history, f"w{index}", days, staff[index::writers], pace))
+        for index in range(writers)
+    ]
+    tormenting = asyncio.create_task(nemesis.torment(pause))
+    started = time.monotonic()
+    try:
+        while (gone := time.monotonic() - started) < seconds or len(nemesis.injected) < len(nemesis.faults):
+            for task in (*watching, *writing, tormenting):
+                if task.done():
+                    task.result()
+            say(f"{gone:5.0f} s: {len(history.acknowledged):,} mutations, {sum(nemesis.injected.values())} faults")
+            await asyncio.sleep(1)
+        tormenting.cancel()
+        await asyncio.gather(tormenting, return_exceptions=True)
+        await _mend(cluster)
+        for task in writing:
+            task.cancel()
+        await asyncio.gather(*writing, return_exceptions=True)
+        logs = {day: await _log(cluster, day) for day in days}
+        await _caught_up(history, {day: len(log) for day, log in logs.items()})
+    finally:
+        for task in (*watching, *writing, tormenting):
+            task.cancel()
+        await asyncio.gather(*watching, *writing, tormenting, return_exceptions=True)
+    logs = {day: await _log(cluster, day) for day in days}
+    fresh = {day: (await board(cluster, 0, day))[1] for day in days}
+    return Report(
+        violations=verdict(history, logs, fresh),
+        acknowledged=len(history.acknowledged),
+        unknown=len(history.unknown),
+        changes=sum(len(log) for log in logs.values()),
+        watchers=len(history.watchers),
+        events=sum(len(watcher.seen) for watcher in history.watchers),
+        connections=sum(watcher.connections for watcher in history.watchers),
+        injected=dict(nemesis.injected),
+        rss_kib=[node.rss_kib() for node in cluster.nodes],
+    )
+
+
+async def _mend(cluster: Cluster) -> None:
+    """Whatever the nemesis was doing when it was stopped, let everything run again."""
+    cluster.redis.resume()
+    if not await asyncio.to_thread(cluster.redis._answers):
+        cluster.redis.start()
+    for node in cluster.nodes:
+        await node.ready()
+
+
+async def _log(cluster: Cluster, day: str) -> list[Entry]:
+    of = attendance_revision.c
+    database = cluster.database()
+    try:
+        async with database.read() as reading:
+            rows = await reading.rows(
+                select(of.position, of.staff_id, of.version, of.status, of.note)
+                .where(of.date == datetime.fromisoformat(day).date())
+                .order_by(of.position)
+            )
+    finally:
+        await database.close()
+    return [Entry(row.position, global_id("Staff", row.staff_id), row.version, row.status, row.note) for row in rows]
+
+
+async def _caught_up(history: History, last: dict[str, int]) -> None:
+    """Wait until every board has seen its day's last change; the verdict names those that never do."""
+    deadline = time.monotonic() + CATCH_UP_SECONDS
+    while time.monotonic() < deadline:
+        behind = [
+            watcher
+            for watcher in history.watchers
+            if (watcher.seen[-1].position if watcher.seen else watcher.start) < last[watcher.day]
+        ]
+        if not behind:
+            return
+        await asyncio.sleep(0.1)
+
+
+def main() -> int:
+    """The long form."""
+    parser = argparse.ArgumentParser(prog="./dev soak", description="Break everything, and check that nothing is lost.")
+    parser.add_argument("--minutes", type=float, default=10, help="default: 10")
+    parser.add_argument("--seed", type=int, default=None, help="for the choices of clients and faults")
+    options = parser.parse_args()
+    seed = options.seed if options.seed is not None else random.randrange(10**6)
+    print(f"seed {seed}", flush=True)
+    random.seed(seed)
+    with tempfile.TemporaryDirectory(prefix="ms-soak-") as folder:
+        postgres, redis = PostgresServer(), RedisServer(Path(folder) / "redis")
+        postgres.start()
+        redis.start()
+        cluster = Cluster(postgres, redis, Path(folder))
+        try:
+            said = [0.0]
+
+            def say(words: str) -> None:
+                if time.monotonic() - said[0] > 15:
+                    said[0] = time.monotonic()
+                    print(words, flush=True)
+
+            report = asyncio.run(
+                soak(cluster, seconds=60 * options.minutes, pause=4, writers=8, watchers=24, pace=0.05, say=say)
+            )
+        finally:
+            cluster.end()
+            redis.stop()
+            postgres.stop()
+    print(report)
+    return 1 if report.violations else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
