@@ -100,6 +100,10 @@ class Settings(BaseSettings):
     messages_per_second: float = Field(20.0, gt=0, description="WebSocket messages from one client, on average.")
     message_burst: int = Field(100, ge=1, description="WebSocket messages that a client may send at once.")
     max_operations_per_socket: int = Field(20, ge=1, description="GraphQL operations under way on one socket.")
+    max_sockets_per_account: int = Field(100, ge=1, description="WebSockets of one account, in each process.")
+    max_sockets_per_address: int = Field(
+        5_000, ge=1, description="WebSockets from one address, in each process: a school is one address."
+    )
     init_seconds: float = Field(5.0, gt=0, description="Time for `connection_init` after a socket opens.")
     max_backlog_bytes: int = Field(1_048_576, ge=65_536, description="Bytes that may wait to be sent to one client.")
     ping_seconds: float = Field(20.0, gt=0, description="Between two WebSocket pings of the server.")

@@ -11,9 +11,10 @@ from starlette.websockets import WebSocket
 from strawberry.http.websocket_origin import is_same_origin, normalize_origin
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL as PROTOCOL
 
+from memberstaff.server.census import Census
 from memberstaff.server.connection import Host
 from memberstaff.server.entrance import connection_of
-from memberstaff.server.socket import SocketHandler
+from memberstaff.server.socket import COME_BACK, SocketHandler
 from memberstaff.server.wire import Wire
 
 
@@ -23,6 +24,8 @@ class SocketEndpoint:
     def __init__(self, schema: strawberry.Schema, host: Host) -> None:
         self.schema = schema
         self.host = host
+        self.addresses = Census(host.settings.max_sockets_per_address)
+        self.accounts = Census(host.settings.max_sockets_per_account)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Accept one socket, or refuse it, and serve it to its end."""
@@ -38,7 +41,12 @@ class SocketEndpoint:
         if chosen is None:
             await wire.close(4406, f"The subprotocol here is {PROTOCOL}")
             return
-        await SocketHandler(self.schema, self.host, connection_of(scope), wire).handle()
+        connection = connection_of(scope)
+        with self.addresses.presence(connection.address) as room:
+            if room:
+                await SocketHandler(self.schema, self.host, connection, wire, self.accounts).handle()
+            else:
+                await wire.close(COME_BACK, "Too many connections from this address; come back later")
 
 
 def may_open(headers: Headers, allowed: Collection[str]) -> bool:

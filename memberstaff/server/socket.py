@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from contextlib import aclosing, suppress
+from contextlib import ExitStack, aclosing, suppress
 from datetime import timedelta
 from typing import Any, cast
 
@@ -19,8 +19,10 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import (
 from strawberry.subscriptions.protocols.graphql_transport_ws.types import Message
 from strawberry.types.execution import ExecutionResult, PreExecutionError
 
+from memberstaff.access import Caller
 from memberstaff.errors import Fault, FaultCode
 from memberstaff.server.bucket import Bucket
+from memberstaff.server.census import Census
 from memberstaff.server.connection import Connection, Context, Host, bearer
 from memberstaff.server.request import (
     Malformed,
@@ -38,8 +40,8 @@ log = logging.getLogger("memberstaff.server")
 LONGEST_ID = 128
 """Characters of an operation's id; the clients we know send a UUID or a number."""
 
-TOO_FAST = 1013
-"""For a client that sends too much: graphql-ws comes back after a while, where 4429 would make it give up."""
+COME_BACK = 1013
+"""For a client that sends or opens too much: graphql-ws comes back after a while; after 4429 it would give up."""
 
 
 class Running(Operation[Any, None]):
@@ -71,7 +73,9 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
 
     websocket: Wire
 
-    def __init__(self, schema: strawberry.Schema, host: Host, connection: Connection, wire: Wire) -> None:
+    def __init__(
+        self, schema: strawberry.Schema, host: Host, connection: Connection, wire: Wire, accounts: Census
+    ) -> None:
         settings = host.settings
         super().__init__(
             view=cast("Any", None),  # only its hooks use it, and they are all overridden here
@@ -86,6 +90,9 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
         self.connection = connection
         self.bucket = Bucket(settings.messages_per_second, settings.message_burst)
         self.tasks: set[asyncio.Task[None]] = set()
+        self.accounts = accounts
+        self.present = ExitStack()
+        self.caller: Caller | None = None
 
     async def handle(self) -> None:
         """Serve the socket until it is closed; never raises."""
@@ -94,7 +101,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
         try:
             async for text in self.websocket.texts():
                 if not self.bucket.take(asyncio.get_running_loop().time()):
-                    await self.websocket.close(TOO_FAST, "Too many messages: slow down and connect again")
+                    await self.websocket.close(COME_BACK, "Too many messages: slow down and connect again")
                 else:
                     await self.handle_text(text)
                 if self.websocket.closed:
@@ -110,6 +117,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
             await self.websocket.close(4500, "Internal server error")
         finally:
             self.connection.ending = None
+            self.present.close()
             await self.shutdown()
             for task in list(self.tasks):
                 task.cancel()
@@ -139,8 +147,9 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
         if kind == "connection_init":
             await self.handle_init(_payload(message))
         elif kind == "ping" or kind == "pong":
-            _payload(message)
+            payload = _payload(message)
             if kind == "ping":
+                await self.handle_renewal(payload)
                 await self.send_message({"type": "pong"})
         elif kind == "subscribe":
             await self.handle_request(_id(message), message)
@@ -159,19 +168,38 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
         self.connection_init_received = True
         if self.connection_init_timeout_task:
             self.connection_init_timeout_task.cancel()
-        given = next((value for key, value in payload.items() if key.lower() == "authorization"), None)
+        given = _authorization(payload)
         if given is not None:
-            if not isinstance(given, str):
-                raise Malformed("authorization must be a string")
             self.connection.authorization = bearer(given)
         self.connection.resume = text_map(payload.get("resume"), "resume")
         try:
-            await self.host.authenticate(self.connection)
+            caller = await self.host.authenticate(self.connection)
         except Fault as fault:
             await self.websocket.close(4403, fault.message)
             return
+        if not self.present.enter_context(self.accounts.presence(caller.account_id)):
+            await self.websocket.close(COME_BACK, "Too many connections of this account; close some")
+            return
+        self.caller = caller
         await self.send_message({"type": "connection_ack"})
         self.connection_acknowledged = True
+
+    async def handle_renewal(self, payload: dict[str, Any]) -> None:
+        """A ping may bring a fresh token, so that a socket outlives its first one: the pong says that it was taken."""
+        given = _authorization(payload)
+        if given is None or self.caller is None:
+            return
+        before = self.connection.authorization
+        self.connection.authorization = bearer(given)
+        try:
+            caller = await self.host.authenticate(self.connection)
+        except Fault as fault:
+            self.connection.authorization = before
+            await self.websocket.close(4403, fault.message)
+            return
+        if (caller.account_id, caller.role) != (self.caller.account_id, self.caller.role):
+            # What runs on this socket was begun with other rights.
+            await self.websocket.close(4403, "The token is somebody else's, or your role has changed. Connect again.")
 
     async def handle_request(self, operation_id: str, message: dict[str, Any]) -> None:
         """Begin an operation, or say why not; raises Malformed."""
@@ -265,6 +293,13 @@ def _payload(message: dict[str, Any]) -> dict[str, Any]:
     if payload is not None and not isinstance(payload, dict):
         raise Malformed("A message's payload must be an object")
     return payload or {}
+
+
+def _authorization(payload: dict[str, Any]) -> str | None:
+    given = next((value for key, value in payload.items() if key.lower() == "authorization"), None)
+    if given is not None and not isinstance(given, str):
+        raise Malformed("authorization must be a string")
+    return given
 
 
 def _id(message: dict[str, Any]) -> str:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import UTC, date, datetime
 
 import pytest
+import websockets
 from websockets.exceptions import ConnectionClosed
 
 from memberstaff.access import COMMAND_LINE, Role
 from memberstaff.accounts import directory
 from tests.clock import TurnedClock
 from tests.infrastructure.redis import RedisServer
-from tests.installation import Installation, Socket, email, install, until
+from tests.installation import WS, Installation, Socket, email, install, log_in, until
 
 TODAY = datetime.now(UTC).date().isoformat()
 
@@ -98,3 +100,52 @@ async def test_an_event_stream_ends_with_its_login(database_url: str) -> None:
             lines = [line async for line in response.aiter_lines()]
         assert any("UNAUTHENTICATED" in line for line in lines)
         assert "event: complete" in lines
+
+
+async def renewed(office: Installation, role: Role) -> str:
+    """A fresh access token of the role's account, by logging in again."""
+    await log_in(office)
+    return office.tokens[role]
+
+
+async def test_a_ping_with_a_fresh_token_keeps_the_socket_open(database_url: str) -> None:
+    clock = TurnedClock()
+    async with install(database_url, clock=clock, poll_seconds=0.05) as office:
+        async with office.watching("2026-01-12", Role.MARKER) as desk:
+            clock.turn(minutes=14)
+            token = await renewed(office, Role.MARKER)
+            await desk.send(type="ping", payload={"authorization": f"Bearer {token}"})
+            assert await desk.receive() == {"type": "pong"}
+            clock.turn(minutes=5)
+            await office.application.doorkeeper.check()
+            await office.marker.mark(office.staff["Amina"], "2026-01-12", status="LATE")
+            assert (await desk.change())["staffName"] == "Amina"
+            clock.turn(minutes=15)
+            assert (await ending(desk))[0] == 4403
+
+
+async def test_a_ping_with_somebody_elses_token_ends_the_socket(database_url: str) -> None:
+    async with install(database_url) as office, office.socket(Role.VIEWER) as wall:
+        await wall.send(type="ping", payload={"authorization": f"Bearer {office.tokens[Role.ADMIN]}"})
+        assert (await ending(wall))[0] == 4403
+
+
+async def test_an_account_and_an_address_have_so_many_sockets_at_most(database_url: str) -> None:
+    async with install(database_url, max_sockets_per_account=2, max_sockets_per_address=3) as office:
+        async with office.socket(Role.VIEWER), office.socket(Role.VIEWER):
+            third = await refused_socket(office, Role.VIEWER)
+            assert third == (1013, "Too many connections of this account; close some")
+            async with office.socket(Role.MARKER):
+                fourth = await refused_socket(office, Role.ADMIN)
+                assert fourth == (1013, "Too many connections from this address; come back later")
+        async with office.socket(Role.VIEWER), office.socket(Role.VIEWER):
+            pass
+
+
+async def refused_socket(office: Installation, role: Role) -> tuple[int, str]:
+    """Code and reason with which a new socket is turned away."""
+    async with websockets.connect(f"{office.address.ws}/graphql", subprotocols=[WS]) as connection:
+        socket = Socket(connection)
+        with suppress(ConnectionClosed):
+            await socket.send(type="connection_init", payload={"authorization": f"Bearer {office.tokens[role]}"})
+        return await ending(socket)

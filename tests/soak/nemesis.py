@@ -28,6 +28,7 @@ class Nemesis:
             "Redis hung": self.hang_redis,
             "Redis connections cut": self.cut_redis,
             "a server killed and restarted": self.kill_server,
+            "a server stopped and restarted": self.stop_server,
             "PostgreSQL restarted": self.restart_postgres,
         }
 
@@ -84,6 +85,15 @@ class Nemesis:
             pass
         else:
             raise NotInjected("the server lives after it was killed")
+        node.start()
+        await node.ready()
+
+    async def stop_server(self) -> None:
+        """SIGTERM under load: requests in flight finish, sockets are told to come back."""
+        node = random.choice(self.cluster.nodes)
+        await asyncio.to_thread(node.stop)
+        if "Finished server process" not in node.log_tail():
+            raise NotInjected("the server did not end by itself")
         node.start()
         await node.ready()
 

@@ -1,0 +1,169 @@
+"""A board that is slow or stuck: bounded memory here, no delay for the others, and a real end."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import socket as plain
+from typing import Any
+
+import pytest
+
+from memberstaff.access import COMMAND_LINE, Role
+from memberstaff.attendance import commands
+from memberstaff.attendance.queries import BoardFilter
+from memberstaff.events import Status
+from memberstaff.staff import importing
+from memberstaff.staff.commands import Details
+from memberstaff.staff.queries import StaffFilter
+from schema.context import Context
+from tests.clock import TurnedClock
+from tests.installation import WATCH, Installation, install, until
+
+TODAY = "2026-01-12"
+
+
+async def fill(office: Installation, status: Status) -> int:
+    """Give everybody this status; answers how many changes that made."""
+    async with office.application.database.write() as work:
+        work.caller = COMMAND_LINE
+        everybody = BoardFilter(StaffFilter(on=work.today))
+        calendar = office.application.calendar
+        outcome = await commands.fill(work, calendar, work.today, status, everybody, only_unmarked=False)
+    return outcome.after - outcome.before
+
+
+async def hire(office: Installation, number: int) -> None:
+    async with office.application.database.write() as work:
+        work.caller = COMMAND_LINE
+        await importing.import_staff(work, [Details(name=f"Person {index:04}") for index in range(number)])
+
+
+async def test_a_board_that_stops_reading_delays_nobody_and_is_cut_off(database_url: str, clock: TurnedClock) -> None:
+    limits: dict[str, Any] = {"ping_seconds": 0.5, "silence_seconds": 1.5, "max_backlog_bytes": 65_536}
+    async with install(database_url, clock=clock, poll_seconds=0.1, **limits) as office:
+        await hire(office, 500)
+        async with office.watching(TODAY, Role.MARKER) as lively:
+            seen: list[int] = []
+
+            async def read() -> None:
+                while True:
+                    seen.append((await lively.change())["version"])
+
+            reading = asyncio.create_task(read())
+            async with office.one_more_follower(TODAY):
+                stuck = await stuck_client(office)
+            with stuck:
+                expected = 0
+                for round_ in range(12):
+                    expected += await fill(office, [Status.LATE, Status.PRESENT][round_ % 2])
+                    await asyncio.sleep(0)
+                await until(lambda: len(seen) == expected)
+                await until(lambda: office.application.feed.followers(day(office)) == 1)
+                assert not reading.done()
+                reading.cancel()
+
+
+def day(office: Installation) -> Any:
+    return office.application.database.now().date()
+
+
+async def stuck_client(office: Installation) -> plain.socket:
+    """A socket that subscribes and then never reads again, with as small a buffer as the kernel allows."""
+    raw = plain.socket()
+    raw.setsockopt(plain.SOL_SOCKET, plain.SO_RCVBUF, 2_048)
+    raw.setblocking(False)
+    loop = asyncio.get_running_loop()
+    await loop.sock_connect(raw, ("127.0.0.1", office.address.port))
+    await loop.sock_sendall(
+        raw,
+        b"GET /graphql HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
+        b"Sec-WebSocket-Protocol: graphql-transport-ws\r\n\r\n",
+    )
+    await loop.sock_recv(raw, 1_000)
+    token = f"Bearer {office.tokens[Role.VIEWER]}"
+    await loop.sock_sendall(raw, masked({"type": "connection_init", "payload": {"authorization": token}}))
+    await loop.sock_recv(raw, 100)
+    payload = {"query": WATCH, "variables": {"date": TODAY}}
+    await loop.sock_sendall(raw, masked({"type": "subscribe", "id": "1", "payload": payload}))
+    return raw
+
+
+def masked(message: dict[str, Any]) -> bytes:
+    """A client's text frame, masked with zeros."""
+    body = json.dumps(message).encode()
+    return b"\x81" + bytes([0x80 | 126]) + len(body).to_bytes(2, "big") + b"\0\0\0\0" + body
+
+
+async def test_a_slow_board_is_fed_from_the_log_at_its_own_pace(database_url: str, clock: TurnedClock) -> None:
+    async with install(database_url, clock=clock, poll_seconds=0.1, recent_changes=50) as office:
+        await hire(office, 300)
+        async with office.watching(TODAY, Role.MARKER) as slow:
+            expected = 0
+            for round_ in range(6):
+                expected += await fill(office, [Status.LATE, Status.PRESENT][round_ % 2])
+            await until(lambda: kept(office) <= 100)
+            versions = [(await slow.change())["version"] for _ in range(expected)]
+            assert versions == sorted(versions)
+            assert len(versions) == expected == 6 * 304
+
+
+def kept(office: Installation) -> int:
+    """Changes that the process keeps in memory for the day."""
+    return len(office.application.feed._days[day(office)]._recent)
+
+
+async def test_300_boards_that_come_and_vanish_leave_nothing_behind(database_url: str, clock: TurnedClock) -> None:
+    async with install(database_url, clock=clock, poll_seconds=0.1) as office:
+        for _ in range(5):
+            await come_and_go(office)
+        before = await left_behind(office)
+        for _ in range(300):
+            await come_and_go(office)
+        assert await left_behind(office) == before
+
+
+async def come_and_go(office: Installation) -> None:
+    async with office.socket(Role.VIEWER) as board:
+        async with office.one_more_follower(TODAY):
+            await board.subscribe("1", WATCH, date=TODAY)
+        board.connection.transport.abort()
+
+
+async def left_behind(office: Installation) -> dict[str, int]:
+    """What is counted when everybody has gone."""
+    application = office.application
+    await until(lambda: application.feed.followers(day(office)) == 0)
+    await until(lambda: len(office.address.server.server_state.connections) <= 1)
+    gc.collect()
+    return {
+        "days": len(application.feed._days),
+        "admitted": len(application.doorkeeper._admitted),
+        "contexts": sum(isinstance(kept, Context) for kept in gc.get_objects()),
+        "waiting": len(application.feed._waiting),
+    }
+
+
+NESTED = """subscription ($date: Date!) {
+  attendanceUpdated(date: $date) { version staff { name startsOn } day { state summary { present } } } }"""
+
+
+@pytest.mark.parametrize("engine", ["sqlite"])
+async def test_2000_events_with_nested_selections_leave_nothing_behind(database_url: str, clock: TurnedClock) -> None:
+    async with install(database_url, clock=clock, poll_seconds=0.1, recent_changes=10) as office:
+        await hire(office, 96)
+        async with office.socket(Role.MARKER) as board:
+            async with office.one_more_follower(TODAY):
+                await board.subscribe("1", NESTED, date=TODAY)
+
+            async def events(rounds: int) -> int:
+                for round_ in range(rounds):
+                    for _ in range(await fill(office, [Status.LATE, Status.PRESENT][round_ % 2])):
+                        await board.event()
+                gc.collect()
+                return len(gc.get_objects())
+
+            before = await events(4)
+            assert await events(20) - before < 500  # a leak of one object an event would be 2,000
