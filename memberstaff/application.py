@@ -104,6 +104,17 @@ class Application:
         live = "well" if self.bell.hearing and self.feed.reading else "polling" if self.feed.reading else "degraded"
         return database == "well", {"database": database, "live": live}
 
+    def measures(self) -> Mapping[str, tuple[float, str]]:
+        """What this process does at this moment: value and meaning by name."""
+        return {
+            "live_hearing": (self.bell.hearing, "1 while the rings of other processes are heard."),
+            "live_reading": (self.feed.reading, "1 while the feed can read the database."),
+            "rings_unsent": (self.bell.unsent, "Rings that wait to be sent."),
+            "days_watched": (self.feed.watched_days, "Days that somebody watches here."),
+            "subscriptions": (self.feed.subscriptions, "Subscriptions that follow a day here."),
+            "doors_watched": (len(self.doorkeeper), "Sockets and streams whose access is watched here."),
+        }
+
     def _services(self) -> dict[str, Callable[[], Awaitable[None]]]:
         return {"bell": self.bell.run, "feed": self.feed.run, "doorkeeper": self.doorkeeper.run}
 

@@ -39,6 +39,10 @@ class Host:
         """Whether requests can be served."""
         return await self.application.readiness()
 
+    def measures(self) -> Mapping[str, tuple[float, str]]:
+        """What this process does at this moment."""
+        return self.application.measures()
+
     def running(self) -> AbstractAsyncContextManager[None]:
         """Everything that lives as long as the process."""
         return self.application.running()

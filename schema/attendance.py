@@ -51,10 +51,16 @@ class AttendanceTarget:
 
     def key(self) -> tuple[int, dt.date]:
         """Whose record, and of which day; raises Refusal."""
-        if self.id is not None:
-            return attendance_key(self.id.value)
-        assert self.staff_date is not None
-        return staff_key(self.staff_date.value.staff_id), self.staff_date.value.date
+        path: tuple[str, ...] = ("target", "id")
+        try:
+            if self.id is not None:
+                return attendance_key(self.id.value)
+            assert self.staff_date is not None
+            path = ("target", "staffDate", "staffId")
+            return staff_key(self.staff_date.value.staff_id), self.staff_date.value.date
+        except Refusal as refusal:
+            refusal.path = path
+            raise
 
 
 @strawberry.input(
@@ -106,10 +112,14 @@ class AttendanceEntryInput:
         default=None, description="Refuse this entry when the record has another version."
     )
 
-    def to_mark(self) -> Mark:
-        """As the commands take it; raises Refusal for a wrong id."""
+    def to_mark(self, index: int) -> Mark:
+        """As the commands take it; a wrong id becomes a number that nobody has, to be refused in its place."""
+        try:
+            staff_id = staff_key(self.staff_id)
+        except Refusal:
+            staff_id = -1 - index
         return Mark(
-            staff_id=staff_key(self.staff_id),
+            staff_id=staff_id,
             status=self.status,
             note=kept(self.note),
             expected_version=self.expected_version,
@@ -207,6 +217,7 @@ class AttendanceQuery:
     @strawberry.field(description="One record, also before its first mark; null when there is no such person.")
     async def attendance(self, info: Info, target: AttendanceTarget) -> Attendance | None:
         """By id, or by person and day."""
+        await info.context.caller()
         try:
             staff_id, date = target.key()
         except Refusal:
@@ -230,8 +241,8 @@ class AttendanceMutation:
         """One mark."""
         calendar = info.context.application.calendar
         try:
-            staff_id, date = input.target.key()
             async with info.context.work() as work:
+                staff_id, date = input.target.key()
                 record = await commands.update_attendance(work, calendar, date, input.to_mark(staff_id))
         except Refusal as refusal:
             errors = await user_errors(info, refusal)
@@ -293,7 +304,7 @@ async def _bulk(info: Info, input: BulkUpdateAttendanceInput) -> BulkOutcome:
                 if earlier is not None:
                     return BulkOutcome(input.date, earlier["before"], earlier["after"])
             if input.change.entries is not None:
-                marks = [entry.to_mark() for entry in input.change.entries.value]
+                marks = [entry.to_mark(index) for index, entry in enumerate(input.change.entries.value)]
                 outcome = await commands.update_many(work, calendar, input.date, marks, input.error_policy)
             else:
                 assert input.change.fill is not None

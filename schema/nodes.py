@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import strawberry
 
@@ -13,7 +14,7 @@ from memberstaff.attendance import queries
 from memberstaff.attendance.model import Day, Record
 from memberstaff.attendance.model import Summary as Counts
 from memberstaff.attendance.queries import BoardFilter, Revision
-from memberstaff.errors import Fault, FaultCode
+from memberstaff.errors import ErrorCode, Fault, FaultCode, Refusal
 from memberstaff.events import Change, Status
 from memberstaff.live.cursor import Cursor
 from memberstaff.staff.model import Person
@@ -28,6 +29,15 @@ NOBODY = "Unknown"
 
 NO_CATEGORY = "Staff"
 """The category of a person who has none."""
+
+MOST_LISTED = 1_000
+"""People or categories that a filter names: as many as the largest page has; each is a parameter in SQL."""
+
+LONGEST_SEARCH = 200
+"""Characters; each word is a condition in SQL, and SQLite takes a thousand."""
+
+NEWEST = 2**31 - 1
+"""No record has a version above it: the database's integers end there."""
 
 LONGEST_SPAN = 92
 """Days of one person's attendance that one field answers: a quarter."""
@@ -63,15 +73,31 @@ class StaffScope:
 
     def numbers(self) -> tuple[int, ...] | None:
         """The people's numbers; raises Refusal for an id that names nobody."""
-        return None if self.staff_ids is None else tuple(staff_key(staff_id) for staff_id in self.staff_ids)
+        ids = listed(self.staff_ids, "people", "staffIds")
+        return None if ids is None else tuple(staff_key(staff_id) for staff_id in ids)
 
 
 def staff_filter(scope: StaffScope | None, on: dt.date, search: str | None = None) -> StaffFilter:
     """A scope as the queries take it; raises Refusal."""
+    if search is not None and len(search) > LONGEST_SEARCH:
+        raise Refusal(ErrorCode.INVALID, f"A search has {LONGEST_SEARCH} characters at most.", "search")
     if scope is None:
         return StaffFilter(on=on, search=search)
-    categories = None if scope.categories is None else tuple(scope.categories)
+    categories = listed(scope.categories, "categories", "categories")
     return StaffFilter(on=on, categories=categories, staff_ids=scope.numbers(), search=search)
+
+
+T = TypeVar("T")
+
+
+def listed(values: Sequence[T] | None, what: str, path: str) -> tuple[T, ...] | None:
+    """Each value of a filter once; raises Refusal for more than any page shows."""
+    if values is None:
+        return None
+    once = tuple(dict.fromkeys(values))
+    if len(once) > MOST_LISTED:
+        raise Refusal(ErrorCode.LIMIT_EXCEEDED, f"More than {MOST_LISTED:,} {what} in one request.", path)
+    return once
 
 
 @strawberry.type(description="Somebody whose attendance is recorded.")
@@ -164,9 +190,8 @@ class Attendance(Node):
         """A page of revisions."""
         place = page_place(after, int)
         size = page_size(first, default=20)
-        found = await info.context.load.history(size + 1, place[0] if place else None).load(
-            (self.staff_number, self.date)
-        )
+        before = min(max(place[0], 0), NEWEST) if place else None
+        found = await info.context.load.history(size + 1, before).load((self.staff_number, self.date))
         return AttendanceRevisionConnection.of(found, size, after)
 
     @classmethod
@@ -333,7 +358,7 @@ class AttendanceDay(Node):
         """A page of the board."""
         which = BoardFilter(
             staff=staff_filter(scope, self.date, search),
-            statuses=None if statuses is None else tuple(statuses),
+            statuses=listed(statuses, "statuses", "statuses"),
         )
         place = page_place(after, str, int, str)
         size = page_size(first, default=100, most=BOARD_PAGE)

@@ -16,7 +16,7 @@ from schema.execution import Schema, build_schema
 from schema.ids import day, number, read
 from schema.limits import Limits
 from schema.live import Subscription
-from schema.nodes import AttendanceDay, AttendanceRevision, DaySummary, Node, Staff
+from schema.nodes import NEWEST, AttendanceDay, AttendanceRevision, DaySummary, Node, Staff
 from schema.payloads import InputError
 from schema.scalars import SCALARS
 from schema.staff import StaffMutation, StaffQuery
@@ -56,10 +56,9 @@ async def _summary(info: Info, key: list[str]) -> Node | None:
 
 
 async def _revision(info: Info, key: list[str]) -> Node | None:
-    if len(key) != 3:
+    if len(key) != 3 or (version := number(key[2:])) >= NEWEST:
         return None
-    snapshot = await info.context.snapshot()
-    found = await queries.revision(snapshot, number(key[:1]), day(key[1:2]), number(key[2:]))
+    found = await queries.revision(await info.context.snapshot(), number(key[:1]), day(key[1:2]), version)
     return AttendanceRevision.of(found) if found else None
 
 

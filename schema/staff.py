@@ -20,7 +20,7 @@ from memberstaff.staff.queries import Place
 from schema.connections import PageInfo, page_cursor, page_place, page_size
 from schema.context import Info
 from schema.ids import staff_key
-from schema.nodes import Staff
+from schema.nodes import Staff, StaffScope, staff_filter
 from schema.partial import kept
 from schema.payloads import InputError, UserError
 
@@ -36,9 +36,8 @@ class StaffFilter:
     on: dt.date | None = strawberry.field(default=None, description="Employed on this day. Omitted: today.")
 
     def to_filter(self, today: dt.date) -> queries.StaffFilter:
-        """As the queries take it."""
-        categories = None if self.categories is None else tuple(self.categories)
-        return queries.StaffFilter(on=self.on or today, categories=categories, search=self.search)
+        """As the queries take it; raises Refusal."""
+        return staff_filter(StaffScope(categories=self.categories), self.on or today, self.search)
 
 
 @strawberry.type(description="A person in a page.")

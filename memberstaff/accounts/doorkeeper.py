@@ -51,6 +51,9 @@ class Doorkeeper:
         self._admitted: WeakKeyDictionary[Ending, _Admitted] = WeakKeyDictionary()
         self._look = asyncio.Event()
 
+    def __len__(self) -> int:
+        return len(self._admitted)
+
     def admit(self, door: Ending, claims: Claims, caller: Caller) -> None:
         """Watch over a socket or stream; a later call for the same one replaces what it was admitted with."""
         self._admitted[door] = _Admitted(claims, caller)

@@ -44,6 +44,11 @@ class Bell:
         self._unsent.append(ring)
         self._work.set()
 
+    @property
+    def unsent(self) -> int:
+        """Rings that wait to be sent."""
+        return len(self._unsent)
+
     async def run(self) -> None:
         """Listen and publish until cancelled."""
         async with self._broadcast, self._broadcast.subscribe(self._channel) as subscriber:

@@ -48,6 +48,16 @@ class Feed:
         """How many follow the day, each from a place of its own in the log."""
         return self._days[day].followers if day in self._days else 0
 
+    @property
+    def watched_days(self) -> int:
+        """Days that somebody watches."""
+        return len(self._days)
+
+    @property
+    def subscriptions(self) -> int:
+        """Everybody who follows some day."""
+        return sum(day.followers for day in self._days.values())
+
     def hear(self, ring: Ring) -> None:
         """Deliver a ring, or have the database asked when it does not continue what is known."""
         if ring.epoch != self._epoch:

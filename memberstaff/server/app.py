@@ -13,7 +13,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route, WebSocketRoute
 
-from memberstaff.server import avatars
+from memberstaff.server import avatars, metrics
 from memberstaff.server.connection import Host
 from memberstaff.server.entrance import Entrance
 from memberstaff.server.handshake import SocketEndpoint
@@ -55,6 +55,8 @@ def create_app(schema: strawberry.Schema, host: Host) -> FastAPI:
     app.router.routes.append(WebSocketRoute(PATH, SocketEndpoint(schema, host)))
 
     app.include_router(avatars.router)
+    if host.settings.metrics:
+        app.include_router(metrics.router(host))
 
     @app.get("/health/live", include_in_schema=False)
     async def live() -> JSONResponse:

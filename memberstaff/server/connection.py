@@ -81,6 +81,9 @@ class Host(Protocol):
     async def readiness(self) -> tuple[bool, Mapping[str, Any]]:
         """Whether requests can be served, and what that rests on."""
 
+    def measures(self) -> Mapping[str, tuple[float, str]]:
+        """What this process does at this moment: value and meaning by name."""
+
     def running(self) -> AbstractAsyncContextManager[None]:
         """Everything that lives as long as the process."""
 

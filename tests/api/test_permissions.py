@@ -5,11 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from sqlalchemy import func, select
 
 from memberstaff.access import COMMAND_LINE, Role
 from memberstaff.accounts import directory
+from memberstaff.db.tables import attendance_day, attendance_revision, staff
+from schema.ids import global_id
 from schema.limits import Limits
 from schema.root import make_schema
+from tests.clock import TurnedClock
 from tests.installation import BOARD, WATCH, Client, Installation, email
 
 TODAY = "2026-01-12"
@@ -215,3 +219,41 @@ async def test_health_needs_no_login_and_tells_nothing_of_us(installation: Insta
     assert (await installation.http.get("/health/live")).json() == {"status": "ok"}
     ready = (await installation.http.get("/health/ready")).json()
     assert ready == {"status": "ok", "database": "well", "live": "well"}
+
+
+async def test_a_token_that_has_expired_says_so_to_person_and_program(
+    installation: Installation, clock: TurnedClock
+) -> None:
+    clock.turn(seconds=installation.application.settings.access_token_seconds - 1)
+    await installation.marker.ask("{ attendanceDay { id } }")
+    clock.turn(seconds=1)
+    [error] = (await installation.marker.send("{ attendanceDay { id } }"))["errors"]
+    assert error["extensions"] == {"code": LOGIN, "reason": "TOKEN_EXPIRED"}
+    assert error["message"] == "The access token has expired. Refresh the session, or log in again."
+
+
+async def test_whoever_is_refused_changes_nothing(installation: Installation) -> None:
+    writes = [name for name, row in FIELDS.items() if NO in row]
+    assert len(writes) == 7
+    for name in writes:
+        for client in (installation.nobody, installation.viewer):
+            assert await outcome(client, name, installation.staff["Amina"]) in {LOGIN, NO}
+    async with installation.application.database.read() as reading:
+        for table in (attendance_day, attendance_revision):
+            assert await reading.scalar(select(func.count()).select_from(table)) == 0
+        assert await reading.scalar(select(func.count()).select_from(staff)) == len(installation.staff)
+
+
+async def test_nobody_learns_whether_an_id_exists(installation: Installation) -> None:
+    document = "query ($target: AttendanceTarget!) { attendance(target: $target) { id } }"
+    change = "mutation ($input: UpdateAttendanceInput!) { updateAttendance(input: $input) { errors { code } } }"
+    for id_ in ("nonsense", installation.staff["Amina"], global_id("Attendance", 1, TODAY)):
+        assert (await installation.nobody.fail(document, target={"id": id_}))[0] == LOGIN
+        assert (await installation.nobody.fail(change, input={"target": {"id": id_}}))[0] == LOGIN
+        assert (await outcome(installation.nobody, "node", id_)) == LOGIN
+
+
+@pytest.mark.parametrize("engine", ["sqlite"])
+@pytest.mark.parametrize("path", ["/docs", "/redoc", "/openapi.json", "/metrics", "/schema.graphql", "/.env"])
+async def test_nothing_else_is_served_to_strangers(installation: Installation, path: str) -> None:
+    assert (await installation.http.get(path)).status_code == 404

@@ -75,6 +75,9 @@ class ToyHost:
     async def readiness(self) -> tuple[bool, Mapping[str, Any]]:
         return self.ready, {"database": self.ready}
 
+    def measures(self) -> Mapping[str, tuple[float, str]]:
+        return {}
+
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         self.is_running = True

@@ -77,3 +77,62 @@ def test_somebody_who_is_not_employed_that_day_or_was_erased_is_not_marked() -> 
 def test_a_note_has_2000_characters_at_most() -> None:
     assert marked(UNMARKED, note="x" * 2_000) == replace(UNMARKED, note="x" * 2_000)
     assert refused(UNMARKED, note="x" * 2_001) is ErrorCode.INVALID
+
+
+def test_a_refusal_says_what_to_do_and_where_it_lies() -> None:
+    tomorrow = replace(UNMARKED, date=TODAY + timedelta(days=1))
+    gone = replace(UNMARKED, person=replace(AMINA, ends_on=TODAY - timedelta(days=1)))
+    ahead = "2026-01-13 has not come yet; only leave can be recorded ahead."
+    cases = [
+        (LATE, True, {"status": Status.ABSENT}, "2026-01-12 is locked; an administrator can unlock it.", "date"),
+        (tomorrow, False, {"status": Status.LATE}, ahead, "date"),
+        (gone, False, {"status": Status.LATE}, "This person is not employed on 2026-01-12.", "staffId"),
+        (
+            LATE,
+            False,
+            {"status": Status.ABSENT, "expected_version": 0},
+            "Somebody else has changed this record: version 3, not 0.",
+            "expectedVersion",
+        ),
+        (LATE, False, {"status": None}, "A status cannot be cleared; UNMARKED takes a mark back.", "status"),
+        (LATE, False, {"note": "\x00"}, "It holds a null character (U+0000), which cannot be stored.", "note"),
+    ]
+    for to, locked, values, message, path in cases:
+        with pytest.raises(Refusal) as told:
+            marked(to, locked=locked, **values)  # type: ignore[arg-type]
+        assert (told.value.message, told.value.path) == (message, (path,))
+
+
+def test_a_note_ahead_of_a_day_is_recorded_with_leave_only() -> None:
+    tomorrow = replace(UNMARKED, date=TODAY + timedelta(days=1))
+    leave = replace(tomorrow, status=Status.ON_LEAVE, version=1)
+    assert marked(leave, note="Wedding") == replace(leave, note="Wedding")
+    assert refused(replace(tomorrow, status=Status.LATE, version=1), note="Bus") is ErrorCode.FUTURE_DATE
+
+
+def test_a_lock_counts_before_anything_else_is_looked_at() -> None:
+    gone = replace(LATE, person=replace(AMINA, name=None), date=TODAY + timedelta(days=1))
+    assert refused(gone, locked=True, status=Status.ABSENT, expected_version=0) is ErrorCode.DAY_LOCKED
+
+
+def test_a_retry_succeeds_for_somebody_who_has_left_and_for_a_day_ahead() -> None:
+    gone = replace(LATE, person=replace(AMINA, ends_on=TODAY - timedelta(days=1)))
+    assert marked(gone, locked=True, status=Status.LATE, expected_version=0) is None
+    assert marked(replace(LATE, date=TODAY + timedelta(days=1)), note=" Bus\r\n") is None
+
+
+def test_a_mark_that_says_nothing_changes_nothing() -> None:
+    assert marked(LATE, expected_version=99) is None
+
+
+def test_the_first_and_last_day_of_employment_are_marked() -> None:
+    for person in (replace(AMINA, starts_on=TODAY), replace(AMINA, ends_on=TODAY)):
+        assert marked(replace(UNMARKED, person=person), status=Status.LATE) is not None
+    early = replace(UNMARKED, person=replace(AMINA, starts_on=TODAY + timedelta(days=1)))
+    assert refused(early, status=Status.LATE) is ErrorCode.STAFF_INACTIVE
+
+
+def test_a_photo_is_an_address_or_none() -> None:
+    assert marked(LATE, photo_url=" /photos/1.jpg ") == replace(LATE, photo_url="/photos/1.jpg")
+    assert marked(replace(LATE, photo_url="/photos/1.jpg"), photo_url=None) == LATE
+    assert refused(LATE, photo_url="javascript:alert(1)") is ErrorCode.INVALID

@@ -86,10 +86,22 @@ async def test_whoever_waits_is_woken_by_any_news_and_by_nothing_else() -> None:
     await asyncio.wait_for(waiting, 5)
 
 
+def test_at_most_twice_as_much_as_was_asked_for_stays_in_memory() -> None:
+    day = day_at(0, recent_limit=4)
+    kept = []
+    for position in range(1, 13):
+        assert day.advance(state(position), 1, changes(position, position))
+        kept.append(len(day._recent))
+    assert kept == [1, 2, 3, 4, 5, 6, 7, 8, 4, 5, 6, 7]
+
+
+HOW = ["heard", "heard again", "heard in part", "heard late", "lost", "without changes", "renamed", "read"]
+
+
 @given(
     recent_limit=st.integers(0, 5),
     steps=st.lists(
-        st.tuples(st.integers(1, 4), st.sampled_from(["heard", "lost", "without changes", "renamed", "read"])),
+        st.tuples(st.integers(1, 4), st.sampled_from(HOW)),
         max_size=30,
     ),
 )
@@ -109,6 +121,14 @@ def test_a_follower_sees_each_position_once_whatever_is_heard(recent_limit: int,
         before, log = log, log + number
         if how == "heard":
             day.advance(state(log), roster, changes(before + 1, log))
+        elif how == "heard again":
+            for _ in range(2):
+                day.advance(state(log), roster, [*changes(before + 1, log), *changes(1, log)])
+        elif how == "heard in part":
+            day.advance(state(log), roster, changes(before + 2, log))
+        elif how == "heard late":
+            day.advance(state(before), roster, changes(1, before))
+            day.advance(state(log), roster - 1, changes(before + 1, log))
         elif how == "without changes":
             day.advance(state(log), roster, ())
         elif how == "renamed":

@@ -100,7 +100,7 @@ class Node:
 class Cluster:
     """Everything that the soak runs on."""
 
-    def __init__(self, postgres: PostgresServer, redis: RedisServer, folder: Path) -> None:
+    def __init__(self, postgres: PostgresServer, redis: RedisServer, folder: Path, **settings: str) -> None:
         self.postgres = postgres
         self.redis = redis
         self.database_url = postgres.create_database()
@@ -112,6 +112,7 @@ class Cluster:
             "MEMBERSTAFF_ACCESS_TOKEN_SECONDS": "86400",
             "MEMBERSTAFF_LOG_FORMAT": "json",
             "MEMBERSTAFF_RECENT_CHANGES": "200",  # small, so that whoever is slow really reads the log
+            **settings,
         }
         self.nodes = [Node(name, environment, folder) for name in ("one", "two")]
         self.token = ""

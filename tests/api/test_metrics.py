@@ -1,0 +1,25 @@
+"""What Prometheus is told, and only when that is wanted."""
+
+from __future__ import annotations
+
+from tests.clock import TurnedClock
+from tests.installation import install
+
+
+async def test_metrics_are_off_unless_they_are_set(database_url: str, clock: TurnedClock) -> None:
+    async with install(database_url, clock=clock) as office:
+        assert (await office.http.get("/metrics")).status_code == 404
+
+
+async def test_metrics_tell_how_the_live_path_does(database_url: str, clock: TurnedClock) -> None:
+    async with install(database_url, clock=clock, metrics=True) as office, office.watching("2026-01-12"):
+        text = (await office.http.get("/metrics")).text
+    values = dict(line.split() for line in text.splitlines() if not line.startswith("#"))
+    assert values == {
+        "memberstaff_live_hearing": "1.0",
+        "memberstaff_live_reading": "1.0",
+        "memberstaff_rings_unsent": "0.0",
+        "memberstaff_days_watched": "1.0",
+        "memberstaff_subscriptions": "1.0",
+        "memberstaff_doors_watched": "1.0",
+    }
