@@ -14,7 +14,6 @@ from memberstaff.access import Caller
 from memberstaff.accounts.doorkeeper import Doorkeeper, Ending
 from memberstaff.accounts.passwords import Passwords
 from memberstaff.accounts.service import Accounts
-from memberstaff.accounts.sessions import identify
 from memberstaff.attendance.days import Calendar
 from memberstaff.clock import Clock, utc_now
 from memberstaff.db.migrate import is_current
@@ -81,11 +80,7 @@ class Application:
 
         Raises Unauthenticated.
         """
-        claims = await self.accounts.claims(token)
-        async with self.database.read() as reading:
-            caller = await identify(reading, claims)
-        self.doorkeeper.admit(door, claims, caller)
-        return caller
+        return await self.doorkeeper.admit(door, await self.accounts.claims(token))
 
     async def readiness(self) -> tuple[bool, Mapping[str, Any]]:
         """Whether requests can be served, and how well the live path does.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from difflib import get_close_matches
 import json
 from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -234,6 +236,16 @@ def load(**overrides: Any) -> Settings:
     Raises InvalidSettings with a line for each setting that is wrong. No value is repeated in it, since a
     wrong value may be a password that landed in the wrong variable.
     """
+    known = {f"{PREFIX}{name}".upper() for name in Settings.model_fields}
+    ours = {name for name in os.environ if name.startswith(PREFIX) and not name.startswith(f"{PREFIX}TEST_")}
+    if unknown := sorted(ours - known):
+        guesses = {name: get_close_matches(name, known, n=1) for name in unknown}
+        raise InvalidSettings(
+            "\n".join(
+                f"{name}: there is no such setting{f'; did you mean {guess[0]}?' if guess else ''}"
+                for name, guess in guesses.items()
+            )
+        )
     try:
         return Settings(**overrides)
     except ValidationError as error:

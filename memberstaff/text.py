@@ -29,7 +29,9 @@ def line(text: str, *, longest: int, what: str, path: str) -> str:
     """One line of text, trimmed and in Unicode's composed form; raises Refusal when it cannot be stored."""
     _check_characters(text, path)
     value = unicodedata.normalize("NFC", " ".join(text.split()))
-    if not value:
+    if any(unicodedata.category(char) == "Cc" for char in value):
+        raise Refusal(ErrorCode.INVALID, f"{what} holds a control character.", path)
+    if all(unicodedata.category(char)[0] in "CZ" for char in value):
         raise Refusal(ErrorCode.INVALID, f"{what} is empty.", path)
     return _check_length(value, longest, what, path)
 

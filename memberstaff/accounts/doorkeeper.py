@@ -50,13 +50,25 @@ class Doorkeeper:
         self._poll_seconds = poll_seconds
         self._admitted: WeakKeyDictionary[Ending, _Admitted] = WeakKeyDictionary()
         self._look = asyncio.Event()
+        self._asking: list[tuple[Claims, asyncio.Future[Caller]]] = []
+        self._answering: asyncio.Task[None] | None = None
 
     def __len__(self) -> int:
         return len(self._admitted)
 
-    def admit(self, door: Ending, claims: Claims, caller: Caller) -> None:
-        """Watch over a socket or stream; a later call for the same one replaces what it was admitted with."""
+    async def admit(self, door: Ending, claims: Claims) -> Caller:
+        """Let the holder of a token in to a socket or stream, and watch over it. Raises NoAccess.
+
+        A later call for the same one replaces what it was admitted with. All who ask together are answered by one
+        statement: after a restart two thousand boards come back at once.
+        """
+        future: asyncio.Future[Caller] = asyncio.get_running_loop().create_future()
+        self._asking.append((claims, future))
+        if self._answering is None:
+            self._answering = asyncio.create_task(self._answer())
+        caller = await future
         self._admitted[door] = _Admitted(claims, caller)
+        return caller
 
     def hear(self, ring: Ring) -> None:
         """Look at once when somebody's access has changed, or when a ring may have been missed."""
@@ -95,6 +107,28 @@ class Doorkeeper:
                 self._end(door, COME_AGAIN if again else GIVE_UP, answer.message)
             elif answer.role is not admitted.caller.role:
                 self._end(door, COME_AGAIN, ROLE_CHANGED)
+
+    async def _answer(self) -> None:
+        """Answer whoever asks, all that have come by now at a time, until nobody does."""
+        while self._asking:
+            asking, self._asking = self._asking, []
+            try:
+                async with self._database.read() as reading:
+                    answers = await identify_all(reading, {claims for claims, _ in asking})
+            except Exception as error:  # it is theirs: each of them asked for this reading
+                for _, future in asking:
+                    if not future.done():
+                        future.set_exception(error)
+                continue
+            for claims, future in asking:
+                answer = answers[claims]
+                if future.done():
+                    continue
+                if isinstance(answer, NoAccess):
+                    future.set_exception(answer)
+                else:
+                    future.set_result(answer)
+        self._answering = None
 
     def _end(self, door: Ending, code: int, reason: str) -> None:
         if self._admitted.pop(door, None) is not None:

@@ -172,10 +172,8 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
         if given is not None:
             self.connection.authorization = bearer(given)
         self.connection.resume = text_map(payload.get("resume"), "resume")
-        try:
-            caller = await self.host.authenticate(self.connection)
-        except Fault as fault:
-            await self.websocket.close(4403, fault.message)
+        caller = await self.authenticate()
+        if caller is None:
             return
         if not self.present.enter_context(self.accounts.presence(caller.account_id)):
             await self.websocket.close(COME_BACK, "Too many connections of this account; close some")
@@ -184,20 +182,26 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
         await self.send_message({"type": "connection_ack"})
         self.connection_acknowledged = True
 
+    async def authenticate(self) -> Caller | None:
+        """Who holds the connection's token; None when the socket was closed because it lets nobody in."""
+        try:
+            return await self.host.authenticate(self.connection)
+        except Fault as fault:
+            await self.websocket.close(4403, fault.message)
+        except Exception:
+            # The database is away, most likely. After 4500 graphql-ws would give up for good.
+            log.exception("a socket could not be authenticated")
+            await self.websocket.close(COME_BACK, "We cannot check your login just now; come back later")
+        return None
+
     async def handle_renewal(self, payload: dict[str, Any]) -> None:
         """A ping may bring a fresh token, so that a socket outlives its first one: the pong says that it was taken."""
         given = _authorization(payload)
         if given is None or self.caller is None:
             return
-        before = self.connection.authorization
         self.connection.authorization = bearer(given)
-        try:
-            caller = await self.host.authenticate(self.connection)
-        except Fault as fault:
-            self.connection.authorization = before
-            await self.websocket.close(4403, fault.message)
-            return
-        if (caller.account_id, caller.role) != (self.caller.account_id, self.caller.role):
+        caller = await self.authenticate()
+        if caller is not None and (caller.account_id, caller.role) != (self.caller.account_id, self.caller.role):
             # What runs on this socket was begun with other rights.
             await self.websocket.close(4403, "The token is somebody else's, or your role has changed. Connect again.")
 

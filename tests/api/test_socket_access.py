@@ -46,7 +46,7 @@ async def test_a_page_of_another_origin_cannot_open_a_socket(origin: str) -> Non
         ({"AUTHORIZATION": "bearer amina-token"}, {}, None),
         ({}, {"Authorization": "Bearer amina-token"}, None),
         ({"authorization": "Bearer wrong"}, {"Authorization": "Bearer amina-token"}, 4403),
-        ({"authorization": "Bearer broken-token"}, {}, 4500),
+        ({"authorization": "Bearer broken-token"}, {}, 1013),
     ],
 )
 async def test_a_token_is_taken_from_the_payload_or_the_header(

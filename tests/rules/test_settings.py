@@ -171,3 +171,11 @@ def test_no_complaint_repeats_what_was_set(name: str, value: str) -> None:
         assert str(refused).startswith((f"MEMBERSTAFF_{name.upper()}: ", "Settings: MEMBERSTAFF_OIDC_ISSUER, "))
         assert "\n" not in str(refused)
         assert value not in str(refused)
+
+
+def test_a_misspelt_setting_is_told_and_not_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MEMBERSTAFF_SECRET_KY", "hunter2")
+    monkeypatch.setenv("MEMBERSTAFF_TEST_REDIS_URL", "redis://the-tests-own")
+    with pytest.raises(InvalidSettings) as told:
+        load()
+    assert str(told.value) == ("MEMBERSTAFF_SECRET_KY: there is no such setting; did you mean MEMBERSTAFF_SECRET_KEY?")

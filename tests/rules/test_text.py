@@ -236,3 +236,11 @@ def test_an_address_that_passes_leads_to_a_host_of_its_own_or_to_this_server(url
     assert parts.scheme in {"http", "https"}
     assert parts.hostname
     assert "@" not in parts.netloc
+
+
+@pytest.mark.parametrize(
+    ("text", "words"), [("A\x1b[31mna", "holds a control character"), ("\u200b\u200d", "is empty")]
+)
+def test_a_name_can_be_seen_and_does_nothing_to_a_terminal(text: str, words: str) -> None:
+    with pytest.raises(Refusal, match=words):
+        name(text)
