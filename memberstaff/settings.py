@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
 from difflib import get_close_matches
-import json
 from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
