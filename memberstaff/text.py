@@ -25,6 +25,14 @@ def fold(text: str) -> str:
     return " ".join("".join(char for char in decomposed if not unicodedata.combining(char)).split())
 
 
+def sendable(text: str | None) -> str | None:
+    """Text to look somebody up by, without the characters that no database takes.
+
+    Whoever compares what was found with the original text finds nobody, and refuses the input in its place.
+    """
+    return None if text is None else "".join(char for char in text if char != "\0" and not "\ud800" <= char <= "\udfff")
+
+
 def line(text: str, *, longest: int, what: str, path: str) -> str:
     """One line of text, trimmed and in Unicode's composed form; raises Refusal when it cannot be stored."""
     _check_characters(text, path)

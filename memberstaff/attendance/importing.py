@@ -20,7 +20,7 @@ from memberstaff.db.work import Work
 from memberstaff.errors import ErrorCode, Refusal, Refused
 from memberstaff.events import Status
 from memberstaff.partial import Keep
-from memberstaff.text import fold
+from memberstaff.text import fold, sendable
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ def _who(people: dict[str, set[int]], row: AttendanceRow) -> int:
 
 async def _people(work: Work, rows: Sequence[AttendanceRow]) -> dict[str, set[int]]:
     """Everybody who is named, by reference and by name, in one statement of constant size."""
-    named = [{"ref": row.external_ref, "sort_key": fold(row.name or "")} for row in rows]
+    named = [{"ref": sendable(row.external_ref), "sort_key": sendable(fold(row.name or ""))} for row in rows]
     given = from_json(work.dialect, named, {"ref": Text(), "sort_key": Text()})
     found = await work.rows(
         select(staff.c.id, staff.c.external_ref, staff.c.sort_key).where(

@@ -18,7 +18,7 @@ from memberstaff.db.work import Work
 from memberstaff.errors import ErrorCode, Refusal, Refused
 from memberstaff.staff.commands import Details, empty, keys, printable
 from memberstaff.staff.model import COLUMNS, Person, person
-from memberstaff.text import fold
+from memberstaff.text import fold, sendable
 
 MOST_ROWS = 20_000
 """People in one import."""
@@ -128,14 +128,9 @@ def _names(rows: Sequence[Details]) -> Iterator[dict[str, str | None]]:
     for row in rows:
         ref = row.external_ref.strip() if isinstance(row.external_ref, str) else None
         yield {
-            "ref": _sendable(ref or None),
-            "sort_key": _sendable(fold(row.name) if isinstance(row.name, str) else ""),
+            "ref": sendable(ref or None),
+            "sort_key": sendable(fold(row.name) if isinstance(row.name, str) else ""),
         }
-
-
-def _sendable(text: str | None) -> str | None:
-    """Text that a database takes; what it does not take is refused later, with its row."""
-    return None if text is None else "".join(char for char in text if char != "\0" and not "\ud800" <= char <= "\udfff")
 
 
 async def _store(work: Work, created: list[dict[str, Any]], updated: list[tuple[Person, dict[str, Any]]]) -> None:

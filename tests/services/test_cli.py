@@ -77,6 +77,15 @@ async def test_past_attendance_is_imported_once(database_url: str, tmp_path: Pat
     assert "line 3: 2099-01-01 has not come yet" in told
 
 
+async def test_a_null_character_is_the_rows_fault_and_not_the_databases(database_url: str, tmp_path: Path) -> None:
+    file = tmp_path / "null.csv"
+    file.write_bytes(b"date,ref,name,status\n2025-11-03,,A\0na,late\n2025-11-03,S\x001,,late\n")
+    told = said(memberstaff("attendance", "import", file, url=database_url))
+    assert "line 2: There is no such person." in told
+    assert "line 3: There is no such person." in told
+    assert "cannot be used" not in told
+
+
 async def test_accounts_are_added_listed_and_disabled(database_url: str) -> None:
     password = "a long enough password"
     for email, role in (("ADMIN@School.example", "ADMIN"), ("desk@school.example", "marker")):
