@@ -302,7 +302,10 @@ async def _bulk(info: Info, input: BulkUpdateAttendanceInput) -> BulkOutcome:
             if key is not None:
                 earlier = await once.claim(work, key, _request(input))
                 if earlier is not None:
-                    return BulkOutcome(input.date, earlier["before"], earlier["after"])
+                    refusals = tuple(
+                        Refusal(ErrorCode(code), message, *path) for code, message, path in earlier["refused"]
+                    )
+                    return BulkOutcome(input.date, earlier["before"], earlier["after"], refusals)
             if input.change.entries is not None:
                 marks = [entry.to_mark(index) for index, entry in enumerate(input.change.entries.value)]
                 outcome = await commands.update_many(work, calendar, input.date, marks, input.error_policy)
@@ -314,7 +317,8 @@ async def _bulk(info: Info, input: BulkUpdateAttendanceInput) -> BulkOutcome:
                     work, calendar, input.date, fill.status, which, only_unmarked=fill.only_unmarked
                 )
             if key is not None:
-                await once.keep(work, key, {"before": outcome.before, "after": outcome.after})
+                refused = [(refusal.code, refusal.message, refusal.path) for refusal in outcome.refusals]
+                await once.keep(work, key, {"before": outcome.before, "after": outcome.after, "refused": refused})
             return outcome
     except Refusal as refusal:
         raise Refused(refusal) from None

@@ -46,16 +46,17 @@ class Context:
         async with self._opening:
             if self._snapshot is None:
                 claims = await self.application.accounts.claims(self.connection.authorization)
-                reading = await self._held.enter_async_context(self.application.database.read())
-                reading.caller = await identify(reading, claims)
-                self._snapshot = reading
+                async with AsyncExitStack() as opening:  # closed here when the caller may not come in
+                    reading = await opening.enter_async_context(self.application.database.read())
+                    reading.caller = await identify(reading, claims)
+                    self._held, self._snapshot = opening.pop_all(), reading
             return self._snapshot
 
     @asynccontextmanager
     async def work(self) -> AsyncIterator[Work]:
         """A transaction as the caller; committed when the block ends. Later reads see what it wrote."""
-        claims = await self.application.accounts.claims(self.connection.authorization)
         await self.renew()
+        claims = await self.application.accounts.claims(self.connection.authorization)
         async with self.application.database.write() as work:
             work.caller = await identify(work, claims)
             yield work
@@ -69,8 +70,11 @@ class Context:
         return (await self.snapshot()).caller
 
     def resumed(self, after: str | None) -> str | None:
-        """The cursor that this operation starts from: the one sent with `connection_init`, or else `after`."""
-        return self.connection.resume.get(self.operation_id, after) if self.operation_id is not None else after
+        """The cursor that this operation starts from: the one sent with `connection_init`, or else `after`.
+
+        Each is for one operation: a later one with the same id is another.
+        """
+        return self.connection.resume.pop(self.operation_id, after) if self.operation_id is not None else after
 
     async def may_introspect(self) -> bool:
         """Whether the schema may be introspected: by a setting, or by an administrator."""

@@ -39,7 +39,7 @@ class Connection:
     authorization: str | None = None
     """The bearer token, without the word Bearer."""
 
-    resume: Mapping[str, str] = field(default_factory=dict)
+    resume: dict[str, str] = field(default_factory=dict)
     """Of `connection_init`: from operation id to the feed cursor that takes the place of its `after`."""
 
     socket: bool = False

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -61,7 +60,7 @@ def operation_request(value: Any) -> OperationRequest:
     return request
 
 
-def text_map(value: Any, what: str) -> Mapping[str, str]:
+def text_map(value: Any, what: str) -> dict[str, str]:
     """A JSON object from strings to strings; none is an empty one. Raises Malformed."""
     if value is None:
         return {}
