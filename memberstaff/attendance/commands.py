@@ -19,7 +19,7 @@ from memberstaff.access import Right
 from memberstaff.attendance import rules
 from memberstaff.attendance.days import Calendar
 from memberstaff.attendance.model import Day, Record, record
-from memberstaff.attendance.queries import BoardFilter, records, select_records
+from memberstaff.attendance.queries import BoardFilter, select_records
 from memberstaff.attendance.rules import Mark
 from memberstaff.db.rows import from_json
 from memberstaff.db.tables import attendance, attendance_day, attendance_revision, staff
@@ -54,7 +54,7 @@ async def update_attendance(work: Work, calendar: Calendar, on: date, mark: Mark
     """Record one person's attendance; answers the record as it is then stored. Raises Refusal."""
     day = await _enter(work, calendar, on)
     mark = mark.checked()
-    stored = (await records(work, on, [mark.staff_id])).get(mark.staff_id)
+    stored = (await _stored(work, on, [mark])).get(mark.staff_id)
     if stored is None:
         raise Refusal(ErrorCode.NOT_FOUND, "There is no such person.", "target")
     after = rules.apply(mark, stored, locked=day.locked, today=work.today)
@@ -135,9 +135,13 @@ async def _enter(work: Work, calendar: Calendar, on: date) -> Day:
 
 
 async def _stored(work: Work, on: date, marks: Sequence[Mark]) -> dict[int, Record]:
-    """The records that the marks are about, in one statement of constant size."""
+    """The records that the marks are about, in one statement of constant size.
+
+    Their people cannot be erased until this work has ended, or its note would outlive them.
+    """
     given = from_json(work.dialect, [{"staff_id": mark.staff_id} for mark in marks], {"staff_id": BigInteger()})
     statement = select_records(work, on).where(staff.c.id.in_(select(given.c.staff_id)))
+    statement = statement.with_for_update(read=True, key_share=True, of=staff)
     return {row.id: record(row, on) for row in await work.rows(statement)}
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from memberstaff.access import Right
 from memberstaff.db.installation import raise_roster_version
-from memberstaff.db.tables import attendance, attendance_revision, audit, staff
+from memberstaff.db.tables import attendance, attendance_day, attendance_revision, audit, staff
 from memberstaff.db.work import Work
 from memberstaff.errors import ErrorCode, Refusal
 from memberstaff.partial import KEEP, Keep
@@ -110,6 +110,10 @@ async def erase(work: Work, staff_id: int) -> None:
     Their statuses stay too, as those of "Unknown", so that past days add up as they did.
     """
     work.require(Right.MANAGE_STAFF)
+    # Days before people, and in order, as everybody who writes: a bulk mark that copies notes ends first.
+    marked = select(attendance.c.date).where(attendance.c.staff_id == staff_id)
+    days = select(attendance_day.c.date).where(attendance_day.c.date.in_(marked))
+    await work.rows(days.order_by(attendance_day.c.date).with_for_update())
     row = await work.row(select(*COLUMNS).where(staff.c.id == staff_id).with_for_update())
     if row is None:
         raise Refusal(ErrorCode.NOT_FOUND, "There is no such person.", "id")

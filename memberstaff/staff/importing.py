@@ -119,7 +119,8 @@ async def _candidates(work: Work, rows: Sequence[Details]) -> list[Person]:
                 staff.c.external_ref.is_(None) & staff.c.sort_key.in_(select(given.c.sort_key)),
             ),
         )
-        .with_for_update()
+        .order_by(staff.c.id)  # two imports at once take the same people in the same order
+        .with_for_update(key_share=True)
     )
     return [person(row) for row in found]
 

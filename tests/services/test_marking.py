@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
 import pytest
-from sqlalchemy import event, select
+from sqlalchemy import event, select, text
 
 from memberstaff.access import COMMAND_LINE, Caller, Role
 from memberstaff.attendance import commands, queries
@@ -18,7 +18,7 @@ from memberstaff.attendance.days import Calendar
 from memberstaff.attendance.model import Record
 from memberstaff.attendance.queries import BoardFilter
 from memberstaff.attendance.rules import Mark, VersionConflict
-from memberstaff.db.tables import account, attendance_day, attendance_revision, staff
+from memberstaff.db.tables import account, attendance, attendance_day, attendance_revision, staff
 from memberstaff.db.work import Database, Work
 from memberstaff.errors import ErrorCode, Forbidden, Refusal, Refused
 from memberstaff.events import Ring, Status
@@ -69,6 +69,27 @@ class School:
     async def position(self, on: date = TODAY) -> int:
         async with self.database.read() as reading:
             return int(await reading.scalar(select(attendance_day.c.position).where(attendance_day.c.date == on)) or 0)
+
+    async def notes(self, staff_id: int) -> set[str | None]:
+        """All notes about a person, in their records and in the log."""
+        found: set[str | None] = set()
+        async with self.database.read() as reading:
+            for table in (attendance, attendance_revision):
+                rows = await reading.rows(select(table.c.note).where(table.c.staff_id == staff_id))
+                found |= {row.note for row in rows}
+        return found
+
+    async def until_done_or_waiting(self, task: asyncio.Task[None]) -> None:
+        """Wait until the task has ended, or its transaction waits for a lock."""
+        waiting = text(
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        )
+        async with asyncio.timeout(10):
+            while not task.done():
+                async with self.database.read() as reading:
+                    if await reading.scalar(waiting):
+                        return
+                await asyncio.sleep(0.01)
 
     def announced(self) -> list[tuple[str | None, Status]]:
         return [(change.staff_name, change.status) for ring in self.rings for change in ring.changes]
@@ -273,3 +294,42 @@ def statements(database: Database) -> Iterator[list[str]]:
         yield sent
     finally:
         event.remove(database.engine.sync_engine, "before_cursor_execute", note)
+
+
+@pytest.mark.parametrize("engine", ["postgresql"])  # on SQLite one writer follows the other
+async def test_no_note_outlives_an_erasure_that_comes_between_reading_and_marking(school: School) -> None:
+    amina = school.people["Amina"]
+
+    async def erase() -> None:
+        async with school.work(COMMAND_LINE) as work:
+            await staff_commands.erase(work, amina)
+
+    async with school.work() as work:
+        day = await commands._enter(work, CALENDAR, TODAY)
+        stored = (await commands._stored(work, TODAY, [Mark(amina)]))[amina]
+        erasing = asyncio.create_task(erase())
+        await school.until_done_or_waiting(erasing)
+        await commands._append(work, day, [replace(stored, status=Status.LATE, note="Hospital")])
+    await erasing
+    assert await school.notes(amina) == {None}
+
+
+@pytest.mark.parametrize("engine", ["postgresql"])
+async def test_no_note_outlives_an_erasure_during_a_fill(school: School) -> None:
+    amina = school.people["Amina"]
+    await school.mark("Amina", Status.UNMARKED, note="Hospital")
+
+    async def erase() -> None:
+        async with school.work(COMMAND_LINE) as work:
+            await staff_commands.erase(work, amina)
+
+    async with school.work() as work:
+        day = await commands._enter(work, CALENDAR, TODAY)
+        erasing = asyncio.create_task(erase())
+        await school.until_done_or_waiting(erasing)
+        assert not erasing.done()  # the day is taken: the fill copies notes while it holds it
+        assert day.position == 1
+        everybody = BoardFilter(StaffFilter(on=TODAY))
+        await commands.fill(work, CALENDAR, TODAY, Status.PRESENT, everybody, only_unmarked=True)
+    await erasing
+    assert await school.notes(amina) == {None}
