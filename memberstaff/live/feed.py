@@ -69,7 +69,9 @@ class Feed:
                     day.advance(day.state, ring.roster_version, ())
         for state in ring.days:
             watched = self._days.get(state.date)
-            if watched is not None and watched.state is not None:
+            if watched is not None and watched.state is None:
+                self._wanted.set()  # its first reading is under way, and may not have this yet
+            elif watched is not None:
                 changes = [change for change in ring.changes if change.date == state.date]
                 if not watched.advance(state, watched.roster_version, changes):
                     self._wanted.set()
