@@ -23,7 +23,7 @@ from memberstaff.errors import Fault, FaultCode
 from memberstaff.server.body import IMPORT, Unreadable, read_body
 from memberstaff.server.connection import Connection, Host
 from memberstaff.server.entrance import connection_of
-from memberstaff.server.http_protocol import mark_as_stream
+from memberstaff.server.http_protocol import abort, mark_as_stream
 from memberstaff.server.negotiate import GRAPHQL, JSON, SSE, Wanted, is_json, wanted
 from memberstaff.server.request import Malformed, OperationRequest, decode, operation_request
 from memberstaff.server.streams import encode, formatted, send_stream
@@ -177,6 +177,7 @@ class HttpEndpoint:
             await send_stream(results, form, receive, send, deadline=self.settings.silence_seconds, stop=stop)
         except TimeoutError:
             log.info("a client stopped reading its stream")
+            abort(scope)
         finally:
             connection.ending = None
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 from asyncio.transports import BaseTransport
+from collections.abc import Mapping
 from typing import Any
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
@@ -24,14 +25,20 @@ LINGER_SECONDS = 3.0
 """How long a closing socket may take to send what is left before it is cut off."""
 
 
+def settings_of(app_state: Mapping[str, Any]) -> Settings:
+    """The served application's settings; the defaults for an application that has none."""
+    found = app_state.get(SETTINGS)
+    return found if isinstance(found, Settings) else Settings()
+
+
 class SocketProtocol(WebSocketsSansIOProtocol):
     """One socket. Pass the class to uvicorn as `ws`; it bears ws_ping_interval + ws_ping_timeout of silence."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        settings = self.app_state.get(SETTINGS)
-        self.drain_seconds = settings.drain_seconds if isinstance(settings, Settings) else 0.0
-        self.max_backlog = settings.max_backlog_bytes if isinstance(settings, Settings) else 1_048_576
+        settings = settings_of(self.app_state)
+        self.drain_seconds = settings.drain_seconds
+        self.max_backlog = settings.max_backlog_bytes
         self.close_timeout = LINGER_SECONDS
         self.unsent = 0
         """Bytes in our buffer when we last asked whether the client is there."""

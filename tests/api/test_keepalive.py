@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -168,6 +169,36 @@ async def test_a_stop_lets_a_request_in_flight_finish() -> None:
         answer = await asyncio.wait_for(reader.read(), SECONDS)
         writer.close()
     assert answer.endswith(b'{"data":{"waiting":"done"}}')
+
+
+@pytest.mark.parametrize("before", [b"", b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n"])
+@pytest.mark.parametrize("begun", [b"\r\n", b"POST /graphql HTTP/1.1\r\nhost: x\r\n"])
+async def test_a_client_that_does_not_finish_its_headers_is_cut_off(before: bytes, begun: bytes) -> None:
+    app, host = toy(headers_seconds=0.1)
+    async with serving(app, host.settings, timeout_keep_alive=60) as address:
+        reader, writer = await asyncio.open_connection("127.0.0.1", address.port)
+        if before:
+            writer.write(before)
+            assert b"200 OK" in await asyncio.wait_for(reader.readuntil(b"}"), SECONDS)
+        writer.write(begun)
+        with suppress(ConnectionError):
+            assert await asyncio.wait_for(reader.read(), SECONDS) == b""
+        writer.close()
+
+
+async def test_a_client_that_stops_reading_its_event_stream_is_cut_off() -> None:
+    app, host = toy(silence_seconds=0.2, ping_seconds=0.1)
+    loop = asyncio.get_running_loop()
+    async with serving(app, host.settings) as address:
+        with socket.socket() as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+            client.setblocking(False)
+            await loop.sock_connect(client, ("127.0.0.1", address.port))
+            body = b'{"query":"subscription { flood }"}'
+            head = b"POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\naccept: text/event-stream"
+            await loop.sock_sendall(client, head + b"\r\ncontent-length: %d\r\n\r\n" % len(body) + body)
+            await asyncio.wait_for(host.closed(1), SECONDS)
+            await asyncio.wait_for(until_no_connections(address), SECONDS)
 
 
 async def stuck(address: Address) -> SocketProtocol:

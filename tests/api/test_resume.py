@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+
 import pytest
 
 from memberstaff.access import Role
@@ -92,6 +95,20 @@ async def test_a_cursor_that_cannot_be_honoured_is_the_operations_error(installa
             [error] = message["payload"]
             assert error["extensions"]["code"] == "RESTART_REQUIRED"
             assert error["message"].endswith("Query the day again and subscribe from the feedCursor in its answer.")
+
+
+@pytest.mark.parametrize("accept", ["text/event-stream", "multipart/mixed;subscriptionSpec=1.0"])
+async def test_over_http_too_a_cursor_that_cannot_be_honoured_ends_the_operation(
+    installation: Installation, accept: str
+) -> None:
+    body = {"query": WATCH, "variables": {"date": TODAY, "after": "nonsense"}}
+    headers = {"Authorization": f"Bearer {installation.tokens[Role.VIEWER]}", "Accept": accept}
+    answer = await installation.http.post("/graphql", json=body, headers=headers)  # returns, so the stream has ended
+    [told] = re.findall(r'\{"(?:payload|errors)".*', answer.text)
+    message = json.loads(told)
+    [error] = message.get("payload", message)["errors"]
+    assert error["extensions"]["code"] == "RESTART_REQUIRED"
+    assert error["message"].endswith("Query the day again and subscribe from the feedCursor in its answer.")
 
 
 async def test_the_days_state_comes_at_once_and_then_with_each_change(installation: Installation) -> None:
