@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
+from uvicorn.supervisors import Multiprocess
 
 from memberstaff.server.http_protocol import HttpProtocol
 from memberstaff.server.logs import log_config
@@ -24,17 +25,31 @@ def serve(
     key: Path | None = None,
 ) -> None:
     """Serve until told to stop: `app` is the import string of a factory, `certificate` and `key` PEM files."""
-    uvicorn.run(
-        app,
-        factory=True,
-        host=host,
-        port=port,
-        workers=workers,
-        ssl_certfile=certificate,
-        ssl_keyfile=str(key) if key else None,
-        log_config=log_config(settings),
+    config: dict[str, Any] = {
+        "factory": True,
+        "host": host,
+        "port": port,
+        "workers": workers,
+        "ssl_certfile": certificate,
+        "ssl_keyfile": str(key) if key else None,
+        "log_config": log_config(settings),
         **options(settings),
-    )
+    }
+    if workers == 1:
+        uvicorn.run(app, **config)
+    else:
+        several = uvicorn.Config(app, **config)
+        Supervisor(several, [several.bind_socket()]).run()
+
+
+class Supervisor(Multiprocess):
+    """Several processes on one address, which takes no new connections from the moment it is told to stop."""
+
+    def terminate_all(self) -> None:
+        """Close our copy of the listening socket first: while it is open, connections queue up that nobody serves."""
+        for listener in self.sockets:
+            listener.close()
+        super().terminate_all()
 
 
 def options(settings: Settings) -> dict[str, Any]:

@@ -3,41 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import json
 import socket as plain
+from datetime import date
 from typing import Any
 
-import pytest
-
-from memberstaff.access import COMMAND_LINE, Role
-from memberstaff.attendance import commands
-from memberstaff.attendance.queries import BoardFilter
+from memberstaff.access import Role
 from memberstaff.events import Status
-from memberstaff.staff import importing
-from memberstaff.staff.commands import Details
-from memberstaff.staff.queries import StaffFilter
-from schema.context import Context
 from tests.clock import TurnedClock
 from tests.installation import WATCH, Installation, install, until
+from tests.soak.leaks import fill, hire
 
 TODAY = "2026-01-12"
-
-
-async def fill(office: Installation, status: Status) -> int:
-    """Give everybody this status; answers how many changes that made."""
-    async with office.application.database.write() as work:
-        work.caller = COMMAND_LINE
-        everybody = BoardFilter(StaffFilter(on=work.today))
-        calendar = office.application.calendar
-        outcome = await commands.fill(work, calendar, work.today, status, everybody, only_unmarked=False)
-    return outcome.after - outcome.before
-
-
-async def hire(office: Installation, number: int) -> None:
-    async with office.application.database.write() as work:
-        work.caller = COMMAND_LINE
-        await importing.import_staff(work, [Details(name=f"Person {index:04}") for index in range(number)])
 
 
 async def test_a_board_that_stops_reading_delays_nobody_and_is_cut_off(database_url: str, clock: TurnedClock) -> None:
@@ -60,13 +37,9 @@ async def test_a_board_that_stops_reading_delays_nobody_and_is_cut_off(database_
                     expected += await fill(office, [Status.LATE, Status.PRESENT][round_ % 2])
                     await asyncio.sleep(0)
                 await until(lambda: len(seen) == expected)
-                await until(lambda: office.application.feed.followers(day(office)) == 1)
+                await until(lambda: office.application.feed.followers(date.fromisoformat(TODAY)) == 1)
                 assert not reading.done()
                 reading.cancel()
-
-
-def day(office: Installation) -> Any:
-    return office.application.database.now().date()
 
 
 async def stuck_client(office: Installation) -> plain.socket:
@@ -112,62 +85,4 @@ async def test_a_slow_board_is_fed_from_the_log_at_its_own_pace(database_url: st
 
 def kept(office: Installation) -> int:
     """Changes that the process keeps in memory for the day."""
-    return len(office.application.feed._days[day(office)]._recent)
-
-
-async def test_300_boards_that_come_and_vanish_leave_nothing_behind(database_url: str, clock: TurnedClock) -> None:
-    async with install(database_url, clock=clock, poll_seconds=0.1) as office:
-        for _ in range(5):
-            await come_and_go(office)
-        before = await left_behind(office)
-        for _ in range(300):
-            await come_and_go(office)
-        assert await left_behind(office) == before
-
-
-async def come_and_go(office: Installation) -> None:
-    async with office.socket(Role.VIEWER) as board:
-        async with office.one_more_follower(TODAY):
-            await board.subscribe("1", WATCH, date=TODAY)
-        board.connection.transport.abort()
-
-
-async def left_behind(office: Installation) -> dict[str, int]:
-    """What is counted when everybody has gone."""
-    application = office.application
-    await until(lambda: application.feed.followers(day(office)) == 0)
-    await until(lambda: len(office.address.server.server_state.connections) <= 1)
-    await until(lambda: all_doors_are_closed(office))
-    return {
-        "days": len(application.feed._days),
-        "contexts": sum(isinstance(kept, Context) for kept in gc.get_objects()),
-        "waiting": len(application.feed._waiting),
-    }
-
-
-def all_doors_are_closed(office: Installation) -> bool:
-    gc.collect()  # a socket's parts know one another
-    return len(office.application.doorkeeper) == 0
-
-
-NESTED = """subscription ($date: Date!) {
-  attendanceUpdated(date: $date) { version staff { name startsOn } day { state summary { present } } } }"""
-
-
-@pytest.mark.parametrize("engine", ["sqlite"])
-async def test_2000_events_with_nested_selections_leave_nothing_behind(database_url: str, clock: TurnedClock) -> None:
-    async with install(database_url, clock=clock, poll_seconds=0.1, recent_changes=10) as office:
-        await hire(office, 96)
-        async with office.socket(Role.MARKER) as board:
-            async with office.one_more_follower(TODAY):
-                await board.subscribe("1", NESTED, date=TODAY)
-
-            async def events(rounds: int) -> int:
-                for round_ in range(rounds):
-                    for _ in range(await fill(office, [Status.LATE, Status.PRESENT][round_ % 2])):
-                        await board.event()
-                gc.collect()
-                return len(gc.get_objects())
-
-            before = await events(4)
-            assert await events(20) - before < 500  # a leak of one object an event would be 2,000
+    return len(office.application.feed._days[date.fromisoformat(TODAY)]._recent)

@@ -26,13 +26,15 @@ from tests.infrastructure.redis import RedisServer
 EMAIL, PASSWORD = "soak@school.example", "a long enough password"
 SECRET = "for the soak only, and long enough for HS256"
 START_SECONDS = 40.0
+STOP_SECONDS = 30.0
 
 
 class Node:
     """One server process."""
 
-    def __init__(self, name: str, environment: dict[str, str], folder: Path) -> None:
+    def __init__(self, name: str, environment: dict[str, str], folder: Path, workers: int = 1) -> None:
         self.name = name
+        self.workers = workers
         self.port = free_port()
         self._environment = environment
         self._log = folder / f"{name}.log"
@@ -52,7 +54,16 @@ class Node:
         """Begin to start; `ready` waits for it."""
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "memberstaff", "serve", "--port", str(self.port)],
+                [
+                    sys.executable,
+                    "-m",
+                    "memberstaff",
+                    "serve",
+                    "--port",
+                    str(self.port),
+                    "--workers",
+                    str(self.workers),
+                ],
                 env=self._environment,
                 stdout=log,
                 stderr=log,
@@ -75,6 +86,21 @@ class Node:
         status = Path(f"/proc/{self._process.pid}/status").read_text(encoding="ascii")
         return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS")))
 
+    @property
+    def pid(self) -> int:
+        """Of its process; with several workers, of their parent."""
+        assert self._process is not None
+        return self._process.pid
+
+    def begin_to_stop(self) -> None:
+        """SIGTERM."""
+        os.kill(self.pid, signal.SIGTERM)
+
+    async def ended(self) -> int:
+        """Wait until it has ended; answers its exit code."""
+        assert self._process is not None
+        return await asyncio.to_thread(self._process.wait, STOP_SECONDS)
+
     def kill(self) -> int:
         """SIGKILL; answers the process id that is no more."""
         assert self._process is not None
@@ -86,9 +112,9 @@ class Node:
         """SIGTERM, and at last SIGKILL."""
         if self._process is None or self._process.poll() is not None:
             return
-        self._process.send_signal(signal.SIGTERM)
+        self.begin_to_stop()
         try:
-            self._process.wait(30)
+            self._process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
             self.kill()
 
@@ -100,7 +126,16 @@ class Node:
 class Cluster:
     """Everything that the soak runs on."""
 
-    def __init__(self, postgres: PostgresServer, redis: RedisServer, folder: Path, **settings: str) -> None:
+    def __init__(
+        self,
+        postgres: PostgresServer,
+        redis: RedisServer,
+        folder: Path,
+        *,
+        nodes: int = 2,
+        workers: int = 1,
+        **settings: str,
+    ) -> None:
         self.postgres = postgres
         self.redis = redis
         self.database_url = postgres.create_database()
@@ -114,7 +149,7 @@ class Cluster:
             "MEMBERSTAFF_RECENT_CHANGES": "200",  # small, so that whoever is slow really reads the log
             **settings,
         }
-        self.nodes = [Node(name, environment, folder) for name in ("one", "two")]
+        self.nodes = [Node(name, environment, folder, workers) for name in ("one", "two")[:nodes]]
         self.token = ""
 
     def database(self) -> Database:

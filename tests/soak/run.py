@@ -8,6 +8,7 @@ import random
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,13 +16,18 @@ from pathlib import Path
 
 from sqlalchemy import select
 
+from memberstaff.db.migrate import migrate
 from memberstaff.db.tables import attendance_revision
+from memberstaff.db.work import Database
 from schema.ids import global_id
+from tests.databases import UTC_ZONE
 from tests.infrastructure.postgres import PostgresServer
 from tests.infrastructure.redis import RedisServer
+from tests.installation import install
 from tests.soak.clients import board, watch, write
 from tests.soak.cluster import Cluster
 from tests.soak.history import Entry, History, verdict
+from tests.soak.leaks import left_by_boards, left_by_events
 from tests.soak.nemesis import Nemesis
 
 CATCH_UP_SECONDS = 60.0
@@ -125,6 +131,51 @@ async def soak(
     )
 
 
+@dataclass
+class Leaks:
+    """What stayed in memory where nothing should."""
+
+    boards: int
+    objects_of_boards: Counter[str]
+    events: int
+    objects_of_events: Counter[str]
+    bytes_of_events: int
+
+    @property
+    def found(self) -> bool:
+        """Whether an object a board, an object for every second event, or a kilobyte an event has stayed."""
+        return (
+            self.objects_of_boards.total() >= self.boards
+            or self.objects_of_events.total() >= self.events // 2
+            or self.bytes_of_events >= 1_024 * self.events
+        )
+
+    def __str__(self) -> str:
+        return (
+            f"{self.objects_of_boards.total():,} objects left of {self.boards:,} boards that came and vanished\n"
+            f"{self.objects_of_events.total():,} objects and {self.bytes_of_events / 2**20:.1f} MiB of resident memory "
+            f"left of {self.events:,} events"
+            + (
+                f"\nA leak: {self.objects_of_boards.most_common(3)}, {self.objects_of_events.most_common(3)}"
+                * self.found
+            )
+        )
+
+
+async def look_for_leaks(
+    postgres: PostgresServer, redis: RedisServer, *, boards: int = 3_000, events: int = 20_000
+) -> Leaks:
+    """Ten times what the tests do."""
+    url = postgres.create_database()
+    database = Database(url, zone=UTC_ZONE, pool_size=1)
+    await migrate(database.engine)
+    await database.close()
+    async with install(url, broadcast_url=redis.url, recent_changes=10) as office:
+        of_boards = await left_by_boards(office, boards)
+        of_events, resident = await left_by_events(office, events)
+    return Leaks(boards, of_boards, events, of_events, resident)
+
+
 async def _mend(cluster: Cluster) -> None:
     """Whatever the nemesis was doing when it was stopped, let everything run again."""
     cluster.redis.resume()
@@ -185,15 +236,22 @@ def main() -> int:
                     said[0] = time.monotonic()
                     print(words, flush=True)
 
-            report = asyncio.run(
-                soak(cluster, seconds=60 * options.minutes, pause=4, writers=8, watchers=24, pace=0.05, say=say)
-            )
+            async def all_of_it() -> tuple[Report, Leaks]:
+                # One loop: a server that a fault has restarted ends with the thread that did it, and so with the loop.
+                seconds = 60 * options.minutes
+                report = await soak(cluster, seconds=seconds, pause=4, writers=8, watchers=24, pace=0.05, say=say)
+                await asyncio.to_thread(cluster.end)
+                print("looking for leaks", flush=True)
+                return report, await look_for_leaks(postgres, redis)
+
+            report, leaks = asyncio.run(all_of_it())
         finally:
             cluster.end()
             redis.stop()
             postgres.stop()
     print(report)
-    return 1 if report.violations else 0
+    print(leaks)
+    return 1 if report.violations or leaks.found else 0
 
 
 if __name__ == "__main__":
