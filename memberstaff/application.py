@@ -19,8 +19,11 @@ from memberstaff.clock import Clock, utc_now
 from memberstaff.db.migrate import is_current
 from memberstaff.db.work import Database
 from memberstaff.events import Ring
+from memberstaff.kept import Kept
 from memberstaff.live.bell import Bell
 from memberstaff.live.feed import Feed
+from memberstaff.live.group import Groups
+from memberstaff.live.rendered import Renderings
 from memberstaff.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -56,6 +59,8 @@ class Application:
             recent_changes=settings.recent_changes,
             max_replay=settings.max_replay,
         )
+        self.groups = Groups(most=settings.max_groups, most_of_account=settings.max_groups_per_account)
+        self.renderings: Renderings = Kept(settings.kept_renderings_bytes)
         self.doorkeeper = Doorkeeper(self.database, poll_seconds=settings.poll_seconds)
         self.bell = Bell(settings.broadcast_url.get_secret_value(), settings.broadcast_channel, self._hear)
 
@@ -107,6 +112,8 @@ class Application:
             "rings_unsent": (self.bell.unsent, "Rings that wait to be sent."),
             "days_watched": (self.feed.watched_days, "Days that somebody watches here."),
             "subscriptions": (self.feed.subscriptions, "Subscriptions that follow a day here."),
+            "groups": (len(self.groups), "Groups of equal subscriptions, each rendered once."),
+            "renderings_bytes": (self.renderings.bytes, "Memory that kept renderings take."),
             "doors_watched": (len(self.doorkeeper), "Sockets and streams whose access is watched here."),
         }
 

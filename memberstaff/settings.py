@@ -120,6 +120,13 @@ class Settings(BaseSettings):
         2.0, gt=0, le=60, description="A quiet feed asks the database this often whether it missed something."
     )
     recent_changes: int = Field(2_048, ge=0, description="Changes kept in memory for each watched day.")
+    max_groups: int = Field(
+        1_000, ge=0, description="Groups of equal subscriptions whose events are rendered once; more are served singly."
+    )
+    max_groups_per_account: int = Field(100, ge=0, description="Of these, begun by one account.")
+    kept_renderings_bytes: int = Field(
+        16_777_216, ge=0, description="Rendered changes kept in memory for boards that catch up together."
+    )
     max_replay: int = Field(100_000, ge=1, description="Changes that a resumed feed reads at most.")
     data: Path = Field(Path(".data"), description="Demo mode's folder: its database, secret and passwords.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What is logged.")

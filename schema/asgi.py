@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from memberstaff.access import Caller
 from memberstaff.application import Application
+from memberstaff.live.group import Listener
 from memberstaff.server import app as server
 from memberstaff.server.connection import Connection
+from memberstaff.server.request import OperationRequest
 from memberstaff.settings import Settings, load
+from schema import sharing
 from schema.context import Context
+from schema.execution import Schema
 from schema.limits import Limits
 from schema.root import make_schema
 
@@ -19,8 +23,9 @@ from schema.root import make_schema
 class Host:
     """The application as the server asks for it."""
 
-    def __init__(self, application: Application) -> None:
+    def __init__(self, application: Application, schema: Schema) -> None:
         self.application = application
+        self.schema = schema
 
     @property
     def settings(self) -> Settings:
@@ -30,6 +35,13 @@ class Host:
     def context(self, connection: Connection, operation_id: str | None) -> Context:
         """A fresh context for one operation."""
         return Context(self.application, connection, operation_id)
+
+    async def join(self, context: Context, request: OperationRequest, listener: Listener) -> Callable[[], None] | None:
+        """Let a subscriber listen to the group of its equals; None when it has none."""
+        try:
+            return await sharing.join(self.schema, context, request, listener)
+        except sharing.NotShared:
+            return None
 
     async def authenticate(self, connection: Connection) -> Caller:
         """Who holds the connection's token; raises Unauthenticated."""
@@ -56,7 +68,7 @@ def create_app(application: Application | None = None) -> Any:
     application = application or Application(load())
     settings = application.settings
     schema = make_schema(Limits.of(settings), suggestions=settings.introspection or settings.demo)
-    return server.create_app(schema, Host(application))
+    return server.create_app(schema, Host(application, schema))
 
 
 def export_sdl() -> str:

@@ -12,26 +12,48 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import strawberry
 
-from memberstaff.access import Caller, Right
+from memberstaff.access import Caller, Right, Role
 from memberstaff.accounts.sessions import identify
 from memberstaff.application import Application
 from memberstaff.db.work import Reading, Work
 from memberstaff.errors import Unauthenticated
-from memberstaff.server.connection import Connection
+from memberstaff.server.connection import UNKNOWN, Connection
 from schema.loaders import Loaders
 
 
 class Context:
     """One operation: `application` does the work, `connection` is where the question came from."""
 
-    def __init__(self, application: Application, connection: Connection, operation_id: str | None = None) -> None:
+    def __init__(
+        self,
+        application: Application,
+        connection: Connection,
+        operation_id: str | None = None,
+        *,
+        group: Role | None = None,
+    ) -> None:
         self.application = application
         self.connection = connection
         self.operation_id = operation_id
+        self._group = Caller(None, "", "", group) if group else None
         self._opening = asyncio.Lock()
         self._held = AsyncExitStack()
         self._snapshot: Reading | None = None
         self.load = Loaders(self.snapshot, application.calendar)
+
+    def of_group(self, role: Role) -> Context:
+        """One that reads as any member of a group of equal subscriptions may: everybody in it has this role."""
+        return Context(self.application, Connection(UNKNOWN, f"group-{self.request_id}"), group=role)
+
+    def fresh(self) -> Context:
+        """One for the next few events of the same group."""
+        return Context(self.application, self.connection, group=self.member.role)
+
+    @property
+    def member(self) -> Caller:
+        """Any member of the group: nobody in particular, with the role of all of them."""
+        assert self._group is not None
+        return self._group
 
     @property
     def request_id(self) -> str:
@@ -45,10 +67,14 @@ class Context:
         """
         async with self._opening:
             if self._snapshot is None:
-                claims = await self.application.accounts.claims(self.connection.authorization)
                 async with AsyncExitStack() as opening:  # closed here when the caller may not come in
+                    if self._group is None:
+                        claims = await self.application.accounts.claims(self.connection.authorization)
                     reading = await opening.enter_async_context(self.application.database.read())
-                    reading.caller = await identify(reading, claims)
+                    if self._group is None:
+                        reading.caller = await identify(reading, claims)
+                    else:
+                        reading.caller = self._group
                     self._held, self._snapshot = opening.pop_all(), reading
             return self._snapshot
 

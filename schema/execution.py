@@ -95,7 +95,7 @@ class Schema(strawberry.Schema):
             EVERY_OPERATION,
             operation_extensions,
         )
-        return self._told(result, context_value, operation_name)
+        return self.told(result, context_value, operation_name)
 
     async def stream(
         self,
@@ -128,9 +128,10 @@ class Schema(strawberry.Schema):
     async def _telling(self, results: StreamResult, context: Any, operation: str | None) -> StreamResult:
         async with aclosing(results):
             async for result in results:
-                yield (self._told(result, context, operation) if isinstance(result, ExecutionResult) else result)
+                yield (self.told(result, context, operation) if isinstance(result, ExecutionResult) else result)
 
-    def _told(self, result: ExecutionResult, context: Any, operation: str | None) -> ExecutionResult:
+    def told(self, result: ExecutionResult, context: Any, operation: str | None) -> ExecutionResult:
+        """A result as a client may see it; what was not meant for it is logged."""
         return told(result, _reference(context), operation, suggestions=self.suggestions)
 
     async def _refused(

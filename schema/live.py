@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
 
 import strawberry
 
 from memberstaff.access import Right
 from memberstaff.events import Change
-from schema.context import Info
+from memberstaff.live.cursor import Cursor
+from memberstaff.live.rendered import RenderChange, RenderedChanges, RenderedStates
+from schema.context import Context, Info
 from schema.nodes import Attendance, AttendanceDay, StaffScope
+from schema.sharing import Renderer
 
 
 @strawberry.type
@@ -23,19 +27,11 @@ class Subscription:
             "A cursor that cannot be honoured ends in RESTART_REQUIRED."
         )
     )
-    async def attendance_updated(
+    def attendance_updated(
         self, info: Info, date: dt.date, scope: StaffScope | None = None, after: str | None = None
-    ) -> AsyncGenerator[Attendance, None]:
+    ) -> AsyncIterable[Attendance]:
         """Changes of one day, those of the sender included."""
-        context = info.context
-        caller = await context.admitted()
-        caller.require(Right.READ)
-        wanted = _InScope(scope)
-        async for cursor, change in context.application.feed.changes(date, context.resumed(after)):
-            # Filtered after the feed: a change that this subscriber does not see must still count.
-            if wanted(change):
-                yield Attendance.of_change(change, cursor, caller)
-                await context.renew()
+        return Changes(info.context, date, scope, after)
 
     @strawberry.subscription(
         description=(
@@ -43,14 +39,9 @@ class Subscription:
             "a state, so it may be coalesced."
         )
     )
-    async def attendance_day_updated(self, info: Info, date: dt.date) -> AsyncGenerator[AttendanceDay, None]:
+    def attendance_day_updated(self, info: Info, date: dt.date) -> AsyncIterable[AttendanceDay]:
         """The latest, whenever there is a later one."""
-        context = info.context
-        (await context.admitted()).require(Right.READ)
-        async for _ in context.application.feed.states(date):
-            await context.renew()
-            yield AttendanceDay.of(await context.load.day.load(date))
-            await context.renew()
+        return States(info.context, date)
 
 
 class _InScope:
@@ -64,3 +55,72 @@ class _InScope:
         return (self._staff_ids is None or change.staff_id in self._staff_ids) and (
             self._categories is None or change.staff_category in self._categories
         )
+
+
+class Changes:
+    """The source of attendanceUpdated, for one subscriber or rendered for a group."""
+
+    def __init__(self, context: Context, date: dt.date, scope: StaffScope | None, after: str | None) -> None:
+        self._context = context
+        self._date = date
+        self._scope = scope
+        self._after = after
+
+    async def __aiter__(self) -> AsyncGenerator[Attendance, None]:
+        context = self._context
+        caller = await context.admitted()
+        caller.require(Right.READ)
+        wanted = _InScope(self._scope)
+        async for cursor, change in context.application.feed.changes(self._date, context.resumed(self._after)):
+            # Filtered after the feed: a change that this subscriber does not see must still count.
+            if wanted(change):
+                yield Attendance.of_change(change, cursor, caller)
+                await context.renew()
+
+    def rendered(self, renderer: Renderer) -> RenderedChanges:
+        """The same for all members of a group."""
+        caller = self._context.member
+        caller.require(Right.READ)
+        wanted = _InScope(self._scope)
+
+        @asynccontextmanager
+        async def rendering() -> AsyncIterator[RenderChange]:
+            async with renderer() as opened:
+
+                def render(cursor: Cursor, change: Change) -> bytes | Awaitable[bytes] | None:
+                    if not wanted(change):
+                        return None
+                    return opened.render(Attendance.of_change(change, cursor, caller))
+
+                yield render
+
+        application = self._context.application
+        return RenderedChanges(application.feed, self._date, rendering, application.renderings)
+
+
+class States:
+    """The source of attendanceDayUpdated, for one subscriber or rendered for a group."""
+
+    def __init__(self, context: Context, date: dt.date) -> None:
+        self._context = context
+        self._date = date
+
+    async def __aiter__(self) -> AsyncGenerator[AttendanceDay, None]:
+        context = self._context
+        (await context.admitted()).require(Right.READ)
+        async for _ in context.application.feed.states(self._date):
+            await context.renew()
+            yield AttendanceDay.of(await context.load.day.load(self._date))
+            await context.renew()
+
+    def rendered(self, renderer: Renderer) -> RenderedStates:
+        """The same for all members of a group."""
+        self._context.member.require(Right.READ)
+
+        async def render() -> bytes:
+            async with renderer() as opened:
+                state = AttendanceDay.of(await opened.context.load.day.load(self._date))
+                payload = opened.render(state)
+                return payload if isinstance(payload, bytes) else await payload
+
+        return RenderedStates(self._context.application.feed, self._date, render)

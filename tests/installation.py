@@ -212,6 +212,9 @@ async def until(condition: Callable[[], bool]) -> None:
 WEAK = Passwords(time_cost=1, memory_kib=8)
 """As weak as Argon2 goes: tests log in hundreds of times."""
 
+ORDINARY = {"ws": "websockets-sansio"}
+"""uvicorn's options for `ordinary`."""
+
 WS = websockets.Subprotocol("graphql-transport-ws")
 
 
@@ -222,12 +225,20 @@ def settings(database_url: str, **changes: Any) -> Settings:
 
 @asynccontextmanager
 async def install(
-    database_url: str, *, clock: TurnedClock | None = None, furnish: bool = True, **changes: Any
+    database_url: str,
+    *,
+    clock: TurnedClock | None = None,
+    furnish: bool = True,
+    ordinary: bool = False,
+    **changes: Any,
 ) -> AsyncIterator[Installation]:
-    """Serve an application on this database; `furnish` gives it accounts and people."""
+    """Serve an application on this database; `furnish` gives it accounts and people.
+
+    `ordinary` serves its sockets with uvicorn's own protocol, as another server would: without our short cuts.
+    """
     application = Application(settings(database_url, **changes), clock=clock or utc_now, passwords=WEAK)
     async with (
-        serving(create_app(application), application.settings) as address,
+        serving(create_app(application), application.settings, **ORDINARY if ordinary else {}) as address,
         httpx2.AsyncClient(base_url=address.http, timeout=WAIT_SECONDS) as http,
     ):
         installation = Installation(application, address, http)

@@ -26,8 +26,12 @@ def initials(name: str) -> str:
         return "?"
     first, last = words[0][0], words[-1][0]
     if len(words) == 1 or first.upper() == first.lower():
-        return first.upper()
-    return first.upper() + last.upper()
+        return _capital(first)
+    return _capital(first) + _capital(last)
+
+
+def _capital(letter: str) -> str:
+    return letter.upper()[0]  # of ß, upper() makes two
 
 
 def draw(text: str) -> str | None:

@@ -111,6 +111,11 @@ class Feed:
         self._wanted.set()
         await future
 
+    @property
+    def epoch(self) -> str:
+        """Names the log that the watched days were read from."""
+        return self._epoch or ""
+
     @asynccontextmanager
     async def watch(self, day: date) -> AsyncIterator[WatchedDay]:
         """Keep a day watched, and up to date as of now, for as long as the block lasts."""
@@ -121,39 +126,48 @@ class Feed:
         try:
             await self.refresh()
             watched.check()
-            watched.followers += 1
-            try:
-                yield watched
-            finally:
-                watched.followers -= 1
+            yield watched
         finally:
             watched.watchers -= 1
             if not watched.watchers and self._days.get(day) is watched:
                 del self._days[day]
+
+    async def start(self, watched: WatchedDay, after: str | None) -> int:
+        """The position that a cursor stands for, or without one that of the day as it is now.
+
+        Raises RestartRequired for a cursor that cannot be honoured.
+        """
+        if after is None:
+            await self.refresh()
+            watched.check()
+            return watched.position
+        cursor = Cursor.parse(after)
+        if cursor.date != watched.date:
+            raise RestartRequired(f"The cursor belongs to {cursor.date}, not to {watched.date}.")
+        if cursor.epoch != self._epoch or cursor.position > watched.position:
+            await self.refresh()  # it may know more than this process does
+        watched.check()
+        if cursor.epoch != self._epoch:
+            raise RestartRequired(RESTORED)
+        if cursor.position > watched.position:
+            raise RestartRequired("The cursor lies ahead of the day's last change.")
+        if watched.position - cursor.position > self._max_replay:
+            raise RestartRequired(f"More than {self._max_replay:,} changes have come since this cursor.")
+        return cursor.position
 
     async def changes(self, day: date, after: str | None) -> AsyncIterator[tuple[Cursor, Change]]:
         """Every change of a day after the cursor (without one: from now), each with its own cursor.
 
         Raises RestartRequired for a cursor that cannot be honoured, and later if the log ends.
         """
-        cursor = Cursor.parse(after) if after is not None else None
-        if cursor is not None and cursor.date != day:
-            raise RestartRequired(f"The cursor belongs to {cursor.date}, not to {day}.")
         async with self.watch(day) as watched:
-            epoch = self._epoch or ""
-            position = watched.position
-            if cursor is not None:
-                if cursor.epoch != epoch:
-                    raise RestartRequired(RESTORED)
-                if cursor.position > position:
-                    raise RestartRequired("The cursor lies ahead of the day's last change.")
-                if position - cursor.position > self._max_replay:
-                    raise RestartRequired(f"More than {self._max_replay:,} changes have come since this cursor.")
-                position = cursor.position
-            while True:
-                for change in await self._following(watched, position, epoch):
-                    position = change.position
-                    yield Cursor(epoch, day, position), change
+            position = await self.start(watched, after)
+            epoch = self.epoch
+            with watched.followed():
+                while True:
+                    for change in await self.following(watched, position, epoch):
+                        position = change.position
+                        yield Cursor(epoch, day, position), change
 
     async def states(self, day: date) -> AsyncIterator[None]:
         """Yield at once, and then whenever the day's state, its counters or the roster have changed.
@@ -161,17 +175,22 @@ class Feed:
         It tells that there is something new to read, not what: several changes may share one.
         """
         async with self.watch(day) as watched:
-            seen: object = None
-            while True:
-                watched.check()
-                now = (watched.state, watched.roster_version)
-                if now == seen:
-                    await watched.news()
-                    continue
-                seen = now
-                yield
+            with watched.followed():
+                seen: object = None
+                while True:
+                    seen = await self.other_state(watched, seen)
+                    yield
 
-    async def _following(self, watched: WatchedDay, position: int, epoch: str) -> Sequence[Change]:
+    async def other_state(self, watched: WatchedDay, seen: object) -> object:
+        """The day's state, as soon as it is another one than `seen`. Raises RestartRequired when the log ends."""
+        while True:
+            watched.check()
+            now = (watched.state, watched.roster_version)
+            if now != seen:
+                return now
+            await watched.news()
+
+    async def following(self, watched: WatchedDay, position: int, epoch: str) -> Sequence[Change]:
         """The changes after `position`, from memory or else from the log; waits until there is one."""
         while True:
             changes = watched.since(position)

@@ -14,6 +14,8 @@ from starlette.datastructures import Headers
 from starlette.types import Scope
 
 from memberstaff.access import Caller
+from memberstaff.live.group import Listener
+from memberstaff.server.request import OperationRequest
 from memberstaff.settings import Settings
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
@@ -74,6 +76,12 @@ class Host(Protocol):
 
     def context(self, connection: Connection, operation_id: str | None) -> Any:
         """A fresh `Context` for one operation; the id is None for a request over HTTP."""
+
+    async def join(self, context: Any, request: OperationRequest, listener: Listener) -> Callable[[], None] | None:
+        """Let a subscriber listen to the group of its equals; answers how it leaves, or None when it has none.
+
+        Raises Fault when the subscriber may not, or cannot be served from where it wants to begin.
+        """
 
     async def authenticate(self, connection: Connection) -> Caller:
         """Who holds the connection's token; raises Unauthenticated."""

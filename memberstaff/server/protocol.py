@@ -15,11 +15,13 @@ from typing import Any
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
 
-from memberstaff.server.wire import SOCKET
 from memberstaff.settings import Settings
 
 SETTINGS = "settings"
 """The key of the lifespan's state that holds the settings: uvicorn hands a protocol nothing else."""
+
+SOCKET = "memberstaff.socket"
+"""The ASGI extension under which a socket hands itself to the application."""
 
 LINGER_SECONDS = 3.0
 """How long a closing socket may take to send what is left before it is cut off."""
@@ -45,6 +47,8 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         self.farewell: asyncio.TimerHandle | None = None
         self.reaper: asyncio.TimerHandle | None = None
         self.was_closing = False
+        self.blocked = False
+        """Whether the client has so much to read that nothing may be added."""
 
     def connection_made(self, transport: BaseTransport) -> None:
         """Start looking after it."""
@@ -57,6 +61,16 @@ class SocketProtocol(WebSocketsSansIOProtocol):
             if timer is not None:
                 timer.cancel()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """So much waits to be sent that nothing may be added."""
+        self.blocked = True
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        """The client has read most of it."""
+        self.blocked = False
+        super().resume_writing()
 
     def abort(self) -> None:
         """Drop the connection at once, with what waits to be sent."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from collections.abc import Callable
 from contextlib import ExitStack, aclosing, suppress
 from datetime import timedelta
 from typing import Any, cast
@@ -24,6 +25,7 @@ from memberstaff.errors import Fault, FaultCode
 from memberstaff.server.bucket import Bucket
 from memberstaff.server.census import Census
 from memberstaff.server.connection import Connection, Context, Host, bearer
+from memberstaff.server.fanout import SocketListener
 from memberstaff.server.request import (
     Malformed,
     OperationRequest,
@@ -48,7 +50,19 @@ class Running(Operation[Any, None]):
     """An operation that knows when it is no longer the one that its id stands for."""
 
     handler: SocketHandler
-    extensions: dict[str, Any] | None = None
+
+    def __init__(self, handler: SocketHandler, operation_id: str, request: OperationRequest) -> None:
+        super().__init__(handler, operation_id, request.query, request.variables, request.operation_name)
+        self.request = request
+        self.leave: Callable[[], None] | None = None
+        """How it leaves the group that sends it its results; without one its task does."""
+
+    def stop(self) -> None:
+        """Send nothing any more, from this moment on."""
+        if self.leave is not None:
+            self.leave()
+        if self.task is not None:
+            self.task.cancel()
 
     async def send_operation_message(self, message: Message) -> None:
         """Send one of the operation's own messages."""
@@ -72,6 +86,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
     """Strawberry's handler, made strict, with a fresh context for each operation."""
 
     websocket: Wire
+    operations: dict[str, Running]  # type: ignore[assignment]  # each is begun in `start`
 
     def __init__(
         self, schema: strawberry.Schema, host: Host, connection: Connection, wire: Wire, accounts: Census
@@ -128,8 +143,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
     def end(self, code: int, reason: str) -> None:
         """Close from the outside; what was running sends nothing any more."""
         for operation in self.operations.values():
-            if operation.task is not None:
-                operation.task.cancel()
+            operation.stop()
         self.operations.clear()
         self.keep(asyncio.ensure_future(self.websocket.close(code, reason)))
 
@@ -227,28 +241,30 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
 
     def start(self, operation_id: str, request: OperationRequest) -> None:
         """Run an operation beside the others: reading goes on."""
-        operation = Running(self, operation_id, request.query, request.variables, request.operation_name)
-        operation.extensions = request.extensions
+        operation = Running(self, operation_id, request)
         operation.task = asyncio.create_task(self.run_operation(operation))
         self.operations[operation_id] = operation
         self.keep(operation.task)
 
-    async def refuse(self, operation_id: str, message: str, code: FaultCode) -> None:
+    async def refuse(self, operation_id: str, message: str, code: FaultCode, **extensions: Any) -> None:
         """End an operation with one error; the socket and the others go on."""
-        payload = [{"message": message, "extensions": {"code": code.value}}]
+        payload = [{"message": message, "extensions": {**extensions, "code": code.value}}]
         await self.websocket.send_json({"type": "error", "id": operation_id, "payload": payload})
 
-    async def run_operation(self, operation: Operation[Any, None]) -> None:
+    async def run_operation(self, operation: Running) -> None:  # type: ignore[override]  # as begun in `start`
         """Run one operation with a context of its own, closed however it ends."""
+        request = operation.request
         context = None
         try:
             context = self.host.context(self.connection, operation.id)
+            if await self.join(operation, context):
+                return
             results = await self.schema.stream(
-                operation.query,
-                variable_values=operation.variables,
+                request.query,
+                variable_values=request.variables,
                 context_value=context,
-                operation_name=operation.operation_name,
-                operation_extensions=getattr(operation, "extensions", None),
+                operation_name=request.operation_name,
+                operation_extensions=request.extensions,
             )
             async with aclosing(results):
                 await self.send_results(operation, results)
@@ -258,10 +274,49 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
             log.exception("an operation failed")
             await self.apologise(operation)
         finally:
-            if self.operations.get(operation.id) is operation:
+            if operation.leave is None and self.operations.get(operation.id) is operation:
                 del self.operations[operation.id]
             if context is not None:
                 await finish(context)
+
+    async def join(self, operation: Running, context: Context) -> bool:
+        """Have a group send the operation's results, or refuse it; False when it has to run by itself."""
+        protocol = self.websocket.protocol
+        if protocol is None:
+            return False
+
+        def ended(error: Exception) -> None:
+            if self.operations.get(operation.id) is operation:
+                del self.operations[operation.id]
+                self.keep(asyncio.ensure_future(self.explain(operation, error)))
+
+        listener = SocketListener(protocol, operation.id, ended)
+        try:
+            leave = await self.host.join(context, operation.request, listener)
+        except Fault as fault:
+            ended(fault)
+            return True
+        if leave is None:
+            return False
+        operation.leave = leave
+        operation.task = None
+        if self.operations.get(operation.id) is not operation:  # it was completed meanwhile
+            leave()
+        return True
+
+    async def explain(self, operation: Running, error: Exception) -> None:
+        """Tell why an operation that a group served has ended."""
+        if not isinstance(error, Fault):
+            why = f"Something went wrong on our side; the reference is {self.connection.request_id}."
+            error = Fault(FaultCode.INTERNAL, why)
+        with suppress(WebSocketDisconnected):
+            await self.refuse(operation.id, error.message, error.code, **error.extensions)
+
+    async def cleanup_operation(self, operation_id: str) -> None:
+        """Stop an operation, if it is under way."""
+        operation = self.operations.pop(operation_id, None)
+        if operation is not None:
+            operation.stop()
 
     async def send_results(self, operation: Operation[Any, None], results: Any) -> None:
         """Send results until they end, or until one says that the operation did not run or broke off."""
@@ -275,13 +330,11 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
             await operation.send_next(result)
         await operation.send_operation_message({"type": "complete", "id": operation.id})
 
-    async def apologise(self, operation: Operation[Any, None]) -> None:
+    async def apologise(self, operation: Running) -> None:
         """End an operation that failed for a reason of ours."""
         if self.operations.get(operation.id) is operation:
             del self.operations[operation.id]
-            why = f"Something went wrong on our side; the reference is {self.connection.request_id}."
-            with suppress(WebSocketDisconnected):
-                await self.refuse(operation.id, why, FaultCode.INTERNAL)
+            await self.explain(operation, RuntimeError())
 
 
 async def finish(context: Context) -> None:

@@ -11,11 +11,10 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from strawberry.http.async_base_view import AsyncWebSocketAdapter
 from strawberry.http.exceptions import NonTextMessageReceived, WebSocketDisconnected
 
+from memberstaff.server.protocol import SOCKET, SocketProtocol
+
 LONGEST_REASON = 123
 """Bytes of a close reason: what a control frame holds beside the code."""
-
-SOCKET = "memberstaff.socket"
-"""The ASGI extension under which our uvicorn protocol hands itself to the application."""
 
 
 class Wire(AsyncWebSocketAdapter):
@@ -76,12 +75,17 @@ class Wire(AsyncWebSocketAdapter):
             self.closed = True
             raise WebSocketDisconnected from None
 
+    @property
+    def protocol(self) -> SocketProtocol | None:
+        """The connection itself; None when another server than ours runs the application."""
+        found: SocketProtocol | None = (self.socket.scope.get("extensions") or {}).get(SOCKET)
+        return found
+
     def abort(self) -> None:
         """Give up on the socket without a word: its client does not listen."""
         self.closed = True
-        protocol = self.socket.scope.get("extensions", {}).get(SOCKET)
-        if protocol is not None:
-            protocol.abort()
+        if self.protocol is not None:
+            self.protocol.abort()
 
 
 def fit(reason: str) -> str:

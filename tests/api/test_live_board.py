@@ -8,13 +8,13 @@ from tests.installation import Installation
 TODAY = "2026-01-12"
 
 
-async def test_a_mark_reaches_every_board_of_that_day_also_the_senders_own(installation: Installation) -> None:
-    amina = installation.staff["Amina"]
+async def test_a_mark_reaches_every_board_of_that_day_also_the_senders_own(on_any_path: Installation) -> None:
+    amina = on_any_path.staff["Amina"]
     async with (
-        installation.watching(TODAY, Role.VIEWER) as wall,
-        installation.watching(TODAY, Role.MARKER) as desk,
+        on_any_path.watching(TODAY, Role.VIEWER) as wall,
+        on_any_path.watching(TODAY, Role.MARKER) as desk,
     ):
-        payload = await installation.marker.mark(amina, TODAY, status="LATE", note="Train delayed")
+        payload = await on_any_path.marker.mark(amina, TODAY, status="LATE", note="Train delayed")
         assert payload["errors"] == []
         expected = {
             "id": payload["attendance"]["id"],

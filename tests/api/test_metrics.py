@@ -21,5 +21,7 @@ async def test_metrics_tell_how_the_live_path_does(database_url: str, clock: Tur
         "memberstaff_rings_unsent": "0.0",
         "memberstaff_days_watched": "1.0",
         "memberstaff_subscriptions": "1.0",
+        "memberstaff_groups": "1.0",
+        "memberstaff_renderings_bytes": "0.0",
         "memberstaff_doors_watched": "1.0",
     }

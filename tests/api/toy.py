@@ -14,8 +14,10 @@ from strawberry.types import Info
 
 from memberstaff.access import Caller, Role
 from memberstaff.errors import RestartRequired, Unauthenticated
+from memberstaff.live.group import Listener
 from memberstaff.server.app import create_app
 from memberstaff.server.connection import Connection
+from memberstaff.server.request import OperationRequest
 from memberstaff.settings import Settings
 from schema.execution import Schema, build_schema
 from schema.limits import Limits
@@ -63,6 +65,9 @@ class ToyHost:
         self.contexts.append(ToyContext(self, connection, operation_id))
         self.changed.set()
         return self.contexts[-1]
+
+    async def join(self, context: ToyContext, request: OperationRequest, listener: Listener) -> None:
+        """Nothing is shared here."""
 
     async def authenticate(self, connection: Connection) -> Caller:
         self.connections.append(connection)

@@ -49,7 +49,14 @@ def test_a_day_that_is_going_on_is_partly_marked_and_knows_nothing_of_later() ->
 
 @pytest.mark.parametrize(
     ("name", "initials"),
-    [("Ada Lovelace", "AL"), ("Anne-Marie d’Aramitz", "AD"), ("王子轩", "王"), ("فاطمة المصري", "ف"), ("!", "?")],
+    [
+        ("Ada Lovelace", "AL"),
+        ("Anne-Marie d’Aramitz", "AD"),
+        ("王子轩", "王"),
+        ("فاطمة المصري", "ف"),
+        ("Eva ß", "ES"),
+        ("!", "?"),
+    ],
 )
 def test_initials_suit_the_script(name: str, initials: str) -> None:
     assert avatar.initials(name) == initials

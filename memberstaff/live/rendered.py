@@ -1,0 +1,130 @@
+"""What groups of subscribers are shown: a day's changes or its state, each rendered once for the whole group."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import date
+from itertools import count
+
+from memberstaff.events import Change
+from memberstaff.kept import Kept
+from memberstaff.live.cursor import Cursor
+from memberstaff.live.day import WatchedDay
+from memberstaff.live.feed import Feed
+from memberstaff.live.group import Batch, Events
+
+BATCH_BYTES = 65_536
+"""Rendered bytes after which a batch is closed: with what a connection buffers, what a slow member costs at most."""
+
+Renderings = Kept[tuple[int, int, int]]
+"""Rendered changes by (group, roster version, position), for members that catch up together."""
+
+RenderChange = Callable[[Cursor, Change], bytes | Awaitable[bytes] | None]
+"""Renders a change for a group, or says that none of its members wants it."""
+
+_serial = count()
+
+
+class RenderedChanges(Events):
+    """The changes of a day, in position order.
+
+    `rendering` opens what a few changes may be rendered with; what needs no waiting depends on the change and
+    the roster alone, and is kept.
+    """
+
+    def __init__(
+        self,
+        feed: Feed,
+        day: date,
+        rendering: Callable[[], AbstractAsyncContextManager[RenderChange]],
+        kept: Renderings,
+    ) -> None:
+        self._feed = feed
+        self._day = day
+        self._rendering = rendering
+        self._kept = kept
+        self._serial = next(_serial)
+        self._watched: WatchedDay
+        self._epoch = ""
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[int]:
+        """Watch the day."""
+        async with self._feed.watch(self._day) as watched:
+            self._watched = watched
+            self._epoch = self._feed.epoch
+            yield watched.position
+
+    async def start(self, after: str | None) -> int:
+        """From the cursor, or from where the day stands now."""
+        return await self._feed.start(self._watched, after)
+
+    async def after(self, position: int) -> tuple[int, Batch]:
+        """The changes that follow, as many as make a batch."""
+        changes = await self._feed.following(self._watched, position, self._epoch)
+        payloads: list[bytes] = []
+        size = 0
+        async with self._rendering() as render:
+            for change in changes:
+                payload = await self._rendered(change, render)
+                position = change.position
+                if payload:
+                    payloads.append(payload)
+                    size += len(payload)
+                if size >= BATCH_BYTES:
+                    break
+        return position, Batch(payloads)
+
+    async def _rendered(self, change: Change, render: RenderChange) -> bytes:
+        key = (self._serial, self._watched.roster_version, change.position)
+        if (kept := self._kept.get(key)) is not None:
+            return kept
+        payload = render(Cursor(self._epoch, self._day, change.position), change)
+        if payload is None:
+            payload = b""
+        elif not isinstance(payload, bytes):
+            return await payload
+        self._kept.put(key, payload)
+        return payload
+
+    def count(self, members: int) -> None:
+        """Tell the day how many follow it."""
+        self._watched.followers += members
+
+
+class RenderedStates(Events):
+    """The latest state of a day, again whenever something about it has changed; positions count the renderings."""
+
+    def __init__(self, feed: Feed, day: date, render: Callable[[], Awaitable[bytes]]) -> None:
+        self._feed = feed
+        self._day = day
+        self._render = render
+        self._watched: WatchedDay
+        self._seen: object = None
+        self._rendered = 0
+        self._latest = b""
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[int]:
+        """Watch the day."""
+        async with self._feed.watch(self._day) as watched:
+            self._watched = watched
+            yield 0
+
+    async def start(self, after: str | None) -> int:  # noqa: ARG002 - a state has no cursor
+        """Whatever is the latest."""
+        await self._feed.refresh()
+        return 0
+
+    async def after(self, position: int) -> tuple[int, Batch]:
+        """The latest, unless it is that one."""
+        if position == self._rendered:
+            self._seen = await self._feed.other_state(self._watched, self._seen)
+            self._latest = await self._render()
+            self._rendered += 1
+        return self._rendered, Batch([self._latest])
+
+    def count(self, members: int) -> None:
+        """Tell the day how many follow it."""
+        self._watched.followers += members
