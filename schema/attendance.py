@@ -243,13 +243,14 @@ class AttendanceMutation:
         try:
             async with info.context.work() as work:
                 staff_id, date = input.target.key()
-                record = await commands.update_attendance(work, calendar, date, input.to_mark(staff_id))
+                outcome = await commands.update_attendance(work, calendar, date, input.to_mark(staff_id))
         except Refusal as refusal:
             errors = await user_errors(info, refusal)
             return UpdateAttendancePayload(attendance=None, errors=errors, client_mutation_id=input.client_mutation_id)
-        epoch = (await info.context.load.day.load(date)).epoch
         return UpdateAttendancePayload(
-            attendance=Attendance.of(record, epoch), errors=[], client_mutation_id=input.client_mutation_id
+            attendance=Attendance.of(outcome.record, outcome.epoch),
+            errors=[],
+            client_mutation_id=input.client_mutation_id,
         )
 
     @strawberry.mutation(description="Record many people's attendance for one day, in one transaction.")

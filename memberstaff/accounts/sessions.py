@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, case, delete, literal, select, update
+from sqlalchemy import ColumnElement, Row, Select, bindparam, case, delete, literal, select, update
 
 from memberstaff.access import Caller, Role
 from memberstaff.accounts.tokens import Claims, NoAccess, Why
@@ -49,9 +49,13 @@ def states() -> Select[Any]:
     return select(*STATE).join_from(session, account, session.c.account_id == account.c.id)
 
 
+_STATE_OF_ONE = states().where(session.c.id == bindparam("session_id"))
+_STATE_OF_MANY = states().where(session.c.id.in_(bindparam("session_ids", expanding=True)))
+
+
 async def identify(reading: Reading, claims: Claims) -> Caller:
     """Who holds the token, as the account's row says now. Raises NoAccess when that has ended."""
-    row = await reading.row(states().where(session.c.id == claims.session_id))
+    row = await reading.row(_STATE_OF_ONE, {"session_id": claims.session_id})
     return _who(row, claims, reading.now)
 
 
@@ -59,7 +63,7 @@ async def identify_all(reading: Reading, held: Iterable[Claims]) -> dict[Claims,
     """The same for all tokens of a process's open sockets, in one statement."""
     several = list(held)
     ids = {claims.session_id for claims in several}
-    found = {row.session_id: row for row in await reading.rows(states().where(session.c.id.in_(ids)))}
+    found = {row.session_id: row for row in await reading.rows(_STATE_OF_MANY, {"session_ids": list(ids)})}
     answers: dict[Claims, Caller | NoAccess] = {}
     for claims in several:
         try:

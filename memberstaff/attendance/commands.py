@@ -10,9 +10,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from functools import cache
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Integer, Text, and_, func, literal, select, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Date,
+    Insert,
+    Integer,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    func,
+    literal,
+    select,
+    update,
+)
 from sqlalchemy.types import TypeEngine
 
 from memberstaff.access import Right
@@ -21,7 +36,7 @@ from memberstaff.attendance.days import Calendar
 from memberstaff.attendance.model import Day, Record, record
 from memberstaff.attendance.queries import BoardFilter, select_records
 from memberstaff.attendance.rules import Mark
-from memberstaff.db.rows import from_json
+from memberstaff.db.rows import as_json, from_json
 from memberstaff.db.tables import attendance, attendance_day, attendance_revision, staff
 from memberstaff.db.types import Instant
 from memberstaff.db.upsert import insert
@@ -50,8 +65,16 @@ class BulkOutcome:
     refusals: tuple[Refusal, ...] = ()
 
 
-async def update_attendance(work: Work, calendar: Calendar, on: date, mark: Mark) -> Record:
-    """Record one person's attendance; answers the record as it is then stored. Raises Refusal."""
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The record as it is stored when one mark is done; `epoch` names the log that its position counts in."""
+
+    record: Record
+    epoch: str
+
+
+async def update_attendance(work: Work, calendar: Calendar, on: date, mark: Mark) -> Outcome:
+    """Record one person's attendance. Raises Refusal."""
     day = await _enter(work, calendar, on)
     mark = mark.checked()
     stored = (await _stored(work, on, [mark])).get(mark.staff_id)
@@ -59,9 +82,9 @@ async def update_attendance(work: Work, calendar: Calendar, on: date, mark: Mark
         raise Refusal(ErrorCode.NOT_FOUND, "There is no such person.", "target")
     after = rules.apply(mark, stored, locked=day.locked, today=work.today)
     if after is None:
-        return stored
+        return Outcome(stored, day.epoch)
     [changed] = await _append(work, day, [after])
-    return changed
+    return Outcome(changed, day.epoch)
 
 
 async def update_many(
@@ -139,10 +162,19 @@ async def _stored(work: Work, on: date, marks: Sequence[Mark]) -> dict[int, Reco
 
     Their people cannot be erased until this work has ended, or its note would outlive them.
     """
-    given = from_json(work.dialect, [{"staff_id": mark.staff_id} for mark in marks], {"staff_id": BigInteger()})
-    statement = select_records(work, on).where(staff.c.id.in_(select(given.c.staff_id)))
-    statement = statement.with_for_update(read=True, key_share=True, of=staff)
-    return {row.id: record(row, on) for row in await work.rows(statement)}
+    statement = _select_stored(work.dialect, notes=work.caller.may(Right.READ_NOTES))
+    ids = as_json([{"staff_id": mark.staff_id} for mark in marks])
+    return {row.id: record(row, on) for row in await work.rows(statement, {"on": on, "rows": ids})}
+
+
+@cache
+def _select_stored(dialect: str, *, notes: bool) -> Select[Any]:
+    given = from_json(dialect, {"staff_id": BigInteger()})
+    return (
+        select_records(notes=notes)
+        .where(staff.c.id.in_(select(given.c.staff_id)))
+        .with_for_update(read=True, key_share=True, of=staff)
+    )
 
 
 _REVISION = [
@@ -156,6 +188,36 @@ _REVISION = [
     "changed_at",
     "changed_by",
 ]
+
+
+_GIVEN: dict[str, TypeEngine[Any]] = {
+    "position": BigInteger(),
+    "staff_id": BigInteger(),
+    "version": Integer(),
+    "status": Text(),
+    "note": Text(),
+    "photo_url": Text(),
+}
+
+
+@cache
+def _insert_revisions(dialect: str) -> Insert:
+    given = from_json(dialect, _GIVEN)
+    on, now, by = bindparam("on", type_=Date()), bindparam("now", type_=Instant), bindparam("by", type_=BigInteger())
+    return attendance_revision.insert().from_select(
+        _REVISION,
+        select(
+            on,
+            given.c.position,
+            given.c.staff_id,
+            given.c.version,
+            given.c.status,
+            given.c.note,
+            given.c.photo_url,
+            now,
+            by,
+        ),
+    )
 
 
 async def _append(work: Work, day: Day, following: Sequence[Record]) -> list[Record]:
@@ -180,34 +242,14 @@ async def _append(work: Work, day: Day, following: Sequence[Record]) -> list[Rec
         )
         for index, after in enumerate(following, start=1)
     ]
-    columns: dict[str, TypeEngine[Any]] = {
-        "position": BigInteger(),
-        "staff_id": BigInteger(),
-        "version": Integer(),
-        "status": Text(),
-        "note": Text(),
-        "photo_url": Text(),
-    }
-    given = from_json(
-        work.dialect,
-        [{name: getattr(change, name) for name in columns} for change in changes],
-        columns,
-    )
     await work.write(
-        attendance_revision.insert().from_select(
-            _REVISION,
-            select(
-                literal(day.date),
-                given.c.position,
-                given.c.staff_id,
-                given.c.version,
-                given.c.status,
-                given.c.note,
-                given.c.photo_url,
-                literal(work.now, Instant),
-                literal(work.caller.account_id, BigInteger),
-            ),
-        )
+        _insert_revisions(work.dialect),
+        {
+            "on": day.date,
+            "now": work.now,
+            "by": work.caller.account_id,
+            "rows": as_json([{name: getattr(change, name) for name in _GIVEN} for change in changes]),
+        },
     )
     await _follow_log(work, day, len(changes))
     work.announce_day(day.epoch, DayState(day.date, day.position + len(changes), day.day_version), changes)
@@ -229,28 +271,34 @@ async def _append(work: Work, day: Day, following: Sequence[Record]) -> list[Rec
 
 async def _follow_log(work: Work, day: Day, added: int) -> None:
     """Bring the records and the day's position up to the revisions just added."""
+    await work.write(_upsert_records(work.dialect), {"on": day.date, "after": day.position})
+    await work.write(_MOVE_DAY, {"on": day.date, "to": day.position + added})
+
+
+_MOVE_DAY = (
+    update(attendance_day)
+    .where(attendance_day.c.date == bindparam("on", type_=Date()))
+    .values(position=bindparam("to", type_=BigInteger()))
+)
+
+
+@cache
+def _upsert_records(dialect: str) -> Insert:
     of = attendance_revision.c
     names = ["staff_id", "date", "status", "note", "photo_url", "version", "position", "updated_at", "updated_by"]
-    statement = insert(work.dialect, attendance).from_select(
-        names,
-        select(
-            of.staff_id,
-            of.date,
-            of.status,
-            of.note,
-            of.photo_url,
-            of.version,
-            of.position,
-            of.changed_at,
-            of.changed_by,
-        ).where(of.date == day.date, of.position > day.position),
-    )
-    await work.write(
-        statement.on_conflict_do_update(
-            index_elements=["date", "staff_id"],
-            set_={name: statement.excluded[name] for name in names[2:]},
-        )
-    )
-    await work.write(
-        update(attendance_day).where(attendance_day.c.date == day.date).values(position=day.position + added)
+    added = select(
+        of.staff_id,
+        of.date,
+        of.status,
+        of.note,
+        of.photo_url,
+        of.version,
+        of.position,
+        of.changed_at,
+        of.changed_by,
+    ).where(of.date == bindparam("on", type_=Date()), of.position > bindparam("after", type_=BigInteger()))
+    statement = insert(dialect, attendance).from_select(names, added)
+    return statement.on_conflict_do_update(
+        index_elements=["date", "staff_id"],
+        set_={name: statement.excluded[name] for name in names[2:]},
     )

@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Row, Select, select, true, update
+from sqlalchemy import Date, Row, bindparam, select, true, update
 
 from memberstaff.access import Right
 from memberstaff.attendance.model import Day
@@ -21,6 +21,16 @@ from memberstaff.text import LONGEST_NAME, LONGEST_REASON, line, paragraph
 
 _COLUMNS = (attendance_day, installation.c.epoch, installation.c.roster_version)
 
+_DAYS = select(*_COLUMNS).select_from(
+    installation.outerjoin(attendance_day, attendance_day.c.date.in_(bindparam("dates", type_=Date(), expanding=True)))
+)
+_LOCKING = (
+    select(*_COLUMNS)
+    .select_from(attendance_day.join(installation, true()))
+    .where(attendance_day.c.date == bindparam("on", type_=Date()))
+    .with_for_update(of=attendance_day)
+)
+
 
 class Calendar:
     """Days as this organisation counts them: which weekdays are working days until a day says otherwise."""
@@ -31,9 +41,7 @@ class Calendar:
     async def days(self, reading: Reading, dates: Collection[date]) -> dict[date, Day]:
         """These days, in one statement."""
         reading.require(Right.READ)
-        rows = await reading.rows(
-            select(*_COLUMNS).select_from(installation.outerjoin(attendance_day, attendance_day.c.date.in_(dates)))
-        )
+        rows = await reading.rows(_DAYS, {"dates": list(dates)})
         known = {row.date: _day(row) for row in rows if row.date is not None}
         first = rows[0]
         return {
@@ -51,11 +59,11 @@ class Calendar:
 
         Under this lock positions are given, so position order is commit order.
         """
-        row = await work.row(_locking(on))
+        row = await work.row(_LOCKING, {"on": on})
         if row is None:
             new = insert(work.dialect, attendance_day).values(date=on, working=on.weekday() in self._working)
             await work.write(new.on_conflict_do_nothing())
-            row = await work.row(_locking(on))
+            row = await work.row(_LOCKING, {"on": on})
         assert row is not None
         return _day(row)
 
@@ -91,15 +99,6 @@ class Calendar:
         await work.audit("day", day.date.isoformat(), action, {**values, **details})
         work.announce_day(day.epoch, DayState(day.date, day.position, day.day_version + 1))
         return await self.day(work, day.date)
-
-
-def _locking(on: date) -> Select[Any]:
-    return (
-        select(*_COLUMNS)
-        .select_from(attendance_day.join(installation, true()))
-        .where(attendance_day.c.date == on)
-        .with_for_update(of=attendance_day)
-    )
 
 
 def _day(row: Row[Any]) -> Day:

@@ -14,7 +14,7 @@ from memberstaff.attendance import commands
 from memberstaff.attendance.commands import ErrorPolicy
 from memberstaff.attendance.days import Calendar
 from memberstaff.attendance.rules import Mark
-from memberstaff.db.rows import from_json
+from memberstaff.db.rows import as_json, from_json
 from memberstaff.db.tables import staff
 from memberstaff.db.work import Work
 from memberstaff.errors import ErrorCode, Refusal, Refused
@@ -81,7 +81,7 @@ def _who(people: dict[str, set[int]], row: AttendanceRow) -> int:
 async def _people(work: Work, rows: Sequence[AttendanceRow]) -> dict[str, set[int]]:
     """Everybody who is named, by reference and by name, in one statement of constant size."""
     named = [{"ref": sendable(row.external_ref), "sort_key": sendable(fold(row.name or ""))} for row in rows]
-    given = from_json(work.dialect, named, {"ref": Text(), "sort_key": Text()})
+    given = from_json(work.dialect, {"ref": Text(), "sort_key": Text()})
     found = await work.rows(
         select(staff.c.id, staff.c.external_ref, staff.c.sort_key).where(
             staff.c.erased_at.is_(None),
@@ -89,7 +89,8 @@ async def _people(work: Work, rows: Sequence[AttendanceRow]) -> dict[str, set[in
                 staff.c.external_ref.in_(select(given.c.ref)),
                 staff.c.sort_key.in_(select(given.c.sort_key)),
             ),
-        )
+        ),
+        {"rows": as_json(named)},
     )
     people: dict[str, set[int]] = defaultdict(set)
     for row in found:

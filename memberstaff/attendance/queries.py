@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, literal, select, tuple_
+from sqlalchemy import ColumnElement, Date, Select, and_, bindparam, func, literal, select, tuple_
 
 from memberstaff.access import Right
 from memberstaff.attendance.model import RECORD_COLUMNS, WITHOUT_NOTE, Day, Record, Summary, record
@@ -51,24 +52,32 @@ def _status() -> ColumnElement[str]:
     return func.coalesce(attendance.c.status, Status.UNMARKED.value)
 
 
-def select_records(reading: Reading, on: date) -> Select[Any]:
-    """Everybody with their record of a day, marked or not; without notes for those who may not read them."""
-    columns = RECORD_COLUMNS if reading.caller.may(Right.READ_NOTES) else WITHOUT_NOTE
+@cache
+def select_records(*, notes: bool) -> Select[Any]:
+    """Everybody with their record of the day that is the parameter `on`, marked or not.
+
+    Made once: putting a statement together costs more than running it. Without notes for those who may not read them.
+    """
+    columns = RECORD_COLUMNS if notes else WITHOUT_NOTE
+    of_day = and_(attendance.c.staff_id == staff.c.id, attendance.c.date == bindparam("on", type_=Date()))
     return select(*COLUMNS, *columns).select_from(
-        staff.outerjoin(attendance, and_(attendance.c.staff_id == staff.c.id, attendance.c.date == on)).outerjoin(
-            account, account.c.id == attendance.c.updated_by
-        )
+        staff.outerjoin(attendance, of_day).outerjoin(account, account.c.id == attendance.c.updated_by)
     )
+
+
+def _records(reading: Reading) -> Select[Any]:
+    return select_records(notes=reading.caller.may(Right.READ_NOTES))
 
 
 async def board(reading: Reading, day: Day, which: BoardFilter, *, first: int, after: Place | None) -> list[Record]:
     """A page of the day's roster, by name."""
     reading.require(Right.READ)
     rows = await reading.rows(
-        select_records(reading, day.date)
+        _records(reading)
         .where(*which.conditions(), *beyond(after))
         .order_by(staff.c.sort_key, staff.c.id)
-        .limit(first)
+        .limit(first),
+        {"on": day.date},
     )
     return [record(row, day.date) for row in rows]
 
@@ -78,9 +87,8 @@ async def count(reading: Reading, day: Day, which: BoardFilter) -> int:
     reading.require(Right.READ)
     return int(
         await reading.scalar(
-            select_records(reading, day.date)
-            .with_only_columns(func.count(), maintain_column_froms=True)
-            .where(*which.conditions())
+            _records(reading).with_only_columns(func.count(), maintain_column_froms=True).where(*which.conditions()),
+            {"on": day.date},
         )
     )
 
@@ -107,7 +115,7 @@ async def _summary(reading: Reading, on: date) -> Summary:
 async def records(reading: Reading, on: date, staff_ids: Collection[int]) -> dict[int, Record]:
     """These people's records of a day, in one statement; whoever is unknown is left out."""
     reading.require(Right.READ)
-    rows = await reading.rows(select_records(reading, on).where(staff.c.id.in_(staff_ids)))
+    rows = await reading.rows(_records(reading).where(staff.c.id.in_(staff_ids)), {"on": on})
     return {row.id: record(row, on) for row in rows}
 
 
@@ -115,9 +123,10 @@ async def changed_since(reading: Reading, on: date, position: int, *, until: int
     """The records whose last change lies after `position` and not after `until`, by name."""
     reading.require(Right.READ)
     rows = await reading.rows(
-        select_records(reading, on)
+        _records(reading)
         .where(attendance.c.position > position, attendance.c.position <= until)
-        .order_by(staff.c.sort_key, staff.c.id)
+        .order_by(staff.c.sort_key, staff.c.id),
+        {"on": on},
     )
     return [record(row, on) for row in rows]
 

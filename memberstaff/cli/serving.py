@@ -17,7 +17,7 @@ from memberstaff.demo.logins import Login, prepare
 from memberstaff.server.run import serve
 from memberstaff.settings import PREFIX, Settings, load
 
-APP = "schema.asgi:create_app"
+APP = "schema.asgi:serve_alone"
 """Loaded by name, in each worker: memberstaff never imports the schema that is built on it."""
 
 

@@ -15,12 +15,17 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeEngine
 
 
-def from_json(dialect: str, rows: Sequence[Mapping[str, Any]], columns: Mapping[str, TypeEngine[Any]]) -> Subquery:
-    """A table with these columns, whose rows travel as one JSON parameter.
+def as_json(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The parameter `rows` of a statement that reads `from_json`."""
+    return orjson.dumps(list(rows)).decode()
+
+
+def from_json(dialect: str, columns: Mapping[str, TypeEngine[Any]]) -> Subquery:
+    """A table with these columns, whose rows travel as one JSON parameter, `rows`.
 
     The columns hold integers and text; the key of a row that lacks a column reads as NULL.
     """
-    text = bindparam(None, orjson.dumps(list(rows)).decode(), type_=Text())
+    text = bindparam("rows", type_=Text())
     if dialect == "postgresql":
         table = func.jsonb_to_recordset(cast(text, JSONB)).table_valued(
             *(column(name, type_) for name, type_ in columns.items())

@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from memberstaff.access import Caller, Right
 from memberstaff.clock import Clock, today, utc_now
+from memberstaff.db.pool import ask_after_rest
 from memberstaff.db.sqlite import prepare_sqlite, write_option
 from memberstaff.db.tables import audit
 from memberstaff.errors import Unauthenticated
@@ -154,13 +155,14 @@ class Database:
             pool_size=pool_size,
             max_overflow=0,
             pool_timeout=10,
-            pool_pre_ping=not self.is_sqlite,
             hide_parameters=True,  # a failed statement's parameters are notes and names, and errors are logged
         )
         # SQLite has one writer at a time. Queueing here is fair; its own busy handler sleeps and retries.
         self._writer: asyncio.Lock | nullcontext[None] = asyncio.Lock() if self.is_sqlite else nullcontext()
         if self.is_sqlite:
             prepare_sqlite(self.engine.sync_engine)
+        else:
+            ask_after_rest(self.engine.sync_engine)
 
     def now(self) -> datetime:
         """The present instant, by the clock that this database's work uses."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, case, null, or_, select
+from sqlalchemy import Date, Row, Select, and_, bindparam, case, null, or_, select
 
 from memberstaff.db.tables import account, attendance_day, attendance_revision, installation, staff
 from memberstaff.db.work import Reading
@@ -23,17 +23,20 @@ class States:
     days: Mapping[date, DayState]
 
 
+_STATES = select(
+    installation.c.epoch,
+    installation.c.roster_version,
+    attendance_day.c.date,
+    attendance_day.c.position,
+    attendance_day.c.day_version,
+).select_from(
+    installation.outerjoin(attendance_day, attendance_day.c.date.in_(bindparam("dates", type_=Date(), expanding=True)))
+)
+
+
 async def states(reading: Reading, dates: Collection[date]) -> States:
     """Where these days stand, in one statement; a day that has no row yet stands at zero."""
-    rows = await reading.rows(
-        select(
-            installation.c.epoch,
-            installation.c.roster_version,
-            attendance_day.c.date,
-            attendance_day.c.position,
-            attendance_day.c.day_version,
-        ).select_from(installation.outerjoin(attendance_day, attendance_day.c.date.in_(dates)))
-    )
+    rows = await reading.rows(_STATES, {"dates": list(dates)})
     known = {row.date: DayState(row.date, row.position, row.day_version) for row in rows if row.date is not None}
     return States(
         epoch=rows[0].epoch,

@@ -11,7 +11,8 @@ from fastapi import FastAPI
 from fastapi.responses import JSONResponse
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.routing import Route, WebSocketRoute
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from memberstaff.server import avatars, metrics
 from memberstaff.server.connection import Host
@@ -21,6 +22,22 @@ from memberstaff.server.http import HttpEndpoint
 from memberstaff.server.protocol import SETTINGS
 
 PATH = "/graphql"
+
+
+class Shell(FastAPI):
+    """FastAPI, whose layers serve requests. A socket passes the entrance only.
+
+    They do nothing for it, and each of them would hold a coroutine for as long as it lives: several kilobytes.
+    """
+
+    sockets: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request, a socket or the lifespan."""
+        if scope["type"] == "websocket" and scope["path"].removeprefix(scope.get("root_path", "")) == PATH:
+            await self.sockets(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
 
 
 def create_app(schema: strawberry.Schema, host: Host) -> FastAPI:
@@ -34,7 +51,7 @@ def create_app(schema: strawberry.Schema, host: Host) -> FastAPI:
         async with host.running():
             yield {SETTINGS: host.settings}
 
-    app = FastAPI(
+    app = Shell(
         title="memberstaff",
         docs_url=None,
         redoc_url=None,
@@ -52,7 +69,7 @@ def create_app(schema: strawberry.Schema, host: Host) -> FastAPI:
         ],
     )
     app.router.routes.append(Route(PATH, HttpEndpoint(schema, host)))
-    app.router.routes.append(WebSocketRoute(PATH, SocketEndpoint(schema, host)))
+    app.sockets = Entrance(SocketEndpoint(schema, host), host.settings)
 
     app.include_router(avatars.router)
     if host.settings.metrics:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterator
-from contextlib import contextmanager
+from collections.abc import Hashable
 
 
 class Census:
@@ -18,16 +17,15 @@ class Census:
         """How many are here in all."""
         return self._here.total()
 
-    @contextmanager
-    def presence(self, who: Hashable) -> Iterator[bool]:
-        """Count one more for as long as the block lasts; says whether there was room."""
-        if self._here[who] >= self.most:
-            yield False
-            return
+    def arrive(self, who: Hashable) -> bool:
+        """Count one more, who must `leave` again; False when there is no room."""
+        if self._here.get(who, 0) >= self.most:
+            return False
         self._here[who] += 1
-        try:
-            yield True
-        finally:
-            self._here[who] -= 1
-            if not self._here[who]:
-                del self._here[who]
+        return True
+
+    def leave(self, who: Hashable) -> None:
+        """Count one less."""
+        self._here[who] -= 1
+        if not self._here[who]:
+            del self._here[who]

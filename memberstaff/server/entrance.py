@@ -62,25 +62,27 @@ class Entrance:
                 status = 403
             await send(message)
 
-        with structlog.contextvars.bound_contextvars(request_id=here.request_id):
-            try:
-                await self.app(scope, receive, sending)
-            except Exception:
-                log.exception("a request failed")
-                if scope["type"] == "http" and status is None:
-                    await _sorry(here.request_id, sending)
-            finally:
-                log.info(
-                    "request",
-                    extra={
-                        "method": scope.get("method", "WEBSOCKET"),
-                        # As it came, percent-encoded: a decoded path can hold line breaks. No query string.
-                        "path": scope.get("raw_path", b"").decode("ascii", "replace").partition("?")[0],
-                        "status": status,
-                        "ms": round((time.perf_counter() - began) * 1000, 1),
-                        "address": here.address,
-                    },
-                )
+        # Not its context manager, which would cost a generator for as long as a socket lives.
+        bound = structlog.contextvars.bind_contextvars(request_id=here.request_id)
+        try:
+            await self.app(scope, receive, sending)
+        except Exception:
+            log.exception("a request failed")
+            if scope["type"] == "http" and status is None:
+                await _sorry(here.request_id, sending)
+        finally:
+            log.info(
+                "request",
+                extra={
+                    "method": scope.get("method", "WEBSOCKET"),
+                    # As it came, percent-encoded: a decoded path can hold line breaks. No query string.
+                    "path": scope.get("raw_path", b"").decode("ascii", "replace").partition("?")[0],
+                    "status": status,
+                    "ms": round((time.perf_counter() - began) * 1000, 1),
+                    "address": here.address,
+                },
+            )
+            structlog.contextvars.reset_contextvars(**bound)
 
 
 async def _sorry(request_id: str, send: Send) -> None:

@@ -42,11 +42,14 @@ class SocketEndpoint:
             await wire.close(4406, f"The subprotocol here is {PROTOCOL}")
             return
         connection = connection_of(scope)
-        with self.addresses.presence(connection.address) as room:
-            if room:
-                await SocketHandler(self.schema, self.host, connection, wire, self.accounts).handle()
-            else:
-                await wire.close(COME_BACK, "Too many connections from this address; come back later")
+        if not self.addresses.arrive(connection.address):
+            await wire.close(COME_BACK, "Too many connections from this address; come back later")
+            return
+        scope["headers"].clear()  # all is said: what lives as long as the socket is kept small
+        try:
+            await SocketHandler(self.schema, self.host, connection, wire, self.accounts).handle()
+        finally:
+            self.addresses.leave(connection.address)
 
 
 def may_open(headers: Headers, allowed: Collection[str]) -> bool:

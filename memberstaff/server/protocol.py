@@ -33,11 +33,42 @@ def settings_of(app_state: Mapping[str, Any]) -> Settings:
     return found if isinstance(found, Settings) else Settings()
 
 
+class Inbox:
+    """What has come for the application, which takes it one by one: asyncio.Queue as far as uvicorn uses it.
+
+    That one has four deques of 600 bytes each, of which three are for things that nobody does here.
+    """
+
+    __slots__ = ("_messages", "_waiting")
+
+    def __init__(self) -> None:
+        self._messages: list[Any] = []
+        self._waiting: asyncio.Future[None] | None = None
+
+    def put_nowait(self, message: Any) -> None:
+        """Add one."""
+        self._messages.append(message)
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
+
+    def empty(self) -> bool:
+        """Whether there is nothing to take."""
+        return not self._messages
+
+    async def get(self) -> Any:
+        """Take the oldest, as soon as there is one."""
+        while not self._messages:
+            self._waiting = asyncio.get_running_loop().create_future()
+            await self._waiting
+        return self._messages.pop(0)
+
+
 class SocketProtocol(WebSocketsSansIOProtocol):
     """One socket. Pass the class to uvicorn as `ws`; it bears ws_ping_interval + ws_ping_timeout of silence."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
+        self.queue = Inbox()  # type: ignore[assignment]
         settings = settings_of(self.app_state)
         self.drain_seconds = settings.drain_seconds
         self.max_backlog = settings.max_backlog_bytes
@@ -61,6 +92,13 @@ class SocketProtocol(WebSocketsSansIOProtocol):
             if timer is not None:
                 timer.cancel()
         super().connection_lost(exc)
+
+    async def send(self, message: Any) -> None:
+        """Send for the application, and forget the handshake as soon as it is done: it is most of a socket's memory."""
+        await super().send(message)
+        if message["type"] == "websocket.accept":
+            self.request.headers.clear()
+            self.response.headers.clear()
 
     def pause_writing(self) -> None:
         """So much waits to be sent that nothing may be added."""

@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable
-from contextlib import ExitStack, aclosing, suppress
+from contextlib import aclosing, suppress
 from datetime import timedelta
 from typing import Any, cast
 
@@ -46,6 +46,9 @@ COME_BACK = 1013
 """For a client that sends or opens too much: graphql-ws comes back after a while; after 4429 it would give up."""
 
 
+NO_REQUEST = OperationRequest("", None, None, None)
+
+
 class Running(Operation[Any, None]):
     """An operation that knows when it is no longer the one that its id stands for."""
 
@@ -56,6 +59,10 @@ class Running(Operation[Any, None]):
         self.request = request
         self.leave: Callable[[], None] | None = None
         """How it leaves the group that sends it its results; without one its task does."""
+
+    def forget_request(self) -> None:
+        """Let go of what a group has taken over: a thousand members need not each keep their document."""
+        self.query, self.variables, self.request = "", None, NO_REQUEST
 
     def stop(self) -> None:
         """Send nothing any more, from this moment on."""
@@ -106,7 +113,6 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
         self.bucket = Bucket(settings.messages_per_second, settings.message_burst)
         self.tasks: set[asyncio.Task[None]] = set()
         self.accounts = accounts
-        self.present = ExitStack()
         self.caller: Caller | None = None
 
     async def handle(self) -> None:
@@ -132,7 +138,8 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
             await self.websocket.close(4500, "Internal server error")
         finally:
             self.connection.ending = None
-            self.present.close()
+            if self.caller is not None:
+                self.accounts.leave(self.caller.account_id)
             await self.shutdown()
             for task in list(self.tasks):
                 task.cancel()
@@ -182,6 +189,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
         self.connection_init_received = True
         if self.connection_init_timeout_task:
             self.connection_init_timeout_task.cancel()
+            self.connection_init_timeout_task = None
         given = _authorization(payload)
         if given is not None:
             self.connection.authorization = bearer(given)
@@ -189,7 +197,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
         caller = await self.authenticate()
         if caller is None:
             return
-        if not self.present.enter_context(self.accounts.presence(caller.account_id)):
+        if not self.accounts.arrive(caller.account_id):
             await self.websocket.close(COME_BACK, "Too many connections of this account; close some")
             return
         self.caller = caller
@@ -300,6 +308,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
             return False
         operation.leave = leave
         operation.task = None
+        operation.forget_request()
         if self.operations.get(operation.id) is not operation:  # it was completed meanwhile
             leave()
         return True

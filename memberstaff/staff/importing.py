@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from memberstaff.access import Right
 from memberstaff.db.installation import raise_roster_version
-from memberstaff.db.rows import from_json
+from memberstaff.db.rows import as_json, from_json
 from memberstaff.db.tables import audit, staff
 from memberstaff.db.work import Work
 from memberstaff.errors import ErrorCode, Refusal, Refused
@@ -109,7 +109,7 @@ def _identity(values: dict[str, Any]) -> tuple[str, str]:
 
 async def _candidates(work: Work, rows: Sequence[Details]) -> list[Person]:
     """Everybody whom a row may be about, in one statement of constant size."""
-    given = from_json(work.dialect, list(_names(rows)), {"ref": Text(), "sort_key": Text()})
+    given = from_json(work.dialect, {"ref": Text(), "sort_key": Text()})
     found = await work.rows(
         select(*COLUMNS)
         .where(
@@ -120,7 +120,8 @@ async def _candidates(work: Work, rows: Sequence[Details]) -> list[Person]:
             ),
         )
         .order_by(staff.c.id)  # two imports at once take the same people in the same order
-        .with_for_update(key_share=True)
+        .with_for_update(key_share=True),
+        {"rows": as_json(list(_names(rows)))},
     )
     return [person(row) for row in found]
 

@@ -51,7 +51,7 @@ class School:
     async def mark(self, name: str, status: Status, *, on: date = TODAY, **values: object) -> Record:
         async with self.work(COMMAND_LINE if on != TODAY else None) as work:
             mark = Mark(self.people[name], status=status, **values)  # type: ignore[arg-type]
-            return await commands.update_attendance(work, CALENDAR, on, mark)
+            return (await commands.update_attendance(work, CALENDAR, on, mark)).record
 
     async def bulk(self, *marks: Mark, policy: ErrorPolicy = ErrorPolicy.REJECT_ALL) -> BulkOutcome:
         async with self.work() as work:

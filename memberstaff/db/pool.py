@@ -1,0 +1,27 @@
+"""Pooled connections that have rested are asked whether they still work before they are used again."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from sqlalchemy import Engine, event
+from sqlalchemy.exc import DisconnectionError
+
+REST_SECONDS = 1.0
+"""A connection that was used more recently is taken at its word: asking costs a round trip for each transaction,
+and the pool drops all of its connections as soon as one of them turns out to be dead."""
+
+
+def ask_after_rest(engine: Engine) -> None:
+    """SQLAlchemy's pre-ping, but only after a rest."""
+
+    @event.listens_for(engine, "checkin")
+    def note_when(_connection: Any, record: Any) -> None:
+        record.info["rests_since"] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def ask(connection: Any, record: Any, _proxy: Any) -> None:
+        rested = time.monotonic() - record.info.get("rests_since", time.monotonic())
+        if rested > REST_SECONDS and not engine.dialect._do_ping_w_event(connection):  # noqa: SLF001 - as the pool does
+            raise DisconnectionError("The connection has gone while it rested.")
