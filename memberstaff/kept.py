@@ -8,8 +8,11 @@ from typing import Generic, TypeVar
 
 Key = TypeVar("Key", bound=Hashable)
 
-OVERHEAD = 300
-"""Bytes that an entry costs beside its value: the key, the entry in the dict, the objects' own heads."""
+OVERHEAD = 500
+"""Bytes that an entry costs beside its value: the key, the entries in the dicts, the objects' own heads."""
+
+SHARE = 4
+"""One owner may fill a fourth of it: nobody can push out what all the others use."""
 
 
 class Kept(Generic[Key]):
@@ -17,7 +20,9 @@ class Kept(Generic[Key]):
 
     def __init__(self, most_bytes: int) -> None:
         self._most_bytes = most_bytes
-        self._entries: OrderedDict[Key, bytes] = OrderedDict()
+        self._entries: OrderedDict[Key, tuple[bytes, Hashable]] = OrderedDict()
+        self._owned: dict[Hashable, OrderedDict[Key, None]] = {}
+        self._owned_bytes: dict[Hashable, int] = {}
         self.bytes = 0
         """How much is kept at this moment, overhead included."""
         self.hits = 0
@@ -27,20 +32,37 @@ class Kept(Generic[Key]):
 
     def get(self, key: Key) -> bytes | None:
         """The value, which was used just now; None when it is not kept."""
-        if (value := self._entries.get(key)) is not None:
-            self._entries.move_to_end(key)
-            self.hits += 1
+        entry = self._entries.get(key)
+        if entry is None:
+            return None
+        value, owner = entry
+        self._entries.move_to_end(key)
+        self._owned[owner].move_to_end(key)
+        self.hits += 1
         return value
 
-    def put(self, key: Key, value: bytes) -> None:
-        """Keep a value in place of the longest unused ones; one that is larger than everything is not kept."""
+    def put(self, key: Key, value: bytes, owner: Hashable = None) -> None:
+        """Keep a value that this owner caused, in place of the longest unused ones, of the owner's own at first."""
         size = len(value) + OVERHEAD
-        if size > self._most_bytes:
+        share = self._most_bytes // SHARE
+        if size > share:
             return
-        if (old := self._entries.pop(key, None)) is not None:
-            self.bytes -= len(old) + OVERHEAD
-        self._entries[key] = value
+        if key in self._entries:
+            self._drop(key)
+        self._entries[key] = (value, owner)
+        self._owned.setdefault(owner, OrderedDict())[key] = None
+        self._owned_bytes[owner] = self._owned_bytes.get(owner, 0) + size
         self.bytes += size
+        while self._owned_bytes[owner] > share:
+            self._drop(next(iter(self._owned[owner])))
         while self.bytes > self._most_bytes:
-            _, gone = self._entries.popitem(last=False)
-            self.bytes -= len(gone) + OVERHEAD
+            self._drop(next(iter(self._entries)))
+
+    def _drop(self, key: Key) -> None:
+        value, owner = self._entries.pop(key)
+        size = len(value) + OVERHEAD
+        self.bytes -= size
+        del self._owned[owner][key]
+        self._owned_bytes[owner] -= size
+        if not self._owned[owner]:
+            del self._owned[owner], self._owned_bytes[owner]

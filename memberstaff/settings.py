@@ -127,6 +127,9 @@ class Settings(BaseSettings):
     kept_renderings_bytes: int = Field(
         16_777_216, ge=0, description="Rendered changes kept in memory for boards that catch up together."
     )
+    kept_answers_bytes: int = Field(
+        67_108_864, ge=0, description="Boards kept in memory while their day has not changed."
+    )
     max_replay: int = Field(100_000, ge=1, description="Changes that a resumed feed reads at most.")
     data: Path = Field(Path(".data"), description="Demo mode's folder: its database, secret and passwords.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What is logged.")

@@ -9,12 +9,15 @@ from typing import Any
 
 from memberstaff.access import Caller
 from memberstaff.application import Application
+from memberstaff.errors import Fault
+from memberstaff.kept import Kept
 from memberstaff.live.group import Listener
 from memberstaff.server import app as server
 from memberstaff.server.connection import Connection
 from memberstaff.server.request import OperationRequest
 from memberstaff.settings import Settings, load
 from schema import sharing
+from schema.answers import Answers
 from schema.context import Context
 from schema.execution import Schema
 from schema.limits import Limits
@@ -27,6 +30,7 @@ class Host:
     def __init__(self, application: Application, schema: Schema) -> None:
         self.application = application
         self.schema = schema
+        self.answers = Answers(schema, Kept(application.settings.kept_answers_bytes))
 
     @property
     def settings(self) -> Settings:
@@ -36,6 +40,13 @@ class Host:
     def context(self, connection: Connection, operation_id: str | None) -> Context:
         """A fresh context for one operation."""
         return Context(self.application, connection, operation_id)
+
+    async def answer(self, context: Context, request: OperationRequest) -> bytes | None:
+        """The answer to a query whose answers are kept; None for what has to be executed, perhaps to be refused."""
+        try:
+            return await self.answers.answer(context, request)
+        except Fault:
+            return None
 
     async def join(self, context: Context, request: OperationRequest, listener: Listener) -> Callable[[], None] | None:
         """Let a subscriber listen to the group of its equals; None when it has none."""
@@ -54,7 +65,11 @@ class Host:
 
     def measures(self) -> Mapping[str, tuple[float, str]]:
         """What this process does at this moment."""
-        return self.application.measures()
+        return {
+            **self.application.measures(),
+            "answers_bytes": (self.answers.kept.bytes, "Memory that kept answers take."),
+            "answers_hits": (self.answers.kept.hits, "Requests that were given a kept answer."),
+        }
 
     def running(self) -> AbstractAsyncContextManager[None]:
         """Everything that lives as long as the process."""

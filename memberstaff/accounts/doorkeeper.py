@@ -7,6 +7,7 @@ ends on every node also while Redis is away; in one statement for all of this pr
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 from weakref import WeakKeyDictionary
@@ -18,6 +19,7 @@ from memberstaff.accounts.sessions import identify_all
 from memberstaff.accounts.tokens import Claims, NoAccess, Why
 from memberstaff.db.work import Database
 from memberstaff.events import Ring
+from memberstaff.together import Together
 
 log = structlog.get_logger(__name__)
 
@@ -50,8 +52,7 @@ class Doorkeeper:
         self._poll_seconds = poll_seconds
         self._admitted: WeakKeyDictionary[Ending, _Admitted] = WeakKeyDictionary()
         self._look = asyncio.Event()
-        self._asking: list[tuple[Claims, asyncio.Future[Caller]]] = []
-        self._answering: asyncio.Task[None] | None = None
+        self._asking = Together(self._identify)
 
     def __len__(self) -> int:
         return len(self._admitted)
@@ -62,11 +63,7 @@ class Doorkeeper:
         A later call for the same one replaces what it was admitted with. All who ask together are answered by one
         statement: after a restart two thousand boards come back at once.
         """
-        future: asyncio.Future[Caller] = asyncio.get_running_loop().create_future()
-        self._asking.append((claims, future))
-        if self._answering is None:
-            self._answering = asyncio.create_task(self._answer())
-        caller = await future
+        caller = await self._asking.ask(claims)
         self._admitted[door] = _Admitted(claims, caller)
         return caller
 
@@ -108,27 +105,10 @@ class Doorkeeper:
             elif answer.role is not admitted.caller.role:
                 self._end(door, COME_AGAIN, ROLE_CHANGED)
 
-    async def _answer(self) -> None:
-        """Answer whoever asks, all that have come by now at a time, until nobody does."""
-        while self._asking:
-            asking, self._asking = self._asking, []
-            try:
-                async with self._database.read() as reading:
-                    answers = await identify_all(reading, {claims for claims, _ in asking})
-            except Exception as error:  # it is theirs: each of them asked for this reading
-                for _, future in asking:
-                    if not future.done():
-                        future.set_exception(error)
-                continue
-            for claims, future in asking:
-                answer = answers[claims]
-                if future.done():
-                    continue
-                if isinstance(answer, NoAccess):
-                    future.set_exception(answer)
-                else:
-                    future.set_result(answer)
-        self._answering = None
+    async def _identify(self, held: Sequence[Claims]) -> Sequence[Caller | Exception]:
+        async with self._database.read() as reading:
+            answers = await identify_all(reading, set(held))
+        return [answers[claims] for claims in held]
 
     def _end(self, door: Ending, code: int, reason: str) -> None:
         if self._admitted.pop(door, None) is not None:

@@ -85,7 +85,7 @@ class RenderedChanges(Events):
             payload = b""
         elif not isinstance(payload, bytes):
             return await payload
-        self._kept.put(key, payload)
+        self._kept.put(key, payload, self._serial)
         return payload
 
     def count(self, members: int) -> None:

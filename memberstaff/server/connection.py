@@ -77,6 +77,9 @@ class Host(Protocol):
     def context(self, connection: Connection, operation_id: str | None) -> Any:
         """A fresh `Context` for one operation; the id is None for a request over HTTP."""
 
+    async def answer(self, context: Any, request: OperationRequest) -> bytes | None:
+        """The answer to a query whose answers are kept, as JSON; None for any other operation. Never raises Fault."""
+
     async def join(self, context: Any, request: OperationRequest, listener: Listener) -> Callable[[], None] | None:
         """Let a subscriber listen to the group of its equals; answers how it leaves, or None when it has none.
 

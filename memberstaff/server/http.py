@@ -126,6 +126,9 @@ class HttpEndpoint:
         context = self.host.context(connection, None)
         try:
             if accepted.single is not None:
+                if (kept := await self.host.answer(context, request)) is not None:
+                    await Response(kept, media_type=f"{accepted.single}; charset=utf-8")(scope, receive, send)
+                    return
                 try:
                     result = await self.schema.execute(
                         request.query,

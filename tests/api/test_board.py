@@ -116,7 +116,7 @@ async def test_a_board_of_500_costs_the_statements_of_a_board_of_10(installation
         day = (await installation.marker.ask(DEEP, date=TODAY, first=500))["attendanceDay"]
     assert day["summary"]["total"] == 500
     assert len(day["records"]["edges"]) == 500
-    assert len(many) == len(few) <= 8
+    assert len(many) == len(few) <= 11  # three of them ask whether a kept answer is good
 
 
 async def test_a_hundred_histories_cost_the_statements_of_ten(installation: Installation) -> None:
@@ -127,7 +127,7 @@ async def test_a_hundred_histories_cost_the_statements_of_ten(installation: Inst
     with counted(installation) as many:
         day = (await installation.marker.ask(HISTORIES, date=TODAY))["attendanceDay"]
     assert len(day["records"]["edges"]) == 100
-    assert len(many) == len(few) <= 6
+    assert len(many) == len(few) <= 9
 
 
 async def test_past_days_stay_as_they_were_when_people_come_and_go(installation: Installation) -> None:

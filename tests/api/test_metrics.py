@@ -23,5 +23,7 @@ async def test_metrics_tell_how_the_live_path_does(database_url: str, clock: Tur
         "memberstaff_subscriptions": "1.0",
         "memberstaff_groups": "1.0",
         "memberstaff_renderings_bytes": "0.0",
+        "memberstaff_answers_bytes": "0.0",
+        "memberstaff_answers_hits": "0.0",
         "memberstaff_doors_watched": "1.0",
     }

@@ -66,6 +66,9 @@ class ToyHost:
         self.changed.set()
         return self.contexts[-1]
 
+    async def answer(self, context: ToyContext, request: OperationRequest) -> None:
+        """Nothing is kept here."""
+
     async def join(self, context: ToyContext, request: OperationRequest, listener: Listener) -> None:
         """Nothing is shared here."""
 

@@ -1,0 +1,48 @@
+"""Questions that are asked at the same time, answered by one reading of the database."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
+
+Question = TypeVar("Question")
+Answer = TypeVar("Answer")
+
+
+class Together(Generic[Question, Answer]):
+    """Collects questions while the ones before are being answered.
+
+    An answer rests on a reading that began after its question was asked. `answer_all` gets several questions and gives
+    an answer, or the exception to raise, for each; what it raises itself is raised to all of them.
+    """
+
+    def __init__(self, answer_all: Callable[[Sequence[Question]], Awaitable[Sequence[Answer | Exception]]]) -> None:
+        self._answer_all = answer_all
+        self._asking: list[tuple[Question, asyncio.Future[Answer]]] = []
+        self._answering: asyncio.Task[None] | None = None
+
+    async def ask(self, question: Question) -> Answer:
+        """The answer to one question."""
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._asking.append((question, future))
+        if self._answering is None:
+            self._answering = asyncio.create_task(self._answer())
+        return await future
+
+    async def _answer(self) -> None:
+        while self._asking:
+            asking, self._asking = self._asking, []
+            answers: Sequence[Answer | Exception]
+            try:
+                answers = await self._answer_all([question for question, _ in asking])
+            except Exception as error:
+                answers = [error] * len(asking)
+            for (_, future), answer in zip(asking, answers, strict=True):
+                if future.done():  # whoever asked has gone
+                    continue
+                if isinstance(answer, Exception):
+                    future.set_exception(answer)
+                else:
+                    future.set_result(answer)
+        self._answering = None
