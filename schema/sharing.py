@@ -33,7 +33,7 @@ from memberstaff.errors import Refusal
 from memberstaff.live.group import Events, Listener
 from memberstaff.server.request import OperationRequest
 from schema.context import Context
-from schema.execution import PerEvent, Schema
+from schema.execution import Execution, Schema
 
 CURSOR = "after"
 """The argument that says where a subscription resumes."""
@@ -125,7 +125,7 @@ async def join(schema: Schema, context: Context, request: OperationRequest, list
 
 def _events(schema: Schema, context: Context, document: DocumentNode, request: OperationRequest) -> Events:
     """What a group of this operation is shown; raises NotShared when the operation cannot run."""
-    executor = PerEvent.build(
+    executor = Execution.build(
         schema._schema,  # noqa: SLF001 - Strawberry has no public name for it
         document,
         context_value=context,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from memberstaff.access import Role
-from schema.execution import PerEvent
+from schema.execution import Execution
 from tests.installation import WATCH, Installation, Socket, until
 
 TODAY = "2026-01-12"
@@ -18,13 +18,13 @@ TODAY = "2026-01-12"
 def executions(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """How often an event of an operation has been executed, by its name."""
     counted: Counter[str] = Counter()
-    build = PerEvent.build_per_event_executor
+    build = Execution.build_per_event_executor
 
-    def counting(self: PerEvent, payload: Any) -> Any:
+    def counting(self: Execution, payload: Any) -> Any:
         counted[self.operation.name.value if self.operation.name else ""] += 1
         return build(self, payload)
 
-    monkeypatch.setattr(PerEvent, "build_per_event_executor", counting)
+    monkeypatch.setattr(Execution, "build_per_event_executor", counting)
     return counted
 
 

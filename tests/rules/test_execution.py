@@ -87,7 +87,7 @@ async def test_an_event_leaves_nothing_behind(schema: Schema) -> None:
 
 
 async def test_without_the_cure_an_event_leaves_kilobytes_behind() -> None:
-    """When this fails, graphql-core has mended its leak, and PerEvent can go."""
+    """When this fails, graphql-core has mended its leak, and Execution can go."""
     assert await growth(strawberry.Schema(Query, subscription=Subscription)) > 1_000
 
 
