@@ -15,6 +15,7 @@ from memberstaff.accounts.doorkeeper import Doorkeeper, Ending
 from memberstaff.accounts.passwords import Passwords
 from memberstaff.accounts.service import Accounts
 from memberstaff.attendance.days import Calendar
+from memberstaff.attendance.marking import Marking
 from memberstaff.attendance.standing import Standings
 from memberstaff.clock import Clock, utc_now
 from memberstaff.db.migrate import is_current
@@ -62,6 +63,7 @@ class Application:
         )
         self.groups = Groups(most=settings.max_groups, most_of_account=settings.max_groups_per_account)
         self.renderings: Renderings = Kept(settings.kept_renderings_bytes)
+        self.marking = Marking(self.database, self.calendar)
         self.standings = Standings(self.database)
         self.doorkeeper = Doorkeeper(self.database, poll_seconds=settings.poll_seconds)
         self.bell = Bell(settings.broadcast_url.get_secret_value(), settings.broadcast_channel, self._hear)

@@ -14,11 +14,18 @@ class Together(Generic[Question, Answer]):
     """Collects questions while the ones before are being answered.
 
     An answer rests on a reading that began after its question was asked. `answer_all` gets several questions and gives
-    an answer, or the exception to raise, for each; what it raises itself is raised to all of them.
+    an answer, or the exception to raise, for each; what it raises itself is raised to all of them. `most` are answered
+    at a time.
     """
 
-    def __init__(self, answer_all: Callable[[Sequence[Question]], Awaitable[Sequence[Answer | Exception]]]) -> None:
+    def __init__(
+        self,
+        answer_all: Callable[[Sequence[Question]], Awaitable[Sequence[Answer | Exception]]],
+        *,
+        most: int = 1_000,
+    ) -> None:
         self._answer_all = answer_all
+        self._most = most
         self._asking: list[tuple[Question, asyncio.Future[Answer]]] = []
         self._answering: asyncio.Task[None] | None = None
 
@@ -30,9 +37,14 @@ class Together(Generic[Question, Answer]):
             self._answering = asyncio.create_task(self._answer())
         return await future
 
+    @property
+    def idle(self) -> bool:
+        """Whether nobody is waiting for an answer."""
+        return self._answering is None
+
     async def _answer(self) -> None:
         while self._asking:
-            asking, self._asking = self._asking, []
+            asking, self._asking = self._asking[: self._most], self._asking[self._most :]
             answers: Sequence[Answer | Exception]
             try:
                 answers = await self._answer_all([question for question, _ in asking])

@@ -239,12 +239,11 @@ class AttendanceMutation:
     @strawberry.mutation(description="Record a person's attendance for a day; every open board shows it.")
     async def update_attendance(self, info: Info, input: UpdateAttendanceInput) -> UpdateAttendancePayload:
         """One mark."""
-        calendar = info.context.application.calendar
         try:
-            async with info.context.work() as work:
-                staff_id, date = input.target.key()
-                outcome = await commands.update_attendance(work, calendar, date, input.to_mark(staff_id))
+            staff_id, date = input.target.key()
+            outcome = await info.context.mark(date, input.to_mark(staff_id))
         except Refusal as refusal:
+            await info.context.caller()  # who may not come in does not learn what was wrong either
             errors = await user_errors(info, refusal)
             return UpdateAttendancePayload(attendance=None, errors=errors, client_mutation_id=input.client_mutation_id)
         return UpdateAttendancePayload(

@@ -9,12 +9,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import date
 
 import strawberry
 
 from memberstaff.access import Caller, Right, Role
 from memberstaff.accounts.sessions import identify
 from memberstaff.application import Application
+from memberstaff.attendance.commands import Outcome
+from memberstaff.attendance.rules import Mark
 from memberstaff.db.work import Reading, Work
 from memberstaff.errors import Unauthenticated
 from memberstaff.server.connection import UNKNOWN, Connection
@@ -86,6 +89,12 @@ class Context:
         async with self.application.database.write() as work:
             work.caller = await identify(work, claims)
             yield work
+
+    async def mark(self, on: date, mark: Mark) -> Outcome:
+        """Record one person's attendance as the caller, perhaps in one transaction with others. Raises Refusal."""
+        await self.renew()
+        claims = await self.application.accounts.claims(self.connection.authorization)
+        return await self.application.marking.mark(claims, on, mark)
 
     async def admitted(self) -> Caller:
         """Who is asking, for an operation that goes on: it ends when their access does. Raises Unauthenticated."""

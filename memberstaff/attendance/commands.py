@@ -7,7 +7,7 @@ what the last one left. Commands take the caller's `Work`, never commit and neve
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 from functools import cache
@@ -23,6 +23,7 @@ from sqlalchemy import (
     Text,
     and_,
     bindparam,
+    exists,
     func,
     literal,
     select,
@@ -30,7 +31,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
-from memberstaff.access import Right
+from memberstaff.access import Caller, Right
 from memberstaff.attendance import rules
 from memberstaff.attendance.days import Calendar
 from memberstaff.attendance.model import Day, Record, record
@@ -41,7 +42,7 @@ from memberstaff.db.tables import attendance, attendance_day, attendance_revisio
 from memberstaff.db.types import Instant
 from memberstaff.db.upsert import insert
 from memberstaff.db.work import Work
-from memberstaff.errors import ErrorCode, Refusal, Refused
+from memberstaff.errors import ErrorCode, Fault, Refusal, Refused
 from memberstaff.events import Change, DayState, Status
 
 MOST_ENTRIES = 20_000
@@ -73,18 +74,30 @@ class Outcome:
     epoch: str
 
 
-async def update_attendance(work: Work, calendar: Calendar, on: date, mark: Mark) -> Outcome:
-    """Record one person's attendance. Raises Refusal."""
-    day = await _enter(work, calendar, on)
-    mark = mark.checked()
-    stored = (await _stored(work, on, [mark])).get(mark.staff_id)
-    if stored is None:
-        raise Refusal(ErrorCode.NOT_FOUND, "There is no such person.", "target")
-    after = rules.apply(mark, stored, locked=day.locked, today=work.today)
-    if after is None:
-        return Outcome(stored, day.epoch)
-    [changed] = await _append(work, day, [after])
-    return Outcome(changed, day.epoch)
+async def update_each(
+    work: Work, calendar: Calendar, on: date, asked: Sequence[tuple[Caller, Mark]]
+) -> list[Outcome | Refusal | Fault]:
+    """Record marks of one day for several callers, in their order; each is judged as if it had come alone."""
+    day = await calendar.lock_row(work, on)
+    stored = await _stored(work, on, [mark for _, mark in asked], notes=True)
+    answers: list[Outcome | Refusal | Fault] = []
+    following: list[Entry] = []
+    for caller, mark in asked:
+        try:
+            _require_mark(caller, on, work.today)
+            known = stored.get(mark.staff_id)
+            if known is None:
+                raise Refusal(ErrorCode.NOT_FOUND, "There is no such person.", "target")
+            after = rules.apply(mark.checked(), known, locked=day.locked, today=work.today)
+        except (Refusal, Fault) as error:
+            answers.append(error)
+            continue
+        if after is not None:
+            known = stored[mark.staff_id] = _next(work, day, len(following), after, caller)
+            following.append((known, caller))
+        answers.append(Outcome(known, day.epoch))
+    await _append(work, day, following)
+    return answers
 
 
 async def update_many(
@@ -94,9 +107,9 @@ async def update_many(
     day = await _enter(work, calendar, on)
     if len(marks) > MOST_ENTRIES:
         raise Refusal(ErrorCode.LIMIT_EXCEEDED, f"More than {MOST_ENTRIES:,} entries in one request.", "entries")
-    stored = await _stored(work, on, marks)
+    stored = await _stored(work, on, marks, notes=work.caller.may(Right.READ_NOTES))
     refusals: list[Refusal] = []
-    following: list[Record] = []
+    following: list[Entry] = []
     seen: set[int] = set()
     for index, mark in enumerate(marks):
         try:
@@ -110,7 +123,7 @@ async def update_many(
             refusals.append(refusal.under("entries", str(index)))
         else:
             if after is not None:
-                following.append(after)
+                following.append((_next(work, day, len(following), after, work.caller), work.caller))
     if refusals and policy is ErrorPolicy.REJECT_ALL:
         raise Refused(*refusals)
     await _append(work, day, following)
@@ -151,18 +164,22 @@ async def fill(
 
 async def _enter(work: Work, calendar: Calendar, on: date) -> Day:
     """Check that the caller may mark that day, and lock it."""
-    work.require(Right.MARK)
-    if on != work.today:
-        work.require(Right.MARK_ANY_DAY)
+    _require_mark(work.caller, on, work.today)
     return await calendar.lock_row(work, on)
 
 
-async def _stored(work: Work, on: date, marks: Sequence[Mark]) -> dict[int, Record]:
+def _require_mark(caller: Caller, on: date, today: date) -> None:
+    caller.require(Right.MARK)
+    if on != today:
+        caller.require(Right.MARK_ANY_DAY)
+
+
+async def _stored(work: Work, on: date, marks: Sequence[Mark], *, notes: bool) -> dict[int, Record]:
     """The records that the marks are about, in one statement of constant size.
 
     Their people cannot be erased until this work has ended, or its note would outlive them.
     """
-    statement = _select_stored(work.dialect, notes=work.caller.may(Right.READ_NOTES))
+    statement = _select_stored(work.dialect, notes=notes)
     ids = as_json([{"staff_id": mark.staff_id} for mark in marks])
     return {row.id: record(row, on) for row in await work.rows(statement, {"on": on, "rows": ids})}
 
@@ -197,13 +214,14 @@ _GIVEN: dict[str, TypeEngine[Any]] = {
     "status": Text(),
     "note": Text(),
     "photo_url": Text(),
+    "changed_by": BigInteger(),
 }
 
 
 @cache
 def _insert_revisions(dialect: str) -> Insert:
     given = from_json(dialect, _GIVEN)
-    on, now, by = bindparam("on", type_=Date()), bindparam("now", type_=Instant), bindparam("by", type_=BigInteger())
+    on, now = bindparam("on", type_=Date()), bindparam("now", type_=Instant)
     return attendance_revision.insert().from_select(
         _REVISION,
         select(
@@ -215,58 +233,52 @@ def _insert_revisions(dialect: str) -> Insert:
             given.c.note,
             given.c.photo_url,
             now,
-            by,
+            given.c.changed_by,
         ),
     )
 
 
-async def _append(work: Work, day: Day, following: Sequence[Record]) -> list[Record]:
-    """Store these records' new values: a revision each, at the day's next positions."""
+Entry = tuple[Record, Caller]
+"""A record as it will be stored, and who changed it."""
+
+
+def _next(work: Work, day: Day, before: int, after: Record, caller: Caller) -> Record:
+    """A changed record with the next version, and the position that follows the day's and `before` others."""
+    return replace(
+        after,
+        version=after.version + 1,
+        position=day.position + before + 1,
+        updated_at=work.now,
+        updated_by=caller.display_name if caller.account_id is not None else None,
+    )
+
+
+async def _append(work: Work, day: Day, following: Sequence[Entry]) -> None:
+    """Store records with a revision each; one may come several times, with rising versions."""
     if not following:
-        return []
+        return
     changes = [
         Change(
             date=day.date,
-            position=day.position + index,
-            staff_id=after.person.id,
-            version=after.version + 1,
-            status=after.status,
-            note=after.note,
-            photo_url=after.photo_url,
+            position=record.position,
+            staff_id=record.person.id,
+            version=record.version,
+            status=record.status,
+            note=record.note,
+            photo_url=record.photo_url,
             changed_at=work.now,
-            changed_by=work.caller.account_id,
-            changed_by_name=work.caller.display_name if work.caller.account_id is not None else None,
-            staff_name=after.person.name,
-            staff_category=after.person.category,
-            staff_photo_url=after.person.photo_url,
+            changed_by=caller.account_id,
+            changed_by_name=record.updated_by,
+            staff_name=record.person.name,
+            staff_category=record.person.category,
+            staff_photo_url=record.person.photo_url,
         )
-        for index, after in enumerate(following, start=1)
+        for record, caller in following
     ]
-    await work.write(
-        _insert_revisions(work.dialect),
-        {
-            "on": day.date,
-            "now": work.now,
-            "by": work.caller.account_id,
-            "rows": as_json([{name: getattr(change, name) for name in _GIVEN} for change in changes]),
-        },
-    )
+    rows = as_json([{name: getattr(change, name) for name in _GIVEN} for change in changes])
+    await work.write(_insert_revisions(work.dialect), {"on": day.date, "now": work.now, "rows": rows})
     await _follow_log(work, day, len(changes))
     work.announce_day(day.epoch, DayState(day.date, day.position + len(changes), day.day_version), changes)
-    return [
-        Record(
-            person=after.person,
-            date=day.date,
-            status=change.status,
-            note=change.note,
-            photo_url=change.photo_url,
-            version=change.version,
-            position=change.position,
-            updated_at=change.changed_at,
-            updated_by=change.changed_by_name,
-        )
-        for after, change in zip(following, changes, strict=True)
-    ]
 
 
 async def _follow_log(work: Work, day: Day, added: int) -> None:
@@ -284,7 +296,7 @@ _MOVE_DAY = (
 
 @cache
 def _upsert_records(dialect: str) -> Insert:
-    of = attendance_revision.c
+    of, later = attendance_revision.c, attendance_revision.alias("later")
     names = ["staff_id", "date", "status", "note", "photo_url", "version", "position", "updated_at", "updated_by"]
     added = select(
         of.staff_id,
@@ -296,7 +308,11 @@ def _upsert_records(dialect: str) -> Insert:
         of.position,
         of.changed_at,
         of.changed_by,
-    ).where(of.date == bindparam("on", type_=Date()), of.position > bindparam("after", type_=BigInteger()))
+    ).where(
+        of.date == bindparam("on", type_=Date()),
+        of.position > bindparam("after", type_=BigInteger()),
+        ~exists().where(later.c.staff_id == of.staff_id, later.c.date == of.date, later.c.version > of.version),
+    )
     statement = insert(dialect, attendance).from_select(names, added)
     return statement.on_conflict_do_update(
         index_elements=["date", "staff_id"],

@@ -50,8 +50,14 @@ class School:
 
     async def mark(self, name: str, status: Status, *, on: date = TODAY, **values: object) -> Record:
         async with self.work(COMMAND_LINE if on != TODAY else None) as work:
-            mark = Mark(self.people[name], status=status, **values)  # type: ignore[arg-type]
-            return (await commands.update_attendance(work, CALENDAR, on, mark)).record
+            return await self.store(work, on, Mark(self.people[name], status=status, **values))  # type: ignore[arg-type]
+
+    async def store(self, work: Work, on: date, mark: Mark) -> Record:
+        """One mark as part of a work; raises why it is refused, and the work is rolled back."""
+        [answer] = await commands.update_each(work, CALENDAR, on, [(work.caller, mark)])
+        if isinstance(answer, Exception):
+            raise answer
+        return answer.record
 
     async def bulk(self, *marks: Mark, policy: ErrorPolicy = ErrorPolicy.REJECT_ALL) -> BulkOutcome:
         async with self.work() as work:
@@ -165,7 +171,7 @@ async def test_a_marker_marks_today_only(school: School) -> None:
     with pytest.raises(Forbidden):
         async with school.work() as work:
             yesterday = TODAY - timedelta(days=1)
-            await commands.update_attendance(work, CALENDAR, yesterday, Mark(1, status=Status.PRESENT))
+            await school.store(work, yesterday, Mark(1, status=Status.PRESENT))
     assert school.rings == []
 
 
@@ -306,10 +312,11 @@ async def test_no_note_outlives_an_erasure_that_comes_between_reading_and_markin
 
     async with school.work() as work:
         day = await commands._enter(work, CALENDAR, TODAY)
-        stored = (await commands._stored(work, TODAY, [Mark(amina)]))[amina]
+        stored = (await commands._stored(work, TODAY, [Mark(amina)], notes=True))[amina]
         erasing = asyncio.create_task(erase())
         await school.until_done_or_waiting(erasing)
-        await commands._append(work, day, [replace(stored, status=Status.LATE, note="Hospital")])
+        noted = replace(stored, status=Status.LATE, note="Hospital")
+        await commands._append(work, day, [(commands._next(work, day, 0, noted, work.caller), work.caller)])
     await erasing
     assert await school.notes(amina) == {None}
 
