@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-from asyncio.transports import BaseTransport
 from collections.abc import Mapping
 from typing import Any
 
@@ -77,14 +76,8 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         """Bytes in our buffer when we last asked whether the client is there."""
         self.farewell: asyncio.TimerHandle | None = None
         self.reaper: asyncio.TimerHandle | None = None
-        self.was_closing = False
         self.blocked = False
         """Whether the client has so much to read that nothing may be added."""
-
-    def connection_made(self, transport: BaseTransport) -> None:
-        """Start looking after it."""
-        super().connection_made(transport)
-        self.reaper = self.loop.call_later(LINGER_SECONDS, self.reap)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop looking after it."""
@@ -114,14 +107,11 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         """Drop the connection at once, with what waits to be sent."""
         self.transport.abort()
 
-    def reap(self) -> None:
-        """Cut off a socket that was told to close and has not managed to."""
-        closing = self.transport.is_closing()
-        if closing and self.was_closing:
-            self.abort()
-            return
-        self.was_closing = closing
-        self.reaper = self.loop.call_later(LINGER_SECONDS, self.reap)
+    def on_task_complete(self, task: asyncio.Task[None]) -> None:
+        """The application has finished with this socket: cut it off if it does not manage to close."""
+        super().on_task_complete(task)
+        if not self.disconnected:
+            self.reaper = self.loop.call_later(2 * LINGER_SECONDS, self.abort)
 
     def handle_connect(self, event: Request) -> None:
         """Begin the application, which finds this socket in its scope (it starts at the loop's next turn)."""

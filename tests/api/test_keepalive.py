@@ -105,13 +105,13 @@ async def test_a_send_has_a_deadline_whatever_the_protocol_does() -> None:
 
 async def test_a_socket_that_cannot_finish_closing_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("memberstaff.server.protocol.LINGER_SECONDS", 0.05)
-    app, host = toy()
+    app, host = toy(drain_seconds=0)
     async with serving(app, host.settings) as address:
         client = await deaf(address)
         flood = {"type": "subscribe", "id": "a", "payload": {"query": "subscription { flood }"}}
         await asyncio.get_running_loop().sock_sendall(client, frame(INIT) + frame(flood))
         protocol = await stuck(address)
-        protocol.transport.close()
+        protocol.shutdown()
         await asyncio.wait_for(until_no_connections(address), SECONDS)
         client.close()
 
