@@ -13,7 +13,7 @@ from memberstaff.accounts.service import IssuedSession
 from memberstaff.errors import Refusal
 from schema.context import Info
 from schema.ids import global_id
-from schema.nodes import Node
+from schema.node import Node
 from schema.payloads import InputError, UserError
 
 RoleEnum = strawberry.enum(

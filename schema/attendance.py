@@ -16,9 +16,10 @@ from memberstaff.errors import ErrorCode, Refusal, Refused
 from memberstaff.events import Status
 from schema.context import Info
 from schema.ids import attendance_key, staff_key
-from schema.nodes import Attendance, AttendanceDay, DayState, StaffScope, staff_filter
+from schema.nodes import Attendance, AttendanceDay, DayState
 from schema.partial import kept
 from schema.payloads import InputError, UserError
+from schema.scope import StaffScope, staff_filter
 
 strawberry.enum(
     ErrorPolicy,

@@ -13,7 +13,8 @@ from memberstaff.events import Change
 from memberstaff.live.cursor import Cursor
 from memberstaff.live.rendered import RenderChange, RenderedChanges, RenderedStates
 from schema.context import Context, Info
-from schema.nodes import Attendance, AttendanceDay, StaffScope
+from schema.nodes import Attendance, AttendanceDay
+from schema.scope import StaffScope
 from schema.sharing import Renderer
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
 from enum import StrEnum
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import strawberry
 
@@ -13,16 +12,19 @@ from memberstaff.access import Caller, Right
 from memberstaff.attendance import queries
 from memberstaff.attendance.model import Day, Record
 from memberstaff.attendance.model import Summary as Counts
-from memberstaff.attendance.queries import BoardFilter, Revision
-from memberstaff.errors import ErrorCode, Fault, FaultCode, Refusal
+from memberstaff.attendance.queries import BoardFilter
+from memberstaff.errors import Fault, FaultCode
 from memberstaff.events import Change, Status
 from memberstaff.live.cursor import Cursor
 from memberstaff.staff.model import Person
-from memberstaff.staff.queries import Place, StaffFilter
+from memberstaff.staff.queries import Place
 from schema.connections import BOARD_PAGE, PageInfo, page_cursor, page_place, page_size
 from schema.context import Info
-from schema.ids import global_id, staff_key
+from schema.ids import global_id
+from schema.node import Node
+from schema.revisions import NEWEST, AttendanceRevisionConnection
 from schema.scalars import URL
+from schema.scope import StaffScope, listed, staff_filter
 
 NOBODY = "Unknown"
 """The name of a person who is no longer available."""
@@ -30,23 +32,8 @@ NOBODY = "Unknown"
 NO_CATEGORY = "Staff"
 """The category of a person who has none."""
 
-MOST_LISTED = 1_000
-"""People or categories that a filter names: as many as the largest page has; each is a parameter in SQL."""
-
-LONGEST_SEARCH = 200
-"""Characters; each word is a condition in SQL, and SQLite takes a thousand."""
-
-NEWEST = 2**31 - 1
-"""No record has a version above it: the database's integers end there."""
-
 LONGEST_SPAN = 92
 """Days of one person's attendance that one field answers: a quarter."""
-
-strawberry.enum(
-    Status,
-    name="AttendanceStatus",
-    description="UNMARKED means no decision has been recorded; it is never counted as absent.",
-)
 
 
 @strawberry.enum(description="LOCKED refuses every mark until an administrator opens the day again.")
@@ -55,49 +42,6 @@ class DayState(StrEnum):
 
     OPEN = "OPEN"
     LOCKED = "LOCKED"
-
-
-@strawberry.interface(description="Something with an id of its own.")
-class Node:
-    """Relay's Node."""
-
-    id: strawberry.ID = strawberry.field(description="Opaque, and unique among all types.")
-
-
-@strawberry.input(description="Stable attributes only, so a status change can never move a record out of a feed.")
-class StaffScope:
-    """Which people."""
-
-    staff_ids: list[strawberry.ID] | None = strawberry.field(default=None, description="Only these people.")
-    categories: list[str] | None = strawberry.field(default=None, description="Only these categories.")
-
-    def numbers(self) -> tuple[int, ...] | None:
-        """The people's numbers; raises Refusal for an id that names nobody."""
-        ids = listed(self.staff_ids, "people", "staffIds")
-        return None if ids is None else tuple(staff_key(staff_id) for staff_id in ids)
-
-
-def staff_filter(scope: StaffScope | None, on: dt.date, search: str | None = None) -> StaffFilter:
-    """A scope as the queries take it; raises Refusal."""
-    if search is not None and len(search) > LONGEST_SEARCH:
-        raise Refusal(ErrorCode.INVALID, f"A search has {LONGEST_SEARCH} characters at most.", "search")
-    if scope is None:
-        return StaffFilter(on=on, search=search)
-    categories = listed(scope.categories, "categories", "categories")
-    return StaffFilter(on=on, categories=categories, staff_ids=scope.numbers(), search=search)
-
-
-T = TypeVar("T")
-
-
-def listed(values: Sequence[T] | None, what: str, path: str) -> tuple[T, ...] | None:
-    """Each value of a filter once; raises Refusal for more than any page shows."""
-    if values is None:
-        return None
-    once = tuple(dict.fromkeys(values))
-    if len(once) > MOST_LISTED:
-        raise Refusal(ErrorCode.LIMIT_EXCEEDED, f"More than {MOST_LISTED:,} {what} in one request.", path)
-    return once
 
 
 @strawberry.type(description="Somebody whose attendance is recorded.")
@@ -236,57 +180,6 @@ class Attendance(Node):
             staff_number=change.staff_id,
             person=None,
         )
-
-
-@strawberry.type(description="What a record was after one of its changes.")
-class AttendanceRevision(Node):
-    """An entry of the log."""
-
-    version: int = strawberry.field(description="The record's version from this change on.")
-    status: Status = strawberry.field(description="After the change.")
-    note: str | None = strawberry.field(description="Null for a VIEWER.")
-    photo_url: URL | None = strawberry.field(description="After the change.")
-    changed_at: dt.datetime = strawberry.field(description="When.")
-    changed_by: str | None = strawberry.field(description="Who; null for an import on the server itself.")
-
-    @classmethod
-    def of(cls, revision: Revision) -> AttendanceRevision:
-        """For a revision."""
-        return cls(
-            id=global_id("AttendanceRevision", revision.staff_id, revision.date, revision.version),
-            version=revision.version,
-            status=revision.status,
-            note=revision.note,
-            photo_url=URL(revision.photo_url) if revision.photo_url else None,
-            changed_at=revision.changed_at,
-            changed_by=revision.changed_by,
-        )
-
-
-@strawberry.type(description="A change in a page.")
-class AttendanceRevisionEdge:
-    """Relay's edge."""
-
-    cursor: str = strawberry.field(description="Of this edge.")
-    node: AttendanceRevision = strawberry.field(description="The change.")
-
-
-@strawberry.type(description="A page of a record's changes.")
-class AttendanceRevisionConnection:
-    """Relay's connection."""
-
-    edges: list[AttendanceRevisionEdge] = strawberry.field(description="Newest first.")
-    page_info: PageInfo = strawberry.field(description="Where this page lies.")
-
-    @classmethod
-    def of(cls, found: list[Revision], size: int, after: str | None) -> AttendanceRevisionConnection:
-        """For one revision more than the page takes, if there is one."""
-        edges = [
-            AttendanceRevisionEdge(cursor=page_cursor(revision.version), node=AttendanceRevision.of(revision))
-            for revision in found[:size]
-        ]
-        page = PageInfo.of([edge.cursor for edge in edges], after=after, more=len(found) > size)
-        return cls(edges=edges, page_info=page)
 
 
 @strawberry.type(description="How many of a day's roster have each status.")

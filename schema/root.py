@@ -16,8 +16,10 @@ from schema.execution import Schema, build_schema
 from schema.ids import day, number, read
 from schema.limits import Limits
 from schema.live import Subscription
-from schema.nodes import NEWEST, AttendanceDay, AttendanceRevision, DaySummary, Node, Staff
+from schema.node import Node
+from schema.nodes import AttendanceDay, DaySummary, Staff
 from schema.payloads import InputError
+from schema.revisions import NEWEST, AttendanceRevision
 from schema.scalars import SCALARS
 from schema.staff import StaffMutation, StaffQuery
 

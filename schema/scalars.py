@@ -1,4 +1,4 @@
-"""How dates, instants and addresses are written in GraphQL: strictly, and one way only."""
+"""How dates, instants, addresses and statuses are written in GraphQL: strictly, and one way only."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any, NewType
 
 import strawberry
 from graphql import GraphQLError
+
+from memberstaff.events import Status
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _INSTANT = re.compile(_DAY.pattern + r"T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})", re.ASCII)
@@ -60,3 +62,9 @@ SCALARS: dict[object, Any] = {
         parse_value=str,
     ),
 }
+
+strawberry.enum(
+    Status,
+    name="AttendanceStatus",
+    description="UNMARKED means no decision has been recorded; it is never counted as absent.",
+)

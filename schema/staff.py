@@ -20,9 +20,10 @@ from memberstaff.staff.queries import Place
 from schema.connections import PageInfo, page_cursor, page_place, page_size
 from schema.context import Info
 from schema.ids import staff_key
-from schema.nodes import Staff, StaffScope, staff_filter
+from schema.nodes import Staff
 from schema.partial import kept
 from schema.payloads import InputError, UserError
+from schema.scope import StaffScope, staff_filter
 
 
 @strawberry.input(description="Which people a list shows.")
