@@ -1,0 +1,88 @@
+"""Running a load generator against a server, and reading what it found."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from benchmarks.catalogue import Fan, Http
+from benchmarks.machine import processes_below
+from benchmarks.processes import Failed
+from benchmarks.servers import Measured
+from benchmarks.stage import Stage
+
+MOST_SECONDS = 240
+"""A run is bounded in time, whatever the server does."""
+
+Result = dict[str, Any]
+
+
+def run(case: Fan | Http, server: Measured, stage: Stage) -> Result:
+    """One measurement; its "ok" says whether everything arrived as it should. Raises Failed."""
+    words = ["--port", str(server.port), "--processes", ",".join(map(str, processes_below(server.process)))]
+    if server.token:
+        words += ["--header", f"Authorization: Bearer {server.token}"]
+    if isinstance(case, Fan):
+        program, more = stage.tools.fanload, _fan(case, server, stage)
+    else:
+        program, more = stage.tools.httpload, _http(case, server, stage)
+    try:
+        done = subprocess.run([program, *words, *more], capture_output=True, timeout=MOST_SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        raise Failed(f"the load generator was not done after {MOST_SECONDS} s") from None
+    said = done.stderr.decode(errors="replace").strip()
+    try:
+        result: Result = json.loads(done.stdout)
+    except ValueError:
+        raise Failed(said[-1500:] or f"the load generator ended with {done.returncode}") from None
+    if said:
+        result["said"] = said[:2000]
+    return result
+
+
+def _fan(case: Fan, server: Measured, stage: Stage) -> list[str]:
+    dialect = server.dialect
+    words = ["--protocol", dialect.wire, "--path", server.path]
+    words += ["--date", stage.day.isoformat(), "--other-date", stage.other_day.isoformat()]
+    words += ["--subscribers", str(case.subscribers), "--other-share", str(case.other_share)]
+    words += ["--rest", str(case.rest_seconds), "--hold", str(case.hold_seconds)]
+    if dialect.wire == "socket.io":
+        words += ["--channel-prefix", dialect.subscription]
+    else:
+        words += ["--document-file", _file(stage.folder / "document", dialect.subscription)]
+    if server.token:
+        words += ["--init", json.dumps({"authorization": f"Bearer {server.token}"})]
+    if not case.publishes:
+        return words
+    words += ["--body-file", _file(stage.folder / "body", dialect.mark), "--window", str(case.window)]
+    words += ["--saturate", str(case.saturate_seconds)]
+    words += ["--rate", str(case.rate), "--rate-seconds", str(case.rate_seconds)]
+    if server.publishing:
+        words += ["--publish-port", str(server.publishing.port), "--redis-channel", server.publishing.channel]
+    for text in dialect.event_holds:
+        words += ["--expect", text]
+    return words
+
+
+def _http(case: Http, server: Measured, stage: Stage) -> list[str]:
+    dialect = server.dialect
+    body = {"board": dialect.board, "board_anew": dialect.board_anew, "mark": dialect.mark}[case.body]
+    words = ["--body-file", _file(stage.folder / "body", body), "--connections", str(case.connections)]
+    words += ["--seconds", str(case.seconds), "--warm", str(case.warm_seconds)]
+    if case.write_rate:
+        words += [
+            "--write-body-file",
+            _file(stage.folder / "write", dialect.mark),
+            "--write-rate",
+            str(case.write_rate),
+        ]
+    for text in () if case.body == "mark" else dialect.board_holds:
+        words += ["--expect", text]
+    return words
+
+
+def _file(path: Path, content: str) -> str:
+    path.write_text(content, encoding="utf-8")
+    return str(path)

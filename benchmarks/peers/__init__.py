@@ -1,0 +1,1 @@
+"""The servers that memberstaff is compared with: small, and written as their own guides write them."""

@@ -1,0 +1,179 @@
+"""The measured servers: how each is started, spoken to, and fed with changes."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from sqlalchemy import make_url
+
+from benchmarks.documents import Dialect, echo, ours, theirs
+from benchmarks.machine import Unable
+from benchmarks.processes import answers_graphql, running
+from benchmarks.stage import Stage
+from benchmarks.tools import ROOT
+from tests.infrastructure.process import free_port
+
+
+class Publishing(NamedTuple):
+    """Where events of a server without mutations are published in Redis."""
+
+    port: int
+    channel: str
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A server that runs."""
+
+    port: int
+    process: int
+    dialect: Dialect
+    path: str = "/graphql"
+    token: str | None = None
+    publishing: Publishing | None = None
+
+
+@dataclass(frozen=True)
+class Server:
+    """One that can be started."""
+
+    name: str
+    what: str
+    start: Callable[[Stage], AbstractContextManager[Measured]]
+    packages: str | None = None
+    """The folder of peers/ whose packages it needs."""
+    is_peer: bool = True
+    """Whether memberstaff is compared with it: another GraphQL server."""
+
+
+@contextmanager
+def _memberstaff(stage: Stage) -> Iterator[Measured]:
+    dialect = ours(stage.day, stage.staff_id)
+    with stage.database() as database, stage.memberstaff(database) as (port, process):
+        yield Measured(port, process, dialect, token=stage.token)
+
+
+@contextmanager
+def _naive(stage: Stage) -> Iterator[Measured]:
+    port = free_port()
+    command = [sys.executable, "-m", "uvicorn", "benchmarks.peers.naive:app", "--host", "127.0.0.1"]
+    with _peer(stage, "strawberry", [*command, "--port", str(port), "--log-level", "warning"], ROOT, port) as process:
+        yield Measured(port, process, theirs(stage.day))
+
+
+def _node(script: str) -> Callable[[Stage], AbstractContextManager[Measured]]:
+    @contextmanager
+    def start(stage: Stage) -> Iterator[Measured]:
+        port, folder = free_port(), stage.tools.packages("node")
+        with _peer(stage, script, [str(stage.tools.node), f"{script}.js"], folder, port) as process:
+            yield Measured(port, process, theirs(stage.day))
+
+    return start
+
+
+@contextmanager
+def _mercurius_pg(stage: Stage) -> Iterator[Measured]:
+    port, folder = free_port(), stage.tools.packages("node")
+    with stage.database() as database:
+        url = make_url(database)
+        where = {
+            "BENCH_POSTGRES_HOST": str(url.query["host"]),
+            "BENCH_POSTGRES_USER": str(url.username),
+            "BENCH_POSTGRES_DATABASE": str(url.database),
+        }
+        command = [str(stage.tools.node), "mercurius-pg.js"]
+        with _peer(stage, "mercurius-pg", command, folder, port, where) as process:
+            yield Measured(port, process, theirs(stage.day, str(stage.staff_number)))
+
+
+@contextmanager
+def _echo(stage: Stage) -> Iterator[Measured]:
+    port, folder = free_port(), stage.tools.packages("echo")
+    settings = {
+        "authHost": "http://127.0.0.1",
+        "authEndpoint": "/broadcasting/auth",
+        "clients": [],
+        "database": "redis",
+        "databaseConfig": {"redis": {"host": "127.0.0.1", "port": stage.redis_port}},
+        "devMode": False,
+        "host": "127.0.0.1",
+        "port": str(port),
+        "protocol": "http",
+        "socketio": {},
+        "subscribers": {"http": True, "redis": True},
+    }
+    (folder / "laravel-echo-server.json").write_text(json.dumps(settings))
+    (folder / "laravel-echo-server.lock").unlink(missing_ok=True)  # left by one that was killed
+    program = folder / "node_modules" / "laravel-echo-server" / "bin" / "server.js"
+    command = [str(stage.tools.node), str(program), "start", "--force", f"--dir={folder}"]
+
+    def subscribed() -> bool:
+        with stage.redis.client() as client:
+            return int(client.pubsub_numpat()) > 0
+
+    with _peer(stage, "echo", command, folder, port, ready=subscribed) as process:
+        yield Measured(
+            port,
+            process,
+            echo(stage.day),
+            path="/socket.io/?EIO=3&transport=websocket",
+            publishing=Publishing(stage.redis_port, f"attendance-{stage.day}"),
+        )
+
+
+def _peer(
+    stage: Stage,
+    name: str,
+    command: list[str],
+    folder: Path,
+    port: int,
+    more: dict[str, str] | None = None,
+    ready: Callable[[], bool] | None = None,
+) -> AbstractContextManager[int]:
+    environment = {
+        **os.environ,
+        "NODE_ENV": "production",
+        "PORT": str(port),
+        "REDIS_URL": stage.redis.url,
+        "BENCH_DATE": stage.day.isoformat(),
+        "BENCH_OTHER_DATE": stage.other_day.isoformat(),
+        **(more or {}),
+    }
+    return running(
+        command,
+        ready=ready or (lambda: answers_graphql(port)),
+        environment=environment,
+        folder=folder,
+        log=stage.folder / f"{name}.log",
+        cores=stage.server_cores,
+    )
+
+
+SERVERS = {
+    server.name: server
+    for server in (
+        Server("memberstaff", "this server, on PostgreSQL and Redis, with logins", _memberstaff, is_peer=False),
+        Server("strawberry", "Strawberry, FastAPI and broadcaster, as usually put together", _naive),
+        Server("apollo", "Apollo Server, Express, graphql-ws", _node("apollo"), "node"),
+        Server("mercurius", "Mercurius on Fastify, with its just-in-time compiler", _node("mercurius"), "node"),
+        Server(
+            "mercurius-pg", "Mercurius with `pg`: the same transaction in the same PostgreSQL", _mercurius_pg, "node"
+        ),
+        Server("echo", "laravel-echo-server: no GraphQL, events come from Redis", _echo, "echo", is_peer=False),
+    )
+}
+
+
+def chosen(names: list[str]) -> list[Server]:
+    """The servers with these names. Raises Unable for one that is not known."""
+    for name in names:
+        if name not in SERVERS:
+            raise Unable(f"There is no server {name!r}; these are known: {', '.join(SERVERS)}.")
+    return [SERVERS[name] for name in names]

@@ -1,0 +1,164 @@
+"""PostgreSQL, Redis and a school of 200 people in a database that every measurement gets a fresh copy of."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from benchmarks.documents import PERSON
+from benchmarks.machine import Unable
+from benchmarks.processes import Failed, answers_graphql, post
+from benchmarks.processes import running as server_running
+from benchmarks.tools import ROOT, Tools
+from schema.ids import staff_key
+from tests.infrastructure import postgres, redis
+from tests.infrastructure.process import NotFound, free_port, running
+
+PEOPLE = 200
+EMAIL, PASSWORD = "bench@school.example", "a long enough password"
+CATEGORIES = ("TEACHING", "ADMIN", "SUPPORT", "SECURITY")
+STATUSES = ("PRESENT", "ABSENT", "LATE", "ON_LEAVE")
+SETTINGS = {
+    "MEMBERSTAFF_SECRET_KEY": "for the benchmarks only, and long enough for HS256",
+    "MEMBERSTAFF_ACCESS_TOKEN_SECONDS": "86400",
+    "MEMBERSTAFF_MAX_SOCKETS_PER_ADDRESS": "20000",
+    "MEMBERSTAFF_MAX_SOCKETS_PER_ACCOUNT": "20000",
+    "MEMBERSTAFF_LOG_LEVEL": "warning",
+}
+"""What differs from the defaults: thousands of boards of one account on one address are not a school."""
+
+DURABLE = ("fsync", "synchronous_commit", "full_page_writes")
+"""The tests switch these off; what is measured here is a server that keeps what it has acknowledged."""
+
+
+@dataclass
+class Stage:
+    """What all the servers stand on."""
+
+    tools: Tools
+    postgres: postgres.PostgresServer
+    redis: redis.RedisServer
+    folder: Path
+    server_cores: set[int]
+    day: date
+    other_day: date
+    template: str = ""
+    """The database that is copied."""
+    token: str = ""
+    staff_id: str = ""
+    """Of whoever is marked, as memberstaff's clients see it."""
+
+    @property
+    def staff_number(self) -> int:
+        """As it stands in the database."""
+        return staff_key(self.staff_id)
+
+    @property
+    def redis_port(self) -> int:
+        """Where it listens."""
+        return int(self.redis.url.rpartition(":")[2].partition("/")[0])
+
+    def settings(self, database: str) -> dict[str, str]:
+        """The environment of a memberstaff on this database."""
+        others = {key: value for key, value in os.environ.items() if not key.startswith("MEMBERSTAFF_")}
+        here = {"MEMBERSTAFF_DATABASE_URL": database, "MEMBERSTAFF_BROADCAST_URL": self.redis.url}
+        return {**others, **SETTINGS, **here}
+
+    @contextmanager
+    def database(self) -> Iterator[str]:
+        """A copy of the school."""
+        url = self.postgres.create_database(template=self.template)
+        try:
+            yield url
+        finally:
+            self.postgres.drop_database(url)
+
+    @contextmanager
+    def memberstaff(self, database: str) -> Iterator[tuple[int, int]]:
+        """A server on this database: its port and its process id."""
+        port = free_port()
+        with server_running(
+            [sys.executable, "-m", "memberstaff", "serve", "--port", str(port)],
+            ready=lambda: answers_graphql(port),
+            environment=self.settings(database),
+            folder=ROOT,
+            log=self.folder / "memberstaff.log",
+            cores=self.server_cores,
+        ) as process:
+            yield port, process
+
+    def furnish(self) -> None:
+        """Make the school as an administrator would: with the command line, and with the API."""
+        self.template = self.postgres.create_database()
+        self._run("migrate")
+        self._run("account", "add", EMAIL, "--role", "ADMIN", "--password-stdin", given=f"{PASSWORD}\n")
+        with self.memberstaff(self.template) as (port, _):
+            login = "mutation ($i: LoginInput!) { login(input: $i) { accessToken errors { message } } }"
+            self.token = self._ask(port, login, i={"email": EMAIL, "password": PASSWORD})["login"]["accessToken"]
+            hire = "mutation ($i: ImportStaffInput!) { importStaff(input: $i) { created errors { message } } }"
+            people = [
+                {
+                    "name": f"Staff Member {number:03}",
+                    "category": CATEGORIES[number % 4],
+                    "photoUrl": f"https://cdn.example.com/staff/{number:03}/photo.jpg",
+                    "startsOn": (self.day - timedelta(days=30)).isoformat(),
+                }
+                for number in range(PEOPLE)
+            ]
+            assert self._ask(port, hire, i={"rows": people})["importStaff"]["created"] == PEOPLE
+            self._mark_everybody(port)
+
+    def _mark_everybody(self, port: int) -> None:
+        listed = """query ($date: Date!) { attendanceDay(date: $date) {
+          records(first: 200) { edges { node { staffId staffName } } } } }"""
+        mark = "mutation ($i: UpdateAttendanceInput!) { updateAttendance(input: $i) { errors { message } } }"
+        records = self._ask(port, listed, date=self.day.isoformat())["attendanceDay"]["records"]
+        for edge in records["edges"]:
+            number = int(edge["node"]["staffName"].split()[-1])
+            staff_id = edge["node"]["staffId"]
+            if number == PERSON:
+                self.staff_id = staff_id
+            values = {
+                "target": {"staffDate": {"staffId": staff_id, "date": self.day.isoformat()}},
+                "status": STATUSES[number % 4],
+                "note": f"note for record {number}",
+                "photoUrl": f"https://cdn.example.com/attendance/{self.day}/{number:03}.jpg",
+            }
+            assert self._ask(port, mark, i=values)["updateAttendance"]["errors"] == []
+
+    def _ask(self, port: int, document: str, **variables: Any) -> Any:
+        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        answer = post(port, json.dumps({"query": document, "variables": variables}), headers)
+        if answer.get("errors"):
+            raise Failed(f"furnishing the school: {answer['errors'][0]['message']}")
+        return answer["data"]
+
+    def _run(self, *words: str, given: str = "") -> None:
+        command = [sys.executable, "-m", "memberstaff", *words]
+        environment = self.settings(self.template)
+        subprocess.run(command, cwd=ROOT, env=environment, input=given, text=True, check=True, capture_output=True)
+
+
+@contextmanager
+def prepared_stage(tools: Tools, folder: Path, server_cores: set[int], *, durable: bool) -> Iterator[Stage]:
+    """Everything that the servers stand on, as long as the block lasts. Raises Unable."""
+    if durable:
+        postgres.TUNING.update(dict.fromkeys(DURABLE, "on"))
+    today = datetime.now(UTC).date()
+    with ExitStack() as stack:
+        try:
+            database = stack.enter_context(running(postgres.PostgresServer()))
+            broker = stack.enter_context(running(redis.RedisServer(folder / "redis")))
+        except NotFound as missing:
+            raise Unable(str(missing)) from None
+        stage = Stage(tools, database, broker, folder, server_cores, today, today - timedelta(days=1))
+        stage.furnish()
+        yield stage
