@@ -15,7 +15,7 @@ from memberstaff.attendance.model import Summary as Counts
 from memberstaff.attendance.queries import BoardFilter
 from memberstaff.errors import Fault, FaultCode
 from memberstaff.events import Change, Status
-from memberstaff.live.cursor import Cursor
+from memberstaff.live.cursor import Cursor, cursor_text
 from memberstaff.staff.model import Person
 from memberstaff.staff.queries import Place
 from schema.connections import BOARD_PAGE, PageInfo, page_cursor, page_place, page_size
@@ -155,7 +155,7 @@ class Attendance(Node):
             updated_at=record.updated_at,
             updated_by=record.updated_by,
             version=record.version,
-            feed_cursor=str(Cursor(epoch, record.date, record.position)),
+            feed_cursor=cursor_text(epoch, record.date, record.position),
             staff_number=person.id,
             person=person,
         )

@@ -99,13 +99,17 @@ async def summaries(reading: Reading, dates: Collection[date]) -> dict[date, Sum
     return {day: await _summary(reading, day) for day in dates}
 
 
+_ON = bindparam("on", type_=Date())
+_SUMMARY = (
+    select(attendance.c.status, func.count().label("number"))
+    .select_from(staff.outerjoin(attendance, and_(attendance.c.staff_id == staff.c.id, attendance.c.date == _ON)))
+    .where(employed_on(_ON))
+    .group_by(attendance.c.status)
+)
+
+
 async def _summary(reading: Reading, on: date) -> Summary:
-    rows = await reading.rows(
-        select(attendance.c.status, func.count().label("number"))
-        .select_from(staff.outerjoin(attendance, and_(attendance.c.staff_id == staff.c.id, attendance.c.date == on)))
-        .where(employed_on(on))
-        .group_by(attendance.c.status)
-    )
+    rows = await reading.rows(_SUMMARY, {"on": on})
     counts = dict.fromkeys(Status, 0)
     for row in rows:
         counts[Status(row.status) if row.status is not None else Status.UNMARKED] += row.number

@@ -5,12 +5,20 @@ from __future__ import annotations
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import Self
 
 from memberstaff.errors import RestartRequired
 
 LONGEST = 200
 """Characters; a cursor is some sixty."""
+
+
+@lru_cache(65_536)
+def cursor_text(epoch: str, date: date, position: int) -> str:
+    """How a cursor is written; remembered, since every record of a board has one, and few of them change."""
+    plain = f"{epoch}.{date.isoformat()}.{position}"
+    return urlsafe_b64encode(plain.encode()).decode().rstrip("=")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +30,7 @@ class Cursor:
     position: int
 
     def __str__(self) -> str:
-        plain = f"{self.epoch}.{self.date.isoformat()}.{self.position}"
-        return urlsafe_b64encode(plain.encode()).decode().rstrip("=")
+        return cursor_text(self.epoch, self.date, self.position)
 
     @classmethod
     def parse(cls, text: str) -> Self:

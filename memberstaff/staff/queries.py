@@ -44,7 +44,7 @@ class StaffFilter:
         return conditions
 
 
-def employed_on(day: date) -> ColumnElement[bool]:
+def employed_on(day: date | ColumnElement[date]) -> ColumnElement[bool]:
     """Who is on the day's roster, in SQL."""
     return and_(staff.c.starts_on <= day, or_(staff.c.ends_on.is_(None), staff.c.ends_on >= day))
 

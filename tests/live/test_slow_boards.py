@@ -10,6 +10,8 @@ from typing import Any
 
 from memberstaff.access import Role
 from memberstaff.events import Status
+from memberstaff.live.rendered import BATCH_BYTES
+from memberstaff.server.protocol import SocketProtocol
 from tests.clock import TurnedClock
 from tests.installation import WATCH, Installation, install, until
 from tests.soak.leaks import fill, hire
@@ -23,14 +25,18 @@ async def test_a_board_that_stops_reading_delays_nobody_and_is_cut_off(database_
         await hire(office, 500)
         async with office.watching(TODAY, Role.MARKER) as lively:
             seen: list[int] = []
+            waiting: set[int] = set()
 
             async def read() -> None:
                 while True:
                     seen.append((await lively.change())["version"])
+                    waiting.update(each.transport.get_write_buffer_size() for each in sockets(office))
 
             reading = asyncio.create_task(read())
             async with office.one_more_follower(TODAY):
                 stuck = await stuck_client(office)
+            for each in sockets(office):  # or the kernel would take megabytes before it says that nobody reads
+                each.transport.get_extra_info("socket").setsockopt(plain.SOL_SOCKET, plain.SO_SNDBUF, 8_192)
             with stuck:
                 expected = 0
                 for round_ in range(12):
@@ -40,6 +46,16 @@ async def test_a_board_that_stops_reading_delays_nobody_and_is_cut_off(database_
                 await until(lambda: office.application.feed.followers(date.fromisoformat(TODAY)) == 1)
                 assert not reading.done()
                 reading.cancel()
+                assert 65_536 < max(waiting) < MOST_WAITING
+
+
+MOST_WAITING = 65_536 + 1.25 * BATCH_BYTES
+"""Bytes that wait for one client at most: what makes the transport say that it is full, and a batch with its frames."""
+
+
+def sockets(office: Installation) -> list[SocketProtocol]:
+    """The open WebSockets, as the server has them."""
+    return [each for each in office.address.server.server_state.connections if isinstance(each, SocketProtocol)]
 
 
 async def stuck_client(office: Installation) -> plain.socket:
