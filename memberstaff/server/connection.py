@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Any, Protocol
 
@@ -143,6 +144,7 @@ def plain_address(address: str) -> str:
     return address if known is None else str(known)
 
 
+@lru_cache(4_096)
 def _parse(address: str) -> IPv4Address | IPv6Address | None:
     host = address
     if host.startswith("["):

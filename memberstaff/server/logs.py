@@ -21,14 +21,6 @@ SHARED: list[Any] = [
 ]
 
 
-class NoSocketLines(logging.Filter):
-    """Drops uvicorn's lines for each socket: they repeat ours, and one shows the query string."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Whether the record stays."""
-        return not str(record.msg).startswith(('%s - "WebSocket', "connection open", "connection closed"))
-
-
 def drop_colours(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Uvicorn repeats each message with colours."""
     event.pop("color_message", None)
@@ -69,12 +61,11 @@ def log_config(settings: Settings) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"ours": {"()": formatter, "style": settings.log_format}},
-        "filters": {"sockets": {"()": NoSocketLines}},
-        "handlers": {"ours": {"class": "logging.StreamHandler", "formatter": "ours", "filters": ["sockets"]}},
+        "handlers": {"ours": {"class": "logging.StreamHandler", "formatter": "ours"}},
         "root": {"level": settings.log_level.upper(), "handlers": ["ours"]},
         "loggers": {
-            "uvicorn": {"level": "INFO", "handlers": [], "propagate": True},
-            "uvicorn.error": {"level": "INFO"},
+            "uvicorn": {"level": settings.log_level.upper(), "handlers": [], "propagate": True},
+            "uvicorn.error": {"level": settings.log_level.upper()},
             "uvicorn.access": {"level": "CRITICAL", "handlers": [], "propagate": False},
             "websockets": {"level": "WARNING"},
             "alembic": {"level": "WARNING"},

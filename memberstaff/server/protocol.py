@@ -7,6 +7,7 @@ stopped reading never lets happen; the socket, its tasks and its memory then sta
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from collections.abc import Mapping
 from typing import Any
@@ -68,6 +69,8 @@ class SocketProtocol(WebSocketsSansIOProtocol):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.queue = Inbox()  # type: ignore[assignment]
+        # With uvicorn's logger there would be two more lines for each socket, and one shows the query string.
+        self.logger = logging.getLogger("websockets")
         settings = settings_of(self.app_state)
         self.drain_seconds = settings.drain_seconds
         self.max_backlog = settings.max_backlog_bytes
