@@ -31,7 +31,7 @@ from tests.soak.leaks import left_by_boards, left_by_events
 from tests.soak.nemesis import Nemesis
 
 CATCH_UP_SECONDS = 60.0
-"""How long boards may take to see the last change, once nothing is broken any more."""
+"""How long a board may see nothing while it has not seen the last change, once nothing is broken any more."""
 
 
 @dataclass
@@ -201,16 +201,22 @@ async def _log(cluster: Cluster, day: str) -> list[Entry]:
 
 
 async def _caught_up(history: History, last: dict[str, int]) -> None:
-    """Wait until every board has seen its day's last change; the verdict names those that never do."""
+    """Wait until every board has seen its day's last change, or none of those behind comes any nearer.
+
+    The slow ones may have fallen behind by thousands; the verdict names those that never arrive.
+    """
+    behind: dict[str, int] = {}
     deadline = time.monotonic() + CATCH_UP_SECONDS
     while time.monotonic() < deadline:
-        behind = [
-            watcher
+        places = {
+            watcher.name: watcher.seen[-1].position if watcher.seen else watcher.start
             for watcher in history.watchers
             if (watcher.seen[-1].position if watcher.seen else watcher.start) < last[watcher.day]
-        ]
-        if not behind:
+        }
+        if not places:
             return
+        if places != behind:
+            behind, deadline = places, time.monotonic() + CATCH_UP_SECONDS
         await asyncio.sleep(0.1)
 
 
