@@ -98,7 +98,7 @@ class Settings(BaseSettings):
     max_cost: int = Field(5_000, ge=1, description="Objects that an answer may hold, list sizes multiplied.")
     max_body_bytes: int = Field(100_000, ge=1_000, description="Bytes of a GraphQL request.")
     max_import_bytes: int = Field(8_000_000, ge=1_000, description="Bytes of a request that imports a roster.")
-    headers_seconds: float = Field(5.0, gt=0, description="Time to receive a request's headers.")
+    headers_seconds: float = Field(30.0, gt=0, description="Time to receive a request's headers.")
     body_seconds: float = Field(5.0, gt=0, description="Time to receive a request's body.")
     max_frame_bytes: int = Field(65_536, ge=1_024, description="Bytes of one WebSocket message from a client.")
     messages_per_second: float = Field(20.0, gt=0, description="WebSocket messages from one client, on average.")

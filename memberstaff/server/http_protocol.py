@@ -15,6 +15,9 @@ from memberstaff.server.protocol import settings_of
 CONNECTION = "memberstaff.http"
 """The ASGI extension under which a connection hands itself to the application."""
 
+LATE_SECONDS = 0.5
+"""A timer that is later than this says that the process has been busy: thousands of clients come at once."""
+
 
 def mark_as_stream(scope: Scope) -> None:
     """Say that the response to this request goes on until somebody ends it."""
@@ -71,7 +74,17 @@ class HttpProtocol(HttpToolsProtocol):
     def expect_headers(self) -> None:
         """Drop the connection if they are not complete in time: a few slow clients must not hold them all."""
         if self.patience is None:
-            self.patience = self.loop.call_later(self.headers_seconds, self.transport.abort)
+            self.patience = self.loop.call_later(self.headers_seconds, self.lose_patience)
+
+    def lose_patience(self) -> None:
+        """Drop the connection, unless it is this process that was slow: the headers may be here, unread."""
+        assert self.patience is not None
+        late = self.loop.time() - self.patience.when()
+        self.patience = None
+        if late > LATE_SECONDS:
+            self.expect_headers()
+        else:
+            self.transport.abort()
 
     def stop_expecting(self) -> None:
         """The headers are here, or nobody will send them."""

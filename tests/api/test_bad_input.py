@@ -176,7 +176,7 @@ async def test_the_log_holds_no_note_and_no_password(
         raise RuntimeError("the disk is on fire")
 
     with caplog.at_level(logging.DEBUG):
-        monkeypatch.setattr("memberstaff.attendance.commands.update_attendance", broken)
+        monkeypatch.setattr("memberstaff.attendance.commands.update_each", broken)
         answer = await mark(installation, status="LATE", note="secret-note")
         login = "mutation L($i: LoginInput!) { login(input: $i) { errors { code } } }"
         await installation.nobody.ask(login, i={"email": "x@y.example", "password": "secret-password"})
