@@ -18,6 +18,10 @@ class Unstorable(Malformed):
     """A string holds what is no text: a NUL, which databases refuse, or half of a surrogate pair."""
 
 
+LONGEST_ID = 128
+"""Characters of an operation's id on a socket; the clients we know send a UUID or a number."""
+
+
 @dataclass(frozen=True, slots=True)
 class OperationRequest:
     """What a client asks to run."""
@@ -128,3 +132,27 @@ def _is_no_text(text: str) -> bool:
     except UnicodeEncodeError:
         return True
     return "\x00" in text
+
+
+def payload_of(message: dict[str, Any]) -> dict[str, Any]:
+    """The payload of a WebSocket message, none is an empty one; raises Malformed."""
+    payload = message.get("payload")
+    if payload is not None and not isinstance(payload, dict):
+        raise Malformed("A message's payload must be an object")
+    return payload or {}
+
+
+def authorization_of(payload: dict[str, Any]) -> str | None:
+    """The authorization in a payload, in any case; raises Malformed."""
+    given = next((value for key, value in payload.items() if key.lower() == "authorization"), None)
+    if given is not None and not isinstance(given, str):
+        raise Malformed("authorization must be a string")
+    return given
+
+
+def id_of(message: dict[str, Any]) -> str:
+    """The operation that a WebSocket message is about; raises Malformed."""
+    found = message.get("id")
+    if not isinstance(found, str) or not 0 < len(found) <= LONGEST_ID:
+        raise Malformed(f"A message's id must be a string of 1 to {LONGEST_ID} characters")
+    return found

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
-from collections.abc import Callable
 from contextlib import aclosing, suppress
 from datetime import timedelta
 from typing import Any, cast
 
 import strawberry
-from strawberry.http import process_result
 from strawberry.http.exceptions import NonTextMessageReceived, WebSocketDisconnected
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import (
     BaseGraphQLTransportWSHandler,
     Operation,
 )
-from strawberry.subscriptions.protocols.graphql_transport_ws.types import Message
 from strawberry.types.execution import ExecutionResult, PreExecutionError
 
 from memberstaff.access import Caller
@@ -26,67 +22,24 @@ from memberstaff.server.bucket import Bucket
 from memberstaff.server.census import Census
 from memberstaff.server.connection import Connection, Context, Host, bearer
 from memberstaff.server.fanout import SocketListener
+from memberstaff.server.operation import Running
 from memberstaff.server.request import (
     Malformed,
     OperationRequest,
     Unstorable,
+    authorization_of,
     decode,
+    id_of,
     operation_request,
+    payload_of,
     text_map,
 )
-from memberstaff.server.streams import encode
 from memberstaff.server.wire import Wire
 
 log = logging.getLogger("memberstaff.server")
 
-LONGEST_ID = 128
-"""Characters of an operation's id; the clients we know send a UUID or a number."""
-
 COME_BACK = 1013
 """For a client that sends or opens too much: graphql-ws comes back after a while; after 4429 it would give up."""
-
-
-NO_REQUEST = OperationRequest("", None, None, None)
-
-
-class Running(Operation[Any, None]):
-    """An operation that knows when it is no longer the one that its id stands for."""
-
-    handler: SocketHandler
-
-    def __init__(self, handler: SocketHandler, operation_id: str, request: OperationRequest) -> None:
-        super().__init__(handler, operation_id, request.query, request.variables, request.operation_name)
-        self.request = request
-        self.leave: Callable[[], None] | None = None
-        """How it leaves the group that sends it its results; without one its task does."""
-
-    def forget_request(self) -> None:
-        """Let go of what a group has taken over: a thousand members need not each keep their document."""
-        self.query, self.variables, self.request = "", None, NO_REQUEST
-
-    def stop(self) -> None:
-        """Send nothing any more, from this moment on."""
-        if self.leave is not None:
-            self.leave()
-        if self.task is not None:
-            self.task.cancel()
-
-    async def send_operation_message(self, message: Message) -> None:
-        """Send one of the operation's own messages."""
-        if self.handler.operations.get(self.id) is self:
-            await super().send_operation_message(message)
-
-    async def send_next(self, execution_result: ExecutionResult) -> None:
-        """Send a result. Its text is kept on it, so members of a group that share results encode once.
-
-        The id stands last for that reason; the order of keys has no meaning in JSON.
-        """
-        text = getattr(execution_result, "payload_text", None)
-        if text is None:
-            text = encode(process_result(execution_result))
-            execution_result.payload_text = text  # type: ignore[attr-defined]
-        if not self.completed and self.handler.operations.get(self.id) is self:
-            await self.handler.websocket.send_text(f'{{"type":"next","payload":{text},"id":{json.dumps(self.id)}}}')
 
 
 class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
@@ -166,16 +119,16 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
             raise Malformed("A message must be a JSON object")
         kind = message.get("type")
         if kind == "connection_init":
-            await self.handle_init(_payload(message))
+            await self.handle_init(payload_of(message))
         elif kind == "ping" or kind == "pong":
-            payload = _payload(message)
+            payload = payload_of(message)
             if kind == "ping":
                 await self.handle_renewal(payload)
                 await self.send_message({"type": "pong"})
         elif kind == "subscribe":
-            await self.handle_request(_id(message), message)
+            await self.handle_request(id_of(message), message)
         elif kind == "complete":
-            await self.cleanup_operation(_id(message))
+            await self.cleanup_operation(id_of(message))
         else:
             raise Malformed("A message must have a known type")
 
@@ -190,7 +143,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
         if self.connection_init_timeout_task:
             self.connection_init_timeout_task.cancel()
             self.connection_init_timeout_task = None
-        given = _authorization(payload)
+        given = authorization_of(payload)
         if given is not None:
             self.connection.authorization = bearer(given)
         self.connection.resume = text_map(payload.get("resume"), "resume")
@@ -218,7 +171,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
 
     async def handle_renewal(self, payload: dict[str, Any]) -> None:
         """A ping may bring a fresh token, so that a socket outlives its first one: the pong says that it was taken."""
-        given = _authorization(payload)
+        given = authorization_of(payload)
         if given is None or self.caller is None:
             return
         self.connection.authorization = bearer(given)
@@ -352,24 +305,3 @@ async def finish(context: Context) -> None:
         await context.close()
     except Exception:
         log.exception("an operation's context did not close")
-
-
-def _payload(message: dict[str, Any]) -> dict[str, Any]:
-    payload = message.get("payload")
-    if payload is not None and not isinstance(payload, dict):
-        raise Malformed("A message's payload must be an object")
-    return payload or {}
-
-
-def _authorization(payload: dict[str, Any]) -> str | None:
-    given = next((value for key, value in payload.items() if key.lower() == "authorization"), None)
-    if given is not None and not isinstance(given, str):
-        raise Malformed("authorization must be a string")
-    return given
-
-
-def _id(message: dict[str, Any]) -> str:
-    found = message.get("id")
-    if not isinstance(found, str) or not 0 < len(found) <= LONGEST_ID:
-        raise Malformed(f"A message's id must be a string of 1 to {LONGEST_ID} characters")
-    return found
