@@ -9,7 +9,8 @@ import pytest
 
 from memberstaff.access import Role
 from memberstaff.live.cursor import Cursor
-from tests.installation import BOARD, WATCH, Installation
+from tests.clock import TurnedClock
+from tests.installation import BOARD, WATCH, Installation, install
 
 TODAY = "2026-01-12"
 YESTERDAY = "2026-01-11"
@@ -95,6 +96,20 @@ async def test_a_cursor_that_cannot_be_honoured_is_the_operations_error(on_any_p
             [error] = message["payload"]
             assert error["extensions"]["code"] == "RESTART_REQUIRED"
             assert error["message"].endswith("Query the day again and subscribe from the feedCursor in its answer.")
+
+
+@pytest.mark.parametrize("ordinary", [False, True])
+async def test_a_cursor_that_lies_too_far_back_is_the_operations_error(
+    database_url: str, clock: TurnedClock, ordinary: bool
+) -> None:
+    async with install(database_url, clock=clock, ordinary=ordinary, max_replay=3) as office:
+        cursor = await cursor_of(office)
+        await mark_all(office, "PRESENT")
+        async with office.socket() as board:
+            await board.subscribe("1", WATCH, date=TODAY, after=cursor)
+            message = await board.receive()
+            assert (message["type"], message["payload"][0]["extensions"]["code"]) == ("error", "RESTART_REQUIRED")
+            assert message["payload"][0]["message"].startswith("More than 3 changes have come since this cursor.")
 
 
 @pytest.mark.parametrize("accept", ["text/event-stream", "multipart/mixed;subscriptionSpec=1.0"])

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from memberstaff.access import Role
 from schema.execution import Execution
@@ -101,6 +103,26 @@ async def test_boards_that_resume_from_different_cursors_share(
         await installation.marker.mark(installation.staff["Amina"], TODAY, status="ABSENT")
         assert (await ahead.change())["status"] == (await behind.change())["status"] == "ABSENT"
     assert executions == {"Watch": 4}  # the fourth and fifth once; the second and third were nobody else's
+
+
+async def test_boards_that_come_back_together_read_the_log_once(installation: Installation) -> None:
+    before = (await installation.viewer.ask("{ attendanceDay { records { feedCursor } } }"))["attendanceDay"]
+    await cursors(installation)
+    readings: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if "FROM attendance_revision" in statement:
+            readings.append(statement)
+
+    engine = installation.application.database.engine.sync_engine
+    event.listen(engine, "before_cursor_execute", note)
+    async with AsyncExitStack() as stack:
+        boards = [await stack.enter_async_context(installation.socket()) for _ in range(20)]
+        for board in boards:
+            await board.subscribe("1", WATCH, date=TODAY, after=before["records"]["feedCursor"])
+        for board in boards:
+            assert [(await board.change())["staffName"] for _ in range(4)] == list(installation.staff)
+    assert len(readings) == 1
 
 
 async def test_a_cursor_that_is_used_twice_does_not_leave_the_key(installation: Installation) -> None:
