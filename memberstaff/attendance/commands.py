@@ -78,13 +78,17 @@ async def update_each(
     work: Work, calendar: Calendar, on: date, asked: Sequence[tuple[Caller, Mark]]
 ) -> list[Outcome | Refusal | Fault]:
     """Record marks of one day for several callers, in their order; each is judged as if it had come alone."""
+    forbidden = [_forbidden(caller, on, work.today) for caller, _ in asked]
+    if all(forbidden):  # whoever may not mark does not hold up those who may
+        return [why for why in forbidden if why is not None]
     day = await calendar.lock_row(work, on)
     stored = await _stored(work, on, [mark for _, mark in asked], notes=True)
     answers: list[Outcome | Refusal | Fault] = []
     following: list[Entry] = []
-    for caller, mark in asked:
+    for (caller, mark), why in zip(asked, forbidden, strict=True):
         try:
-            _require_mark(caller, on, work.today)
+            if why is not None:
+                raise why
             known = stored.get(mark.staff_id)
             if known is None:
                 raise Refusal(ErrorCode.NOT_FOUND, "There is no such person.", "target")
@@ -166,6 +170,14 @@ async def _enter(work: Work, calendar: Calendar, on: date) -> Day:
     """Check that the caller may mark that day, and lock it."""
     _require_mark(work.caller, on, work.today)
     return await calendar.lock_row(work, on)
+
+
+def _forbidden(caller: Caller, on: date, today: date) -> Fault | None:
+    try:
+        _require_mark(caller, on, today)
+    except Fault as fault:
+        return fault
+    return None
 
 
 def _require_mark(caller: Caller, on: date, today: date) -> None:

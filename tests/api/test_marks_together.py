@@ -116,6 +116,18 @@ MARK_BY_ID = """mutation ($id: ID!, $date: Date!) {
   updateAttendance(input: {target: {staffDate: {staffId: $id, date: $date}}, status: LATE}) { errors { message } } }"""
 
 
+async def test_who_may_not_mark_locks_nothing(installation: Installation) -> None:
+    statements: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        statements.append(statement)
+
+    event.listen(installation.application.database.engine.sync_engine, "before_cursor_execute", note)
+    answer = await installation.viewer.send(MARK_BY_ID, id=installation.staff["Amina"], date=TODAY)
+    assert answer["errors"][0]["extensions"]["code"] == "FORBIDDEN"
+    assert [statement for statement in statements if "attendance_day" in statement] == []
+
+
 async def test_a_refused_mark_leaves_nothing_not_even_a_day(installation: Installation) -> None:
     payload = await installation.marker.mark(installation.staff["Amina"], TODAY, note="x" * 10_001)
     assert [error["code"] for error in payload["errors"]] == ["INVALID"]
