@@ -15,7 +15,8 @@ class Together(Generic[Question, Answer]):
 
     An answer rests on a reading that began after its question was asked. `answer_all` gets several questions and gives
     an answer, or the exception to raise, for each; what it raises itself is raised to all of them. `most` are answered
-    at a time.
+    at a time. One that `rests` lets questions gather after an answer for as long as that took: answers that cost this
+    process more than the database are then shared by twice as many.
     """
 
     def __init__(
@@ -23,9 +24,11 @@ class Together(Generic[Question, Answer]):
         answer_all: Callable[[Sequence[Question]], Awaitable[Sequence[Answer | Exception]]],
         *,
         most: int = 1_000,
+        rests: bool = False,
     ) -> None:
         self._answer_all = answer_all
         self._most = most
+        self._rests = rests
         self._asking: list[tuple[Question, asyncio.Future[Answer]]] = []
         self._answering: asyncio.Task[None] | None = None
 
@@ -43,7 +46,9 @@ class Together(Generic[Question, Answer]):
         return self._answering is None
 
     async def _answer(self) -> None:
+        loop = asyncio.get_running_loop()
         while self._asking:
+            began = loop.time()
             asking, self._asking = self._asking[: self._most], self._asking[self._most :]
             answers: Sequence[Answer | Exception]
             try:
@@ -57,4 +62,6 @@ class Together(Generic[Question, Answer]):
                     future.set_exception(answer)
                 else:
                     future.set_result(answer)
+            if self._rests:
+                await asyncio.sleep(loop.time() - began)
         self._answering = None

@@ -52,7 +52,7 @@ class Doorkeeper:
         self._poll_seconds = poll_seconds
         self._admitted: WeakKeyDictionary[Ending, _Admitted] = WeakKeyDictionary()
         self._look = asyncio.Event()
-        self._asking = Together(self._identify)
+        self._asking = Together(self._identify, rests=True)
 
     def __len__(self) -> int:
         return len(self._admitted)

@@ -30,7 +30,7 @@ class Standings:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._asking = Together(self._answer)
+        self._asking = Together(self._answer, rests=True)
 
     async def ask(self, claims: Claims, day: date | None) -> tuple[Caller, Version]:
         """The holder of a token, and the version of a day (None is today). Raises NoAccess."""

@@ -86,6 +86,7 @@ class Feed:
                 pass
             self._wanted.clear()
             waiting, self._waiting = self._waiting, []
+            began = asyncio.get_running_loop().time()
             try:
                 if self._days:
                     await self._read()
@@ -103,6 +104,8 @@ class Feed:
                 for future in waiting:
                     if not future.done():
                         future.set_result(None)
+                # While thousands of boards connect, each reading is shared by all who came during a rest of its length.
+                await asyncio.sleep(asyncio.get_running_loop().time() - began)
 
     async def refresh(self) -> None:
         """Wait for a reading of the database that began after this call; all who wait together share one."""

@@ -7,13 +7,13 @@ from collections.abc import Collection
 import strawberry
 from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
-from starlette.websockets import WebSocket
 from strawberry.http.websocket_origin import is_same_origin, normalize_origin
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL as PROTOCOL
 
 from memberstaff.server.census import Census
 from memberstaff.server.connection import Host
 from memberstaff.server.entrance import connection_of
+from memberstaff.server.protocol import SOCKET, SocketProtocol
 from memberstaff.server.socket import COME_BACK, SocketHandler
 from memberstaff.server.wire import Wire
 
@@ -29,15 +29,15 @@ class SocketEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Accept one socket, or refuse it, and serve it to its end."""
-        socket = WebSocket(scope, receive, send)
         settings = self.host.settings
-        await socket.receive()
-        if not may_open(socket.headers, settings.allowed_origins):
-            await socket.close()  # before it is accepted, this is HTTP 403
+        await receive()
+        if not may_open(Headers(scope=scope), settings.allowed_origins):
+            await send({"type": "websocket.close"})  # before it is accepted, this is HTTP 403
             return
         chosen = PROTOCOL if PROTOCOL in scope["subprotocols"] else None
-        await socket.accept(chosen)
-        wire = Wire(socket, deadline=settings.silence_seconds)
+        await send({"type": "websocket.accept", "subprotocol": chosen})
+        protocol: SocketProtocol | None = (scope.get("extensions") or {}).get(SOCKET)
+        wire = Wire(receive, send, protocol, deadline=settings.silence_seconds)
         if chosen is None:
             await wire.close(4406, f"The subprotocol here is {PROTOCOL}")
             return

@@ -10,7 +10,7 @@ from typing import Any
 from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from memberstaff.server.protocol import settings_of
+from memberstaff.server.protocol import SocketProtocol, ordinary_key, settings_of
 
 CONNECTION = "memberstaff.http"
 """The ASGI extension under which a connection hands itself to the application."""
@@ -56,7 +56,16 @@ class HttpProtocol(HttpToolsProtocol):
     def handle_websocket_upgrade(self) -> None:
         """Hand the connection on, to a protocol with timers of its own."""
         self.stop_expecting()
-        super().handle_websocket_upgrade()
+        scope: Any = self.scope
+        key = ordinary_key(scope["method"], scope["http_version"], self.url, self.headers)
+        if key is None:
+            super().handle_websocket_upgrade()
+            return
+        self.connections.discard(self)
+        create: Any = self.ws_protocol_class
+        protocol: SocketProtocol = create(config=self.config, server_state=self.server_state, app_state=self.app_state)
+        protocol.take_over(self.transport, scope, self.url, key)
+        self.transport.set_protocol(protocol)
 
     def data_received(self, data: bytes) -> None:
         """Read on; what begins a request must end its headers in time."""

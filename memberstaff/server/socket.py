@@ -67,14 +67,17 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
         self.tasks: set[asyncio.Task[None]] = set()
         self.accounts = accounts
         self.caller: Caller | None = None
+        self.patience: asyncio.TimerHandle | None = None
+        """Runs until `connection_init` is here."""
 
     async def handle(self) -> None:
         """Serve the socket until it is closed; never raises."""
         self.connection.ending = self.end
-        self.on_request_accepted()
+        loop = asyncio.get_running_loop()
+        self.patience = loop.call_later(self.host.settings.init_seconds, self.lose_patience)
         try:
             async for text in self.websocket.texts():
-                if not self.bucket.take(asyncio.get_running_loop().time()):
+                if not self.bucket.take(loop.time()):
                     await self.websocket.close(COME_BACK, "Too many messages: slow down and connect again")
                 else:
                     await self.handle_text(text)
@@ -91,6 +94,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
             await self.websocket.close(4500, "Internal server error")
         finally:
             self.connection.ending = None
+            self.patience.cancel()
             if self.caller is not None:
                 self.accounts.leave(self.caller.account_id)
             await self.shutdown()
@@ -106,6 +110,11 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
             operation.stop()
         self.operations.clear()
         self.keep(asyncio.ensure_future(self.websocket.close(code, reason)))
+
+    def lose_patience(self) -> None:
+        """Close a socket that does not say who it is (Strawberry's own timer is a task)."""
+        self.connection_timed_out = True
+        self.keep(asyncio.ensure_future(self.websocket.close(4408, "Connection initialisation timeout")))
 
     def keep(self, task: asyncio.Task[None]) -> None:
         """Hold a task until it is done: asyncio itself holds it but weakly."""
@@ -140,9 +149,8 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
             await self.websocket.close(4429, "Too many initialisation requests")
             return
         self.connection_init_received = True
-        if self.connection_init_timeout_task:
-            self.connection_init_timeout_task.cancel()
-            self.connection_init_timeout_task = None
+        if self.patience is not None:
+            self.patience.cancel()
         given = authorization_of(payload)
         if given is not None:
             self.connection.authorization = bearer(given)

@@ -7,11 +7,11 @@ import json
 from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.types import Receive, Send
 from strawberry.http.async_base_view import AsyncWebSocketAdapter
 from strawberry.http.exceptions import NonTextMessageReceived, WebSocketDisconnected
 
-from memberstaff.server.protocol import SOCKET, SocketProtocol
+from memberstaff.server.protocol import SocketProtocol
 
 LONGEST_REASON = 123
 """Bytes of a close reason: what a control frame holds beside the code."""
@@ -20,8 +20,11 @@ LONGEST_REASON = 123
 class Wire(AsyncWebSocketAdapter):
     """What Strawberry's handler writes to. A send that does not finish in time ends the socket."""
 
-    def __init__(self, socket: WebSocket, *, deadline: float) -> None:
-        self.socket = socket
+    def __init__(self, receive: Receive, send: Send, protocol: SocketProtocol | None, *, deadline: float) -> None:
+        self._receive = receive
+        self._write = send
+        self.protocol = protocol
+        """The connection itself; None when another server than ours runs the application."""
         self.deadline = deadline
         """Seconds for one message to leave our buffers."""
         self.closed = False
@@ -29,7 +32,7 @@ class Wire(AsyncWebSocketAdapter):
     async def texts(self) -> AsyncGenerator[str, None]:
         """The client's messages until it has gone; raises NonTextMessageReceived."""
         while True:
-            message = await self.socket.receive()
+            message = await self._receive()
             if message["type"] == "websocket.disconnect":
                 self.closed = True
                 return
@@ -66,20 +69,14 @@ class Wire(AsyncWebSocketAdapter):
             raise WebSocketDisconnected
         try:
             async with asyncio.timeout(self.deadline):
-                await self.socket.send(message)
+                await self._write(message)
         except TimeoutError:
             self.abort()
             raise WebSocketDisconnected from None
-        except (WebSocketDisconnect, OSError, RuntimeError):
-            # Starlette raises RuntimeError for a message after the end: another task had closed first.
+        except (OSError, RuntimeError):
+            # Servers raise RuntimeError for a message after the end: another task had closed first.
             self.closed = True
             raise WebSocketDisconnected from None
-
-    @property
-    def protocol(self) -> SocketProtocol | None:
-        """The connection itself; None when another server than ours runs the application."""
-        found: SocketProtocol | None = (self.socket.scope.get("extensions") or {}).get(SOCKET)
-        return found
 
     def abort(self) -> None:
         """Give up on the socket without a word: its client does not listen."""
