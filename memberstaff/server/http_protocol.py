@@ -57,13 +57,13 @@ class HttpProtocol(HttpToolsProtocol):
         """Hand the connection on, to a protocol with timers of its own."""
         self.stop_expecting()
         scope: Any = self.scope
+        create: Any = self.ws_protocol_class
         key = ordinary_key(scope["method"], scope["http_version"], self.url, self.headers)
-        if key is None:
+        if key is None or not issubclass(create, SocketProtocol):
             super().handle_websocket_upgrade()
             return
         self.connections.discard(self)
-        create: Any = self.ws_protocol_class
-        protocol: SocketProtocol = create(config=self.config, server_state=self.server_state, app_state=self.app_state)
+        protocol = create(config=self.config, server_state=self.server_state, app_state=self.app_state)
         protocol.take_over(self.transport, scope, self.url, key)
         self.transport.set_protocol(protocol)
 
