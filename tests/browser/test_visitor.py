@@ -30,7 +30,7 @@ async def test_without_a_build_a_person_reads_what_to_do(browser: Browser, tmp_p
 @pytest.mark.parametrize(
     ("script", "problem"),
     [
-        ("fetch('http://localhost:9/').catch(() => null)", "request to another host: http://localhost:9/"),
+        ("new Image().src = 'http://photos.localhost:9/x'", "request to another host: http://photos.localhost:9/x"),
         ("new Image().src = 'http://localhost:9/x.png'", "content policy: img-src http://localhost:9/x.png"),
         ("new WebSocket('ws://localhost:9/')", "content policy: connect-src ws://localhost:9/"),
         ("document.body.innerHTML = `<p style='color: red'>`", "content policy: style-src-attr inline"),
@@ -43,7 +43,7 @@ async def test_what_goes_wrong_in_a_page_fails_its_test(
 ) -> None:
     (tmp_path / "index.html").write_text("<!doctype html><title>page</title><script src='/page.js'></script>")
     (tmp_path / "page.js").write_text(f"addEventListener('load', () => {{ {script} }})")
-    host = ToyHost(Settings())
+    host = ToyHost(Settings(image_origins=("http://photos.localhost:9",)))
     async with serving(create_app(toy_schema(), host, tmp_path), host.settings) as address:
         with pytest.raises(AssertionError) as failed:
             async with visiting(browser, address.http) as visitor:
