@@ -155,7 +155,7 @@ class Accounts:
             caller = work.caller = await sessions.identify(work, claims)
             known = await work.row(select(account).where(account.c.id == caller.account_id))
             assert known is not None
-            directory.refuse_outside(known, "password")
+            directory.refuse_outside(known, "password", path="currentPassword")
             await login_limits.take_login(work, self._settings, email=known.email, address=address)
         if not (await self._passwords.verify(known.password_hash, current)).right:
             raise _wrong_password()
