@@ -225,6 +225,9 @@ async def test_only_an_administrator_manages_accounts(office: Office) -> None:
         lambda work: directory.disable(work, amina.id),
         lambda work: directory.enable(work, amina.id),
         lambda work: directory.rename(work, amina.id, "Root"),
+        lambda work: directory.change(work, amina.id, role=Role.ADMIN),
+        lambda work: directory.page(work, search=None, first=1, after=None),
+        lambda work: directory.by_id(work, amina.id),
     ):
         with pytest.raises(Forbidden, match="A MARKER may not manage accounts"):
             async with office.as_administrator(caller) as work:
