@@ -270,9 +270,10 @@ async def test_a_kept_answer_carries_no_cookie(installation: Installation) -> No
 async def test_whoever_is_logged_in_learns_where_and_what_day_it_is(
     database_url: str, clock: TurnedClock, role: Role
 ) -> None:
-    names = {"organisation": "Hill School", "time_zone": "Pacific/Auckland"}
     clock.turn(hours=4)  # noon in London: in New Zealand the next day has begun
-    async with install(database_url, clock=clock, **names) as installation:
+    async with install(
+        database_url, clock=clock, organisation="Hill School", time_zone="Pacific/Auckland"
+    ) as installation:
         answer = await Browser(installation).ask(
             "{ viewer { organisation today timeZone } }", token=installation.tokens[role]
         )
