@@ -55,6 +55,17 @@ async def test_a_report_shows_each_calendar_day_of_each_category(installation: I
     ]
 
 
+async def test_a_report_adds_up_to_what_the_day_itself_says(installation: Installation) -> None:
+    for name, status in (("Amina", "LATE"), ("Björn", "REMOTE"), ("Chloé", "ABSENT")):
+        await installation.marker.mark(installation.staff[name], "2026-01-12", status=status)
+    counts = ["total", *NONE]
+    document = f"{{ attendanceDay {{ date isWorkingDay summary {{ {' '.join(counts)} }} }} }}"
+    day = (await installation.viewer.ask(document))["attendanceDay"]
+    days = [line["days"][0] for line in (await report(installation, day["date"], day["date"]))["categories"]]
+    assert {name: sum(each[name] for each in days) for name in counts} == day["summary"]
+    assert {each["isWorkingDay"] for each in days} == {day["isWorkingDay"]}
+
+
 async def test_a_report_of_some_leaves_the_others_out(installation: Installation) -> None:
     amina, björn = installation.staff["Amina"], installation.staff["Björn"]
     for scope, lines in (

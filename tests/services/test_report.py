@@ -77,10 +77,10 @@ async def test_the_categories_of_a_day_add_up_to_its_summary(
     await fill(database, roster, marked)
     async with reading(database) as opened:
         found = await report(opened, CALENDAR, day(0), day(6), Which(), no_category=NOBODYS)
-        summaries = await queries.summaries(opened, [day(number) for number in range(7)])
+        summaries = [await queries.summary(opened, day(number)) for number in range(7)]
         days = await CALENDAR.days(opened, [day(number) for number in range(7)])
     for number in range(7):
-        assert total(found, number) == summaries[day(number)].counts
+        assert total(found, number) == summaries[number].counts
         assert all(each[number].working == days[day(number)].working for each in found.values())
     here = {category or NOBODYS for category, first, last in roster if first <= 6 and (last is None or last >= 0)}
     assert list(found) == sorted(here, key=fold)
