@@ -122,7 +122,7 @@ async def test_a_disabled_account_is_out_at_once_and_cannot_come_back(office: Of
     with pytest.raises(Refusal):
         await office.login("amina@example.org")
     with pytest.raises(Refusal):
-        await office.accounts.refresh(opened.refresh_token, "192.0.2.1")
+        await office.accounts.refresh(opened.refresh_token)
 
 
 async def test_an_enabled_account_may_log_in_again_but_its_old_sessions_stay_ended(office: Office) -> None:

@@ -44,11 +44,11 @@ async def test_the_new_password_counts_and_only_the_other_sessions_end(office: O
     laptop, phone = [await office.login(AMINA) for _ in range(2)]
     await change(office, laptop)
     assert await office.whoami(laptop.access_token) == laptop.caller
-    assert (await office.accounts.refresh(laptop.refresh_token, HOME)).caller == laptop.caller
+    assert (await office.accounts.refresh(laptop.refresh_token)).caller == laptop.caller
     with pytest.raises(NoAccess):
         await office.whoami(phone.access_token)
     with pytest.raises(Refusal):
-        await office.accounts.refresh(phone.refresh_token, HOME)
+        await office.accounts.refresh(phone.refresh_token)
     assert [ring.accounts for ring in office.rings] == [(amina.id,)]
     assert (await office.audited())[-1] == (str(amina.id), "password_changed")
     office.clock.turn(minutes=1)

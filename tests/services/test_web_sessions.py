@@ -28,7 +28,7 @@ async def office(database: Database, clock: TurnedClock) -> AsyncIterator[Office
 
 
 async def refresh(office: Office, opened: IssuedSession) -> IssuedSession:
-    return await office.accounts.refresh(opened.refresh_token, HOME)
+    return await office.accounts.refresh(opened.refresh_token)
 
 
 async def why_not(office: Office, opened: IssuedSession) -> Why:
