@@ -1,0 +1,41 @@
+import type { AttendanceStatus, DayFieldsFragment } from "../gql/graphql";
+
+export type Status = AttendanceStatus;
+
+export interface StatusInfo {
+  status: Status;
+  label: string;
+  /** Its key on the keyboard. */
+  key: string;
+  /** Its field in a summary. */
+  count: Exclude<keyof DayFieldsFragment["summary"], "__typename" | "id" | "total" | "presentRate">;
+}
+
+/** In the order in which they are shown everywhere; the keys 1 to 6 follow it. */
+export const MARKS: readonly StatusInfo[] = [
+  { status: "PRESENT", label: "Present", key: "1", count: "present" },
+  { status: "LATE", label: "Late", key: "2", count: "late" },
+  { status: "HALF_DAY", label: "Half day", key: "3", count: "halfDay" },
+  { status: "REMOTE", label: "Remote", key: "4", count: "remote" },
+  { status: "ON_LEAVE", label: "On leave", key: "5", count: "onLeave" },
+  { status: "ABSENT", label: "Absent", key: "6", count: "absent" },
+];
+
+export const UNMARKED: StatusInfo = { status: "UNMARKED", label: "Unmarked", key: "0", count: "unmarked" };
+
+export const STATUSES: readonly StatusInfo[] = [...MARKS, UNMARKED];
+
+const BY_STATUS = new Map(STATUSES.map((info) => [info.status, info]));
+
+export function infoOf(status: Status): StatusInfo {
+  return BY_STATUS.get(status) ?? UNMARKED;
+}
+
+export type Counts = Record<Status, number>;
+
+/** How many of these people have each status. */
+export function countsOf(records: Iterable<{ status: Status }>): Counts {
+  const counts = Object.fromEntries(STATUSES.map(({ status }) => [status, 0])) as Counts;
+  for (const { status } of records) counts[status]++;
+  return counts;
+}
