@@ -55,7 +55,7 @@ export const Row = memo(function Row(props: Props) {
       </div>
       {marks && (
         <div className="marks">
-          {MARKS.map(({ status, label, key }) => {
+          {MARKS.map(({ status, label, short, key }) => {
             const chosen = record.status === status;
             return (
               <button
@@ -66,11 +66,14 @@ export const Row = memo(function Row(props: Props) {
                 tabIndex={tab}
                 aria-pressed={chosen}
                 aria-label={chosen ? `${label}, unmark ${record.staffName}` : `${label}: ${record.staffName}`}
-                title={chosen ? `Unmark (0)` : `${label} (${key})`}
+                title={chosen ? "Unmark (0)" : `${label} (${key})`}
                 disabled={!allowed.has(chosen ? "UNMARKED" : status)}
                 onClick={() => actions.mark(record, chosen ? "UNMARKED" : status)}
               >
                 <StatusIcon status={status} size={18} />
+                <span className="word" aria-hidden="true">
+                  {short}
+                </span>
               </button>
             );
           })}

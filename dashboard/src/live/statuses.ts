@@ -5,6 +5,8 @@ export type Status = AttendanceStatus;
 export interface StatusInfo {
   status: Status;
   label: string;
+  /** Where there is little room. */
+  short: string;
   /** Its key on the keyboard. */
   key: string;
   /** Its field in a summary. */
@@ -13,15 +15,15 @@ export interface StatusInfo {
 
 /** In the order in which they are shown everywhere; the keys 1 to 6 follow it. */
 export const MARKS: readonly StatusInfo[] = [
-  { status: "PRESENT", label: "Present", key: "1", count: "present" },
-  { status: "LATE", label: "Late", key: "2", count: "late" },
-  { status: "HALF_DAY", label: "Half day", key: "3", count: "halfDay" },
-  { status: "REMOTE", label: "Remote", key: "4", count: "remote" },
-  { status: "ON_LEAVE", label: "On leave", key: "5", count: "onLeave" },
-  { status: "ABSENT", label: "Absent", key: "6", count: "absent" },
+  { status: "PRESENT", label: "Present", short: "Present", key: "1", count: "present" },
+  { status: "LATE", label: "Late", short: "Late", key: "2", count: "late" },
+  { status: "HALF_DAY", label: "Half day", short: "Half", key: "3", count: "halfDay" },
+  { status: "REMOTE", label: "Remote", short: "Remote", key: "4", count: "remote" },
+  { status: "ON_LEAVE", label: "On leave", short: "Leave", key: "5", count: "onLeave" },
+  { status: "ABSENT", label: "Absent", short: "Absent", key: "6", count: "absent" },
 ];
 
-export const UNMARKED: StatusInfo = { status: "UNMARKED", label: "Unmarked", key: "0", count: "unmarked" };
+export const UNMARKED: StatusInfo = { status: "UNMARKED", label: "Unmarked", short: "Unmarked", key: "0", count: "unmarked" };
 
 export const STATUSES: readonly StatusInfo[] = [...MARKS, UNMARKED];
 
