@@ -68,6 +68,9 @@ class Settings(BaseSettings):
     refresh_token_seconds: int = Field(
         30 * 86_400, ge=60, le=366 * 86_400, description="How long a session lives without being refreshed."
     )
+    display_token_seconds: int = Field(
+        90 * 86_400, ge=60, le=366 * 86_400, description="The same for a VIEWER's session: a screen on a wall."
+    )
     refresh_grace_seconds: int = Field(
         30, ge=0, le=300, description="How long a refresh token just used still gets a successor (two tabs)."
     )

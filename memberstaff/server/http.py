@@ -26,6 +26,7 @@ from memberstaff.server.entrance import connection_of
 from memberstaff.server.http_protocol import abort, mark_as_stream
 from memberstaff.server.negotiate import GRAPHQL, JSON, SSE, Wanted, is_json, wanted
 from memberstaff.server.request import Malformed, OperationRequest, decode, operation_request
+from memberstaff.server.session_cookie import session_cookie
 from memberstaff.server.streams import encode, formatted, send_stream
 
 log = logging.getLogger("memberstaff.server")
@@ -129,6 +130,7 @@ class HttpEndpoint:
                 if (kept := await self.host.answer(context, request)) is not None:
                     await Response(kept, media_type=f"{accepted.single}; charset=utf-8")(scope, receive, send)
                     return
+                connection.cookie = session_cookie(scope)
                 try:
                     result = await self.schema.execute(
                         request.query,
@@ -139,6 +141,8 @@ class HttpEndpoint:
                         operation_extensions=request.extensions,
                     )
                     response = answer(result, accepted.single)
+                    if connection.cookie is not None and connection.cookie.header is not None:
+                        response.headers["Set-Cookie"] = connection.cookie.header
                 except InvalidOperationTypeError:
                     if accepted.stream is not None:
                         await self.stream(request, accepted.stream, connection, context, scope, receive, send)
@@ -162,6 +166,7 @@ class HttpEndpoint:
         send: Send,
     ) -> None:
         mark_as_stream(scope)
+        connection.cookie = None
         results = await self.schema.stream(
             request.query,
             variable_values=request.variables,
