@@ -88,6 +88,7 @@ class Settings(BaseSettings):
 
     # What clients may see and use
     introspection: bool | None = Field(None, description="Schema introspection for everyone; default: demo mode only.")
+    playground: bool | None = Field(None, description="Serve GraphiQL at /graphiql; default: demo mode only.")
     metrics: bool = Field(False, description="Serve /metrics for Prometheus, to whoever can reach this server.")
     image_origins: CommaSeparated = Field((), description="Other hosts whose photos the dashboard may show.")
 
