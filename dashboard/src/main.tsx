@@ -2,6 +2,7 @@ import "./styles/base.css";
 import "./styles/controls.css";
 import "./styles/shell.css";
 import "./styles/board.css";
+import "./styles/admin.css";
 
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";

@@ -38,14 +38,13 @@ export function Chart({ title, days }: Props) {
 }
 
 function Bar({ day, x, width, scale }: { day: ReportDay; x: number; width: number; scale: number }) {
-  let top = HEIGHT;
+  const heights = STATUSES.map(({ count }) => day[count] * scale);
   return (
     <g>
       <title>{`${weekday(day.date)} ${shortDay(day.date)}: ${percent(day.presentRate)} at work`}</title>
-      {STATUSES.map(({ status, count }) => {
-        const height = day[count] * scale;
-        top -= height;
-        return height > 0 && <rect key={status} data-status={status} x={x} y={top} width={width} height={height} />;
+      {STATUSES.map(({ status }, index) => {
+        const top = HEIGHT - heights.slice(0, index + 1).reduce((sum, each) => sum + each, 0);
+        return <rect key={status} data-status={status} x={x} y={top} width={width} height={heights[index]} />;
       })}
     </g>
   );
