@@ -129,7 +129,7 @@ export class Session {
     }
     const { accessToken, expiresAt, viewer, errors } = result.data.login;
     if (!accessToken || !expiresAt || !viewer) return errors[0]?.message ?? "The login was refused.";
-    this.#share({ token: accessToken, expiresAt: this.#expiry(expiresAt), viewer });
+    this.#share({ token: accessToken, expiresAt: expiry(accessToken, expiresAt), viewer });
     return null;
   }
 
@@ -151,14 +151,9 @@ export class Session {
       if (!result.data) throw new Unreachable(result.error?.message);
       const { accessToken, expiresAt, viewer } = result.data.refreshSession;
       const good = accessToken && expiresAt && viewer;
-      this.#share(good ? { token: accessToken, expiresAt: this.#expiry(expiresAt), viewer } : null);
+      this.#share(good ? { token: accessToken, expiresAt: expiry(accessToken, expiresAt), viewer } : null);
       return accessToken ?? null;
     });
-  }
-
-  /** When to count a token as expired. A clock that is wrong must not make a fresh token look old. */
-  #expiry(expiresAt: string): number {
-    return Math.max(Date.parse(expiresAt), Date.now() + 5_000);
   }
 
   #share(access: Access | null): void {
@@ -185,6 +180,21 @@ export class Session {
 
 function same(one: Viewer, other: Viewer): boolean {
   return (Object.keys(one) as (keyof Viewer)[]).every((key) => one[key] === other[key]);
+}
+
+/**
+ * When to count a token as expired, by this machine's clock. The clock may be wrong, as on many a display: what
+ * counts is how long the token is good for, which it says itself when it is one of the server's own.
+ */
+export function expiry(token: string, expiresAt: string): number {
+  try {
+    const claims = atob((token.split(".")[1] ?? "").replaceAll("-", "+").replaceAll("_", "/"));
+    const { iat, exp } = JSON.parse(claims) as { iat?: unknown; exp?: unknown };
+    if (typeof iat === "number" && typeof exp === "number") return Date.now() + (exp - iat) * 1_000;
+  } catch {
+    // It is no JWT: believe the clock.
+  }
+  return Date.parse(expiresAt);
 }
 
 /** Run something while no other tab runs it. Pages without TLS have no locks; the server forgives a race. */
