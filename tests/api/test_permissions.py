@@ -287,6 +287,14 @@ async def test_nobody_learns_whether_an_id_exists(installation: Installation) ->
 
 
 @pytest.mark.parametrize("engine", ["sqlite"])
-@pytest.mark.parametrize("path", ["/docs", "/redoc", "/openapi.json", "/metrics", "/schema.graphql", "/.env"])
+@pytest.mark.parametrize("path", ["/openapi.json", "/metrics", "/schema.graphql", "/.env"])
 async def test_nothing_else_is_served_to_strangers(installation: Installation, path: str) -> None:
     assert (await installation.http.get(path)).status_code == 404
+
+
+@pytest.mark.parametrize("engine", ["sqlite"])
+@pytest.mark.parametrize("path", ["/docs", "/redoc"])
+async def test_where_fastapi_shows_documentation_there_is_only_the_dashboard(
+    installation: Installation, path: str
+) -> None:
+    assert (await installation.http.get(path)).text == (await installation.http.get("/")).text
