@@ -81,6 +81,7 @@ async def test_a_token_that_expires_is_renewed_and_the_board_goes_on_where_it_wa
     board = Board(visitor.page)
     sockets: list[WebSocket] = []
     visitor.page.on("websocket", lambda socket: sockets.append(socket))
+    await visitor.page.clock.install(time=clock.instant)
     await board.open()
     await remember(visitor.page)
     [name] = await board.names("UNMARKED")
@@ -123,11 +124,13 @@ async def test_a_board_out_of_view_has_no_socket_and_misses_nothing(open_page: O
     board = Board(visitor.page)
     opened: list[WebSocket] = []
     visitor.page.on("websocket", lambda socket: opened.append(socket))
+    await visitor.page.clock.install(time=MORNING)
     await board.open()
     [name] = await board.names("UNMARKED")
     [socket] = opened
-    async with socket.expect_event("close", timeout=15_000):
+    async with socket.expect_event("close"):
         await visitor.page.evaluate(HIDE, "hidden")
+        await visitor.page.clock.run_for("00:10")
     await mark(house, name, "LATE")
     await board.shows(name, "Unmarked")
     await visitor.page.evaluate(HIDE, "visible")

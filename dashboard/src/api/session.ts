@@ -111,7 +111,8 @@ export class Session {
 
   /** A token that is good now, renewed if need be; null when the login has ended. Throws Unreachable. */
   async fresh(): Promise<string | null> {
-    return this.token ?? (await this.refresh());
+    // While it is being renewed, the present one has been refused, or will be soon.
+    return this.#refreshing ?? this.token ?? (await this.refresh());
   }
 
   /** Renew the session by its cookie; null when it has ended. Throws Unreachable. */
