@@ -168,7 +168,7 @@ export function DayDialog({ day, onClose }: { day: DayState; onClose: () => void
       </form>
       <hr />
       <label className="field">
-        <span>{locked ? "Why it is opened again" : "Why it is locked"} (optional)</span>
+        <span>{locked ? "Why it is to be opened again" : "Why it is to be locked"} (optional)</span>
         <input className="input" value={reason} maxLength={200} onChange={({ target }) => setReason(target.value)} />
         <small>A locked day takes no marks. The reason is kept in the audit trail.</small>
       </label>
