@@ -15,8 +15,8 @@ class Fan:
 
     label: str
     subscribers: int
-    window: int = 4
-    """Events under way at once at most."""
+    desks: int = 4
+    """Connections that mark people, each again as soon as it is answered; as many events are under way at most."""
     other_share: float = 0.0
     """How many of the subscribers follow another day."""
     rest_seconds: float = 1.0
@@ -111,9 +111,9 @@ BENCHMARKS = {
             name="fanout",
             title="Fan-out: every change of a day to all its subscribers, as many as the server can",
             cases=(
-                Fan("100 subscribers", 100, window=40, saturate_seconds=4),
-                Fan("1,000 subscribers", 1000, window=4, saturate_seconds=4),
-                Fan("5,000 subscribers", 5000, window=2, rest_seconds=3, saturate_seconds=4),
+                Fan("100 subscribers", 100, desks=40, saturate_seconds=4),
+                Fan("1,000 subscribers", 1000, desks=40, saturate_seconds=4),
+                Fan("5,000 subscribers", 5000, desks=8, rest_seconds=3, saturate_seconds=4),
             ),
             servers=LIVE,
             metrics=(*_SATURATED, _CONNECT, _RSS, _FRAME, *_LOADS),
@@ -121,7 +121,7 @@ BENCHMARKS = {
         Benchmark(
             name="halves",
             title="Halves: 1,000 subscribers, of whom half follow another day and must receive nothing",
-            cases=(Fan("500 of 1,000", 1000, window=4, other_share=0.5, saturate_seconds=4),),
+            cases=(Fan("500 of 1,000", 1000, desks=40, other_share=0.5, saturate_seconds=4),),
             servers=LIVE,
             metrics=(*_SATURATED, _FRAME, *_LOADS),
         ),

@@ -56,7 +56,8 @@ def _fan(case: Fan, server: Measured, stage: Stage) -> list[str]:
         words += ["--init", json.dumps({"authorization": f"Bearer {server.token}"})]
     if not case.publishes:
         return words
-    words += ["--body-file", _file(stage.folder / "body", dialect.mark), "--window", str(case.window)]
+    words += ["--body-file", _file(stage.folder / "body", dialect.mark), "--window", str(case.desks)]
+    words += ["--publishers", str(case.desks)]
     words += ["--saturate", str(case.saturate_seconds)]
     words += ["--rate", str(case.rate), "--rate-seconds", str(case.rate_seconds)]
     if server.publishing:

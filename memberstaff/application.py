@@ -14,6 +14,7 @@ from memberstaff.access import Caller
 from memberstaff.accounts.doorkeeper import Doorkeeper, Ending
 from memberstaff.accounts.passwords import Passwords
 from memberstaff.accounts.service import Accounts
+from memberstaff.attendance.boards import Boards
 from memberstaff.attendance.days import Calendar
 from memberstaff.attendance.marking import Marking
 from memberstaff.attendance.standing import Standings
@@ -63,6 +64,7 @@ class Application:
         )
         self.groups = Groups(most=settings.max_groups, most_of_account=settings.max_groups_per_account)
         self.renderings: Renderings = Kept(settings.kept_renderings_bytes)
+        self.boards = Boards()
         self.marking = Marking(self.database, self.calendar)
         self.standings = Standings(self.database)
         self.doorkeeper = Doorkeeper(self.database, poll_seconds=settings.poll_seconds)

@@ -76,6 +76,7 @@ class Settings(BaseSettings):
     )
     logins_per_minute: int = Field(5, ge=1, description="Login attempts per account and address.")
     logins_per_minute_per_address: int = Field(100, ge=1, description="Login attempts per address: a school is one.")
+    refreshes_per_minute: int = Field(60, ge=1, description="Refreshes of one session: a page that opens needs one.")
 
     # Tokens of an outside issuer (OpenID Connect); all of it or nothing
     oidc_issuer: str | None = Field(None, description="The `iss` of tokens accepted beside our own.")

@@ -81,6 +81,7 @@ class Answers:
         application = context.application
         claims = await application.accounts.claims(context.connection.authorization)
         caller, version = await application.standings.ask(claims, day)
+        context.admit(caller)
         key = (request.query, request.operation_name, variables, caller.role, version)
         while True:
             if (kept := self.kept.get(key)) is not None:

@@ -48,10 +48,11 @@ class Context:
         self.connection = connection
         self.operation_id = operation_id
         self._group = Caller(None, "", "", group) if group else None
+        self._known: Caller | None = self._group
         self._opening = asyncio.Lock()
         self._held = AsyncExitStack()
         self._snapshot: Reading | None = None
-        self.load = Loaders(self.snapshot, application.calendar)
+        self.load = Loaders(self.snapshot, application.calendar, application.boards)
 
     def of_group(self, role: Role) -> Context:
         """One that reads as any member of a group of equal subscriptions may: everybody in it has this role."""
@@ -67,6 +68,10 @@ class Context:
         assert self._group is not None
         return self._group
 
+    def admit(self, caller: Caller) -> None:
+        """Read as the caller whom this very request has identified already."""
+        self._known = caller
+
     @property
     def request_id(self) -> str:
         """Stands in the log and in what a client is told of an internal error."""
@@ -80,13 +85,13 @@ class Context:
         async with self._opening:
             if self._snapshot is None:
                 async with AsyncExitStack() as opening:  # closed here when the caller may not come in
-                    if self._group is None:
+                    if self._known is None:
                         claims = await self.application.accounts.claims(self.connection.authorization)
                     reading = await opening.enter_async_context(self.application.database.read())
-                    if self._group is None:
+                    if self._known is None:
                         reading.caller = await identify(reading, claims)
                     else:
-                        reading.caller = self._group
+                        reading.caller = self._known
                     self._held, self._snapshot = opening.pop_all(), reading
             return self._snapshot
 
@@ -133,8 +138,8 @@ class Context:
     async def renew(self) -> None:
         """Let the snapshot go: what is read from here on is read anew."""
         async with self._opening:
-            self._snapshot = None
-            self.load = Loaders(self.snapshot, self.application.calendar)
+            self._snapshot, self._known = None, self._group
+            self.load = Loaders(self.snapshot, self.application.calendar, self.application.boards)
             await self._held.aclose()
 
     async def close(self) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from typing import Any
 
 import strawberry
-from graphql import GraphQLError, GraphQLOutputType
+from graphql import GraphQLError, GraphQLOutputType, OperationDefinitionNode
 from graphql.execution import Executor
 from strawberry.extensions import SchemaExtension
 from strawberry.schema.config import StrawberryConfig
@@ -24,6 +25,14 @@ from schema.plain import Complete, Unplain, compiled
 
 EVERY_OPERATION = frozenset(OperationType)
 
+Compiled = dict[tuple[GraphQLOutputType, tuple[int, ...]], Complete | None]
+"""Functions by type and nodes; the nodes live as long as their operation does."""
+
+MOST_COMPILED = 100
+"""Operations whose functions are kept, some ten kilobytes each; the oldest are compiled again."""
+
+_COMPILED: OrderedDict[int, tuple[OperationDefinitionNode, Compiled]] = OrderedDict()
+
 
 class Execution(StrawberryGraphQLCoreExecutionContext):
     """Completes plain selections by compiled functions, and forgets a subscription's events.
@@ -36,8 +45,16 @@ class Execution(StrawberryGraphQLCoreExecutionContext):
         super().__init__(*arguments, **options)
         if self.middleware_manager is not None and not self.middleware_manager.middlewares:
             self.middleware_manager = None  # Strawberry makes one also when no extension resolves anything
-        # By type and nodes, which live as long as the document does: the events of a subscription share it.
-        self._compiled: dict[tuple[GraphQLOutputType, tuple[int, ...]], Complete | None] = {}
+        self._compiled = self._shared() if "@" not in _text(self.operation) else {}
+
+    def _shared(self) -> Compiled:
+        """What is compiled for this operation, for all who run it: without directives, variables choose no fields."""
+        operation, compiled = _COMPILED.get(id(self.operation), (None, {}))
+        if operation is not self.operation:
+            _COMPILED[id(self.operation)] = (self.operation, compiled := {})
+            while len(_COMPILED) > MOST_COMPILED:
+                _COMPILED.popitem(last=False)
+        return compiled
 
     def build_per_event_executor(self, payload: Any) -> Executor[Any]:
         """An executor that starts with nothing remembered."""
@@ -235,6 +252,10 @@ def build_schema(
         execution_context_class=Execution,
         **options,
     )
+
+
+def _text(operation: OperationDefinitionNode) -> str:
+    return operation.loc.source.body if operation.loc else "@"
 
 
 def _reference(context: Any) -> str:

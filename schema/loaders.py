@@ -9,6 +9,7 @@ from functools import cached_property
 from strawberry.dataloader import DataLoader
 
 from memberstaff.attendance import queries
+from memberstaff.attendance.boards import Boards
 from memberstaff.attendance.days import Calendar
 from memberstaff.attendance.model import Day, Record, Summary
 from memberstaff.attendance.queries import Revision
@@ -20,9 +21,10 @@ from memberstaff.staff.model import Person
 class Loaders:
     """The batches of one snapshot; they end with it."""
 
-    def __init__(self, snapshot: Callable[[], Awaitable[Reading]], calendar: Calendar) -> None:
+    def __init__(self, snapshot: Callable[[], Awaitable[Reading]], calendar: Calendar, boards: Boards) -> None:
         self._snapshot = snapshot
         self._calendar = calendar
+        self._boards = boards
         self._histories: dict[tuple[int, int | None], DataLoader[tuple[int, date], list[Revision]]] = {}
         self._marked: dict[tuple[date, date], DataLoader[int, list[Record]]] = {}
 
@@ -41,8 +43,9 @@ class Loaders:
         """The counts of days by date."""
 
         async def load(dates: list[date]) -> list[Summary]:
-            found = await queries.summaries(await self._snapshot(), dates)
-            return [found[day] for day in dates]
+            days = await self.day.load_many(dates)
+            reading = await self._snapshot()
+            return [await self._boards.summary(reading, day) for day in days]
 
         return DataLoader(load_fn=load)
 

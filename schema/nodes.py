@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 from enum import StrEnum
+from functools import lru_cache
 from typing import Annotated
 
 import strawberry
 
 from memberstaff.access import Caller, Right
 from memberstaff.attendance import queries
+from memberstaff.attendance.boards import MOST_BOARDS, Board
 from memberstaff.attendance.model import Day, Record
 from memberstaff.attendance.model import Summary as Counts
 from memberstaff.attendance.queries import BoardFilter
@@ -256,18 +258,13 @@ class AttendanceDay(Node):
         place = page_place(after, str, int, str)
         size = page_size(first, default=100, most=BOARD_PAGE)
         beyond = Place(place[0], place[1]) if place else None
-        found = await queries.board(await info.context.snapshot(), self.day, which, first=size + 1, after=beyond)
+        boards, snapshot = info.context.application.boards, await info.context.snapshot()
+        board = await boards.page(snapshot, self.day, which, first=size + 1, after=beyond)
         cursor = place[2] if place else str(self.day.cursor)
-        edges = [
-            AttendanceEdge(
-                cursor=page_cursor(record.person.sort_key, record.person.id, cursor),
-                node=Attendance.of(record, self.day.epoch),
-            )
-            for record in found[:size]
-        ]
+        edges = _shared_edges(board, cursor) if board.is_whole else _edges(board, cursor)[:size]
         return AttendanceConnection(
             edges=edges,
-            page_info=PageInfo.of([edge.cursor for edge in edges], after=after, more=len(found) > size),
+            page_info=PageInfo.of([edge.cursor for edge in edges], after=after, more=len(board.records) > size),
             feed_cursor=cursor,
             day=self.day,
             which=which,
@@ -293,6 +290,20 @@ class AttendanceEdge:
 
     cursor: str = strawberry.field(description="Of this edge.")
     node: Attendance = strawberry.field(description="The record.")
+
+
+def _edges(board: Board, cursor: str) -> list[AttendanceEdge]:
+    return [
+        AttendanceEdge(
+            cursor=page_cursor(record.person.sort_key, record.person.id, cursor),
+            node=Attendance.of(record, board.epoch),
+        )
+        for record in board.records
+    ]
+
+
+_shared_edges = lru_cache(MOST_BOARDS)(_edges)
+"""For boards that are kept, whoever asks: an edge says nothing about that."""
 
 
 @strawberry.type(description="A page of a day's records.")

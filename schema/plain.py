@@ -8,12 +8,14 @@ graphql-core then completes it again, and reports its errors in its own words.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from enum import Enum
 from math import isfinite
-from operator import attrgetter
+from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 from graphql import (
     GraphQLBoolean,
+    GraphQLEnumType,
     GraphQLFloat,
     GraphQLID,
     GraphQLInt,
@@ -23,6 +25,7 @@ from graphql import (
     GraphQLOutputType,
     GraphQLString,
     Undefined,
+    get_nullable_type,
     is_leaf_type,
 )
 
@@ -79,7 +82,7 @@ def _object(executor: Executor[Any], type_: GraphQLObjectType, details: Sequence
     fields, deferred, *_ = executor.collect_subfields(type_, details)  # type: ignore[arg-type]
     if definition is None or deferred:
         return None
-    attributes: list[tuple[str, str, Complete]] = []
+    attributes: list[tuple[str, str, Complete, frozenset[type]]] = []
     for response_name, of_field in fields.items():
         name = of_field[0].node.name.value
         field = type_.fields.get(name)
@@ -89,55 +92,84 @@ def _object(executor: Executor[Any], type_: GraphQLObjectType, details: Sequence
         if complete_field is None:
             return None
         attribute = field.extensions[DEFINITION].python_name
-        attributes.append((response_name, attribute, _nullable(field.type, complete_field)))
+        complete_field = _nullable(field.type, complete_field)
+        attributes.append((response_name, attribute, complete_field, _themselves(field.type)))
     return _reading(definition.origin, attributes)
 
 
-def _reading(class_: type, attributes: list[tuple[str, str, Complete]]) -> Complete | None:
+def _reading(class_: type, attributes: list[tuple[str, str, Complete, frozenset[type]]]) -> Complete | None:
+    """A function written for these attributes, as `dataclasses` writes `__init__`: a loop takes three times as long.
+
+    A value of a type in its attribute's last item is answered as it is; others are completed.
+    """
     if not attributes:
         return None
-    if len(attributes) == 1:
-        [(response_name, attribute, complete_only)] = attributes
+    names: dict[str, Any] = {"class_": class_, "Unplain": Unplain}
+    lines = ["def complete(value):", "    if type(value) is not class_: raise Unplain"]
+    for index, (_, attribute, complete_field, themselves) in enumerate(attributes):
+        if not attribute.isidentifier():
+            return None
+        names[f"complete_{index}"] = complete_field
+        tests = [f"v{index} is not None"] if NoneType in themselves else []
+        for type_ in themselves - {NoneType}:
+            names[f"type_{index}"] = type_
+            tests.insert(0, f"type(v{index}) is not type_{index}")
+        lines.append(f"    v{index} = value.{attribute}")
+        condition = f"if {' and '.join(tests)}: " if tests else ""
+        lines.append(f"    {condition}v{index} = complete_{index}(v{index})")
+    pairs = ", ".join(f"{response_name!r}: v{index}" for index, (response_name, *_) in enumerate(attributes))
+    lines.append(f"    return {{{pairs}}}")
+    exec("\n".join(lines), names)  # noqa: S102 - of names that the schema and GraphQL's grammar allow
+    complete: Complete = names["complete"]
+    return complete
 
-        def complete_one(value: Any) -> Any:
-            if type(value) is not class_:
-                raise Unplain
-            return {response_name: complete_only(getattr(value, attribute))}
 
-        return complete_one
+_THEMSELVES: dict[Any, type] = {GraphQLString: str, GraphQLID: str, GraphQLBoolean: bool}
+"""Leaves whose values of this type are what is sent."""
 
-    read = attrgetter(*(attribute for _, attribute, _ in attributes))
-    completing = [(response_name, complete_field) for response_name, _, complete_field in attributes]
 
+def _themselves(type_: GraphQLOutputType) -> frozenset[type]:
+    """The types of values that a field of this type answers as they are."""
+    nullable = not isinstance(type_, GraphQLNonNull)
+    of = get_nullable_type(type_)
+    exact = str if getattr(of, "coerce_output_value", None) is str else _THEMSELVES.get(of)
+    return frozenset(({exact} if exact else set()) | ({NoneType} if nullable else set()))
+
+
+def _leaf(type_: Any) -> Complete:
+    if type_ in _THEMSELVES:
+        return _exact(_THEMSELVES[type_])
+    if type_ is GraphQLInt:
+        return _complete_int
+    if type_ is GraphQLFloat:
+        return _complete_float
+    if isinstance(type_, GraphQLEnumType):
+        return _enum(type_)
+    return _coerced(type_)
+
+
+def _exact(class_: type) -> Complete:
     def complete(value: Any) -> Any:
         if type(value) is not class_:
             raise Unplain
-        return {
-            response_name: complete_field(each)
-            for (response_name, complete_field), each in zip(completing, read(value), strict=True)
-        }
+        return value
 
     return complete
 
 
-def _leaf(type_: Any) -> Complete:
-    exact: dict[Any, tuple[type, Callable[[Any], bool] | None]] = {
-        GraphQLString: (str, None),
-        GraphQLID: (str, None),
-        GraphQLBoolean: (bool, None),
-        GraphQLInt: (int, lambda number: -(2**31) <= number < 2**31),
-        GraphQLFloat: (float, isfinite),
-    }
-    if type_ in exact:
-        class_, holds = exact[type_]
+def _complete_int(value: Any) -> int:
+    if type(value) is int and -(2**31) <= value < 2**31:
+        return value
+    raise Unplain
 
-        def complete_exact(value: Any) -> Any:
-            if type(value) is not class_ or (holds is not None and not holds(value)):
-                raise Unplain
-            return value
 
-        return complete_exact
+def _complete_float(value: Any) -> float:
+    if type(value) is float and isfinite(value):
+        return value
+    raise Unplain
 
+
+def _coerced(type_: Any) -> Complete:
     coerce = type_.coerce_output_value
 
     def complete(value: Any) -> Any:
@@ -150,5 +182,21 @@ def _leaf(type_: Any) -> Complete:
         if coerced is None or coerced is Undefined:
             raise Unplain
         return coerced
+
+    return complete
+
+
+def _enum(type_: GraphQLEnumType) -> Complete:
+    """Remembers the few values of an enum; its members are found by identity, since 1 equals True."""
+    complete_anew = _coerced(type_)
+    known: dict[int, tuple[Enum, Any]] = {}
+
+    def complete(value: Any) -> Any:
+        if (found := known.get(id(value))) is not None:
+            return found[1]
+        completed = complete_anew(value)
+        if isinstance(value, Enum):
+            known[id(value)] = (value, completed)
+        return completed
 
     return complete

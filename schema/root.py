@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 import strawberry
 from strawberry.schema.config import StrawberryConfig
 
+from memberstaff.access import Right
 from memberstaff.accounts import directory
 from memberstaff.attendance import queries
 from memberstaff.errors import Refusal
@@ -69,6 +70,8 @@ async def _revision(info: Info, key: list[str]) -> Node | None:
 
 async def _account(info: Info, key: list[str]) -> Node | None:
     snapshot = await info.context.snapshot()
+    if not snapshot.caller.may(Right.MANAGE_ACCOUNTS):
+        return None
     found = await directory.by_id(snapshot, number(key))
     return Account.of(found, snapshot.caller) if found else None
 

@@ -147,7 +147,7 @@ class SessionsMutation:
             if (token := input.refresh_token) is None:
                 cookie = _cookie(connection, "refreshToken")
                 token = cookie.token or ""
-            issued = await accounts.refresh(token, connection.address)
+            issued = await accounts.refresh(token)
         except Refusal as refusal:
             if cookie is not None and cookie.token is not None:
                 cookie.clear()

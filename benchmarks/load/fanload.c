@@ -96,7 +96,7 @@ static int drain(double patience_seconds) {
 }
 
 /* A slow server sends a handful of events in a few seconds, too few for a figure: it gets longer. */
-enum { LEAST_EVENTS = 10, MOST_SECONDS = 30 };
+enum { LEAST_EVENTS = 10, MOST_SECONDS = 30, PATIENCE_SECONDS = 30 };
 
 static void keep_window_full(double seconds, phase during) {
     uint64_t begun = now();
@@ -157,7 +157,7 @@ static void first_event(void) {
 static int saturate(void) {
     start since = begin();
     keep_window_full(saturate_seconds, SATURATION);
-    int drained = drain(10);
+    int drained = drain(PATIENCE_SECONDS);
     print_phase("saturation", &since, last_delivery > since.begun ? last_delivery : now(), drained);
     printf(",\"window\":%u}", window);
     return drained;
@@ -179,7 +179,7 @@ static int at_rate(void) {
             sent++;
         }
     }
-    int drained = drain(10);
+    int drained = drain(PATIENCE_SECONDS);
     print_phase("rate", &since, now(), drained);
     printf(",\"per_second\":%.1f,\"sent_late_ms\":%.2f", rate, (double)latest / 1e6);
     printf(",\"delivery_p50_ms\":%.3f,\"delivery_p99_ms\":%.3f", quantile_ms(&delivery_times, .5),
@@ -219,7 +219,7 @@ int main(int count, char **words) {
         poll_for(0.3); /* for what is left of events before the one that reached everybody */
         forget_unfinished_events();
         keep_window_full(warm_seconds, WARMING);
-        good = drain(10);
+        good = drain(PATIENCE_SECONDS);
         if (!good) fprintf(stderr, "the events of the warm-up did not reach everybody\n");
         if (good && saturate_seconds > 0) good = saturate();
         if (good && saturate_seconds > 0) poll_for(0.5); /* long enough to see a duplicate */

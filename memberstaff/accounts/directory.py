@@ -110,8 +110,9 @@ async def change(
     password_hash: PasswordHash | None = None,
 ) -> Account:
     """Change what is given, and nothing else. Raises Refusal, and then nothing may be committed."""
-    work.require(Right.MANAGE_ACCOUNTS)
-    if is_disabled is False:  # before a role is taken: the last administrator may be replaced in one go
+    # All locks at once: whoever took more of them later could wait for somebody who waits for the first.
+    await _lock(work, account_id, leaving=bool(is_disabled) or (role is not None and role is not Role.ADMIN))
+    if is_disabled is False:
         await enable(work, account_id)
     if role is not None:
         await set_role(work, account_id, role)
@@ -122,8 +123,7 @@ async def change(
     if is_disabled:
         await disable(work, account_id)
     changed = await by_id(work, account_id)
-    if changed is None:
-        raise Refusal(ErrorCode.NOT_FOUND, "There is no such account.", "id")
+    assert changed is not None
     return changed
 
 
@@ -225,11 +225,11 @@ async def _change(work: Work, account_id: int, action: str, details: dict[str, A
     return _account(row)
 
 
-def refuse_outside(row: Row[Any], what: str) -> None:
+def refuse_outside(row: Row[Any], what: str, *, path: str = "id") -> None:
     """Raise Refusal for an account of an outside issuer, whose `what` is not ours to change."""
     if row.issuer is not None:
         message = f"This account belongs to an identity provider, which decides its {what}: change it there."
-        raise Refusal(ErrorCode.INVALID, message, "id")
+        raise Refusal(ErrorCode.INVALID, message, path)
 
 
 def _searched(of: Account) -> str:

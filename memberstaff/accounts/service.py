@@ -99,15 +99,16 @@ class Accounts:
             await sessions.prune(work)
             return self._issue(opened, token, now=work.now)
 
-    async def refresh(self, refresh_token: str, address: str) -> IssuedSession:
+    async def refresh(self, refresh_token: str) -> IssuedSession:
         """Prolong a session and hand out new tokens for the old refresh token.
 
         Raises RateLimited, and Refusal when the token lets nobody in. A made-up token costs no statement.
         """
-        if self._refresh_tokens.session_of(refresh_token) is None:
+        session_id = self._refresh_tokens.session_of(refresh_token)
+        if session_id is None:
             raise _bad_refresh_token()
         async with self._database.write() as work:
-            await login_limits.take_refresh(work, self._settings, address=address)
+            await login_limits.take_refresh(work, self._settings, session_id=session_id)
             rotated = await rotation.rotate(
                 work,
                 self._refresh_tokens,
@@ -155,7 +156,7 @@ class Accounts:
             caller = work.caller = await sessions.identify(work, claims)
             known = await work.row(select(account).where(account.c.id == caller.account_id))
             assert known is not None
-            directory.refuse_outside(known, "password")
+            directory.refuse_outside(known, "password", path="currentPassword")
             await login_limits.take_login(work, self._settings, email=known.email, address=address)
         if not (await self._passwords.verify(known.password_hash, current)).right:
             raise _wrong_password()

@@ -7,7 +7,7 @@ what the last one left. Commands take the caller's `Work`, never commit and neve
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from functools import cache
@@ -256,8 +256,7 @@ Entry = tuple[Record, Caller]
 
 def _next(work: Work, day: Day, before: int, after: Record, caller: Caller) -> Record:
     """A changed record with the next version, and the position that follows the day's and `before` others."""
-    return replace(
-        after,
+    return after._replace(
         version=after.version + 1,
         position=day.position + before + 1,
         updated_at=work.now,

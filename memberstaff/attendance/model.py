@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Row, literal
+from sqlalchemy import literal
 
 from memberstaff.db.tables import account, attendance
 from memberstaff.events import Status
 from memberstaff.live.cursor import Cursor
-from memberstaff.staff.model import Person, person
+from memberstaff.staff.model import COLUMNS, Person, person
 
 RECORD_COLUMNS = (
     attendance.c.status,
@@ -51,9 +52,8 @@ class Day:
         return Cursor(self.epoch, self.date, self.position)
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One person on one day; `version` 0 means that nobody has marked them yet."""
+class Record(NamedTuple):
+    """One person on one day; `version` 0 means that nobody has marked them yet. A tuple like Person."""
 
     person: Person
     date: date
@@ -66,21 +66,16 @@ class Record:
     updated_by: str | None
 
 
-def record(row: Row[Any], day: date) -> Record:
-    """Read a Record from a row that has the person's columns and `RECORD_COLUMNS`."""
-    if row.version is None:
-        return Record(person(row), day, Status.UNMARKED, None, None, 0, 0, None, None)
-    return Record(
-        person=person(row),
-        date=day,
-        status=Status(row.status),
-        note=row.note,
-        photo_url=row.record_photo_url,
-        version=row.version,
-        position=row.position,
-        updated_at=row.updated_at,
-        updated_by=row.updated_by,
-    )
+def record(row: Sequence[Any], day: date) -> Record:
+    """Read a Record from a row of the person's columns and then `RECORD_COLUMNS`, and of nothing else."""
+    of_person, (status, note, photo_url, version, position, updated_at, updated_by) = row[:_OF_PERSON], row[_OF_PERSON:]
+    if version is None:
+        return Record(person(of_person), day, Status.UNMARKED, None, None, 0, 0, None, None)
+    return Record(person(of_person), day, _STATUSES[status], note, photo_url, version, position, updated_at, updated_by)
+
+
+_OF_PERSON = len(COLUMNS)
+_STATUSES = {status.value: status for status in Status}
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Date, Select, and_, bindparam, func, literal, select, tuple_
+from sqlalchemy import ColumnElement, Date, Integer, Select, and_, bindparam, func, literal, select, tuple_
 
 from memberstaff.access import Right
 from memberstaff.attendance.model import RECORD_COLUMNS, WITHOUT_NOTE, Day, Record, Summary, record
@@ -48,6 +48,9 @@ class Revision:
     changed_by: str | None
 
 
+_ON = bindparam("on", type_=Date())
+
+
 def _status() -> ColumnElement[str]:
     return func.coalesce(attendance.c.status, Status.UNMARKED.value)
 
@@ -59,7 +62,7 @@ def select_records(*, notes: bool) -> Select[Any]:
     Made once: putting a statement together costs more than running it. Without notes for those who may not read them.
     """
     columns = RECORD_COLUMNS if notes else WITHOUT_NOTE
-    of_day = and_(attendance.c.staff_id == staff.c.id, attendance.c.date == bindparam("on", type_=Date()))
+    of_day = and_(attendance.c.staff_id == staff.c.id, attendance.c.date == _ON)
     return select(*COLUMNS, *columns).select_from(
         staff.outerjoin(attendance, of_day).outerjoin(account, account.c.id == attendance.c.updated_by)
     )
@@ -72,14 +75,33 @@ def _records(reading: Reading) -> Select[Any]:
 async def board(reading: Reading, day: Day, which: BoardFilter, *, first: int, after: Place | None) -> list[Record]:
     """A page of the day's roster, by name."""
     reading.require(Right.READ)
-    rows = await reading.rows(
-        _records(reading)
-        .where(*which.conditions(), *beyond(after))
-        .order_by(staff.c.sort_key, staff.c.id)
-        .limit(first),
-        {"on": day.date},
-    )
+    if after is None and which == everybody(day.date):  # what everybody loads in the morning
+        statement = _select_everybody(notes=reading.caller.may(Right.READ_NOTES))
+        rows = await reading.rows(statement, {"on": day.date, "first": first})
+    else:
+        rows = await reading.rows(
+            _records(reading)
+            .where(*which.conditions(), *beyond(after))
+            .order_by(staff.c.sort_key, staff.c.id)
+            .limit(first),
+            {"on": day.date},
+        )
     return [record(row, day.date) for row in rows]
+
+
+def everybody(on: date) -> BoardFilter:
+    """All of a day's roster."""
+    return BoardFilter(StaffFilter(on))
+
+
+@cache
+def _select_everybody(*, notes: bool) -> Select[Any]:
+    return (
+        select_records(notes=notes)
+        .where(employed_on(_ON))
+        .order_by(staff.c.sort_key, staff.c.id)
+        .limit(bindparam("first", type_=Integer()))
+    )
 
 
 async def count(reading: Reading, day: Day, which: BoardFilter) -> int:
@@ -93,13 +115,6 @@ async def count(reading: Reading, day: Day, which: BoardFilter) -> int:
     )
 
 
-async def summaries(reading: Reading, dates: Collection[date]) -> dict[date, Summary]:
-    """The counts of each day's roster; one statement a day."""
-    reading.require(Right.READ)
-    return {day: await _summary(reading, day) for day in dates}
-
-
-_ON = bindparam("on", type_=Date())
 _SUMMARY = (
     select(attendance.c.status, func.count().label("number"))
     .select_from(staff.outerjoin(attendance, and_(attendance.c.staff_id == staff.c.id, attendance.c.date == _ON)))
@@ -108,7 +123,9 @@ _SUMMARY = (
 )
 
 
-async def _summary(reading: Reading, on: date) -> Summary:
+async def summary(reading: Reading, on: date) -> Summary:
+    """The counts of a day's roster."""
+    reading.require(Right.READ)
     rows = await reading.rows(_SUMMARY, {"on": on})
     counts = dict.fromkeys(Status, 0)
     for row in rows:
@@ -140,7 +157,7 @@ async def marked(reading: Reading, staff_ids: Collection[int], start: date, end:
     reading.require(Right.READ)
     columns = RECORD_COLUMNS if reading.caller.may(Right.READ_NOTES) else WITHOUT_NOTE
     rows = await reading.rows(
-        select(*COLUMNS, attendance.c.date, *columns)
+        select(*COLUMNS, *columns, attendance.c.date)
         .select_from(
             attendance.join(staff, staff.c.id == attendance.c.staff_id).outerjoin(
                 account, account.c.id == attendance.c.updated_by
@@ -151,7 +168,7 @@ async def marked(reading: Reading, staff_ids: Collection[int], start: date, end:
     )
     found: dict[int, list[Record]] = {staff_id: [] for staff_id in staff_ids}
     for row in rows:
-        found[row.id].append(record(row, row.date))
+        found[row.id].append(record(row[:-1], row.date))
     return found
 
 

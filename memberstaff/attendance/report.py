@@ -53,7 +53,7 @@ async def report(
     """Every day from `start` to `end`, by today's categories in order of their names.
 
     People without a category are counted as `no_category`, also beside those who have one of that name. A day counts
-    whoever is employed on it, as `queries.summaries` does.
+    whoever is employed on it, as `queries.summary` does.
     """
     reading.require(Right.READ)
     days = list(_days(start, end))

@@ -49,7 +49,7 @@ def apply(mark: Mark, to: Record, *, locked: bool, today: date) -> Record | None
         for name, value in (("status", mark.status), ("note", mark.note), ("photo_url", mark.photo_url))
         if value is not KEEP
     }
-    after = replace(to, **values)  # type: ignore[arg-type]
+    after = to._replace(**values)  # type: ignore[arg-type]
     if after == to:
         return None
     check_day(to.date, after.status, locked=locked, today=today)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -16,7 +15,7 @@ from memberstaff.staff.model import Person
 TODAY = date(2026, 1, 12)
 AMINA = Person(1, "Amina", "Teaching", None, None, date(2020, 1, 1), None, 1, "amina")
 UNMARKED = Record(AMINA, TODAY, Status.UNMARKED, None, None, 0, 0, None, None)
-LATE = replace(UNMARKED, status=Status.LATE, note="Bus", version=3)
+LATE = UNMARKED._replace(status=Status.LATE, note="Bus", version=3)
 
 
 def marked(to: Record, *, locked: bool = False, **values: object) -> Record | None:
@@ -30,13 +29,13 @@ def refused(to: Record, *, locked: bool = False, **values: object) -> ErrorCode:
 
 
 def test_what_is_said_is_taken_over_and_the_rest_stays() -> None:
-    assert marked(LATE, status=Status.ABSENT) == replace(LATE, status=Status.ABSENT)
-    assert marked(LATE, note=" Train \r\n delayed ") == replace(LATE, note="Train \n delayed")
+    assert marked(LATE, status=Status.ABSENT) == LATE._replace(status=Status.ABSENT)
+    assert marked(LATE, note=" Train \r\n delayed ") == LATE._replace(note="Train \n delayed")
 
 
 def test_null_clears_a_note_and_is_invalid_for_a_status() -> None:
-    assert marked(LATE, note=None) == replace(LATE, note=None)
-    assert marked(LATE, note="  ") == replace(LATE, note=None)
+    assert marked(LATE, note=None) == LATE._replace(note=None)
+    assert marked(LATE, note="  ") == LATE._replace(note=None)
     assert refused(LATE, status=None) is ErrorCode.INVALID
 
 
@@ -56,32 +55,32 @@ def test_a_locked_day_takes_no_mark() -> None:
 
 @pytest.mark.parametrize("status", [Status.PRESENT, Status.LATE, Status.HALF_DAY, Status.REMOTE, Status.ABSENT])
 def test_what_only_the_day_itself_can_show_is_not_recorded_ahead(status: Status) -> None:
-    tomorrow = replace(UNMARKED, date=TODAY + timedelta(days=1))
+    tomorrow = UNMARKED._replace(date=TODAY + timedelta(days=1))
     assert refused(tomorrow, status=status) is ErrorCode.FUTURE_DATE
 
 
 def test_leave_is_recorded_ahead_and_taken_back() -> None:
-    tomorrow = replace(UNMARKED, date=TODAY + timedelta(days=1))
+    tomorrow = UNMARKED._replace(date=TODAY + timedelta(days=1))
     leave = marked(tomorrow, status=Status.ON_LEAVE)
     assert leave is not None
     assert marked(leave, status=Status.UNMARKED) == tomorrow
 
 
 def test_somebody_who_is_not_employed_that_day_or_was_erased_is_not_marked() -> None:
-    gone = replace(UNMARKED, person=replace(AMINA, ends_on=TODAY - timedelta(days=1)))
-    erased = replace(UNMARKED, person=replace(AMINA, name=None))
+    gone = UNMARKED._replace(person=AMINA._replace(ends_on=TODAY - timedelta(days=1)))
+    erased = UNMARKED._replace(person=AMINA._replace(name=None))
     assert refused(gone, status=Status.LATE) is ErrorCode.STAFF_INACTIVE
     assert refused(erased, status=Status.LATE) is ErrorCode.STAFF_INACTIVE
 
 
 def test_a_note_has_2000_characters_at_most() -> None:
-    assert marked(UNMARKED, note="x" * 2_000) == replace(UNMARKED, note="x" * 2_000)
+    assert marked(UNMARKED, note="x" * 2_000) == UNMARKED._replace(note="x" * 2_000)
     assert refused(UNMARKED, note="x" * 2_001) is ErrorCode.INVALID
 
 
 def test_a_refusal_says_what_to_do_and_where_it_lies() -> None:
-    tomorrow = replace(UNMARKED, date=TODAY + timedelta(days=1))
-    gone = replace(UNMARKED, person=replace(AMINA, ends_on=TODAY - timedelta(days=1)))
+    tomorrow = UNMARKED._replace(date=TODAY + timedelta(days=1))
+    gone = UNMARKED._replace(person=AMINA._replace(ends_on=TODAY - timedelta(days=1)))
     ahead = "2026-01-13 has not come yet; only leave can be recorded ahead."
     cases = [
         (LATE, True, {"status": Status.ABSENT}, "2026-01-12 is locked; an administrator can unlock it.", "date"),
@@ -104,21 +103,21 @@ def test_a_refusal_says_what_to_do_and_where_it_lies() -> None:
 
 
 def test_a_note_ahead_of_a_day_is_recorded_with_leave_only() -> None:
-    tomorrow = replace(UNMARKED, date=TODAY + timedelta(days=1))
-    leave = replace(tomorrow, status=Status.ON_LEAVE, version=1)
-    assert marked(leave, note="Wedding") == replace(leave, note="Wedding")
-    assert refused(replace(tomorrow, status=Status.LATE, version=1), note="Bus") is ErrorCode.FUTURE_DATE
+    tomorrow = UNMARKED._replace(date=TODAY + timedelta(days=1))
+    leave = tomorrow._replace(status=Status.ON_LEAVE, version=1)
+    assert marked(leave, note="Wedding") == leave._replace(note="Wedding")
+    assert refused(tomorrow._replace(status=Status.LATE, version=1), note="Bus") is ErrorCode.FUTURE_DATE
 
 
 def test_a_lock_counts_before_anything_else_is_looked_at() -> None:
-    gone = replace(LATE, person=replace(AMINA, name=None), date=TODAY + timedelta(days=1))
+    gone = LATE._replace(person=AMINA._replace(name=None), date=TODAY + timedelta(days=1))
     assert refused(gone, locked=True, status=Status.ABSENT, expected_version=0) is ErrorCode.DAY_LOCKED
 
 
 def test_a_retry_succeeds_for_somebody_who_has_left_and_for_a_day_ahead() -> None:
-    gone = replace(LATE, person=replace(AMINA, ends_on=TODAY - timedelta(days=1)))
+    gone = LATE._replace(person=AMINA._replace(ends_on=TODAY - timedelta(days=1)))
     assert marked(gone, locked=True, status=Status.LATE, expected_version=0) is None
-    assert marked(replace(LATE, date=TODAY + timedelta(days=1)), note=" Bus\r\n") is None
+    assert marked(LATE._replace(date=TODAY + timedelta(days=1)), note=" Bus\r\n") is None
 
 
 def test_a_mark_that_says_nothing_changes_nothing() -> None:
@@ -126,13 +125,13 @@ def test_a_mark_that_says_nothing_changes_nothing() -> None:
 
 
 def test_the_first_and_last_day_of_employment_are_marked() -> None:
-    for person in (replace(AMINA, starts_on=TODAY), replace(AMINA, ends_on=TODAY)):
-        assert marked(replace(UNMARKED, person=person), status=Status.LATE) is not None
-    early = replace(UNMARKED, person=replace(AMINA, starts_on=TODAY + timedelta(days=1)))
+    for person in (AMINA._replace(starts_on=TODAY), AMINA._replace(ends_on=TODAY)):
+        assert marked(UNMARKED._replace(person=person), status=Status.LATE) is not None
+    early = UNMARKED._replace(person=AMINA._replace(starts_on=TODAY + timedelta(days=1)))
     assert refused(early, status=Status.LATE) is ErrorCode.STAFF_INACTIVE
 
 
 def test_a_photo_is_an_address_or_none() -> None:
-    assert marked(LATE, photo_url=" /photos/1.jpg ") == replace(LATE, photo_url="/photos/1.jpg")
-    assert marked(replace(LATE, photo_url="/photos/1.jpg"), photo_url=None) == LATE
+    assert marked(LATE, photo_url=" /photos/1.jpg ") == LATE._replace(photo_url="/photos/1.jpg")
+    assert marked(LATE._replace(photo_url="/photos/1.jpg"), photo_url=None) == LATE
     assert refused(LATE, photo_url="javascript:alert(1)") is ErrorCode.INVALID

@@ -3,123 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import timedelta
 
 import pytest
-from sqlalchemy import event, select, text
+from sqlalchemy import select
 
-from memberstaff.access import COMMAND_LINE, Caller, Role
+from memberstaff.access import COMMAND_LINE
 from memberstaff.attendance import commands, queries
-from memberstaff.attendance.commands import BulkOutcome, ErrorPolicy
-from memberstaff.attendance.days import Calendar
-from memberstaff.attendance.model import Record
+from memberstaff.attendance.commands import ErrorPolicy
 from memberstaff.attendance.queries import BoardFilter
 from memberstaff.attendance.rules import Mark, VersionConflict
-from memberstaff.db.tables import account, attendance, attendance_day, attendance_revision, staff
-from memberstaff.db.work import Database, Work
+from memberstaff.db.tables import attendance_day, staff
 from memberstaff.errors import ErrorCode, Forbidden, Refusal, Refused
-from memberstaff.events import Ring, Status
+from memberstaff.events import Status
 from memberstaff.staff import commands as staff_commands
 from memberstaff.staff.commands import Details
 from memberstaff.staff.importing import import_staff
 from memberstaff.staff.queries import StaffFilter
-from tests.clock import TurnedClock
-from tests.databases import UTC_ZONE
-
-TODAY = date(2026, 1, 12)
-CALENDAR = Calendar({0, 1, 2, 3, 4})
-
-
-@dataclass
-class School:
-    """A database with a marker and some people, and what its commits announced."""
-
-    database: Database
-    rings: list[Ring]
-    marker: Caller
-    people: dict[str, int] = field(default_factory=dict)
-
-    @asynccontextmanager
-    async def work(self, caller: Caller | None = None) -> AsyncIterator[Work]:
-        async with self.database.write() as work:
-            work.caller = caller or self.marker
-            yield work
-
-    async def mark(self, name: str, status: Status, *, on: date = TODAY, **values: object) -> Record:
-        async with self.work(COMMAND_LINE if on != TODAY else None) as work:
-            return await self.store(work, on, Mark(self.people[name], status=status, **values))  # type: ignore[arg-type]
-
-    async def store(self, work: Work, on: date, mark: Mark) -> Record:
-        """One mark as part of a work; raises why it is refused, and the work is rolled back."""
-        [answer] = await commands.update_each(work, CALENDAR, on, [(work.caller, mark)])
-        if isinstance(answer, Exception):
-            raise answer
-        return answer.record
-
-    async def bulk(self, *marks: Mark, policy: ErrorPolicy = ErrorPolicy.REJECT_ALL) -> BulkOutcome:
-        async with self.work() as work:
-            return await commands.update_many(work, CALENDAR, TODAY, marks, policy)
-
-    async def log(self, on: date = TODAY) -> list[tuple[int, int, int, str]]:
-        """Position, person, version and status of each change."""
-        of = attendance_revision.c
-        async with self.database.read() as reading:
-            rows = await reading.rows(
-                select(of.position, of.staff_id, of.version, of.status).where(of.date == on).order_by(of.position)
-            )
-        return [tuple(row) for row in rows]
-
-    async def position(self, on: date = TODAY) -> int:
-        async with self.database.read() as reading:
-            return int(await reading.scalar(select(attendance_day.c.position).where(attendance_day.c.date == on)) or 0)
-
-    async def notes(self, staff_id: int) -> set[str | None]:
-        """All notes about a person, in their records and in the log."""
-        found: set[str | None] = set()
-        async with self.database.read() as reading:
-            for table in (attendance, attendance_revision):
-                rows = await reading.rows(select(table.c.note).where(table.c.staff_id == staff_id))
-                found |= {row.note for row in rows}
-        return found
-
-    async def until_done_or_waiting(self, task: asyncio.Task[None]) -> None:
-        """Wait until the task has ended, or its transaction waits for a lock."""
-        waiting = text(
-            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-        )
-        async with asyncio.timeout(10):
-            while not task.done():
-                async with self.database.read() as reading:
-                    if await reading.scalar(waiting):
-                        return
-                await asyncio.sleep(0.01)
-
-    def announced(self) -> list[tuple[str | None, Status]]:
-        return [(change.staff_name, change.status) for ring in self.rings for change in ring.changes]
-
-
-@pytest.fixture
-async def school(database_url: str, clock: TurnedClock) -> AsyncIterator[School]:
-    rings: list[Ring] = []
-    database = Database(database_url, zone=UTC_ZONE, clock=clock, after_commit=rings.append)
-    async with database.write() as work:
-        work.caller = COMMAND_LINE
-        row = await work.row(
-            account.insert()
-            .values(email="desk@school.example", display_name="Front desk", role=Role.MARKER, created_at=work.now)
-            .returning(account.c.id)
-        )
-        assert row is not None
-        school = School(database, rings, Caller(row.id, "session", "Front desk", Role.MARKER))
-        for name in ("Amina", "Björn", "Chloé"):
-            details = Details(name=name, starts_on=TODAY - timedelta(days=30))
-            school.people[name] = (await staff_commands.create(work, details)).id
-    rings.clear()
-    yield school
-    await database.close()
+from tests.services.school import CALENDAR, TODAY, School, statements
 
 
 async def test_a_mark_is_stored_logged_and_announced(school: School) -> None:
@@ -287,21 +188,6 @@ async def test_a_bulk_mark_costs_the_same_few_statements_whatever_its_size(schoo
     assert costs["fill"] == [4, 4]
 
 
-@contextmanager
-def statements(database: Database) -> Iterator[list[str]]:
-    """What the block sends to the database."""
-    sent: list[str] = []
-
-    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        sent.append(statement)
-
-    event.listen(database.engine.sync_engine, "before_cursor_execute", note)
-    try:
-        yield sent
-    finally:
-        event.remove(database.engine.sync_engine, "before_cursor_execute", note)
-
-
 @pytest.mark.parametrize("engine", ["postgresql"])  # on SQLite one writer follows the other
 async def test_no_note_outlives_an_erasure_that_comes_between_reading_and_marking(school: School) -> None:
     amina = school.people["Amina"]
@@ -315,7 +201,7 @@ async def test_no_note_outlives_an_erasure_that_comes_between_reading_and_markin
         stored = (await commands._stored(work, TODAY, [Mark(amina)], notes=True))[amina]
         erasing = asyncio.create_task(erase())
         await school.until_done_or_waiting(erasing)
-        noted = replace(stored, status=Status.LATE, note="Hospital")
+        noted = stored._replace(status=Status.LATE, note="Hospital")
         await commands._append(work, day, [(commands._next(work, day, 0, noted, work.caller), work.caller)])
     await erasing
     assert await school.notes(amina) == {None}

@@ -45,7 +45,7 @@ async def why_not(office: Office, access_token: str) -> Why:
 
 async def cannot_refresh(office: Office, token: str) -> Refusal:
     with pytest.raises(Refusal) as refusal:
-        await office.accounts.refresh(token, HOME)
+        await office.accounts.refresh(token)
     return refusal.value
 
 
@@ -205,7 +205,7 @@ async def test_neither_tokens_nor_addresses_nor_passwords_are_shown_or_logged(
     with capture_logs() as lines:
         amina = await office.employ(AMINA)
         opened = await office.login(AMINA)
-        await office.accounts.refresh(opened.refresh_token, HOME)
+        await office.accounts.refresh(opened.refresh_token)
         office.clock.turn(minutes=1)
         await cannot_refresh(office, opened.refresh_token)
         with pytest.raises(Refusal):
