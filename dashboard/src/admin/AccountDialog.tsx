@@ -56,7 +56,7 @@ export function AccountDialog({ account, onClose }: { account: AccountFieldsFrag
               type="email"
               autoComplete="off"
               required
-              autoFocus
+              data-focus
               value={email}
               onChange={({ target }) => setEmail(target.value)}
             />

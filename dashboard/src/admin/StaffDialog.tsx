@@ -52,7 +52,7 @@ export function StaffDialog({ staff, onClose }: { staff: StaffFieldsFragment | n
           <input
             className="input"
             required
-            autoFocus
+            data-focus
             maxLength={200}
             value={name}
             onChange={({ target }) => setName(target.value)}

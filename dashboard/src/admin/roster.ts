@@ -1,4 +1,5 @@
 import type { CreateStaffInput } from "../gql/graphql";
+import { isDay } from "../live/dates";
 
 /** A roster as it stands in a file. */
 export interface Roster {
@@ -10,7 +11,7 @@ export interface Roster {
 /** The file is no roster; the message says what to change. */
 export class NoRoster extends Error {}
 
-const COLUMNS: Record<string, keyof CreateStaffInput> = {
+const COLUMNS: Record<string, keyof CreateStaffInput | undefined> = {
   name: "name",
   category: "category",
   photourl: "photoUrl",
@@ -40,6 +41,12 @@ export function readRoster(text: string): Roster {
       return column !== undefined && cell !== "" ? [[column, cell] as const] : [];
     });
     if (entries.length === 0) continue;
+    for (const [column, cell] of entries) {
+      const isDate = column === "startsOn" || column === "endsOn";
+      if (isDate && !isDay(cell)) {
+        throw new NoRoster(`Line ${line}: “${cell}” is no day; write days as 2026-11-23.`);
+      }
+    }
     roster.rows.push({ name: "", ...Object.fromEntries(entries) });
     roster.lines.push(line);
   }

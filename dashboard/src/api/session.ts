@@ -111,7 +111,8 @@ export class Session {
 
   /** A token that is good now, renewed if need be; null when the login has ended. Throws Unreachable. */
   async fresh(): Promise<string | null> {
-    return this.token ?? (await this.refresh());
+    // While it is being renewed, the present one has been refused, or will be soon.
+    return this.#refreshing ?? this.token ?? (await this.refresh());
   }
 
   /** Renew the session by its cookie; null when it has ended. Throws Unreachable. */
@@ -133,11 +134,12 @@ export class Session {
     return null;
   }
 
-  /** End the session here, in the other tabs and on the server. */
+  /** End the session here, in the other tabs and on the server. Throws Unreachable: then it has not ended. */
   async logout(): Promise<void> {
     const token = this.token;
     const fetchOptions = token ? { headers: { authorization: `Bearer ${token}` } } : {};
-    await this.#client.mutation(Logout, {}, { fetchOptions }).toPromise();
+    const { data, error } = await this.#client.mutation(Logout, {}, { fetchOptions }).toPromise();
+    if (!data && error?.networkError) throw new Unreachable(error.message);
     this.#share(null);
   }
 
@@ -178,8 +180,9 @@ export class Session {
   }
 }
 
+/** Whether nothing has changed but the day: that one is followed elsewhere, and begins nothing anew. */
 function same(one: Viewer, other: Viewer): boolean {
-  return (Object.keys(one) as (keyof Viewer)[]).every((key) => one[key] === other[key]);
+  return (Object.keys(one) as (keyof Viewer)[]).every((key) => key === "today" || one[key] === other[key]);
 }
 
 /**

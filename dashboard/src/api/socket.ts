@@ -112,11 +112,6 @@ export class LiveSocket {
     this.#ping();
   }
 
-  /** Close for good. */
-  dispose(): void {
-    void this.#client.dispose();
-  }
-
   #ping(payload?: Record<string, unknown>): void {
     if (this.#socket?.readyState !== WebSocket.OPEN) return;
     this.#socket.send(JSON.stringify({ type: "ping", ...(payload && { payload }) }));

@@ -43,7 +43,7 @@ export function PasswordDialog({ onClose }: { onClose: () => void }) {
             type="password"
             autoComplete="current-password"
             required
-            autoFocus
+            data-focus
             value={currentPassword}
             onChange={({ target }) => setCurrent(target.value)}
           />

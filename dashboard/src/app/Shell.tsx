@@ -2,6 +2,7 @@ import { type ReactNode, useState } from "react";
 
 import { Icon } from "../ui/Icon";
 import { Logo } from "../ui/Logo";
+import { complain } from "../ui/toasts";
 import { PasswordDialog } from "./PasswordDialog";
 import { ConnectionLight } from "./ConnectionLight";
 import { useApp, useStore } from "./context";
@@ -96,7 +97,7 @@ function Account() {
         <button type="button" className="button quiet" onClick={() => setDialog(true)}>
           Change password
         </button>
-        <button type="button" className="button quiet" onClick={() => void session.logout()}>
+        <button type="button" className="button quiet" onClick={() => session.logout().catch(() => complain("You are still logged in: the server cannot be reached."))}>
           Log out
         </button>
       </div>

@@ -31,7 +31,7 @@ export function DayHeader({ date, day, onDescribe }: { date: Day; day: DayState 
       <nav className="days" aria-label="Days">
         {isAdmin && (
           <button type="button" className="button quiet icon" aria-label="Settings of this day" onClick={onDescribe}>
-            <Icon name="gear" />
+            <Icon name="settings" />
           </button>
         )}
         <Link className="button outline icon" href={boardOf(plusDays(date, -1), today) + keep} aria-label="Day before">

@@ -31,7 +31,7 @@ export function NoteDialog({ record, marker, onClose }: { record: Attendance; ma
             className="input"
             value={note}
             maxLength={LONGEST_NOTE}
-            autoFocus
+            data-focus
             onChange={({ target }) => setNote(target.value)}
             onKeyDown={(event) => {
               if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) event.currentTarget.form?.requestSubmit();
@@ -74,7 +74,7 @@ export function ConflictDialog({ conflict, marker }: { conflict: Conflict; marke
         </div>
       </div>
       <div className="actions">
-        <button type="button" className="button outline" autoFocus onClick={() => marker.resolve(false)}>
+        <button type="button" className="button outline" data-focus onClick={() => marker.resolve(false)}>
           Keep what is stored
         </button>
         <button type="button" className="button primary" onClick={() => marker.resolve(true)}>
@@ -108,7 +108,7 @@ export function FillDialog({ date, unmarked, category, marker, onClose }: FillPr
         <button
           type="button"
           className="button primary"
-          autoFocus
+          data-focus
           onClick={() => {
             onClose();
             void marker.fill(date, "PRESENT", category === "" ? null : [category]);
@@ -168,7 +168,7 @@ export function DayDialog({ day, onClose }: { day: DayState; onClose: () => void
       </form>
       <hr />
       <label className="field">
-        <span>{locked ? "Why it is opened again" : "Why it is locked"} (optional)</span>
+        <span>{locked ? "Why it is to be opened again" : "Why it is to be locked"} (optional)</span>
         <input className="input" value={reason} maxLength={200} onChange={({ target }) => setReason(target.value)} />
         <small>A locked day takes no marks. The reason is kept in the audit trail.</small>
       </label>

@@ -30,7 +30,7 @@ const STEPS = 50;
 export class Marker {
   readonly conflict = new Store<Conflict | null>(null);
   /** The last of each record's marks that is under way; they are sent one after the other. */
-  readonly #underWay = new Map<string, Promise<void>>();
+  readonly #underWay = new Map<string, Promise<unknown>>();
   /** The versions that our own marks were answered with: they are ours, and no conflict. */
   readonly #ours = new Map<string, number>();
   #undo: Undo[] = [];
@@ -44,17 +44,20 @@ export class Marker {
 
   /** Mark a person as seen on the board. The cache shows it at once, and takes it back if it is refused. */
   mark(record: Attendance, change: Change): Promise<void> {
-    const before: Change = { status: record.status, note: record.note ?? null };
-    return this.#inTurn(record.id, async () => {
-      const stored = await this.#send(record, change, this.#seen(record));
-      if (stored === null || stored.version === record.version) return;
-      this.#remember(async () => {
-        const back = "note" in change ? before : { status: before.status ?? record.status };
-        await this.#inTurn(record.id, async () => {
-          if (await this.#send(stored, back, stored.version)) say(`Taken back: ${record.staffName}.`);
-        });
-      });
-      say(told(stored, change), { label: "Undo", run: () => this.undo() });
+    const before: Change = "note" in change ? { note: record.note ?? null } : { status: record.status };
+    const sent = this.#inTurn(record.id, () => this.#send(record, change, this.#seen(record)));
+    const step: Undo = {
+      run: async () => {
+        const stored = await sent; // it may be under way still
+        if (stored === null) return;
+        const back = await this.#inTurn(record.id, () => this.#send(record, before, stored.version));
+        if (back !== null) say(`Taken back: ${record.staffName}.`);
+      },
+    };
+    this.#remember(step);
+    return sent.then((stored) => {
+      if (stored === null || stored.version === record.version) this.#undo = this.#undo.filter((each) => each !== step);
+      else say(told(stored, change), { label: "Undo", run: () => this.undo() });
     });
   }
 
@@ -80,7 +83,7 @@ export class Marker {
       say("Everybody was marked already.");
       return;
     }
-    this.#remember(() => this.#unmark(date, marked));
+    this.#remember({ run: () => this.#unmark(date, marked) });
     say(`${people(marked.length)} marked ${infoOf(status).label.toLowerCase()}.`, {
       label: "Undo",
       run: () => this.undo(),
@@ -125,7 +128,7 @@ export class Marker {
     return Math.max(record.version, this.#ours.get(record.id) ?? 0);
   }
 
-  #inTurn(id: string, work: () => Promise<void>): Promise<void> {
+  #inTurn<T>(id: string, work: () => Promise<T>): Promise<T> {
     const before = this.#underWay.get(id) ?? Promise.resolve();
     const turn = before.then(work).finally(() => {
       if (this.#underWay.get(id) === turn) this.#underWay.delete(id);
@@ -158,8 +161,8 @@ export class Marker {
     else say(`Taken back: ${people(done)} unmarked.`);
   }
 
-  #remember(run: () => Promise<void>): void {
-    this.#undo = [...this.#undo.slice(1 - STEPS), { run }];
+  #remember(step: Undo): void {
+    this.#undo = [...this.#undo.slice(1 - STEPS), step];
   }
 }
 

@@ -4,7 +4,7 @@ export type Day = string;
 const DAY = /^\d{4}-\d{2}-\d{2}$/;
 
 /** Whether a text is a day of the calendar. */
-export function isDay(text: string): text is Day {
+export function isDay(text: string): boolean {
     const parsed = Date.parse(`${text}T00:00Z`);
   return DAY.test(text) && !Number.isNaN(parsed) && new Date(parsed).toISOString().startsWith(text);
 }

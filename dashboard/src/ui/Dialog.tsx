@@ -7,6 +7,7 @@ interface Props {
   onClose: () => void;
   /** A panel stands at the side, for the whole height. */
   kind?: "panel" | "wide";
+  /** What has `data-focus` has the focus first; otherwise the button that closes it. */
   children: ReactNode;
 }
 
@@ -18,6 +19,7 @@ export function Dialog({ title, onClose, kind, children }: Props) {
     const dialog = element.current;
     const before = document.activeElement;
     dialog?.showModal();
+    dialog?.querySelector<HTMLElement>("[data-focus]")?.focus();
     return () => {
       dialog?.close();
       if (before instanceof HTMLElement && before.isConnected) before.focus({ preventScroll: true });
