@@ -68,11 +68,15 @@ class Settings(BaseSettings):
     refresh_token_seconds: int = Field(
         30 * 86_400, ge=60, le=366 * 86_400, description="How long a session lives without being refreshed."
     )
+    display_token_seconds: int = Field(
+        90 * 86_400, ge=60, le=366 * 86_400, description="The same for a VIEWER's session: a screen on a wall."
+    )
     refresh_grace_seconds: int = Field(
         30, ge=0, le=300, description="How long a refresh token just used still gets a successor (two tabs)."
     )
     logins_per_minute: int = Field(5, ge=1, description="Login attempts per account and address.")
     logins_per_minute_per_address: int = Field(100, ge=1, description="Login attempts per address: a school is one.")
+    refreshes_per_minute: int = Field(60, ge=1, description="Refreshes of one session: a page that opens needs one.")
 
     # Tokens of an outside issuer (OpenID Connect); all of it or nothing
     oidc_issuer: str | None = Field(None, description="The `iss` of tokens accepted beside our own.")
@@ -85,6 +89,7 @@ class Settings(BaseSettings):
 
     # What clients may see and use
     introspection: bool | None = Field(None, description="Schema introspection for everyone; default: demo mode only.")
+    playground: bool | None = Field(None, description="Serve GraphiQL at /graphiql; default: demo mode only.")
     metrics: bool = Field(False, description="Serve /metrics for Prometheus, to whoever can reach this server.")
     image_origins: CommaSeparated = Field((), description="Other hosts whose photos the dashboard may show.")
 

@@ -1,142 +1,190 @@
-"""Logging in and out, and who is logged in."""
+"""Accounts: who may log in and as what, for administrators; and one's own password."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
-from datetime import datetime
+import datetime as dt
 
 import strawberry
 
 from memberstaff.access import Caller, Role
-from memberstaff.accounts import sessions
-from memberstaff.accounts.service import IssuedSession
-from memberstaff.errors import Refusal
+from memberstaff.accounts import directory
+from memberstaff.accounts.directory import Place
+from memberstaff.errors import ErrorCode, Refusal
+from schema.connections import PageInfo, page_cursor, page_place, page_size
 from schema.context import Info
-from schema.ids import global_id
+from schema.ids import account_key, global_id
 from schema.node import Node
 from schema.payloads import InputError, UserError
-
-RoleEnum = strawberry.enum(
-    Role,
-    name="Role",
-    description=(
-        "What an account is for. ADMIN does everything; MARKER marks today and reads; VIEWER reads the board "
-        "without notes."
-    ),
-)
+from schema.scope import LONGEST_SEARCH
 
 
-@strawberry.type(description="Whoever is logged in.")
-class Viewer(Node):
-    """The caller, as the account's row says."""
+@strawberry.type(description="Somebody who may log in. Only an ADMIN sees accounts.")
+class Account(Node):
+    """An account."""
 
+    email: str | None = strawberry.field(description="Null for an account of an identity provider.")
     display_name: str = strawberry.field(description="The name that stands beside what this account marks.")
-    role: RoleEnum = strawberry.field(description="What this account may do.")  # type: ignore[valid-type]
-    time_zone: str = strawberry.field(
-        description="IANA name of the organisation's time zone, which decides what today is."
-    )
+    role: Role = strawberry.field(description="What it may do.")
+    issuer: str | None = strawberry.field(description="The identity provider that it belongs to; null for our own.")
+    is_disabled: bool = strawberry.field(description="Whether it lets nobody in.")
+    created_at: dt.datetime = strawberry.field(description="When it was made, or first seen.")
+    is_viewer: bool = strawberry.field(description="Whether this is the caller's own.")
 
     @classmethod
-    def of(cls, info: Info, caller: Caller) -> Viewer:
-        """For a caller."""
+    def of(cls, account: directory.Account, caller: Caller) -> Account:
+        """For an account, as this caller sees it."""
         return cls(
-            id=global_id("Viewer", caller.account_id),
-            display_name=caller.display_name,
-            role=caller.role,
-            time_zone=info.context.application.settings.time_zone,
+            id=global_id("Account", account.id),
+            email=account.email,
+            display_name=account.display_name,
+            role=account.role,
+            issuer=account.issuer,
+            is_disabled=account.disabled_at is not None,
+            created_at=account.created_at,
+            is_viewer=account.id == caller.account_id,
         )
 
 
-@strawberry.input(description="What a person types to log in.")
-class LoginInput:
+@strawberry.type(description="An account in a page.")
+class AccountEdge:
+    """Relay's edge."""
+
+    cursor: str = strawberry.field(description="Of this edge.")
+    node: Account = strawberry.field(description="The account.")
+
+
+@strawberry.type(description="A page of the accounts.")
+class AccountConnection:
+    """Relay's connection."""
+
+    edges: list[AccountEdge] = strawberry.field(description="By name.")
+    page_info: PageInfo = strawberry.field(description="Where this page lies.")
+    total_count: int = strawberry.field(description="Accounts that the search finds, on all pages.")
+
+
+@strawberry.input(description="An account to make.")
+class CreateAccountInput:
+    """The password is never logged."""
+
+    email: str = strawberry.field(description="What its holder logs in with; upper and lower case are the same.")
+    display_name: str | None = strawberry.field(default=None, description="Omitted: made of the address.")
+    role: Role = strawberry.field(description="What it may do.")
+    password: str = strawberry.field(description="12 characters at least, 256 bytes in UTF-8 at most.")
+
+
+@strawberry.input(description="Changes of an account: omitted or null fields stay as they are.")
+class UpdateAccountInput:
+    """The password is never logged."""
+
+    id: strawberry.ID = strawberry.field(description="Of the Account.")
+    display_name: str | None = strawberry.field(default=None, description="One line, up to 200 characters.")
+    role: Role | None = strawberry.field(default=None, description="In effect at once, also in open sockets.")
+    is_disabled: bool | None = strawberry.field(default=None, description="True ends what it has open everywhere.")
+    password: str | None = strawberry.field(default=None, description="A new one; ends all sessions of the account.")
+
+
+@strawberry.input(description="A new password of one's own.")
+class ChangePasswordInput:
     """Neither field is ever logged."""
 
-    email: str = strawberry.field(description="The account's email address; upper and lower case are the same.")
-    password: str = strawberry.field(description="At most 256 bytes in UTF-8.")
+    current_password: str = strawberry.field(description="The one that is good now.")
+    new_password: str = strawberry.field(description="12 characters at least, 256 bytes in UTF-8 at most.")
 
 
-@strawberry.input(description="What a client sends when its access token is about to expire.")
-class RefreshSessionInput:
-    """The token is never logged."""
+@strawberry.type(description="An account, or why it was not made or changed.")
+class AccountPayload:
+    """What createAccount and updateAccount answer."""
 
-    refresh_token: str = strawberry.field(description="The one that the last login or refresh has answered.")
-
-
-@strawberry.type(description="The tokens of an open session, or why there is none.")
-class SessionPayload:
-    """What a login or a refresh answers."""
-
-    access_token: str | None = strawberry.field(
-        default=None,
-        description="Send it as `Authorization: Bearer …`, and in `connection_init` of a socket.",
-    )
-    refresh_token: str | None = strawberry.field(
-        default=None,
-        description="Good for one refreshSession; used again later, it ends the session.",
-    )
-    expires_at: datetime | None = strawberry.field(default=None, description="When the access token expires.")
-    viewer: Viewer | None = strawberry.field(default=None, description="Who is logged in now.")
-    errors: list[UserError] = strawberry.field(
-        default_factory=list, description="BAD_CREDENTIALS, whatever was wrong with them."
-    )
-
-    @classmethod
-    async def of(cls, info: Info, issuing: Awaitable[IssuedSession]) -> SessionPayload:
-        """For a login or a refresh."""
-        try:
-            issued = await issuing
-        except Refusal as refusal:
-            return cls(errors=[InputError.of(refusal)])
-        return cls(
-            access_token=issued.access_token,
-            refresh_token=issued.refresh_token,
-            expires_at=issued.expires_at,
-            viewer=Viewer.of(info, issued.caller),
-        )
+    account: Account | None = strawberry.field(default=None, description="As stored now; null when refused.")
+    errors: list[UserError] = strawberry.field(default_factory=list, description="Empty when it succeeded.")
 
 
-@strawberry.type(description="The session has ended.")
-class LogoutPayload:
-    """What a logout answers."""
+@strawberry.type(description="The password has been changed, or why not.")
+class ChangePasswordPayload:
+    """What changePassword answers."""
 
-    errors: list[UserError] = strawberry.field(default_factory=list, description="None: a logout is not refused.")
+    errors: list[UserError] = strawberry.field(default_factory=list, description="Empty when it succeeded.")
 
 
 @strawberry.type
 class AccountsQuery:
-    """Who is asking."""
+    """The root's part about accounts."""
 
-    @strawberry.field(description="Whoever is logged in; null when no access token was sent.")
-    async def viewer(self, info: Info) -> Viewer | None:
-        """A token that was sent and is not good is an error, not nobody."""
-        if not info.context.connection.authorization:
-            return None
-        return Viewer.of(info, await info.context.caller())
+    @strawberry.field(description="The accounts, by name. For an ADMIN. Search looks in names and email addresses.")
+    async def accounts(
+        self, info: Info, first: int | None = 50, after: str | None = None, search: str | None = None
+    ) -> AccountConnection:
+        """A page of accounts."""
+        if search is not None and len(search) > LONGEST_SEARCH:
+            raise Refusal(ErrorCode.INVALID, f"A search has {LONGEST_SEARCH} characters at most.", "search")
+        snapshot = await info.context.snapshot()
+        place = page_place(after, str, int)
+        size = page_size(first, default=50)
+        found, total = await directory.page(
+            snapshot, search=search, first=size + 1, after=Place(*place) if place else None
+        )
+        edges = [
+            AccountEdge(cursor=page_cursor(each.sort_key, each.id), node=Account.of(each, snapshot.caller))
+            for each in found[:size]
+        ]
+        page = PageInfo.of([edge.cursor for edge in edges], after=after, more=len(found) > size)
+        return AccountConnection(edges=edges, page_info=page, total_count=total)
 
 
 @strawberry.type
 class AccountsMutation:
-    """Open, prolong and end a session. Login and refresh look at no access token; it may be stale."""
+    """The root's part about accounts."""
+
+    @strawberry.mutation(description="Let somebody in. For an ADMIN.")
+    async def create_account(self, info: Info, input: CreateAccountInput) -> AccountPayload:
+        """One account."""
+        accounts = info.context.application.accounts
+        try:
+            hashed = await accounts.hashed(await info.context.caller(), input.password)
+            async with info.context.work() as work:
+                made = await directory.add(
+                    work,
+                    email=input.email,
+                    role=input.role,
+                    password_hash=hashed,
+                    display_name=input.display_name,
+                )
+        except Refusal as refusal:
+            return AccountPayload(errors=[InputError.of(refusal)])
+        return AccountPayload(account=Account.of(made, work.caller))
+
+    @strawberry.mutation(description="Change what an account may do, its name or its password. For an ADMIN.")
+    async def update_account(self, info: Info, input: UpdateAccountInput) -> AccountPayload:
+        """One account."""
+        accounts, new = info.context.application.accounts, input.password
+        try:
+            hashed = None if new is None else await accounts.hashed(await info.context.caller(), new)
+            async with info.context.work() as work:
+                changed = await directory.change(
+                    work,
+                    account_key(input.id),
+                    display_name=input.display_name,
+                    role=input.role,
+                    is_disabled=input.is_disabled,
+                    password_hash=hashed,
+                )
+        except Refusal as refusal:
+            return AccountPayload(errors=[InputError.of(refusal)])
+        return AccountPayload(account=Account.of(changed, work.caller))
 
     @strawberry.mutation(
-        description="Open a session with an email address and a password. RATE_LIMITED after a few attempts."
+        description=(
+            "Replace one's own password. Other sessions of the account end, this one stays. "
+            "RATE_LIMITED after a few attempts."
+        )
     )
-    async def login(self, info: Info, input: LoginInput) -> SessionPayload:
-        """Counted, checked, and answered alike whatever is wrong."""
-        accounts, address = info.context.application.accounts, info.context.connection.address
-        return await SessionPayload.of(info, accounts.login(input.email, input.password, address))
-
-    @strawberry.mutation(
-        description="Exchange a refresh token, which is then used up, for new tokens; the session lives on."
-    )
-    async def refresh_session(self, info: Info, input: RefreshSessionInput) -> SessionPayload:
-        """The token is the only credential."""
-        accounts, address = info.context.application.accounts, info.context.connection.address
-        return await SessionPayload.of(info, accounts.refresh(input.refresh_token, address))
-
-    @strawberry.mutation(description="End the session on every node; its open sockets close.")
-    async def logout(self, info: Info) -> LogoutPayload:
-        """Of the session that the access token names."""
-        async with info.context.work() as work:
-            await sessions.logout(work)
-        return LogoutPayload()
+    async def change_password(self, info: Info, input: ChangePasswordInput) -> ChangePasswordPayload:
+        """Counted as a login is: it answers whether a password is right."""
+        accounts, connection = info.context.application.accounts, info.context.connection
+        try:
+            await accounts.change_password(
+                connection.authorization, input.current_password, input.new_password, connection.address
+            )
+        except Refusal as refusal:
+            return ChangePasswordPayload(errors=[InputError.of(refusal)])
+        return ChangePasswordPayload()

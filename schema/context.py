@@ -23,6 +23,15 @@ from memberstaff.errors import Unauthenticated
 from memberstaff.server.connection import UNKNOWN, Connection
 from schema.loaders import Loaders
 
+strawberry.enum(
+    Role,
+    name="Role",
+    description=(
+        "What an account is for. ADMIN does everything; MARKER marks today and reads; VIEWER reads the board "
+        "without notes."
+    ),
+)
+
 
 class Context:
     """One operation: `application` does the work, `connection` is where the question came from."""

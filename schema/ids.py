@@ -52,6 +52,14 @@ def staff_key(text: str) -> int:
     return number(key)
 
 
+def account_key(text: str) -> int:
+    """The number of the account whose id this is; raises Refusal."""
+    type_name, key = read(text)
+    if type_name != "Account":
+        raise Refusal(ErrorCode.NOT_FOUND, f"This is the id of {_one(type_name)}, not of an Account.", "id")
+    return number(key)
+
+
 def attendance_key(text: str) -> tuple[int, date]:
     """Whose record this is, and of which day; raises Refusal."""
     type_name, key = read(text)

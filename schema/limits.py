@@ -43,7 +43,7 @@ NESTING = 64
 """Selection sets within one another, fragments included: keeps the walk off Python's stack limit."""
 
 INTROSPECTION = frozenset({"__schema", "__type"})
-ONCE = frozenset({"login"})
+ONCE = frozenset({"changePassword", "login"})
 """Root fields of a mutation that an operation may hold once: ten logins in a request would be ten guesses."""
 
 
@@ -225,7 +225,7 @@ def complaints(size: Size, limits: Limits) -> list[str]:
     if size.fields > limits.root_fields:
         found.append(f"The operation has {_count(size.fields)} root fields; {limits.root_fields} are allowed.")
     if size.once > 1:
-        found.append(f"The operation may hold {', '.join(sorted(ONCE))} once.")
+        found.append(f"The operation may hold one {' or '.join(sorted(ONCE, reverse=True))}.")
     if cost > limits.cost:
         objects = f"The operation could answer with {_count(cost)} objects; {limits.cost:,} are allowed."
         found.append(f"{objects} Ask for smaller pages.")

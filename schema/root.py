@@ -7,9 +7,11 @@ from collections.abc import Awaitable, Callable
 import strawberry
 from strawberry.schema.config import StrawberryConfig
 
+from memberstaff.access import Right
+from memberstaff.accounts import directory
 from memberstaff.attendance import queries
 from memberstaff.errors import Refusal
-from schema.accounts import AccountsMutation, AccountsQuery, Viewer
+from schema.accounts import Account, AccountsMutation, AccountsQuery
 from schema.attendance import AttendanceMutation, AttendanceQuery, VersionConflictError, find_attendance
 from schema.context import Info
 from schema.execution import Schema, build_schema
@@ -19,8 +21,10 @@ from schema.live import Subscription
 from schema.node import Node
 from schema.nodes import AttendanceDay, DaySummary, Staff
 from schema.payloads import InputError
+from schema.reports import ReportsQuery
 from schema.revisions import NEWEST, AttendanceRevision
 from schema.scalars import SCALARS
+from schema.sessions import SessionsMutation, SessionsQuery, Viewer
 from schema.staff import StaffMutation, StaffQuery
 
 
@@ -64,6 +68,14 @@ async def _revision(info: Info, key: list[str]) -> Node | None:
     return AttendanceRevision.of(found) if found else None
 
 
+async def _account(info: Info, key: list[str]) -> Node | None:
+    snapshot = await info.context.snapshot()
+    if not snapshot.caller.may(Right.MANAGE_ACCOUNTS):
+        return None
+    found = await directory.by_id(snapshot, number(key))
+    return Account.of(found, snapshot.caller) if found else None
+
+
 async def _viewer(info: Info, key: list[str]) -> Node | None:
     caller = await info.context.caller()
     return Viewer.of(info, caller) if caller.account_id == number(key) else None
@@ -76,16 +88,17 @@ NODES: dict[str, Callable[[Info, list[str]], Awaitable[Node | None]]] = {
     "DaySummary": _summary,
     "AttendanceRevision": _revision,
     "Viewer": _viewer,
+    "Account": _account,
 }
 
 
 @strawberry.type(description="What can be read.")
-class Query(AccountsQuery, AttendanceQuery, StaffQuery, NodeQuery):
+class Query(SessionsQuery, AccountsQuery, AttendanceQuery, ReportsQuery, StaffQuery, NodeQuery):
     """All queries."""
 
 
 @strawberry.type(description="What can be changed.")
-class Mutation(AccountsMutation, AttendanceMutation, StaffMutation):
+class Mutation(SessionsMutation, AccountsMutation, AttendanceMutation, StaffMutation):
     """All mutations."""
 
 

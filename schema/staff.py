@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 from typing import TypeVar
 
 import strawberry
 from strawberry import Maybe
+from strawberry.utils.str_converters import to_camel_case
 
 from memberstaff.access import Right
 from memberstaff.db import once
@@ -16,6 +16,7 @@ from memberstaff.errors import Refusal, Refused
 from memberstaff.partial import KEEP, Keep
 from memberstaff.staff import commands, importing, queries
 from memberstaff.staff.commands import Details
+from memberstaff.staff.importing import Action, RowChange
 from memberstaff.staff.queries import Place
 from schema.connections import PageInfo, page_cursor, page_place, page_size
 from schema.context import Info
@@ -24,6 +25,9 @@ from schema.nodes import Staff
 from schema.partial import kept
 from schema.payloads import InputError, UserError
 from schema.scope import StaffScope, staff_filter
+
+MOST_CHANGES = 1_000
+"""Rows of an import that a preview shows."""
 
 
 @strawberry.input(description="Which people a list shows.")
@@ -142,6 +146,27 @@ class ImportStaffInput:
     )
 
 
+strawberry.enum(Action, name="StaffImportAction", description="What an import does about one of its rows.")
+
+
+@strawberry.type(description="What a dry run would do about a row.")
+class StaffImportChange:
+    """A line of a preview."""
+
+    row: int = strawberry.field(description="Index among the input's rows, from 0.")
+    action: Action = strawberry.field(description="Never UNCHANGED here: such rows are only counted.")
+    name: str = strawberry.field(description="Of the person, after the change.")
+    fields: list[str] = strawberry.field(
+        description="Names of the input's fields that differ from what is stored, or from a person without data."
+    )
+
+    @classmethod
+    def of(cls, change: RowChange) -> StaffImportChange:
+        """For a row."""
+        fields = [to_camel_case(column) for column in change.columns]
+        return cls(row=change.row, action=change.action, name=change.name, fields=fields)
+
+
 @strawberry.type(description="What an import did, or why it did nothing.")
 class ImportStaffPayload:
     """Counts of people."""
@@ -149,6 +174,10 @@ class ImportStaffPayload:
     created: int = strawberry.field(description="New people.")
     updated: int = strawberry.field(description="People whose data changed.")
     unchanged: int = strawberry.field(description="People who were stored like this already.")
+    changes: list[StaffImportChange] = strawberry.field(
+        description=f"The first {MOST_CHANGES:,} rows that a dry run would change; empty when it is none.",
+        metadata={"list_size": MOST_CHANGES},
+    )
     errors: list[UserError] = strawberry.field(description="Every bad row; empty when it succeeded.")
 
 
@@ -204,16 +233,15 @@ class StaffMutation:
         """A roster."""
         try:
             async with info.context.work() as work:
-                counts = await _import(work, input)
+                return await _import(work, input)
         except Refused as refused:
             errors: list[UserError] = [InputError.of(refusal) for refusal in refused.refusals]
-            return ImportStaffPayload(created=0, updated=0, unchanged=0, errors=errors)
         except Refusal as refusal:
-            return ImportStaffPayload(created=0, updated=0, unchanged=0, errors=[InputError.of(refusal)])
-        return ImportStaffPayload(**counts, errors=[])
+            errors = [InputError.of(refusal)]
+        return ImportStaffPayload(created=0, updated=0, unchanged=0, changes=[], errors=errors)
 
 
-async def _import(work: Work, input: ImportStaffInput) -> dict[str, int]:
+async def _import(work: Work, input: ImportStaffInput) -> ImportStaffPayload:
     """Run an import once for its idempotency key; a dry run needs none."""
     rows = [row.to_details() for row in input.rows]
     key = None if input.dry_run else input.idempotency_key
@@ -221,8 +249,10 @@ async def _import(work: Work, input: ImportStaffInput) -> dict[str, int]:
         work.require(Right.MANAGE_STAFF)
         earlier: dict[str, int] | None = await once.claim(work, key, repr(rows))
         if earlier is not None:
-            return earlier
-    counts = dataclasses.asdict(await importing.import_staff(work, rows, dry_run=input.dry_run))
+            return ImportStaffPayload(**earlier, changes=[], errors=[])
+    outcome = await importing.import_staff(work, rows, dry_run=input.dry_run)
+    counts = {"created": outcome.created, "updated": outcome.updated, "unchanged": outcome.unchanged}
     if key is not None:
-        await once.keep(work, key, counts)
-    return counts
+        await once.keep(work, key, counts)  # without names: an erased person's would stay in it
+    changes = outcome.changes[:MOST_CHANGES] if input.dry_run else ()
+    return ImportStaffPayload(**counts, changes=[StaffImportChange.of(change) for change in changes], errors=[])

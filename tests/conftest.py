@@ -11,7 +11,7 @@ from sqlalchemy import make_url
 
 from tests.clock import TurnedClock
 from tests.databases import Databases, Engine
-from tests.infrastructure import postgres, redis
+from tests.infrastructure import browser, postgres, redis
 from tests.infrastructure.postgres import Postgres, PostgresServer
 from tests.infrastructure.process import NotFound, running
 from tests.infrastructure.redis import Redis, RedisServer
@@ -20,7 +20,7 @@ from tests.infrastructure.redis import Redis, RedisServer
 def pytest_report_header() -> list[str]:
     """Say what the tests run against; a missing server stops them here, with what to install."""
     try:
-        return [redis.describe(), postgres.describe(), f"python: {platform.python_version()}"]
+        return [redis.describe(), postgres.describe(), browser.describe(), f"python: {platform.python_version()}"]
     except NotFound as missing:
         raise pytest.UsageError(str(missing)) from None
 

@@ -15,6 +15,7 @@ import websockets
 from pydantic import SecretStr
 from websockets.asyncio.client import ClientConnection
 
+from memberstaff import demo
 from memberstaff.access import COMMAND_LINE, Role
 from memberstaff.accounts import directory
 from memberstaff.accounts.passwords import Passwords
@@ -229,33 +230,39 @@ async def install(
     *,
     clock: TurnedClock | None = None,
     furnish: bool = True,
+    demo_people: int = 0,
     ordinary: bool = False,
+    port: int = 0,
     **changes: Any,
 ) -> AsyncIterator[Installation]:
-    """Serve an application on this database; `furnish` gives it accounts and people.
+    """Serve an application on this database; `furnish` gives it accounts and people, of the demo's if so many.
 
     `ordinary` serves its sockets with uvicorn's own protocol, as another server would: without our short cuts.
     """
     application = Application(settings(database_url, **changes), clock=clock or utc_now, passwords=WEAK)
     async with (
-        serving(create_app(application), application.settings, **ORDINARY if ordinary else {}) as address,
+        serving(create_app(application), application.settings, port=port, **ORDINARY if ordinary else {}) as address,
         httpx2.AsyncClient(base_url=address.http, timeout=WAIT_SECONDS) as http,
     ):
         installation = Installation(application, address, http)
         if furnish:
-            await _furnish(installation)
+            await _furnish(installation, demo_people)
         await log_in(installation)
         yield installation
 
 
-async def _furnish(installation: Installation) -> None:
+async def _furnish(installation: Installation, demo_people: int) -> None:
     hashed = await WEAK.hash(PASSWORD)
     for role in Role:
         async with installation.application.database.write() as work:
             work.caller = COMMAND_LINE
             name = role.title()
             await directory.add(work, email=email(role), role=role, password_hash=hashed, display_name=name)
-    async with installation.application.database.write() as work:
+    database, weekdays = installation.application.database, installation.application.settings.working_weekdays
+    if demo_people:
+        await demo.load(database, people=demo_people, on=await demo.today(database), seed=1, working=weekdays)
+        return
+    async with database.write() as work:
         work.caller = COMMAND_LINE
         for name, category in PEOPLE.items():
             details = Details(name=name, category=category, starts_on=work.today.replace(day=1))

@@ -48,12 +48,17 @@ class Server(uvicorn.Server):
 
 
 @contextlib.asynccontextmanager
-async def serving(app: Callable[..., Any], settings: Settings, **changes: Any) -> AsyncIterator[Address]:
-    """Serve an ASGI application, or what a factory without parameters makes; `changes` go to uvicorn.Config."""
+async def serving(
+    app: Callable[..., Any], settings: Settings, *, port: int = 0, **changes: Any
+) -> AsyncIterator[Address]:
+    """Serve an ASGI application, or what a factory without parameters makes; `changes` go to uvicorn.Config.
+
+    Port 0 is a free one.
+    """
     factory = not hasattr(app, "router") and _takes_nothing(app)
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind(("127.0.0.1", 0))
+    listener.bind(("127.0.0.1", port))
     server = Server(uvicorn.Config(app, factory=factory, log_config=None, **{**options(settings), **changes}))
     running = asyncio.ensure_future(server.serve(sockets=[listener]))
     started = asyncio.ensure_future(server.ready.wait())

@@ -17,7 +17,7 @@ from memberstaff.db.tables import account
 from memberstaff.db.upsert import insert
 from memberstaff.db.work import Reading, Work
 from memberstaff.errors import ErrorCode, Refusal
-from memberstaff.text import LONGEST_NAME, line
+from memberstaff.text import LONGEST_NAME, fold, line
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +32,41 @@ class Account:
     disabled_at: datetime | None
     created_at: datetime
 
+    @property
+    def sort_key(self) -> str:
+        """The folded name."""
+        return fold(self.display_name)
+
 
 async def everyone(reading: Reading) -> list[Account]:
     """All accounts, in the order in which they were made."""
     reading.require(Right.MANAGE_ACCOUNTS)
     return [_account(row) for row in await reading.rows(select(account).order_by(account.c.id))]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a page of accounts ended: lists are ordered by folded name, then by id."""
+
+    sort_key: str
+    id: int
+
+
+async def page(reading: Reading, *, search: str | None, first: int, after: Place | None) -> tuple[list[Account], int]:
+    """Accounts by name whose name or address holds every word of `search`, and how many there are on all pages."""
+    # Compared here, since the databases do not fold alike; they are read all, as an installation has hundreds.
+    words = fold(search or "").split()
+    found = [each for each in await everyone(reading) if all(word in _searched(each) for word in words)]
+    found.sort(key=lambda each: (each.sort_key, each.id))
+    beyond = [each for each in found if after is None or (each.sort_key, each.id) > (after.sort_key, after.id)]
+    return beyond[:first], len(found)
+
+
+async def by_id(reading: Reading, account_id: int) -> Account | None:
+    """One account; None when there is none."""
+    reading.require(Right.MANAGE_ACCOUNTS)
+    row = await reading.row(select(account).where(account.c.id == account_id))
+    return _account(row) if row is not None else None
 
 
 async def find(reading: Reading, email: str) -> Account:
@@ -70,6 +100,48 @@ async def add(
     return _account(row)
 
 
+async def change(
+    work: Work,
+    account_id: int,
+    *,
+    display_name: str | None = None,
+    role: Role | None = None,
+    is_disabled: bool | None = None,
+    password_hash: PasswordHash | None = None,
+) -> Account:
+    """Change what is given, and nothing else. Raises Refusal, and then nothing may be committed."""
+    # All locks at once: whoever took more of them later could wait for somebody who waits for the first.
+    await _lock(work, account_id, leaving=bool(is_disabled) or (role is not None and role is not Role.ADMIN))
+    if is_disabled is False:
+        await enable(work, account_id)
+    if role is not None:
+        await set_role(work, account_id, role)
+    if display_name is not None:
+        await rename(work, account_id, display_name)
+    if password_hash is not None:
+        await set_password(work, account_id, password_hash)
+    if is_disabled:
+        await disable(work, account_id)
+    changed = await by_id(work, account_id)
+    assert changed is not None
+    return changed
+
+
+async def change_own_password(work: Work, password_hash: PasswordHash, *, verified: str | None) -> None:
+    """Replace the caller's password and end their other sessions.
+
+    `verified` is the stored hash that the current password was checked against, before this transaction began.
+    Raises Refusal when it is no longer the stored one.
+    """
+    mine = account.c.id == work.caller.account_id
+    row = await work.row(select(account).where(mine).with_for_update(key_share=True))
+    if row is None or row.password_hash != verified:
+        message = "The password was changed just now, by somebody else. Try again."
+        raise Refusal(ErrorCode.BAD_CREDENTIALS, message, "currentPassword")
+    await _change(work, row.id, "password_changed", {}, password_hash=password_hash)
+    await sessions.end_sessions_of(work, row.id, but=work.caller.session_id)
+
+
 async def disable(work: Work, account_id: int) -> Account:
     """Let nobody in with this account, and end what is open. Raises Refusal for the last administrator."""
     row = await _lock(work, account_id, leaving=True)
@@ -93,7 +165,7 @@ async def set_role(work: Work, account_id: int, role: Role) -> Account:
     row = await _lock(work, account_id, leaving=role is not Role.ADMIN)
     if row.role == role:
         return _account(row)
-    _refuse_outside(row, "role")
+    refuse_outside(row, "role")
     changed = await _change(work, account_id, "role_set", {"role": role}, role=role)
     work.announce_access(accounts=[account_id])
     return changed
@@ -101,7 +173,7 @@ async def set_role(work: Work, account_id: int, role: Role) -> Account:
 
 async def set_password(work: Work, account_id: int, password_hash: PasswordHash) -> Account:
     """Replace the password and end all sessions; hash it before the unit of work opens. Raises Refusal."""
-    _refuse_outside(await _lock(work, account_id), "password")
+    refuse_outside(await _lock(work, account_id), "password")
     changed = await _change(work, account_id, "password_set", {}, password_hash=password_hash)
     await sessions.end_sessions_of(work, account_id)
     return changed
@@ -153,10 +225,15 @@ async def _change(work: Work, account_id: int, action: str, details: dict[str, A
     return _account(row)
 
 
-def _refuse_outside(row: Row[Any], what: str) -> None:
+def refuse_outside(row: Row[Any], what: str, *, path: str = "id") -> None:
+    """Raise Refusal for an account of an outside issuer, whose `what` is not ours to change."""
     if row.issuer is not None:
         message = f"This account belongs to an identity provider, which decides its {what}: change it there."
-        raise Refusal(ErrorCode.INVALID, message, "id")
+        raise Refusal(ErrorCode.INVALID, message, path)
+
+
+def _searched(of: Account) -> str:
+    return fold(f"{of.display_name} {of.email or ''}")
 
 
 def _name(display_name: str) -> str:

@@ -13,7 +13,7 @@ from sqlalchemy import delete, or_, select, update
 
 from memberstaff.accounts import sessions
 from memberstaff.accounts.refresh_tokens import RefreshTokens, fingerprint
-from memberstaff.accounts.sessions import Session
+from memberstaff.accounts.sessions import Lifetime, Session
 from memberstaff.accounts.tokens import NoAccess
 from memberstaff.db.tables import refresh_token, session
 from memberstaff.db.work import Work
@@ -32,9 +32,9 @@ async def hand_out(work: Work, tokens: RefreshTokens, session_id: str) -> str:
 
 
 async def rotate(
-    work: Work, tokens: RefreshTokens, token: str, *, seconds: int, grace_seconds: int
+    work: Work, tokens: RefreshTokens, token: str, *, lifetime: Lifetime, grace_seconds: int
 ) -> tuple[Session, str] | None:
-    """Use a refresh token: its session, now good for so many seconds more, and the token's successor.
+    """Use a refresh token: its session, now good for its role's lifetime, and the token's successor.
 
     None when the token lets nobody in. It is not raised, since what it did must be committed: when the token
     was used longer than the grace period ago, its session has been ended on every node.
@@ -60,7 +60,7 @@ async def rotate(
         log.warning("refresh_token_reused", account=held.account_id, session=session_id)
         return None
     successor = await hand_out(work, tokens, session_id)
-    expires_at = work.now + timedelta(seconds=seconds)
+    expires_at = work.now + lifetime(held.caller.role)
     await work.write(update(session).where(session.c.id == session_id).values(expires_at=expires_at))
     await _prune(work, session_id, used_before=work.now - timedelta(seconds=grace_seconds))
     return Session(held.caller, held.account_id, held.email, expires_at), successor

@@ -8,11 +8,11 @@ from typing import Any
 
 from sqlalchemy import Row, select, update
 
-from memberstaff.access import Caller
-from memberstaff.accounts import login_limits, rotation, sessions
+from memberstaff.access import Caller, Right, Role
+from memberstaff.accounts import directory, login_limits, rotation, sessions
 from memberstaff.accounts.emails import folded
 from memberstaff.accounts.outside import OutsideIdentities
-from memberstaff.accounts.passwords import Passwords
+from memberstaff.accounts.passwords import PasswordHash, Passwords
 from memberstaff.accounts.refresh_tokens import RefreshTokens
 from memberstaff.accounts.sessions import Session
 from memberstaff.accounts.tokens import AccessTokens, Claims, issuer
@@ -28,6 +28,8 @@ class IssuedSession:
 
     access_token: str = field(repr=False)
     refresh_token: str = field(repr=False)
+    refresh_seconds: int
+    """How long the refresh token is good."""
     expires_at: datetime
     caller: Caller
     account_id: int
@@ -87,9 +89,7 @@ class Accounts:
         if known is None or stored is None or not verdict.right:
             raise _bad_credentials()
         async with self._database.write() as work:
-            opened = await sessions.open_session(
-                work, known.id, verified=stored, seconds=self._settings.refresh_token_seconds
-            )
+            opened = await sessions.open_session(work, known.id, verified=stored, lifetime=self._lifetime)
             if opened is None:
                 return None
             if verdict.rehashed is not None:
@@ -99,20 +99,21 @@ class Accounts:
             await sessions.prune(work)
             return self._issue(opened, token, now=work.now)
 
-    async def refresh(self, refresh_token: str, address: str) -> IssuedSession:
+    async def refresh(self, refresh_token: str) -> IssuedSession:
         """Prolong a session and hand out new tokens for the old refresh token.
 
         Raises RateLimited, and Refusal when the token lets nobody in. A made-up token costs no statement.
         """
-        if self._refresh_tokens.session_of(refresh_token) is None:
+        session_id = self._refresh_tokens.session_of(refresh_token)
+        if session_id is None:
             raise _bad_refresh_token()
         async with self._database.write() as work:
-            await login_limits.take_refresh(work, self._settings, address=address)
+            await login_limits.take_refresh(work, self._settings, session_id=session_id)
             rotated = await rotation.rotate(
                 work,
                 self._refresh_tokens,
                 refresh_token,
-                seconds=self._settings.refresh_token_seconds,
+                lifetime=self._lifetime,
                 grace_seconds=self._settings.refresh_grace_seconds,
             )
             await sessions.prune(work)
@@ -122,11 +123,57 @@ class Accounts:
         opened, successor = rotated
         return self._issue(opened, successor, now=now)
 
-    async def logout(self, claims: Claims) -> None:
-        """End the token's session on every node. Raises NoAccess when it is over already."""
+    async def logout(self, token: str | None, refresh_token: str | None = None) -> None:
+        """End the session of an access token, of a refresh token, or of both, on every node.
+
+        Raises Unauthenticated when neither names a session: a refresh token of ours always does.
+        """
+        named = self._refresh_tokens.session_of(refresh_token or "")
+        ending = {named} if named is not None else set()
+        try:
+            claims = await self.claims(token)
+            async with self._database.read() as reading:
+                ending.add((await sessions.identify(reading, claims)).session_id)
+        except Unauthenticated:
+            if named is None:
+                raise
+        async with self._database.write() as work:
+            for session_id in sorted(ending):
+                await sessions.end_session(work, session_id)
+
+    async def hashed(self, caller: Caller, password: str) -> PasswordHash:
+        """The hash of a password that an administrator gives somebody. Raises Forbidden and Refusal."""
+        caller.require(Right.MANAGE_ACCOUNTS)  # hashing is work: nobody else may ask for it
+        return await self._passwords.hash(password)
+
+    async def change_password(self, token: str | None, current: str, new: str, address: str) -> None:
+        """Replace the caller's own password; their other sessions end. Counted as a login is.
+
+        Raises Unauthenticated, RateLimited, and Refusal.
+        """
+        claims = await self.claims(token)
+        async with self._database.write() as work:
+            caller = work.caller = await sessions.identify(work, claims)
+            known = await work.row(select(account).where(account.c.id == caller.account_id))
+            assert known is not None
+            directory.refuse_outside(known, "password", path="currentPassword")
+            await login_limits.take_login(work, self._settings, email=known.email, address=address)
+        if not (await self._passwords.verify(known.password_hash, current)).right:
+            raise _wrong_password()
+        try:
+            hashed = await self._passwords.hash(new)
+        except Refusal as refusal:
+            refusal.path = ("newPassword",)
+            raise
         async with self._database.write() as work:
             work.caller = await sessions.identify(work, claims)
-            await sessions.logout(work)
+            await directory.change_own_password(work, hashed, verified=known.password_hash)
+
+    def _lifetime(self, role: Role) -> timedelta:
+        settings = self._settings
+        return timedelta(
+            seconds=settings.display_token_seconds if role is Role.VIEWER else settings.refresh_token_seconds
+        )
 
     def _issue(self, opened: Session, refresh_token: str, *, now: datetime) -> IssuedSession:
         lifetime = timedelta(seconds=self._settings.access_token_seconds)
@@ -135,6 +182,7 @@ class Accounts:
         return IssuedSession(
             access_token=self._access_tokens.issue(claims, now=now),
             refresh_token=refresh_token,
+            refresh_seconds=int(self._lifetime(opened.caller.role).total_seconds()),
             expires_at=expires_at,
             caller=opened.caller,
             account_id=opened.account_id,
@@ -144,6 +192,10 @@ class Accounts:
 
 def _bad_credentials() -> Refusal:
     return Refusal(ErrorCode.BAD_CREDENTIALS, "The email or the password is wrong.")
+
+
+def _wrong_password() -> Refusal:
+    return Refusal(ErrorCode.BAD_CREDENTIALS, "The current password is wrong.", "currentPassword")
 
 
 def _bad_refresh_token() -> Refusal:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,6 +20,9 @@ KEPT_EXPIRED = timedelta(hours=1)
 """How long an expired session keeps its row; more than the clocks of two nodes may differ."""
 PRUNED_AT_ONCE = 20
 """Expired sessions that one login or refresh removes at most."""
+
+Lifetime = Callable[[Role], timedelta]
+"""How long a session lives without being refreshed, by its account's role."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +105,8 @@ def opened(row: Row[Any]) -> Session:
     return Session(caller, row.account_id, row.email, row.expires_at)
 
 
-async def open_session(work: Work, account_id: int, *, verified: str, seconds: int) -> Session | None:
-    """A new session of the account, good for so many seconds unless it is refreshed.
+async def open_session(work: Work, account_id: int, *, verified: str, lifetime: Lifetime) -> Session | None:
+    """A new session of the account, good for its role's lifetime unless it is refreshed.
 
     None when the account was disabled or its password hash is no longer the one that was `verified`: the
     password was checked before this transaction began. The lock makes a change of either wait, or be seen.
@@ -117,7 +120,7 @@ async def open_session(work: Work, account_id: int, *, verified: str, seconds: i
     if row is None:
         return None
     session_id = secrets.token_urlsafe(24)
-    expires_at = work.now + timedelta(seconds=seconds)
+    expires_at = work.now + lifetime(Role(row.role))
     new = session.insert().values(id=session_id, account_id=account_id, created_at=work.now)
     await work.write(new.values(expires_at=expires_at))
     caller = Caller(account_id, session_id, row.display_name, Role(row.role))
@@ -136,10 +139,12 @@ async def end_session(work: Work, session_id: str) -> None:
     work.announce_access(sessions=[session_id])
 
 
-async def end_sessions_of(work: Work, account_id: int) -> None:
-    """End all sessions of an account. Lock the account's row first, or a login may slip in behind."""
+async def end_sessions_of(work: Work, account_id: int, *, but: str | None = None) -> None:
+    """End all sessions of an account, perhaps but one. Lock the account's row first, or a login may slip in behind."""
     # Ended ones too: an outside issuer's session may have been opened again by a newer token.
     live = (session.c.account_id == account_id) & (session.c.expires_at > work.now)
+    if but is not None:
+        live &= session.c.id != but
     await work.write(update(session).where(live).values(ended_at=_end(work)))
     work.announce_access(accounts=[account_id])
 

@@ -89,6 +89,8 @@ def _welcome(address: str, logins: list[Login]) -> None:
 
     out.print(
         Panel(
+            f"[bold]Dashboard[/]  {address}/\n"
+            f"[bold]Playground[/] {address}/graphiql\n"
             f"[bold]GraphQL[/]    {address}/graphql   (POST, and WebSocket: graphql-transport-ws)\n"
             f"[bold]Health[/]     {address}/health/ready",
             title="memberstaff, a demo",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import strawberry
@@ -19,6 +20,7 @@ from memberstaff.server.entrance import Entrance
 from memberstaff.server.handshake import SocketEndpoint
 from memberstaff.server.http import HttpEndpoint
 from memberstaff.server.protocol import SETTINGS
+from memberstaff.server.web import BUILT, Site
 
 PATH = "/graphql"
 
@@ -44,10 +46,10 @@ class Shell(FastAPI):
             await self.sockets(scope, receive, send)
 
 
-def create_app(schema: strawberry.Schema, host: Host) -> FastAPI:
-    """The application that serves a schema: POST and WebSocket on /graphql, and /health.
+def create_app(schema: strawberry.Schema, host: Host, built: Path = BUILT) -> FastAPI:
+    """The application that serves a schema on /graphql, and beside it /health, and the pages that were built.
 
-    Other routers may be added to it.
+    Other routers may be added to it; what no route takes is the dashboard's.
     """
 
     @asynccontextmanager
@@ -75,6 +77,7 @@ def create_app(schema: strawberry.Schema, host: Host) -> FastAPI:
     app.graphql = CORSMiddleware(Entrance(HttpEndpoint(schema, host), host.settings), **cross_origin)
     app.sockets = Entrance(SocketEndpoint(schema, host), host.settings)
 
+    app.router.default = Site(host.settings, built)
     app.include_router(avatars.router)
     if host.settings.metrics:
         app.include_router(metrics.router(host))

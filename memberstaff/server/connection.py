@@ -17,6 +17,7 @@ from starlette.types import Scope
 from memberstaff.access import Caller
 from memberstaff.live.group import Listener
 from memberstaff.server.request import OperationRequest
+from memberstaff.server.session_cookie import SessionCookie
 from memberstaff.settings import Settings
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
@@ -47,6 +48,9 @@ class Connection:
 
     socket: bool = False
     """Whether this is a WebSocket, whose operations share it."""
+
+    cookie: SessionCookie | None = field(default=None, repr=False)
+    """The browser's, for a plain request from a page of this host; a socket or a stream cannot set one."""
 
     ending: Ending | None = field(default=None, repr=False)
     """How the shell ends it; None while nothing can be ended (a plain request runs to its end)."""

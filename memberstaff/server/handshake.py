@@ -7,13 +7,14 @@ from collections.abc import Collection
 import strawberry
 from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
-from strawberry.http.websocket_origin import is_same_origin, normalize_origin
+from strawberry.http.websocket_origin import normalize_origin
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL as PROTOCOL
 
 from memberstaff.server.census import Census
 from memberstaff.server.connection import Host
 from memberstaff.server.entrance import connection_of
 from memberstaff.server.protocol import SOCKET, SocketProtocol
+from memberstaff.server.session_cookie import is_own_page
 from memberstaff.server.socket import COME_BACK, SocketHandler
 from memberstaff.server.wire import Wire
 
@@ -54,11 +55,7 @@ class SocketEndpoint:
 
 def may_open(headers: Headers, allowed: Collection[str]) -> bool:
     """Whether a handshake may go on: from no page, from a page of this host, or from an allowed origin."""
-    origin = headers.get("origin")
-    if origin is None or is_same_origin(origin, headers.get("host")):
+    if is_own_page(headers):
         return True
-    if headers.get("sec-fetch-site") == "same-origin":
-        # The browser says so, and no page can: a proxy has given us another Host than the page's.
-        return True
-    normal = normalize_origin(origin)
+    normal = normalize_origin(headers["origin"])
     return normal is not None and normal in {normalize_origin(entry) for entry in allowed}

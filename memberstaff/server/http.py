@@ -1,4 +1,4 @@
-"""POST /graphql: one operation in, one answer or one stream out, by the GraphQL-over-HTTP specification.
+"""POST and GET /graphql: one operation in, one answer or one stream out, by the GraphQL-over-HTTP specification.
 
 Our own rather than Strawberry's view: that one tells errors as text/plain whatever the client accepts, reads
 bodies whole, and streams a query as soon as the client mentions a stream. Executing is all Strawberry's.
@@ -25,11 +25,14 @@ from memberstaff.server.connection import Connection, Host
 from memberstaff.server.entrance import connection_of
 from memberstaff.server.http_protocol import abort, mark_as_stream
 from memberstaff.server.negotiate import GRAPHQL, JSON, SSE, Wanted, is_json, wanted
-from memberstaff.server.request import Malformed, OperationRequest, decode, operation_request
+from memberstaff.server.request import Malformed, OperationRequest, decode, from_query_string, operation_request
+from memberstaff.server.session_cookie import session_cookie
 from memberstaff.server.streams import encode, formatted, send_stream
 
 log = logging.getLogger("memberstaff.server")
 
+READING = frozenset({OperationType.QUERY})
+"""By GET, which must not change anything: another site can make a browser send it."""
 SINGLE = frozenset({OperationType.QUERY, OperationType.MUTATION})
 STATUS = {
     FaultCode.UNAUTHENTICATED: 401,
@@ -64,7 +67,10 @@ class HttpEndpoint:
             headers = Headers(scope=scope)
             accepted = self.check(scope["method"], headers)
             media = accepted.single or JSON
-            request = await self.read(headers, connection_of(scope), receive)
+            if scope["method"] == "GET":
+                request = read_query_string(scope["query_string"])
+            else:
+                request = await self.read(headers, connection_of(scope), receive)
         except Answer as answer:
             body = refused_body(str(answer))
             await _response(body, answer.status, media, answer.headers)(scope, receive, send)
@@ -73,11 +79,15 @@ class HttpEndpoint:
 
     def check(self, method: str, headers: Headers) -> Wanted:
         """What the client accepts; raises Answer when the request cannot be one of ours."""
-        if method != "POST":
-            raise Answer(405, "GraphQL is served here by POST, and over WebSocket.", {"Allow": "POST"})
+        if method not in {"GET", "POST"}:
+            raise Answer(405, "GraphQL is served here by POST, queries by GET too.", {"Allow": "GET, POST"})
         accepted = wanted(headers.getlist("accept"))
         if accepted == Wanted(None, None):
             raise Answer(406, f"Answers are {JSON}, {GRAPHQL}, {SSE} or multipart/mixed with subscriptionSpec=1.0.")
+        if method == "GET":
+            if accepted.single is None:
+                raise Answer(406, f"By GET, answers are {JSON} or {GRAPHQL}.")
+            return accepted
         if not is_json(headers.get("content-type")):
             raise Answer(415, "The body must be application/json in UTF-8.")
         if headers.get("content-encoding", "identity").strip().lower() != "identity":
@@ -123,23 +133,31 @@ class HttpEndpoint:
         send: Send,
     ) -> None:
         """Run the operation, and close its context however it ended."""
+        is_get = scope["method"] == "GET"
         context = self.host.context(connection, None)
         try:
             if accepted.single is not None:
                 if (kept := await self.host.answer(context, request)) is not None:
                     await Response(kept, media_type=f"{accepted.single}; charset=utf-8")(scope, receive, send)
                     return
+                connection.cookie = session_cookie(scope)
                 try:
                     result = await self.schema.execute(
                         request.query,
                         variable_values=request.variables,
                         context_value=context,
                         operation_name=request.operation_name,
-                        allowed_operation_types=SINGLE,
+                        allowed_operation_types=READING if is_get else SINGLE,
                         operation_extensions=request.extensions,
                     )
                     response = answer(result, accepted.single)
+                    if connection.cookie is not None and connection.cookie.header is not None:
+                        response.headers["Set-Cookie"] = connection.cookie.header
                 except InvalidOperationTypeError:
+                    if is_get:
+                        body = refused_body("Only a query is asked for by GET: use POST.")
+                        await _response(body, 405, accepted.single, {"Allow": "POST"})(scope, receive, send)
+                        return
                     if accepted.stream is not None:
                         await self.stream(request, accepted.stream, connection, context, scope, receive, send)
                         return
@@ -162,6 +180,7 @@ class HttpEndpoint:
         send: Send,
     ) -> None:
         mark_as_stream(scope)
+        connection.cookie = None
         results = await self.schema.stream(
             request.query,
             variable_values=request.variables,
@@ -183,6 +202,14 @@ class HttpEndpoint:
             abort(scope)
         finally:
             connection.ending = None
+
+
+def read_query_string(text: bytes) -> OperationRequest:
+    """The operation in an address; raises Answer."""
+    try:
+        return operation_request(from_query_string(text))
+    except Malformed as error:
+        raise Answer(400, str(error)) from None
 
 
 def answer(result: ExecutionResult, media: str) -> Response:

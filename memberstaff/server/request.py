@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from typing import Any, NoReturn
+from urllib.parse import parse_qsl
 
 DEEPEST = 64
 """Levels of arrays and objects in a request; an input type of this schema has five."""
@@ -17,6 +18,10 @@ class Malformed(Exception):
 class Unstorable(Malformed):
     """A string holds what is no text: a NUL, which databases refuse, or half of a surrogate pair."""
 
+
+PARAMETERS = {"query": False, "operationName": False, "variables": True, "extensions": True}
+"""Of a GET, and whether each holds JSON."""
+MOST_PARAMETERS = 100
 
 LONGEST_ID = 128
 """Characters of an operation's id on a socket; the clients we know send a UUID or a number."""
@@ -47,6 +52,18 @@ def decode(body: str | bytes) -> Any:
     if text.count("[") + text.count("{") > DEEPEST and _depth(value) > DEEPEST:
         raise Malformed("The request's JSON is nested too deeply.")
     return value
+
+
+def from_query_string(text: bytes) -> dict[str, Any]:
+    """The same object from the parameters of a GET, of which two hold JSON; raises Malformed. Others are ignored."""
+    try:
+        pairs = parse_qsl(text.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MOST_PARAMETERS)
+    except ValueError:
+        raise Malformed("The address's parameters are not valid UTF-8, or too many.") from None
+    names = [name for name, _ in pairs if name in PARAMETERS]
+    if len(set(names)) < len(names):
+        raise Malformed("A parameter of the address is repeated.")
+    return {name: decode(value) if PARAMETERS[name] else value for name, value in pairs if name in PARAMETERS}
 
 
 def operation_request(value: Any) -> OperationRequest:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Text, bindparam, or_, select, update
@@ -23,16 +24,35 @@ from memberstaff.text import fold, sendable
 MOST_ROWS = 20_000
 """People in one import."""
 
-COLUMN_NAMES = tuple(field.name for field in fields(Details))
+COLUMN_NAMES = tuple(each.name for each in fields(Details))
+
+
+class Action(StrEnum):
+    """What an import does about one of its rows."""
+
+    CREATED = "CREATED"
+    UPDATED = "UPDATED"
+    UNCHANGED = "UNCHANGED"
+
+
+@dataclass(frozen=True, slots=True)
+class RowChange:
+    """What an import does about the row with this index; `columns` are those that differ."""
+
+    row: int
+    action: Action
+    name: str
+    columns: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class ImportOutcome:
-    """What an import did, or would do."""
+    """What an import did, or would do; `changes` leaves out the rows that change nothing."""
 
     created: int
     updated: int
     unchanged: int
+    changes: tuple[RowChange, ...] = field(default=(), repr=False, compare=False)
 
 
 class Known:
@@ -70,6 +90,7 @@ async def import_staff(work: Work, rows: Sequence[Details], *, dry_run: bool = F
     seen: dict[object, int] = {}
     created: list[dict[str, Any]] = []
     updated: list[tuple[Person, dict[str, Any]]] = []
+    changes: list[RowChange] = []
     for index, row in enumerate(rows):
         try:
             before, values = _resolve(work, row, known)
@@ -81,15 +102,18 @@ async def import_staff(work: Work, rows: Sequence[Details], *, dry_run: bool = F
         except Refusal as refusal:
             refusals.append(refusal.under("rows", str(index)))
             continue
+        columns = _differing(values, empty(work) if before is None else _stored(before))
         if before is None:
             created.append(values)
-        elif values != _stored(before):
+            changes.append(RowChange(index, Action.CREATED, values["name"], columns))
+        elif columns:
             updated.append((before, values))
+            changes.append(RowChange(index, Action.UPDATED, values["name"], columns))
     if refusals:
         raise Refused(*refusals)
     if (created or updated) and not dry_run:
         await _store(work, created, updated)
-    return ImportOutcome(len(created), len(updated), len(rows) - len(created) - len(updated))
+    return ImportOutcome(len(created), len(updated), len(rows) - len(changes), tuple(changes))
 
 
 def _resolve(work: Work, row: Details, known: Known) -> tuple[Person | None, dict[str, Any]]:
@@ -101,6 +125,10 @@ def _resolve(work: Work, row: Details, known: Known) -> tuple[Person | None, dic
 
 def _stored(known: Person) -> dict[str, Any]:
     return {name: getattr(known, name) for name in COLUMN_NAMES}
+
+
+def _differing(values: dict[str, Any], stored: dict[str, Any]) -> tuple[str, ...]:
+    return tuple(name for name in COLUMN_NAMES if values[name] != stored[name])
 
 
 def _identity(values: dict[str, Any]) -> tuple[str, str]:

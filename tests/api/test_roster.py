@@ -61,6 +61,40 @@ async def test_a_school_is_imported_searched_and_marked(installation: Installati
     assert {row["name"] for row in people} <= names
 
 
+async def test_a_dry_run_previews_what_an_import_would_change(installation: Installation) -> None:
+    document = """mutation ($input: ImportStaffInput!) { importStaff(input: $input) {
+      created updated unchanged changes { row action name fields } errors { code } } }"""
+    preview = [
+        {"name": "Amina", "category": "Teaching", "photoUrl": "/amina.png", "endsOn": "2026-06-30"},
+        {"name": "Björn", "category": "Kitchen"},
+        {"name": "  Eve ", "externalRef": "S1"},
+    ]
+    dry = (await installation.admin.ask(document, input={"rows": preview, "dryRun": True}))["importStaff"]
+    assert dry == {
+        "created": 1,
+        "updated": 1,
+        "unchanged": 1,
+        "changes": [
+            {"row": 0, "action": "UPDATED", "name": "Amina", "fields": ["photoUrl", "endsOn"]},
+            {"row": 2, "action": "CREATED", "name": "Eve", "fields": ["name", "externalRef"]},
+        ],
+        "errors": [],
+    }
+    done = (await installation.admin.ask(document, input={"rows": preview}))["importStaff"]
+    assert done == {**dry, "changes": []}
+    after = (await installation.admin.ask(document, input={"rows": preview, "dryRun": True}))["importStaff"]
+    assert after == {"created": 0, "updated": 0, "unchanged": 3, "changes": [], "errors": []}
+
+
+async def test_a_preview_shows_a_thousand_changes_and_counts_all(installation: Installation) -> None:
+    document = """mutation ($input: ImportStaffInput!) { importStaff(input: $input) {
+      created changes { row } } }"""
+    rows = [{"name": f"Person {number}"} for number in range(1_001)]
+    dry = (await installation.admin.ask(document, input={"rows": rows, "dryRun": True}))["importStaff"]
+    assert dry["created"] == 1_001
+    assert [change["row"] for change in dry["changes"]] == list(range(1_000))
+
+
 async def test_a_bad_row_is_named_and_nobody_is_imported(installation: Installation) -> None:
     bad = [{"name": "Eve"}, {"name": "Mallory", "photoUrl": "javascript:alert(1)"}, {"name": " "}]
     answer = (await installation.admin.ask(IMPORT, input={"rows": bad}))["importStaff"]

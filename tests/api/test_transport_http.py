@@ -31,12 +31,72 @@ async def test_a_query_is_answered_with_json_that_nobody_may_keep_or_frame() -> 
     assert [context.closed for context in host.contexts] == [1]
 
 
-@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "HEAD", "OPTIONS"])
-async def test_only_post_is_served_and_the_answer_says_so(method: str) -> None:
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "HEAD", "OPTIONS"])
+async def test_other_methods_are_refused_and_the_answer_says_which_are_served(method: str) -> None:
     async with api() as (client, host):
         answer = await client.request(method, "/graphql", params={"query": "{ hello }"})
-    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, POST")
     assert host.contexts == []
+
+
+async def test_a_query_may_be_asked_for_by_get() -> None:
+    parameters = {
+        "query": "query A($name: String!) { hello(name: $name) } query B { hello }",
+        "operationName": "A",
+        "variables": '{"name": "Björn"}',
+        "unknown": "ignored",
+    }
+    async with api() as (client, host):
+        answer = await client.get("/graphql", params=parameters, headers={"authorization": "Bearer amina-token"})
+    assert (answer.status_code, answer.json()) == (200, {"data": {"hello": "Hello, Björn!"}})
+    assert answer.headers["cache-control"] == "no-store"
+    assert host.contexts[0].connection.authorization == "amina-token"
+
+
+@pytest.mark.parametrize("query", ['mutation { login(name: "x") }', "subscription { count }"])
+@pytest.mark.parametrize("accept", ["*/*", GRAPHQL, "application/json, text/event-stream"])
+async def test_only_a_query_may_be_asked_for_by_get(query: str, accept: str) -> None:
+    async with api() as (client, _):
+        answer = await client.get("/graphql", params={"query": query}, headers={"accept": accept})
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+    assert answer.json()["errors"][0]["message"] == "Only a query is asked for by GET: use POST."
+
+
+async def test_a_stream_is_not_asked_for_by_get() -> None:
+    async with api() as (client, host):
+        answer = await client.get(
+            "/graphql", params={"query": "subscription { count }"}, headers={"accept": "text/event-stream"}
+        )
+    assert answer.status_code == 406
+    assert host.contexts == []
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ("", "query must be a string."),
+        ("query=%FF", "The address's parameters are not valid UTF-8, or too many."),
+        ("&".join(["x=1"] * 101), "The address's parameters are not valid UTF-8, or too many."),
+        ("query={hello}&query={secret}", "A parameter of the address is repeated."),
+        ("query={hello}&variables=7", "variables must be an object or null."),
+        ("query={hello}&variables={", "The request is not valid JSON."),
+        ("query={hello}&extensions=[]", "extensions must be an object or null."),
+        ("query={hello}%00", "A string of the request holds a null character (U+0000) or half of a character."),
+    ],
+)
+async def test_an_address_that_is_no_request_is_told_so(parameters: str, message: str) -> None:
+    async with api() as (client, host):
+        answer = await client.get(f"/graphql?{parameters}")
+    assert answer.status_code == 400
+    assert answer.json() == {"errors": [{"message": message, "extensions": {"code": "BAD_REQUEST"}}]}
+    assert host.contexts == []
+
+
+async def test_a_query_by_get_has_the_limits_of_any_other() -> None:
+    async with api(max_tokens=10) as (client, _):
+        answer = await client.get("/graphql", params={"query": "{ hello " * 10}, headers={"accept": GRAPHQL})
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["extensions"] == {"code": "BAD_REQUEST"}
 
 
 @pytest.mark.parametrize(

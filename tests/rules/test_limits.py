@@ -171,7 +171,7 @@ def test_the_cost_is_the_objects_that_an_answer_may_hold(schema: Schema, query: 
         ),
         (
             'mutation { a: login(name: "a") ...x } fragment x on Mutation { b: login(name: "b") }',
-            "The operation may hold login once.",
+            "The operation may hold one login or changePassword.",
         ),
         (
             "{ people(first: 600) { edges { node { name } } } }",

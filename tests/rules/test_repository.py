@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 ROOT = Path(__file__).parents[2]
-LOCKS = ("run", "dev")
+LOCKS = ("run", "dev", "node")
 REGISTRIES = re.compile(  # each in two parts, so that this file names none
     "|".join([r"pypi\." + "org", r"python" + r"hosted\.org", r"npm" + r"js\.(org|com)", r"yarn" + r"pkg\.com"]).encode()
 )
@@ -27,11 +27,21 @@ PINNED = re.compile(
 
 def repository_files() -> Iterator[Path]:
     """What git would keep. Not asked of git, which a copy of the checkout has not, or does not trust."""
-    ignored = [line.rstrip("/") for line in (ROOT / ".gitignore").read_text().splitlines()]
-    ignored = [".git", *(pattern.removeprefix("/") for pattern in ignored if pattern and pattern[0] != "#")]
+    ignored = [".git", *_ignored(ROOT)]
+
+    def is_kept(path: Path) -> bool:
+        inside = path.relative_to(ROOT).as_posix()
+        return not any(fnmatch(inside if "/" in pattern else path.name, pattern) for pattern in ignored)
+
     for folder, folders, names in os.walk(ROOT):
-        folders[:] = [name for name in folders if not any(fnmatch(name, pattern) for pattern in ignored)]
-        yield from (Path(folder, name) for name in names if not any(fnmatch(name, pattern) for pattern in ignored))
+        here = Path(folder)
+        folders[:] = [name for name in folders if is_kept(here / name)]
+        yield from (here / name for name in names if is_kept(here / name))
+
+
+def _ignored(folder: Path) -> list[str]:
+    lines = (folder / ".gitignore").read_text().splitlines()
+    return [line.strip("/") for line in lines if line and line[0] != "#"]
 
 
 def locked(lock: str) -> dict[str, list[Version]]:
@@ -45,8 +55,8 @@ def locked(lock: str) -> dict[str, list[Version]]:
 def wanted(lock: str) -> list[Requirement]:
     """What pyproject.toml asks for by name."""
     pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    groups = {"run": ["build"], "dev": ["build", "test", "check"]}[lock]
-    lines = [*pyproject["project"]["dependencies"]]
+    groups = {"run": ["build"], "dev": ["build", "test", "check"], "node": ["node"]}[lock]
+    lines = [] if lock == "node" else [*pyproject["project"]["dependencies"]]
     for group in groups:
         lines += pyproject["dependency-groups"][group]
     return [Requirement(line) for line in lines]

@@ -122,7 +122,7 @@ async def test_a_disabled_account_is_out_at_once_and_cannot_come_back(office: Of
     with pytest.raises(Refusal):
         await office.login("amina@example.org")
     with pytest.raises(Refusal):
-        await office.accounts.refresh(opened.refresh_token, "192.0.2.1")
+        await office.accounts.refresh(opened.refresh_token)
 
 
 async def test_an_enabled_account_may_log_in_again_but_its_old_sessions_stay_ended(office: Office) -> None:
@@ -225,6 +225,9 @@ async def test_only_an_administrator_manages_accounts(office: Office) -> None:
         lambda work: directory.disable(work, amina.id),
         lambda work: directory.enable(work, amina.id),
         lambda work: directory.rename(work, amina.id, "Root"),
+        lambda work: directory.change(work, amina.id, role=Role.ADMIN),
+        lambda work: directory.page(work, search=None, first=1, after=None),
+        lambda work: directory.by_id(work, amina.id),
     ):
         with pytest.raises(Forbidden, match="A MARKER may not manage accounts"):
             async with office.as_administrator(caller) as work:

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from memberstaff.cli.install import settings_page
+from memberstaff.db.tables import staff
+from memberstaff.db.work import Database
+from schema.ids import global_id
+from tests.clock import TurnedClock
+from tests.databases import UTC_ZONE
+from tests.installation import WATCH, install
 
 ROOT = Path(__file__).parents[2]
 ROSTER = ROOT / "tests" / "rosters" / "school.csv"
@@ -84,6 +92,45 @@ async def test_a_null_character_is_the_rows_fault_and_not_the_databases(database
     assert "line 2: There is no such person." in told
     assert "line 3: There is no such person." in told
     assert "cannot be used" not in told
+
+
+async def test_a_person_is_erased_by_number_or_id_and_only_once_confirmed(database_url: str, tmp_path: Path) -> None:
+    file = tmp_path / "roster.csv"
+    file.write_text("name,external_ref\nAmina Diallo,S1\nBo Li,S2\n", encoding="utf-8")
+    assert memberstaff("staff", "import", file, url=database_url).returncode == 0
+    unsure = memberstaff("staff", "erase", "1", url=database_url, stdin="n\n")
+    assert (unsure.returncode, await names(database_url)) == (1, ["Amina Diallo", "Bo Li"])
+    sure = memberstaff("staff", "erase", "1", url=database_url, stdin="y\n")
+    assert sure.stdout.endswith("Erased. Copies in backups and exported files are not touched.\n")
+    assert await names(database_url) == ["", "Bo Li"]
+    by_id = memberstaff("staff", "erase", global_id("Staff", 2), "--yes", url=database_url)
+    assert (by_id.returncode, await names(database_url)) == (0, ["", ""])
+    assert said(memberstaff("staff", "erase", "3", "--yes", url=database_url)) == "There is no such person."
+
+
+async def names(database_url: str) -> list[str]:
+    database = Database(database_url, zone=UTC_ZONE)
+    async with database.read() as reading:
+        found = [row.name for row in await reading.rows(select(staff.c.name).order_by(staff.c.id))]
+    await database.close()
+    return found
+
+
+async def test_a_new_epoch_makes_every_cursor_of_before_start_again(database_url: str, clock: TurnedClock) -> None:
+    async with install(database_url, clock=clock) as installation:
+        document = "{ attendanceDay { records { feedCursor } } }"
+        before = (await installation.viewer.ask(document))["attendanceDay"]["records"]["feedCursor"]
+        done = await asyncio.to_thread(memberstaff, "new-epoch", url=database_url)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.startswith("A new epoch has begun: ")
+        assert done.stdout.endswith("Open boards read their day again.\n")
+        async with installation.socket() as socket:
+            await socket.subscribe("1", WATCH, date="2026-01-12", after=before)
+            message = await socket.receive()
+        assert message["type"] == "error"
+        assert message["payload"][0]["extensions"]["code"] == "RESTART_REQUIRED"
+        after = (await installation.viewer.ask(document))["attendanceDay"]["records"]["feedCursor"]
+        assert after != before
 
 
 async def test_accounts_are_added_listed_and_disabled(database_url: str) -> None:

@@ -99,33 +99,34 @@ async def test_two_processes_share_the_allowance_even_at_the_same_moment(
     assert sorted(outcomes) == ["looked at"] * 5 + ["wait 12 s"] * 5
 
 
-async def test_refreshes_are_counted_by_address_but_made_up_tokens_cost_nothing(
+async def test_refreshes_are_counted_by_session_but_made_up_tokens_cost_nothing(
     database: Database, clock: TurnedClock
 ) -> None:
-    async with process(database, clock, logins_per_minute_per_address=3) as office:
+    async with process(database, clock, refreshes_per_minute=3) as office:
         await office.employ(AMINA)
-        opened = await office.login(AMINA)
+        opened, other = [await office.login(AMINA) for _ in range(2)]
         for _ in range(10):
             with pytest.raises(Refusal):
-                await office.accounts.refresh("made up", HOME)
+                await office.accounts.refresh("made up")
         for _ in range(3):
-            opened = await office.accounts.refresh(opened.refresh_token, HOME)
+            opened = await office.accounts.refresh(opened.refresh_token)
         with pytest.raises(RateLimited):
-            await office.accounts.refresh(opened.refresh_token, HOME)
+            await office.accounts.refresh(opened.refresh_token)
+        assert await office.accounts.refresh(other.refresh_token)
         office.clock.turn(seconds=20)
-        assert await office.accounts.refresh(opened.refresh_token, HOME)
+        assert await office.accounts.refresh(opened.refresh_token)
 
 
 async def test_a_refresh_that_fails_counts_as_well(database: Database, clock: TurnedClock) -> None:
-    async with process(database, clock, logins_per_minute_per_address=3) as office:
+    async with process(database, clock, refreshes_per_minute=3) as office:
         await office.employ(AMINA)
         opened = await office.login(AMINA)
-        await office.accounts.logout(await office.accounts.claims(opened.access_token))
+        await office.accounts.logout(opened.access_token)
         for _ in range(3):
             with pytest.raises(Refusal):
-                await office.accounts.refresh(opened.refresh_token, HOME)
+                await office.accounts.refresh(opened.refresh_token)
         with pytest.raises(RateLimited):
-            await office.accounts.refresh(opened.refresh_token, HOME)
+            await office.accounts.refresh(opened.refresh_token)
 
 
 async def test_what_is_kept_names_neither_the_account_nor_the_address(office: Office) -> None:

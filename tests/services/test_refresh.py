@@ -36,7 +36,7 @@ async def why_not(office: Office, access_token: str) -> Why:
 
 async def cannot_refresh(office: Office, token: str) -> Refusal:
     with pytest.raises(Refusal) as refusal:
-        await office.accounts.refresh(token, HOME)
+        await office.accounts.refresh(token)
     return refusal.value
 
 
@@ -44,13 +44,13 @@ async def test_a_refresh_prolongs_the_session_and_uses_the_token_up(office: Offi
     await office.employ(AMINA)
     first = await office.login(AMINA)
     office.clock.turn(days=29)
-    second = await office.accounts.refresh(first.refresh_token, HOME)
+    second = await office.accounts.refresh(first.refresh_token)
     assert second.refresh_token != first.refresh_token
     assert second.caller == first.caller
     assert second.expires_at == office.clock.instant + timedelta(minutes=15)
     assert await why_not(office, first.access_token) is Why.TOKEN_EXPIRED
     office.clock.turn(days=29)  # 58 days after the login
-    third = await office.accounts.refresh(second.refresh_token, HOME)
+    third = await office.accounts.refresh(second.refresh_token)
     assert await office.whoami(third.access_token) == first.caller
 
 
@@ -75,20 +75,20 @@ async def test_an_access_token_does_not_outlive_its_session(database: Database, 
 async def test_two_tabs_that_wake_up_together_both_stay_logged_in(office: Office) -> None:
     await office.employ(AMINA)
     shared = await office.login(AMINA)
-    first = await office.accounts.refresh(shared.refresh_token, HOME)
+    first = await office.accounts.refresh(shared.refresh_token)
     office.clock.turn(seconds=29.999)
-    second = await office.accounts.refresh(shared.refresh_token, HOME)
+    second = await office.accounts.refresh(shared.refresh_token)
     assert first.refresh_token != second.refresh_token
     office.clock.turn(days=1)
     for tab in (first, second):
-        assert (await office.accounts.refresh(tab.refresh_token, HOME)).caller == shared.caller
+        assert (await office.accounts.refresh(tab.refresh_token)).caller == shared.caller
     assert office.rings == []
 
 
 async def test_refreshes_at_the_same_moment_all_get_their_own_successor(office: Office) -> None:
     await office.employ(AMINA)
     shared = await office.login(AMINA)
-    tabs = await asyncio.gather(*(office.accounts.refresh(shared.refresh_token, HOME) for _ in range(8)))
+    tabs = await asyncio.gather(*(office.accounts.refresh(shared.refresh_token) for _ in range(8)))
     assert len({tab.refresh_token for tab in tabs}) == 8
     assert await office.count(refresh_token) == 9
 
@@ -100,7 +100,7 @@ async def test_without_grace_only_one_of_two_at_the_same_moment_wins_and_the_ses
         await office.employ(AMINA)
         shared = await office.login(AMINA)
         answers = await asyncio.gather(
-            *(office.accounts.refresh(shared.refresh_token, HOME) for _ in range(2)), return_exceptions=True
+            *(office.accounts.refresh(shared.refresh_token) for _ in range(2)), return_exceptions=True
         )
         assert sorted(type(answer).__name__ for answer in answers) == ["IssuedSession", "Refusal"]
         assert await why_not(office, shared.access_token) is Why.SESSION_ENDED
@@ -109,7 +109,7 @@ async def test_without_grace_only_one_of_two_at_the_same_moment_wins_and_the_ses
 async def test_a_token_used_again_later_ends_the_session_everywhere_and_says_so(office: Office) -> None:
     amina = await office.employ(AMINA)
     stolen = await office.login(AMINA)
-    thief = await office.accounts.refresh(stolen.refresh_token, "198.51.100.9")
+    thief = await office.accounts.refresh(stolen.refresh_token)
     office.clock.turn(seconds=30)
     refusal = await cannot_refresh(office, stolen.refresh_token)
     assert refusal.message == "The session has ended, or the refresh token is not valid. Log in again."
@@ -125,7 +125,7 @@ async def test_a_token_used_long_ago_is_known_although_its_row_is_gone(office: O
     latest = first
     for _ in range(5):
         office.clock.turn(minutes=15)
-        latest = await office.accounts.refresh(latest.refresh_token, HOME)
+        latest = await office.accounts.refresh(latest.refresh_token)
     assert await office.count(refresh_token) == 2  # the one just used, which is in its grace, and the new one
     await cannot_refresh(office, first.refresh_token)
     assert await why_not(office, latest.access_token) is Why.SESSION_ENDED
@@ -146,7 +146,7 @@ async def test_a_refresh_counts_the_role_of_now(office: Office) -> None:
     opened = await office.login(AMINA)
     async with office.as_administrator() as work:
         await directory.set_role(work, amina.id, Role.VIEWER)
-    assert (await office.accounts.refresh(opened.refresh_token, HOME)).caller.role is Role.VIEWER
+    assert (await office.accounts.refresh(opened.refresh_token)).caller.role is Role.VIEWER
 
 
 async def test_a_session_keeps_a_bounded_number_of_tokens(office: Office) -> None:
@@ -154,6 +154,6 @@ async def test_a_session_keeps_a_bounded_number_of_tokens(office: Office) -> Non
     shared = await office.login(AMINA)
     for _ in range(KEPT_UNUSED + 5):
         office.clock.turn(milliseconds=1)
-        latest = await office.accounts.refresh(shared.refresh_token, HOME)
+        latest = await office.accounts.refresh(shared.refresh_token)
     assert await office.count(refresh_token) == KEPT_UNUSED + 1
-    assert await office.accounts.refresh(latest.refresh_token, HOME)
+    assert await office.accounts.refresh(latest.refresh_token)

@@ -1,0 +1,126 @@
+import { type SubmitEvent, useState } from "react";
+
+import { explain } from "../api/client";
+import { useApp } from "../app/context";
+import { ROLES } from "../app/Shell";
+import type { AccountFieldsFragment, Role } from "../gql/graphql";
+import { Dialog } from "../ui/Dialog";
+import { say } from "../ui/toasts";
+import { CreateAccount, UpdateAccount } from "./operations";
+
+const SHORTEST_PASSWORD = 12;
+
+/** Adds an account, or changes what it may do. */
+export function AccountDialog({ account, onClose }: { account: AccountFieldsFragment | null; onClose: () => void }) {
+  const { api } = useApp();
+  const [problem, setProblem] = useState<string | null>(null);
+  const [email, setEmail] = useState("");
+  const [displayName, setDisplayName] = useState(account?.displayName ?? "");
+  const [role, setRole] = useState<Role>(account?.role ?? "MARKER");
+  const [password, setPassword] = useState("");
+  const [isDisabled, setDisabled] = useState(account?.isDisabled ?? false);
+  const ours = account?.issuer == null; // an identity provider's accounts have their password and role there
+
+  const submit = async (event: SubmitEvent) => {
+    event.preventDefault();
+    let refused: string | undefined;
+    if (account === null) {
+      const input = { email: email.trim(), displayName: displayName.trim() || null, role, password };
+      const { data, error } = await api.client.mutation(CreateAccount, { input }).toPromise();
+      refused = data ? data.createAccount.errors[0]?.message : explain(error);
+    } else {
+      const input = {
+        id: account.id,
+        ...(displayName.trim() !== account.displayName && { displayName: displayName.trim() }),
+        ...(role !== account.role && { role }),
+        ...(isDisabled !== account.isDisabled && { isDisabled }),
+        ...(password !== "" && { password }),
+      };
+      const { data, error } = await api.client.mutation(UpdateAccount, { input }).toPromise();
+      refused = data ? data.updateAccount.errors[0]?.message : explain(error);
+    }
+    setProblem(refused ?? null);
+    if (refused === undefined) {
+      say("The account is saved.");
+      onClose();
+    }
+  };
+  return (
+    <Dialog title={account ? `Account of ${account.displayName}` : "Add an account"} onClose={onClose}>
+      <form onSubmit={(event) => void submit(event)}>
+        {account === null && (
+          <label className="field">
+            <span>Email</span>
+            <input
+              className="input"
+              type="email"
+              autoComplete="off"
+              required
+              data-focus
+              value={email}
+              onChange={({ target }) => setEmail(target.value)}
+            />
+          </label>
+        )}
+        <label className="field">
+          <span>Name</span>
+          <input
+            className="input"
+            required={account !== null}
+            maxLength={200}
+            value={displayName}
+            onChange={({ target }) => setDisplayName(target.value)}
+          />
+          <small>It stands beside what this account marks.</small>
+        </label>
+        <label className="field">
+          <span>Role</span>
+          <select className="input" value={role} onChange={({ target }) => setRole(target.value as Role)}>
+            {Object.entries(ROLES).map(([value, label]) => (
+              <option key={value} value={value}>
+                {label}
+              </option>
+            ))}
+          </select>
+        </label>
+        {ours && (
+          <label className="field">
+            <span>{account ? "New password" : "Password"}</span>
+            <input
+              className="input"
+              type="password"
+              autoComplete="new-password"
+              required={account === null}
+              minLength={SHORTEST_PASSWORD}
+              value={password}
+              onChange={({ target }) => setPassword(target.value)}
+            />
+            <small>
+              {SHORTEST_PASSWORD} characters or more.
+              {account && " A new one ends all logins of this account; left empty, it stays."}
+            </small>
+          </label>
+        )}
+        {account && (
+          <label className="check">
+            <input type="checkbox" checked={isDisabled} onChange={({ target }) => setDisabled(target.checked)} />
+            Disabled: nobody can log in with it
+          </label>
+        )}
+        {problem !== null && (
+          <p className="problem" role="alert">
+            {problem}
+          </p>
+        )}
+        <div className="actions">
+          <button type="button" className="button quiet" onClick={onClose}>
+            Cancel
+          </button>
+          <button type="submit" className="button primary">
+            Save
+          </button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}

@@ -1,0 +1,49 @@
+import type { ReactNode } from "react";
+import { useState } from "react";
+
+/** One page of a list: its rows, and the cursor behind which the next one begins. */
+export interface PageProps {
+  after: string | null;
+  /** Reads the page that follows; null while there is none, or while it is shown already. */
+  more: ((after: string) => void) | null;
+}
+
+/** A list read page by page, each with a query of its own, so that the cache keeps each of them fresh. */
+export function PagedList({ page }: { page: (props: PageProps) => ReactNode }) {
+  const [afters, setAfters] = useState<(string | null)[]>([null]);
+  return afters.map((after, index) =>
+    page({
+      after,
+      more: index === afters.length - 1 ? (next) => setAfters([...afters, next]) : null,
+    }),
+  );
+}
+
+interface MoreProps {
+  columns: number;
+  pageInfo: { hasNextPage: boolean; endCursor: string | null };
+  more: PageProps["more"];
+}
+
+export function MoreRow({ columns, pageInfo: { hasNextPage, endCursor }, more }: MoreProps) {
+  if (more === null || !hasNextPage || endCursor === null) return null;
+  return (
+    <tr>
+      <td colSpan={columns}>
+        <button type="button" className="button" onClick={() => more(endCursor)}>
+          Show more
+        </button>
+      </td>
+    </tr>
+  );
+}
+
+export function Say({ columns, children }: { columns: number; children: ReactNode }) {
+  return (
+    <tr>
+      <td colSpan={columns} role="status">
+        {children}
+      </td>
+    </tr>
+  );
+}

@@ -1,0 +1,102 @@
+import type { CreateStaffInput } from "../gql/graphql";
+import { isDay } from "../live/dates";
+
+/** A roster as it stands in a file. */
+export interface Roster {
+  rows: CreateStaffInput[];
+  /** The line of the file on which each row begins. */
+  lines: number[];
+}
+
+/** The file is no roster; the message says what to change. */
+export class NoRoster extends Error {}
+
+const COLUMNS: Record<string, keyof CreateStaffInput | undefined> = {
+  name: "name",
+  category: "category",
+  photourl: "photoUrl",
+  photo: "photoUrl",
+  externalref: "externalRef",
+  reference: "externalRef",
+  ref: "externalRef",
+  startson: "startsOn",
+  endson: "endsOn",
+};
+
+/** Read a CSV file as people write them: any usual separator, headers in any spelling. Throws NoRoster. */
+export function readRoster(text: string): Roster {
+  const table = cellsOf(text.replace(/^\uFEFF/, ""));
+  const header = (table[0]?.cells ?? []).map((cell) => COLUMNS[cell.toLowerCase().replace(/[^a-z]/g, "")]);
+  if (!header.includes("name")) {
+    throw new NoRoster(
+      "The first line must name the columns: name, and if you like category, external_ref, starts_on, ends_on, photo_url.",
+    );
+  }
+  const named = header.filter((column) => column !== undefined);
+  if (new Set(named).size < named.length) throw new NoRoster("The same column stands there twice.");
+  const roster: Roster = { rows: [], lines: [] };
+  for (const { line, cells } of table.slice(1)) {
+    const entries = header.flatMap((column, index) => {
+      const cell = cells[index]?.trim() ?? "";
+      return column !== undefined && cell !== "" ? [[column, cell] as const] : [];
+    });
+    if (entries.length === 0) continue;
+    for (const [column, cell] of entries) {
+      const isDate = column === "startsOn" || column === "endsOn";
+      if (isDate && !isDay(cell)) {
+        throw new NoRoster(`Line ${line}: “${cell}” is no day; write days as 2026-11-23.`);
+      }
+    }
+    roster.rows.push({ name: "", ...Object.fromEntries(entries) });
+    roster.lines.push(line);
+  }
+  return roster;
+}
+
+interface Line {
+  line: number;
+  cells: string[];
+}
+
+function cellsOf(text: string): Line[] {
+  const first = text.slice(0, text.search(/[\r\n]|$/));
+  const separator = [",", ";", "\t"].reduce((best, each) => (count(first, each) > count(first, best) ? each : best));
+  const table: Line[] = [];
+  let current: Line = { line: 1, cells: [] };
+  let cell = "";
+  let quoted = false;
+  let line = 1;
+  const endLine = () => {
+    current.cells.push(cell);
+    if (current.cells.length > 1 || cell !== "") table.push(current);
+    cell = "";
+  };
+  for (let at = 0; at < text.length; at++) {
+    const letter = text.charAt(at);
+    const isBreak = letter === "\n" || (letter === "\r" && text.charAt(at + 1) !== "\n");
+    if (isBreak) line++;
+    if (quoted) {
+      if (letter !== '"') cell += letter;
+      else if (text.charAt(at + 1) === '"') {
+        cell += '"';
+        at++;
+      } else quoted = false;
+    } else if (letter === '"' && cell.trim() === "") {
+      cell = "";
+      quoted = true;
+    } else if (letter === separator) {
+      current.cells.push(cell);
+      cell = "";
+    } else if (isBreak) {
+      endLine();
+      current = { line, cells: [] };
+    } else if (letter !== "\r") cell += letter;
+  }
+  if (quoted) throw new NoRoster(`A quotation mark is not closed; its row begins on line ${current.line}.`);
+  endLine();
+  return table;
+}
+
+function count(text: string, letter: string): number {
+  return text.split(letter).length - 1;
+}

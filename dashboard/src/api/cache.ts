@@ -1,0 +1,84 @@
+import { cacheExchange, type Cache, type Entity, type KeyingConfig } from "@urql/exchange-graphcache";
+
+import type { UpdateAttendanceInput } from "../gql/graphql";
+import { AttendanceFields } from "./fragments";
+import type { Viewer } from "./session";
+
+/** Types without an id of their own: part of whatever holds them. */
+const EMBEDDED = [
+  "AccountConnection",
+  "AccountEdge",
+  "AccountPayload",
+  "AttendanceConnection",
+  "AttendanceDayPayload",
+  "AttendanceEdge",
+  "AttendanceReport",
+  "AttendanceReportCategory",
+  "AttendanceReportDay",
+  "AttendanceRevisionConnection",
+  "AttendanceRevisionEdge",
+  "BulkUpdateAttendancePayload",
+  "ChangePasswordPayload",
+  "ImportStaffPayload",
+  "InputError",
+  "PageInfo",
+  "StaffConnection",
+  "StaffEdge",
+  "StaffImportChange",
+  "StaffPayload",
+  "UpdateAttendancePayload",
+  "VersionConflictError",
+];
+
+const keys: KeyingConfig = Object.fromEntries(EMBEDDED.map((type) => [type, () => null]));
+
+/**
+ * The normalised cache. An event updates its record wherever it is shown, with no code; what is written down here
+ * is only what the answers cannot say: which lists a change makes outdated, and what a mark will look like.
+ */
+export function cache(viewer: Viewer): ReturnType<typeof cacheExchange> {
+  return cacheExchange({
+    keys,
+    updates: {
+      Mutation: {
+        createStaff: (_, __, store) => invalidate(store, "staff", "attendanceReport"),
+        updateStaff: (_, __, store) => invalidate(store, "staff", "attendanceReport"),
+        importStaff: (_, { input }, store) => {
+          if (!(input as { dryRun?: boolean }).dryRun) invalidate(store, "staff", "attendanceReport");
+        },
+        createAccount: (_, __, store) => invalidate(store, "accounts"),
+      },
+    },
+    optimistic: {
+      updateAttendance: (variables, store) => {
+        const input = variables.input as UpdateAttendanceInput;
+        const id = input.target.id;
+        const before = id == null ? null : store.readFragment(AttendanceFields, recordOf(id));
+        if (!before) return null;
+        return {
+          __typename: "UpdateAttendancePayload",
+          attendance: {
+            ...before,
+            __typename: "Attendance",
+            status: input.status ?? before.status,
+            note: input.note === undefined ? before.note : input.note,
+            updatedBy: viewer.displayName,
+            updatedAt: new Date().toISOString(),
+          },
+          errors: [],
+        };
+      },
+    },
+  });
+}
+
+/** What finds a record in the cache. */
+function recordOf(id: string | number): Entity {
+  return { __typename: "Attendance", id: String(id) };
+}
+
+function invalidate(store: Cache, ...fields: string[]): void {
+  for (const field of store.inspectFields("Query")) {
+    if (fields.includes(field.fieldName)) store.invalidate("Query", field.fieldName, field.arguments);
+  }
+}

@@ -1,0 +1,77 @@
+import { Client, type CombinedError, fetchExchange, subscriptionExchange } from "@urql/core";
+import { authExchange } from "@urql/exchange-auth";
+
+import { cache } from "./cache";
+import { Newest, newestExchange } from "./newest";
+import type { Session, Viewer } from "./session";
+import { LiveSocket } from "./socket";
+
+export const ENDPOINT = "/graphql";
+
+/** The address of the WebSocket that belongs to this page. */
+export function socketAddress(): string {
+  return `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}${ENDPOINT}`;
+}
+
+/** Everything with which one login talks to the server. */
+export interface Api {
+  client: Client;
+  socket: LiveSocket;
+  newest: Newest;
+  viewer: Viewer;
+}
+
+/** A client for one login. Another login gets another one: what is cached was read with the rights of this one. */
+export function createApi(session: Session, viewer: Viewer): Api {
+  const newest = new Newest();
+  const socket = new LiveSocket(socketAddress(), session);
+  const client = new Client({
+    url: ENDPOINT,
+    preferGetMethod: false,
+    exchanges: [
+      cache(viewer),
+      newestExchange(newest),
+      authExchange((utilities) =>
+        Promise.resolve({
+          addAuthToOperation: (operation) =>
+            session.token === null
+              ? operation
+              : utilities.appendHeaders(operation, { authorization: `Bearer ${session.token}` }),
+          willAuthError: (operation) => operation.kind !== "subscription" && session.token === null,
+          didAuthError: (error) => hasCode(error, "UNAUTHENTICATED"),
+          refreshAuth: async () => {
+            await session.refresh().catch(() => undefined);
+          },
+        }),
+      ),
+      fetchExchange,
+      subscriptionExchange({
+        forwardSubscription: ({ query, variables, operationName }) => ({
+          subscribe: (sink) => ({
+            unsubscribe: socket.subscribe(
+              { query: query ?? "", variables, operationName },
+              {
+                next: (value) => sink.next(value as Parameters<typeof sink.next>[0]),
+                error: (error) => sink.error(error),
+                complete: () => sink.complete(),
+              },
+              (data) => (data.attendanceUpdated as { feedCursor?: string } | undefined)?.feedCursor,
+            ),
+          }),
+        }),
+      }),
+    ],
+  });
+  return { client, socket, newest, viewer };
+}
+
+/** Whether an operation failed with this `extensions.code`. */
+export function hasCode(error: CombinedError | undefined, code: string): boolean {
+  return error?.graphQLErrors.some((each) => each.extensions.code === code) ?? false;
+}
+
+/** What to tell a person about an operation that failed. */
+export function explain(error: CombinedError | undefined): string {
+  const told = error?.graphQLErrors[0]?.message;
+  return told ?? "The server cannot be reached. Check the connection and try again.";
+}

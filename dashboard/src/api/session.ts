@@ -1,0 +1,208 @@
+import { Client, fetchExchange } from "@urql/core";
+
+import { graphql } from "../gql";
+import type { ViewerFieldsFragment } from "../gql/graphql";
+import { Store } from "./store";
+
+export type Viewer = ViewerFieldsFragment;
+
+export type SessionState =
+  /** Not known yet: the cookie is being asked, or the server cannot be reached. */
+  | { status: "starting"; unreachable: boolean }
+  | { status: "out" }
+  | { status: "in"; viewer: Viewer };
+
+interface Access {
+  token: string;
+  /** Milliseconds since 1970, by this machine's clock. */
+  expiresAt: number;
+  viewer: Viewer;
+}
+
+const Login = graphql(`
+  mutation Login($email: String!, $password: String!) {
+    login(input: { email: $email, password: $password, cookie: true }) {
+      accessToken
+      expiresAt
+      viewer {
+        ...ViewerFields
+      }
+      errors {
+        code
+        message
+      }
+    }
+  }
+`);
+
+const Refresh = graphql(`
+  mutation Refresh {
+    refreshSession(input: {}) {
+      accessToken
+      expiresAt
+      viewer {
+        ...ViewerFields
+      }
+      errors {
+        code
+        message
+      }
+    }
+  }
+`);
+
+const Logout = graphql(`
+  mutation Logout {
+    logout {
+      errors {
+        code
+      }
+    }
+  }
+`);
+
+/** A token is renewed this long before it expires. */
+const AHEAD = 60_000;
+
+type Message = { access: Access } | { access: null };
+
+/** The server could not be asked; the session may well be alive. */
+export class Unreachable extends Error {}
+
+/**
+ * One login, shared by all tabs of this browser.
+ *
+ * The refresh token lives in an HttpOnly cookie that no script can read; the access token (minutes) lives in
+ * memory. Tabs refresh one at a time, under a lock of the browser, and tell each other the result.
+ */
+export class Session {
+  readonly state = new Store<SessionState>({ status: "starting", unreachable: false });
+  /** Told each new access token, so that an open socket can be given it. */
+  onToken: ((token: string) => void) | null = null;
+
+  #access: Access | null = null;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #refreshing: Promise<string | null> | null = null;
+  readonly #channel = new BroadcastChannel("memberstaff-session");
+  // A client of its own: what renews the session cannot wait for the exchange that waits for the session.
+  readonly #client: Client;
+
+  constructor(url: string) {
+    this.#client = new Client({ url, exchanges: [fetchExchange], preferGetMethod: false });
+    this.#channel.onmessage = ({ data }: MessageEvent<Message>) => this.#accept(data.access);
+  }
+
+  /** The access token, if it is still good. */
+  get token(): string | null {
+    return this.#access !== null && this.#access.expiresAt > Date.now() ? this.#access.token : null;
+  }
+
+  /** Find out whether this browser is logged in; goes on asking while the server cannot be reached. */
+  async start(): Promise<void> {
+    for (let tries = 0; this.state.get().status === "starting"; tries++) {
+      try {
+        await this.refresh();
+      } catch {
+        this.state.set({ status: "starting", unreachable: true });
+        await new Promise((resolve) => setTimeout(resolve, Math.min(500 * 2 ** tries, 10_000)));
+      }
+    }
+  }
+
+  /** A token that is good now, renewed if need be; null when the login has ended. Throws Unreachable. */
+  async fresh(): Promise<string | null> {
+    // While it is being renewed, the present one has been refused, or will be soon.
+    return this.#refreshing ?? this.token ?? (await this.refresh());
+  }
+
+  /** Renew the session by its cookie; null when it has ended. Throws Unreachable. */
+  refresh(): Promise<string | null> {
+    this.#refreshing ??= this.#refresh().finally(() => (this.#refreshing = null));
+    return this.#refreshing;
+  }
+
+  /** Log in; answers why it was refused, or null. */
+  async login(email: string, password: string): Promise<string | null> {
+    const result = await this.#client.mutation(Login, { email, password }).toPromise();
+    if (!result.data) {
+      const refused = result.error?.graphQLErrors[0]?.message;
+      return refused ?? "The server cannot be reached. Check the connection and try again.";
+    }
+    const { accessToken, expiresAt, viewer, errors } = result.data.login;
+    if (!accessToken || !expiresAt || !viewer) return errors[0]?.message ?? "The login was refused.";
+    this.#share({ token: accessToken, expiresAt: expiry(accessToken, expiresAt), viewer });
+    return null;
+  }
+
+  /** End the session here, in the other tabs and on the server. Throws Unreachable: then it has not ended. */
+  async logout(): Promise<void> {
+    const token = this.token;
+    const fetchOptions = token ? { headers: { authorization: `Bearer ${token}` } } : {};
+    const { data, error } = await this.#client.mutation(Logout, {}, { fetchOptions }).toPromise();
+    if (!data && error?.networkError) throw new Unreachable(error.message);
+    this.#share(null);
+  }
+
+  async #refresh(): Promise<string | null> {
+    const before = this.#access?.token;
+    return await locked("memberstaff-session", async () => {
+      // Another tab may have held the lock to do the same; its message arrives as a task of its own.
+      await new Promise((resolve) => setTimeout(resolve, 0));
+      if (this.token !== null && this.token !== before) return this.token;
+      const result = await this.#client.mutation(Refresh, {}).toPromise();
+      if (!result.data) throw new Unreachable(result.error?.message);
+      const { accessToken, expiresAt, viewer } = result.data.refreshSession;
+      const good = accessToken && expiresAt && viewer;
+      this.#share(good ? { token: accessToken, expiresAt: expiry(accessToken, expiresAt), viewer } : null);
+      return accessToken ?? null;
+    });
+  }
+
+  #share(access: Access | null): void {
+    this.#channel.postMessage({ access } satisfies Message);
+    this.#accept(access);
+  }
+
+  #accept(access: Access | null): void {
+    this.#access = access;
+    clearTimeout(this.#timer);
+    if (access === null) {
+      this.state.set({ status: "out" });
+      return;
+    }
+    const wait = Math.max(access.expiresAt - Date.now() - AHEAD, (access.expiresAt - Date.now()) / 2);
+    this.#timer = setTimeout(() => void this.refresh().catch(() => undefined), wait);
+    this.onToken?.(access.token);
+    const state = this.state.get();
+    if (state.status !== "in" || !same(state.viewer, access.viewer)) {
+      this.state.set({ status: "in", viewer: access.viewer });
+    }
+  }
+}
+
+/** Whether nothing has changed but the day: that one is followed elsewhere, and begins nothing anew. */
+function same(one: Viewer, other: Viewer): boolean {
+  return (Object.keys(one) as (keyof Viewer)[]).every((key) => key === "today" || one[key] === other[key]);
+}
+
+/**
+ * When to count a token as expired, by this machine's clock. The clock may be wrong, as on many a display: what
+ * counts is how long the token is good for, which it says itself when it is one of the server's own.
+ */
+export function expiry(token: string, expiresAt: string): number {
+  try {
+    const claims = atob((token.split(".")[1] ?? "").replaceAll("-", "+").replaceAll("_", "/"));
+    const { iat, exp } = JSON.parse(claims) as { iat?: unknown; exp?: unknown };
+    if (typeof iat === "number" && typeof exp === "number") return Date.now() + (exp - iat) * 1_000;
+  } catch {
+    // It is no JWT: believe the clock.
+  }
+  return Date.parse(expiresAt);
+}
+
+/** Run something while no other tab runs it. Pages without TLS have no locks; the server forgives a race. */
+function locked<T>(name: string, work: () => Promise<T>): Promise<T> {
+  // Absent outside a secure context, whatever its type says.
+  const locks = navigator.locks as LockManager | undefined;
+  return locks ? locks.request(name, work) : work();
+}

@@ -1,0 +1,67 @@
+import { type SubmitEvent, useEffect, useState } from "react";
+
+import type { Session } from "../api/session";
+import { Logo } from "../ui/Logo";
+import { navigate, usePath } from "./router";
+
+export function Login({ session }: { session: Session }) {
+  const [email, setEmail] = useState("");
+  const [password, setPassword] = useState("");
+  const [problem, setProblem] = useState<string | null>(null);
+  const [busy, setBusy] = useState(false);
+  const path = usePath();
+
+  useEffect(() => {
+    document.title = "Log in · memberstaff";
+  }, []);
+
+  const submit = async (event: SubmitEvent) => {
+    event.preventDefault();
+    setBusy(true);
+    const refused = await session.login(email, password);
+    setBusy(false);
+    setProblem(refused);
+    if (refused === null && path === "/login") navigate("/", { replace: true });
+  };
+  return (
+    <main className="login">
+      <form className="card" onSubmit={(event) => void submit(event)} aria-labelledby="login-title">
+        <Logo size={40} />
+        <h1 id="login-title">Log in</h1>
+        <label className="field">
+          <span>Email</span>
+          <input
+            className="input"
+            type="email"
+            name="email"
+            autoComplete="username"
+            required
+            autoFocus
+            value={email}
+            onChange={({ target }) => setEmail(target.value)}
+          />
+        </label>
+        <label className="field">
+          <span>Password</span>
+          <input
+            className="input"
+            type="password"
+            name="password"
+            autoComplete="current-password"
+            required
+            value={password}
+            onChange={({ target }) => setPassword(target.value)}
+          />
+        </label>
+        {problem !== null && (
+          <p className="problem" role="alert">
+            {problem}
+          </p>
+        )}
+        <button type="submit" className="button primary" disabled={busy}>
+          Log in
+        </button>
+      </form>
+    </main>
+  );
+}

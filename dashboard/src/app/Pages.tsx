@@ -1,0 +1,82 @@
+import { lazy, Suspense, useEffect } from "react";
+
+import { BoardPage } from "../board/BoardPage";
+import { isDay, longDay } from "../live/dates";
+import { useApp, useToday } from "./context";
+import { navigate, usePath } from "./router";
+import { Shell } from "./Shell";
+
+const SummaryPage = lazy(async () => ({ default: (await import("../summary/SummaryPage")).SummaryPage }));
+const WallPage = lazy(async () => ({ default: (await import("../wall/WallPage")).WallPage }));
+const StaffPage = lazy(async () => ({ default: (await import("../admin/StaffPage")).StaffPage }));
+const AccountsPage = lazy(async () => ({ default: (await import("../admin/AccountsPage")).AccountsPage }));
+const ImportPage = lazy(async () => ({ default: (await import("../admin/ImportPage")).ImportPage }));
+
+const TITLES: Record<string, string> = {
+  "/summary": "Summary",
+  "/wall": "Wall",
+  "/staff": "Staff",
+  "/accounts": "Accounts",
+  "/import": "Import",
+};
+
+/** Which page an address stands for. */
+export function Pages() {
+  const path = usePath();
+  const { viewer, isAdmin } = useApp();
+  const today = useToday();
+  const date = dayOf(path, today);
+
+  useEffect(() => {
+    const title = date === null ? TITLES[path] : longDay(date, today);
+    document.title = [title ?? "Not found", viewer.organisation].join(" · ");
+  }, [path, date, today, viewer.organisation]);
+  useEffect(() => {
+    if (path === "/login") navigate("/", { replace: true });
+  }, [path]);
+
+  if (path === "/wall") {
+    return (
+      <Suspense>
+        <WallPage />
+      </Suspense>
+    );
+  }
+  const administration = path === "/staff" || path === "/accounts" || path === "/import";
+  return (
+    <Shell>
+      <Suspense>
+        {date !== null ? (
+          <BoardPage key={date} date={date} />
+        ) : path === "/summary" ? (
+          <SummaryPage />
+        ) : administration && !isAdmin ? (
+          <Message title="For administrators" text="Your account may not open this page." />
+        ) : path === "/staff" ? (
+          <StaffPage />
+        ) : path === "/accounts" ? (
+          <AccountsPage />
+        ) : path === "/import" ? (
+          <ImportPage />
+        ) : (
+          <Message title="Nothing here" text="There is no such page. The board is behind “Board” above." />
+        )}
+      </Suspense>
+    </Shell>
+  );
+}
+
+function dayOf(path: string, today: string): string | null {
+  if (path === "/" || path === "/login") return today;
+  const [, day] = /^\/day\/([^/]+)\/?$/.exec(path) ?? [];
+  return day !== undefined && isDay(day) ? day : null;
+}
+
+function Message({ title, text }: { title: string; text: string }) {
+  return (
+    <div className="empty">
+      <h1>{title}</h1>
+      <p>{text}</p>
+    </div>
+  );
+}

@@ -1,0 +1,78 @@
+import { type SubmitEvent, useState } from "react";
+
+import { explain } from "../api/client";
+import { graphql } from "../gql";
+import { Dialog } from "../ui/Dialog";
+import { say } from "../ui/toasts";
+import { useApp } from "./context";
+
+const ChangePassword = graphql(`
+  mutation ChangePassword($input: ChangePasswordInput!) {
+    changePassword(input: $input) {
+      errors {
+        message
+      }
+    }
+  }
+`);
+
+export function PasswordDialog({ onClose }: { onClose: () => void }) {
+  const { api } = useApp();
+  const [currentPassword, setCurrent] = useState("");
+  const [newPassword, setNew] = useState("");
+  const [problem, setProblem] = useState<string | null>(null);
+
+  const submit = async (event: SubmitEvent) => {
+    event.preventDefault();
+    const input = { currentPassword, newPassword };
+    const { data, error } = await api.client.mutation(ChangePassword, { input }).toPromise();
+    const refused = data ? data.changePassword.errors[0]?.message : explain(error);
+    setProblem(refused ?? null);
+    if (refused === undefined) {
+      say("Your password is changed. Your other logins have ended.");
+      onClose();
+    }
+  };
+  return (
+    <Dialog title="Change password" onClose={onClose}>
+      <form className="form" onSubmit={(event) => void submit(event)}>
+        <label className="field">
+          <span>Present password</span>
+          <input
+            className="input"
+            type="password"
+            autoComplete="current-password"
+            required
+            data-focus
+            value={currentPassword}
+            onChange={({ target }) => setCurrent(target.value)}
+          />
+        </label>
+        <label className="field">
+          <span>New password</span>
+          <input
+            className="input"
+            type="password"
+            autoComplete="new-password"
+            required
+            value={newPassword}
+            onChange={({ target }) => setNew(target.value)}
+          />
+        </label>
+        {problem !== null && (
+          <p className="problem" role="alert">
+            {problem}
+          </p>
+        )}
+        <div className="actions">
+          <button type="button" className="button quiet" onClick={onClose}>
+            Cancel
+          </button>
+          <button type="submit" className="button primary">
+            Change password
+          </button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}

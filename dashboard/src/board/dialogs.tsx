@@ -1,0 +1,229 @@
+import { type SubmitEvent, useState } from "react";
+
+import { useApp, useToday } from "../app/context";
+import { explain } from "../api/client";
+import type { Attendance, DayState } from "../live/day";
+import { type Day, longDay, momentOf } from "../live/dates";
+import { MARKS } from "../live/statuses";
+import { Dialog } from "../ui/Dialog";
+import { Pill } from "../ui/Pill";
+import { complain, say } from "../ui/toasts";
+import type { Conflict, Marker } from "./marking";
+import { people } from "./marking";
+import { DescribeDay, SetDayState } from "./operations";
+
+const LONGEST_NOTE = 2_000;
+
+export function NoteDialog({ record, marker, onClose }: { record: Attendance; marker: Marker; onClose: () => void }) {
+  const [note, setNote] = useState(record.note ?? "");
+  const save = (event: SubmitEvent) => {
+    event.preventDefault();
+    onClose();
+    const after = note.trim() || null;
+    if (after !== (record.note ?? null)) void marker.mark(record, { note: after });
+  };
+  return (
+    <Dialog title={`Note of ${record.staffName}`} onClose={onClose}>
+      <form onSubmit={save}>
+        <label className="field">
+          <span>Note</span>
+          <textarea
+            className="input"
+            value={note}
+            maxLength={LONGEST_NOTE}
+            data-focus
+            onChange={({ target }) => setNote(target.value)}
+            onKeyDown={(event) => {
+              if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) event.currentTarget.form?.requestSubmit();
+            }}
+          />
+          <small>Administrators and markers can read it; wall displays cannot.</small>
+        </label>
+        <div className="actions">
+          <button type="button" className="button quiet" onClick={onClose}>
+            Cancel
+          </button>
+          <button type="submit" className="button primary">
+            Save note
+          </button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}
+
+export function ConflictDialog({ conflict, marker }: { conflict: Conflict; marker: Marker }) {
+  const { viewer } = useApp();
+  const { current, wanted } = conflict;
+  return (
+    <Dialog title={`Somebody else has changed ${current.staffName}`} onClose={() => marker.resolve(false)}>
+      <div className="versus">
+        <div>
+          <h3>Stored now</h3>
+          <Pill status={current.status} />
+          {current.note && <p>{current.note}</p>}
+          <p className="by">
+            {current.updatedBy ?? "Import"}
+            {current.updatedAt && `, ${momentOf(current.updatedAt, viewer.timeZone)}`}
+          </p>
+        </div>
+        <div>
+          <h3>Yours</h3>
+          <Pill status={wanted.status ?? current.status} />
+          {"note" in wanted && <p>{wanted.note ?? "No note"}</p>}
+        </div>
+      </div>
+      <div className="actions">
+        <button type="button" className="button outline" data-focus onClick={() => marker.resolve(false)}>
+          Keep what is stored
+        </button>
+        <button type="button" className="button primary" onClick={() => marker.resolve(true)}>
+          Use mine
+        </button>
+      </div>
+    </Dialog>
+  );
+}
+
+interface FillProps {
+  date: Day;
+  unmarked: number;
+  category: string;
+  marker: Marker;
+  onClose: () => void;
+}
+
+export function FillDialog({ date, unmarked, category, marker, onClose }: FillProps) {
+  const today = useToday();
+  return (
+    <Dialog title={`Mark ${people(unmarked)} present?`} onClose={onClose}>
+      <p>
+        Everybody {category === "" ? "" : `in ${category} `}who is still unmarked on {longDay(date, today)} becomes{" "}
+        <Pill status="PRESENT" />. Marks that exist stay as they are, and you can undo it.
+      </p>
+      <div className="actions">
+        <button type="button" className="button quiet" onClick={onClose}>
+          Cancel
+        </button>
+        <button
+          type="button"
+          className="button primary"
+          data-focus
+          onClick={() => {
+            onClose();
+            void marker.fill(date, "PRESENT", category === "" ? null : [category]);
+          }}
+        >
+          Mark them present
+        </button>
+      </div>
+    </Dialog>
+  );
+}
+
+export function DayDialog({ day, onClose }: { day: DayState; onClose: () => void }) {
+  const { api } = useApp();
+  const today = useToday();
+  const [label, setLabel] = useState(day.label ?? "");
+  const [working, setWorking] = useState(day.isWorkingDay);
+  const [reason, setReason] = useState("");
+  const locked = day.state === "LOCKED";
+
+  const describe = async (event: SubmitEvent) => {
+    event.preventDefault();
+    const input = { date: day.date, label: label.trim() || null, isWorkingDay: working };
+    const { data, error } = await api.client.mutation(DescribeDay, { input }).toPromise();
+    const refused = data ? data.openAttendanceDay.errors[0]?.message : explain(error);
+    if (refused !== undefined) complain(refused);
+    else {
+      say("Saved.");
+      onClose();
+    }
+  };
+  const lock = async () => {
+    if (await setLock(api, day.date, !locked, reason.trim() || null)) onClose();
+  };
+  return (
+    <Dialog title={longDay(day.date, today)} onClose={onClose}>
+      <form onSubmit={(event) => void describe(event)}>
+        <label className="field">
+          <span>What is special about it</span>
+          <input
+            className="input"
+            value={label}
+            maxLength={100}
+            placeholder="Sports day"
+            onChange={({ target }) => setLabel(target.value)}
+          />
+        </label>
+        <label className="check">
+          <input type="checkbox" checked={working} onChange={({ target }) => setWorking(target.checked)} />
+          People are expected: a working day
+        </label>
+        <div className="actions">
+          <button type="submit" className="button primary">
+            Save
+          </button>
+        </div>
+      </form>
+      <hr />
+      <label className="field">
+        <span>{locked ? "Why it is to be opened again" : "Why it is to be locked"} (optional)</span>
+        <input className="input" value={reason} maxLength={200} onChange={({ target }) => setReason(target.value)} />
+        <small>A locked day takes no marks. The reason is kept in the audit trail.</small>
+      </label>
+      <div className="actions">
+        <button type="button" className="button outline" onClick={() => void lock()}>
+          {locked ? "Unlock this day" : "Lock this day"}
+        </button>
+      </div>
+    </Dialog>
+  );
+}
+
+/** Lock or unlock a day; answers whether that was done. */
+export async function setLock(
+  api: ReturnType<typeof useApp>["api"],
+  date: Day,
+  locked: boolean,
+  reason: string | null,
+): Promise<boolean> {
+  const input = { date, state: locked ? ("LOCKED" as const) : ("OPEN" as const), reason };
+  const { data, error } = await api.client.mutation(SetDayState, { input }).toPromise();
+  const refused = data ? data.setAttendanceDayState.errors[0]?.message : explain(error);
+  if (refused !== undefined) complain(refused);
+  else say(locked ? "The day is locked." : "The day is open again.");
+  return refused === undefined;
+}
+
+export function HelpDialog({ marks, onClose }: { marks: boolean; onClose: () => void }) {
+  const keys: [string, string][] = [
+    ["↑ ↓", "go from person to person"],
+    ["Page ↑ ↓, Home, End", "go far"],
+    ...(marks
+      ? [
+          ...MARKS.map(({ key, label }): [string, string] => [key, `mark ${label.toLowerCase()}`]),
+          ["0", "unmark"] as [string, string],
+          ["N", "write a note"] as [string, string],
+          ["Ctrl or ⌘ Z", "undo"] as [string, string],
+        ]
+      : []),
+    ["H", "show the history"],
+    ["/", "search"],
+    ["?", "show this"],
+  ];
+  return (
+    <Dialog title="Keys" onClose={onClose}>
+      <dl className="keys">
+        {keys.map(([key, what]) => (
+          <div key={key}>
+            <dt>
+              <kbd>{key}</kbd>
+            </dt>
+            <dd>{what}</dd>
+          </div>
+        ))}
+      </dl>
+    </Dialog>
+  );
+}

@@ -1,0 +1,176 @@
+import { type Api, explain } from "../api/client";
+import { Store } from "../api/store";
+import type { Attendance } from "../live/day";
+import type { Day } from "../live/dates";
+import { infoOf, type Status } from "../live/statuses";
+import { complain, say } from "../ui/toasts";
+import { BulkUpdateAttendance, UpdateAttendance } from "./operations";
+
+export interface Change {
+  status?: Status;
+  note?: string | null;
+}
+
+/** Somebody else was faster: what is stored now, and what was wanted instead. */
+export interface Conflict {
+  current: Attendance;
+  wanted: Change;
+}
+
+interface Undo {
+  run: () => Promise<void>;
+}
+
+/** As many entries in a request as its body may hold. */
+const ENTRIES = 500;
+/** As many steps back as somebody may remember. */
+const STEPS = 50;
+
+/** Everything that changes a record: one click, one answer, and the way back. */
+export class Marker {
+  readonly conflict = new Store<Conflict | null>(null);
+  /** The last of each record's marks that is under way; they are sent one after the other. */
+  readonly #underWay = new Map<string, Promise<unknown>>();
+  /** The versions that our own marks were answered with: they are ours, and no conflict. */
+  readonly #ours = new Map<string, number>();
+  #undo: Undo[] = [];
+
+  constructor(private readonly api: Api) {}
+
+  /** Whether a change is one of ours, so that nobody has to be told about it. */
+  isOurs(record: Attendance): boolean {
+    return this.#underWay.has(record.id) || (this.#ours.get(record.id) ?? -1) >= record.version;
+  }
+
+  /** Mark a person as seen on the board. The cache shows it at once, and takes it back if it is refused. */
+  mark(record: Attendance, change: Change): Promise<void> {
+    const before: Change = "note" in change ? { note: record.note ?? null } : { status: record.status };
+    const sent = this.#inTurn(record.id, () => this.#send(record, change, this.#seen(record)));
+    const step: Undo = {
+      run: async () => {
+        const stored = await sent; // it may be under way still
+        if (stored === null) return;
+        const back = await this.#inTurn(record.id, () => this.#send(record, before, stored.version));
+        if (back !== null) say(`Taken back: ${record.staffName}.`);
+      },
+    };
+    this.#remember(step);
+    return sent.then((stored) => {
+      if (stored === null || stored.version === record.version) this.#undo = this.#undo.filter((each) => each !== step);
+      else say(told(stored, change), { label: "Undo", run: () => this.undo() });
+    });
+  }
+
+  /** Give everybody who is still unmarked a status; only those of some categories, if any are given. */
+  async fill(date: Day, status: Status, categories: string[] | null): Promise<void> {
+    const { data, error } = await this.api.client
+      .mutation(BulkUpdateAttendance, {
+        input: {
+          date,
+          change: { fill: { status, scope: categories && { categories } } },
+          idempotencyKey: `fill-${Date.now().toString(36)}-${Math.random().toString(36).slice(2)}`,
+        },
+      })
+      .toPromise();
+    const payload = data?.bulkUpdateAttendance;
+    if (!payload || payload.errors.length > 0) {
+      complain(`Nobody was marked: ${payload?.errors[0]?.message ?? explain(error)}`);
+      return;
+    }
+    const marked = payload.attendances;
+    for (const { id, version } of marked) this.#ours.set(id, version);
+    if (marked.length === 0) {
+      say("Everybody was marked already.");
+      return;
+    }
+    this.#remember({ run: () => this.#unmark(date, marked) });
+    say(`${people(marked.length)} marked ${infoOf(status).label.toLowerCase()}.`, {
+      label: "Undo",
+      run: () => this.undo(),
+    });
+  }
+
+  /** Take the last step back that has not been taken back yet. */
+  undo(): void {
+    const step = this.#undo.pop();
+    if (step) void step.run();
+    else say("There is nothing to undo.");
+  }
+
+  /** The end of a conflict: keep what somebody else stored, or put ours in its place. */
+  resolve(useMine: boolean): void {
+    const conflict = this.conflict.get();
+    this.conflict.set(null);
+    if (conflict && useMine) void this.mark(conflict.current, conflict.wanted);
+  }
+
+  async #send(record: Attendance, change: Change, expectedVersion: number): Promise<Attendance | null> {
+    const { data, error } = await this.api.client
+      .mutation(UpdateAttendance, { input: { target: { id: record.id }, ...change, expectedVersion } })
+      .toPromise();
+    const payload = data?.updateAttendance;
+    if (payload?.attendance) {
+      this.#ours.set(record.id, payload.attendance.version);
+      return payload.attendance;
+    }
+    const refused = payload?.errors[0];
+    if (refused?.__typename === "VersionConflictError") {
+      this.conflict.set({ current: refused.current, wanted: change });
+    } else {
+      const retry = payload ? undefined : { label: "Try again", run: () => void this.mark(record, change) };
+      complain(`${record.staffName} was not marked: ${refused?.message ?? explain(error)}`, retry);
+    }
+    return null;
+  }
+
+  /** The version that the person who marks has seen: the board's, or that of our own last mark. */
+  #seen(record: Attendance): number {
+    return Math.max(record.version, this.#ours.get(record.id) ?? 0);
+  }
+
+  #inTurn<T>(id: string, work: () => Promise<T>): Promise<T> {
+    const before = this.#underWay.get(id) ?? Promise.resolve();
+    const turn = before.then(work).finally(() => {
+      if (this.#underWay.get(id) === turn) this.#underWay.delete(id);
+    });
+    this.#underWay.set(id, turn);
+    return turn;
+  }
+
+  async #unmark(date: Day, marked: readonly Attendance[]): Promise<void> {
+    let done = 0;
+    let problem: string | null = null;
+    for (let start = 0; start < marked.length && problem === null; start += ENTRIES) {
+      const entries = marked.slice(start, start + ENTRIES).map(({ staffId, version }) => ({
+        staffId,
+        status: "UNMARKED" as const,
+        expectedVersion: version,
+      }));
+      const { data, error } = await this.api.client
+        .mutation(BulkUpdateAttendance, { input: { date, change: { entries }, errorPolicy: "SKIP_FAILED" } })
+        .toPromise();
+      if (!data) problem = explain(error);
+      for (const { id, version } of data?.bulkUpdateAttendance.attendances ?? []) {
+        this.#ours.set(id, version);
+        done++;
+      }
+    }
+    const left = marked.length - done;
+    if (problem !== null) complain(`Not everything was taken back: ${problem}`);
+    else if (left > 0) complain(`${people(done)} unmarked; ${people(left)} had been changed since and stay as they are.`);
+    else say(`Taken back: ${people(done)} unmarked.`);
+  }
+
+  #remember(step: Undo): void {
+    this.#undo = [...this.#undo.slice(1 - STEPS), step];
+  }
+}
+
+function told(record: Attendance, change: Change): string {
+  if (change.status === undefined) return `${record.staffName}: note ${record.note ? "saved" : "removed"}.`;
+  return `${record.staffName}: ${infoOf(record.status).label}.`;
+}
+
+export function people(count: number): string {
+  return count === 1 ? "1 person" : `${count.toLocaleString("en")} people`;
+}

@@ -1,0 +1,65 @@
+import "./workers";
+import "graphiql/style.css";
+import "../styles/base.css";
+import "../styles/controls.css";
+import "../styles/shell.css";
+import "./playground.css";
+
+import { createGraphiQLFetcher, type Fetcher } from "@graphiql/toolkit";
+import { GraphiQL } from "graphiql";
+import { createClient } from "graphql-ws";
+import { useMemo } from "react";
+import { createRoot } from "react-dom/client";
+
+import { ENDPOINT, socketAddress } from "../api/client";
+import { Session } from "../api/session";
+import { useStore } from "../app/context";
+import { Login } from "../app/Login";
+import { EXAMPLES } from "./examples";
+
+const session = new Session(ENDPOINT);
+void session.start();
+
+function Playground() {
+  const state = useStore(session.state);
+  if (state.status === "starting") return null;
+  if (state.status === "out") return <Login session={session} />;
+  return <Editor key={state.viewer.id} today={state.viewer.today} />;
+}
+
+function Editor({ today }: { today: string }) {
+  const fetcher = useMemo(() => createFetcher(), []);
+  const tabs = EXAMPLES.map(({ query, variables }) => ({
+    query,
+    variables: variables === "today" ? JSON.stringify({ date: today, after: null }, null, 2) : (variables ?? null),
+  }));
+  return (
+    <GraphiQL fetcher={fetcher} defaultTabs={tabs} defaultEditorToolsVisibility="variables" shouldPersistHeaders={false}>
+      <GraphiQL.Logo>
+        <a href="/" className="back">
+          memberstaff
+        </a>
+      </GraphiQL.Logo>
+    </GraphiQL>
+  );
+}
+
+/** Runs operations as whoever is logged in, unless the headers say who else. */
+function createFetcher(): Fetcher {
+  const wsClient = createClient({
+    url: socketAddress(),
+    connectionParams: async () => ({ authorization: `Bearer ${(await session.fresh()) ?? ""}` }),
+  });
+  return createGraphiQLFetcher({
+    url: ENDPOINT,
+    wsClient,
+    fetch: async (input: RequestInfo | URL, init?: RequestInit) => {
+      const headers = new Headers(init?.headers);
+      if (!headers.has("authorization")) headers.set("authorization", `Bearer ${(await session.fresh()) ?? ""}`);
+      return fetch(input, { ...init, headers });
+    },
+  });
+}
+
+const root = document.getElementById("root");
+if (root) createRoot(root).render(<Playground />);

@@ -1,0 +1,24 @@
+import "./styles/base.css";
+import "./styles/controls.css";
+import "./styles/shell.css";
+import "./styles/board.css";
+import "./styles/admin.css";
+
+import { StrictMode } from "react";
+import { createRoot } from "react-dom/client";
+
+import { ENDPOINT } from "./api/client";
+import { Session } from "./api/session";
+import { Root } from "./app/Root";
+
+const session = new Session(ENDPOINT);
+void session.start();
+
+const root = document.getElementById("root");
+if (root) {
+  createRoot(root).render(
+    <StrictMode>
+      <Root session={session} />
+    </StrictMode>,
+  );
+}

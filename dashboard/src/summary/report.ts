@@ -1,0 +1,37 @@
+import type { ReportQuery } from "../gql/graphql";
+import { STATUSES } from "../live/statuses";
+
+export type Category = ReportQuery["attendanceReport"]["categories"][number];
+export type ReportDay = Category["days"][number];
+
+const COUNTED = [...STATUSES.map(({ count }) => count), "total"] as const;
+
+/** All categories as one. */
+export function everybody(categories: readonly Category[]): Category {
+  const days = (categories[0]?.days ?? []).map((day, index) => {
+    const sum = { ...day };
+    for (const name of COUNTED) sum[name] = categories.reduce((total, { days }) => total + (days[index]?.[name] ?? 0), 0);
+    return { ...sum, presentRate: rateOf([sum]) };
+  });
+  return { category: "Everybody", days };
+}
+
+/** Working days, and others on which somebody was marked. */
+export function worthShowing(days: readonly ReportDay[]): ReportDay[] {
+  return days.filter(({ isWorkingDay, total, unmarked }) => isWorkingDay || total > unmarked);
+}
+
+/** At work (a half day counts half) among those marked and not on leave; null while there is nobody. */
+export function rateOf(days: readonly ReportDay[]): number | null {
+  let expected = 0;
+  let there = 0;
+  for (const day of days) {
+    expected += day.total - day.unmarked - day.onLeave;
+    there += day.present + day.late + day.remote + day.halfDay / 2;
+  }
+  return expected > 0 ? there / expected : null;
+}
+
+export function percent(rate: number | null): string {
+  return rate === null ? "–" : `${Math.round(rate * 100)} %`;
+}

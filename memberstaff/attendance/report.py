@@ -1,0 +1,106 @@
+"""What the days of a few weeks looked like, category by category: counts, from three statements in all."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from sqlalchemy import Date, and_, case, func, literal, or_, select
+
+from memberstaff.access import Right
+from memberstaff.attendance.days import Calendar
+from memberstaff.attendance.model import Summary
+from memberstaff.db.tables import attendance, staff
+from memberstaff.db.work import Reading
+from memberstaff.events import Status
+from memberstaff.staff.queries import employed_on
+from memberstaff.text import fold
+
+Key = tuple[str, date]
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedDay:
+    """A day of one category."""
+
+    summary: Summary
+    working: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Which:
+    """Whose days: of these categories (as stored) and of these people; None is all."""
+
+    categories: tuple[str, ...] | None = None
+    staff_ids: tuple[int, ...] | None = None
+
+    def conditions(self) -> list[Any]:
+        """The choice in SQL."""
+        conditions: list[Any] = []
+        if self.categories is not None:
+            conditions.append(staff.c.category.in_(self.categories))
+        if self.staff_ids is not None:
+            conditions.append(staff.c.id.in_(self.staff_ids))
+        return conditions
+
+
+async def report(
+    reading: Reading, calendar: Calendar, start: date, end: date, which: Which, *, no_category: str
+) -> dict[str, list[ReportedDay]]:
+    """Every day from `start` to `end`, by today's categories in order of their names.
+
+    People without a category are counted as `no_category`, also beside those who have one of that name. A day counts
+    whoever is employed on it, as `queries.summary` does.
+    """
+    reading.require(Right.READ)
+    days = list(_days(start, end))
+    expected = await _expected(reading, start, end, which, no_category)
+    marks = await _marks(reading, start, end, which, no_category)
+    known = await calendar.days(reading, days)
+    report: dict[str, list[ReportedDay]] = {}
+    for name in sorted({name for name, _ in expected}, key=lambda name: (fold(name), name)):
+        report[name] = []
+        for day in days:
+            counts = dict.fromkeys(Status, 0) | marks[name, day]
+            counts[Status.UNMARKED] = expected[name, day] - sum(marks[name, day].values())
+            report[name].append(ReportedDay(Summary(day, counts), known[day].working))
+    return report
+
+
+async def _expected(reading: Reading, start: date, end: date, which: Which, no_category: str) -> Counter[Key]:
+    """How many people are employed on each day, by category; read as spans, which many people share."""
+    first = case((staff.c.starts_on > start, staff.c.starts_on), else_=literal(start, Date())).label("first")
+    last = case((staff.c.ends_on < end, staff.c.ends_on), else_=literal(end, Date())).label("last")
+    spans = (
+        select(staff.c.category, first, last, func.count().label("number"))
+        .where(staff.c.starts_on <= end, or_(staff.c.ends_on.is_(None), staff.c.ends_on >= start), *which.conditions())
+        .group_by(staff.c.category, first, last)
+    )
+    expected: Counter[Key] = Counter()
+    for row in await reading.rows(spans):
+        for day in _days(row.first, row.last):
+            expected[row.category or no_category, day] += row.number
+    return expected
+
+
+async def _marks(
+    reading: Reading, start: date, end: date, which: Which, no_category: str
+) -> defaultdict[Key, Counter[Status]]:
+    """How many people have each status on each day, by category; a mark taken back is none."""
+    counts = (
+        select(attendance.c.date, staff.c.category, attendance.c.status, func.count().label("number"))
+        .select_from(attendance.join(staff, and_(staff.c.id == attendance.c.staff_id, employed_on(attendance.c.date))))
+        .where(attendance.c.date.between(start, end), attendance.c.status != Status.UNMARKED, *which.conditions())
+        .group_by(attendance.c.date, staff.c.category, attendance.c.status)
+    )
+    marks: defaultdict[Key, Counter[Status]] = defaultdict(Counter)
+    for row in await reading.rows(counts):
+        marks[row.category or no_category, row.date][Status(row.status)] += row.number
+    return marks
+
+
+def _days(start: date, end: date) -> Iterator[date]:
+    return (start + timedelta(days=number) for number in range((end - start).days + 1))

@@ -1,0 +1,128 @@
+"""What administrators do here, the wall, the summary and the playground."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.async_api import expect
+
+from memberstaff.access import Role
+from tests.browser.board import Board
+from tests.browser.conftest import OpenPage
+from tests.browser.house import House
+from tests.installation import PASSWORD, email
+
+ROSTER = "name;category;external_ref\nAda Lovelace;Teaching;X1\nGrace Hopper;Teaching;X2\n"
+
+
+async def test_a_wrong_password_says_so_and_a_right_one_shows_the_board(open_page: OpenPage) -> None:
+    page = (await open_page()).page
+    await page.goto("/day/2026-01-09")
+    await page.get_by_label("Email").fill(email(Role.VIEWER))
+    await page.get_by_label("Password").fill("not the password")
+    await page.get_by_role("button", name="Log in").click()
+    await expect(page.get_by_text("The email or the password is wrong.")).to_be_visible()
+    await page.get_by_label("Password").fill(PASSWORD)
+    await page.get_by_role("button", name="Log in").click()
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Friday 9 January")
+    await expect(page.locator(".row").first).to_be_visible()
+    cookies = await page.context.cookies()
+    assert [(cookie.get("name"), cookie.get("httpOnly"), cookie.get("sameSite")) for cookie in cookies] == [
+        ("memberstaff_refresh", True, "Strict")
+    ]
+    assert await page.evaluate("() => [document.cookie, JSON.stringify(localStorage)]") == ["", "{}"]
+
+
+async def test_a_roster_is_previewed_before_it_is_imported(open_page: OpenPage) -> None:
+    admin = (await open_page(Role.ADMIN)).page
+    desk = Board((await open_page(Role.MARKER)).page)
+    await desk.open("/?q=Lovelace")
+    await admin.goto("/import")
+    roster = {"name": "roster.csv", "mimeType": "text/csv", "buffer": ROSTER.encode()}
+    await admin.locator("input[type=file]").set_input_files(roster)  # type: ignore[arg-type]  # a TypedDict
+    await expect(admin.get_by_text("2 new, 0 changed, 0 as they are.")).to_be_visible()
+    await expect(admin.get_by_role("row", name=re.compile("2 New Ada Lovelace"))).to_be_visible()
+    await expect(desk.page.get_by_text("Nobody is like that.")).to_be_visible()
+    await admin.get_by_role("button", name="Import", exact=True).click()
+    await expect(admin.get_by_text("Imported: 2 people new, 0 people changed.")).to_be_visible()
+    await expect(desk.row("Ada Lovelace")).to_be_visible()
+
+    bad = {**roster, "buffer": b"name,starts_on\nAda,yesterday\n"}
+    await admin.locator("input[type=file]").set_input_files(bad)  # type: ignore[arg-type]
+    await expect(admin.get_by_text("Line 2: “yesterday” is no day")).to_be_visible()
+
+
+async def test_staff_and_accounts_are_managed_here(open_page: OpenPage, house: House) -> None:
+    page = (await open_page(Role.ADMIN)).page
+    await page.goto("/staff")
+    await page.get_by_role("button", name="Add a person").click()
+    await page.get_by_label("Name").fill("Ada Lovelace")
+    await page.get_by_label("Category").fill("Teaching")
+    await page.get_by_role("button", name="Save").click()
+    await page.get_by_label("Search staff").fill("lovelace")
+    await page.get_by_role("button", name="Change Ada Lovelace").click()
+    await page.get_by_label("Category").fill("Leadership")
+    await page.get_by_role("button", name="Save").click()
+    await expect(page.get_by_role("row", name=re.compile("Ada Lovelace Leadership"))).to_be_visible()
+
+    await page.get_by_role("link", name="Accounts").click()
+    await page.get_by_role("button", name="Add an account").click()
+    await page.get_by_label("Email").fill("desk@school.example")
+    await page.get_by_label("Name").fill("Second desk")
+    await page.get_by_label("Password").fill("a long password")
+    await page.get_by_role("button", name="Save").click()
+    await expect(page.get_by_role("row", name=re.compile("Second desk"))).to_contain_text("Marks attendance")
+    await page.get_by_role("button", name="Change the account of Second desk").click()
+    await page.get_by_label("Disabled").check()
+    await page.get_by_role("button", name="Save").click()
+    await expect(page.get_by_role("row", name=re.compile("Second desk"))).to_contain_text("Disabled")
+
+
+async def test_who_is_no_administrator_is_told_so(open_page: OpenPage) -> None:
+    page = (await open_page(Role.MARKER)).page
+    await page.goto("/accounts")
+    await expect(page.get_by_role("heading", name="For administrators")).to_be_visible()
+    await expect(page.get_by_role("link", name="Accounts")).to_have_count(0)
+
+
+async def test_the_wall_shows_who_is_missing_and_follows_the_day(open_page: OpenPage) -> None:
+    wall = (await open_page(Role.VIEWER, viewport={"width": 1920, "height": 1080})).page
+    desk = Board((await open_page(Role.MARKER)).page)
+    await desk.open()
+    await wall.goto("/wall")
+    await expect(wall.locator("[data-light]")).to_have_attribute("data-light", "live")
+    [name] = await desk.names("UNMARKED")
+    await desk.mark(name, "Absent")
+    await expect(wall.locator(".tile").filter(has_text=name).locator(".pill")).to_have_text("Absent", timeout=1_000)
+    await desk.mark(name, "Present")
+    await expect(wall.locator(".tile").filter(has_text=name)).to_have_count(0)
+    await expect(wall.get_by_role("button")).to_have_count(0)
+
+
+async def test_the_summary_shows_each_category_and_has_the_numbers(open_page: OpenPage) -> None:
+    page = (await open_page(Role.VIEWER)).page
+    await page.goto("/summary")
+    await page.get_by_label("Span").select_option("2")
+    card = page.get_by_role("region", name="Everybody", exact=True)
+    await card.get_by_text("In numbers").click()
+    today = card.get_by_role("row").nth(1)
+    await expect(today).to_contain_text("Mon 12 Jan")
+    cells = [int(text) for text in (await today.locator("td.end").all_inner_texts())[:7]]
+    assert sum(cells) == 60
+    await today.get_by_role("link").click()
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Monday 12 January")
+
+
+async def test_the_playground_is_logged_in_already_and_hears_changes(open_page: OpenPage) -> None:
+    page = (await open_page(Role.ADMIN)).page
+    await page.goto("/graphiql")
+    await page.get_by_role("button", name=re.compile("Execute")).click()
+    await expect(page.locator(".result-window")).to_contain_text('"attendanceDay"')
+    await page.get_by_role("tab", name="Changes").click()
+    await page.get_by_role("button", name=re.compile("Execute")).click()
+    await expect(page.get_by_role("button", name=re.compile("Stop"))).to_be_visible()
+    desk = Board((await open_page(Role.MARKER)).page)
+    await desk.open()
+    [name] = await desk.names("UNMARKED")
+    await desk.mark(name, "Late")
+    await expect(page.locator(".result-window")).to_contain_text('"LATE"')

@@ -1,0 +1,132 @@
+"""What browsers and screens on walls need of sessions: a life by role, a logout without an access token."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+
+from memberstaff.access import Role
+from memberstaff.accounts import directory
+from memberstaff.accounts.service import IssuedSession
+from memberstaff.accounts.tokens import NoAccess, Why
+from memberstaff.db.work import Database
+from memberstaff.errors import ErrorCode, Refusal, Unauthenticated
+from tests.clock import TurnedClock
+from tests.services.office import GENEROUS, Office, process, said
+
+AMINA = "amina@example.org"
+HOME = "192.0.2.1"
+DAY = 86_400
+
+
+@pytest.fixture
+async def office(database: Database, clock: TurnedClock) -> AsyncIterator[Office]:
+    async with process(database, clock, **GENEROUS) as opened:
+        yield opened
+
+
+async def refresh(office: Office, opened: IssuedSession) -> IssuedSession:
+    return await office.accounts.refresh(opened.refresh_token)
+
+
+async def why_not(office: Office, opened: IssuedSession) -> Why:
+    with pytest.raises(NoAccess) as refusal:
+        await office.whoami(opened.access_token)
+    return refusal.value.why
+
+
+async def test_a_screen_on_the_wall_stays_logged_in_for_ninety_days_after_each_refresh(office: Office) -> None:
+    await office.employ(AMINA, Role.VIEWER)
+    screen = await office.login(AMINA)
+    assert screen.refresh_seconds == 90 * DAY
+    for _ in range(3):
+        office.clock.turn(days=89)
+        screen = await refresh(office, screen)
+    office.clock.turn(days=90)
+    with pytest.raises(Refusal):
+        await refresh(office, screen)
+
+
+@pytest.mark.parametrize("role", [Role.MARKER, Role.ADMIN])
+async def test_everybody_else_stays_logged_in_for_thirty_days(office: Office, role: Role) -> None:
+    await office.employ(AMINA, role)
+    opened = await office.login(AMINA)
+    assert opened.refresh_seconds == 30 * DAY
+    office.clock.turn(days=29)
+    opened = await refresh(office, opened)
+    office.clock.turn(days=30)
+    with pytest.raises(Refusal):
+        await refresh(office, opened)
+
+
+async def test_a_viewer_who_became_an_administrator_has_thirty_days_from_the_next_refresh(office: Office) -> None:
+    amina = await office.employ(AMINA, Role.VIEWER)
+    screen = await office.login(AMINA)
+    async with office.as_administrator() as work:
+        await directory.set_role(work, amina.id, Role.ADMIN)
+    desk = await refresh(office, screen)
+    assert (desk.caller.role, desk.refresh_seconds) == (Role.ADMIN, 30 * DAY)
+    office.clock.turn(days=30)
+    with pytest.raises(Refusal):
+        await refresh(office, desk)
+
+
+async def test_the_life_of_a_screens_session_is_a_setting(database: Database, clock: TurnedClock) -> None:
+    async with process(database, clock, display_token_seconds=60) as office:
+        await office.employ(AMINA, Role.VIEWER)
+        screen = await office.login(AMINA)
+        assert screen.refresh_seconds == 60
+        assert screen.expires_at == clock.instant + timedelta(seconds=60)
+
+
+async def test_a_refresh_token_alone_logs_out_when_the_access_token_has_expired(office: Office) -> None:
+    await office.employ(AMINA)
+    opened = await office.login(AMINA)
+    office.clock.turn(hours=1)
+    await office.accounts.logout(opened.access_token, opened.refresh_token)
+    assert [ring.sessions for ring in office.rings] == [(opened.caller.session_id,)]
+    with pytest.raises(Refusal):
+        await refresh(office, opened)
+
+
+async def test_a_refresh_token_that_was_used_up_logs_its_session_out_all_the_same(office: Office) -> None:
+    await office.employ(AMINA)
+    first = await office.login(AMINA)
+    second = await refresh(office, first)
+    await office.accounts.logout(None, first.refresh_token)
+    assert await why_not(office, second) is Why.SESSION_ENDED
+
+
+async def test_an_access_token_and_a_refresh_token_of_two_sessions_end_both(office: Office) -> None:
+    await office.employ(AMINA)
+    one, other, third = [await office.login(AMINA) for _ in range(3)]
+    await office.accounts.logout(one.access_token, other.refresh_token)
+    assert await why_not(office, one) is Why.SESSION_ENDED
+    assert await why_not(office, other) is Why.SESSION_ENDED
+    assert await office.whoami(third.access_token) == third.caller
+
+
+async def test_a_made_up_refresh_token_logs_nobody_out(office: Office) -> None:
+    await office.employ(AMINA)
+    opened = await office.login(AMINA)
+    for made_up in (opened.caller.session_id, f"{opened.caller.session_id}.x.y", ""):
+        with pytest.raises(Unauthenticated):
+            await office.accounts.logout(None, made_up)
+    assert await office.whoami(opened.access_token) == opened.caller
+    assert office.rings == []
+
+
+async def test_logging_out_a_session_that_is_over_is_no_error(office: Office) -> None:
+    await office.employ(AMINA)
+    opened = await office.login(AMINA)
+    for _ in range(2):
+        await office.accounts.logout(None, opened.refresh_token)
+    assert said(await cannot(office, opened))[0] is ErrorCode.BAD_CREDENTIALS
+
+
+async def cannot(office: Office, opened: IssuedSession) -> Refusal:
+    with pytest.raises(Refusal) as refusal:
+        await refresh(office, opened)
+    return refusal.value
