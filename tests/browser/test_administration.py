@@ -1,4 +1,4 @@
-"""What administrators do here, the wall, the summary and the playground."""
+"""What administrators do here, the login, the wall, the summary and the playground."""
 
 from __future__ import annotations
 
