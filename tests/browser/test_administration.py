@@ -1,4 +1,4 @@
-"""What administrators do here, the wall, the summary and the playground."""
+"""What administrators do here, the login, the wall, the summary and the playground."""
 
 from __future__ import annotations
 
@@ -115,10 +115,13 @@ async def test_the_summary_shows_each_category_and_has_the_numbers(open_page: Op
 
 async def test_the_playground_is_logged_in_already_and_hears_changes(open_page: OpenPage) -> None:
     page = (await open_page(Role.ADMIN)).page
+    editor = page.locator(".graphiql-query-editor .view-lines")
     await page.goto("/graphiql")
+    await expect(editor).to_contain_text("Today", timeout=20_000)  # the editor is three megabytes of script
     await page.get_by_role("button", name=re.compile("Execute")).click()
     await expect(page.locator(".result-window")).to_contain_text('"attendanceDay"')
     await page.get_by_role("tab", name="Changes").click()
+    await expect(editor).to_contain_text("subscription")
     await page.get_by_role("button", name=re.compile("Execute")).click()
     await expect(page.get_by_role("button", name=re.compile("Stop"))).to_be_visible()
     desk = Board((await open_page(Role.MARKER)).page)

@@ -7,6 +7,7 @@ import "./playground.css";
 
 import { createGraphiQLFetcher, type Fetcher } from "@graphiql/toolkit";
 import { GraphiQL } from "graphiql";
+import { type DocumentNode, Kind, parse } from "graphql";
 import { createClient } from "graphql-ws";
 import { useMemo } from "react";
 import { createRoot } from "react-dom/client";
@@ -50,7 +51,7 @@ function createFetcher(): Fetcher {
     url: socketAddress(),
     connectionParams: async () => ({ authorization: `Bearer ${(await session.fresh()) ?? ""}` }),
   });
-  return createGraphiQLFetcher({
+  const fetcher = createGraphiQLFetcher({
     url: ENDPOINT,
     wsClient,
     fetch: async (input: RequestInfo | URL, init?: RequestInit) => {
@@ -59,6 +60,22 @@ function createFetcher(): Fetcher {
       return fetch(input, { ...init, headers });
     },
   });
+  return (params, options) => {
+    const document = parsed(params.query);
+    if (document === null) return fetcher(params, options);
+    // For a moment after a change of tabs, GraphiQL still names the operation of the other tab.
+    const names = document.definitions.flatMap((each) => (each.kind === Kind.OPERATION_DEFINITION ? [each.name?.value] : []));
+    const operationName = names.find((name) => name === params.operationName) ?? names[0] ?? null;
+    return fetcher({ ...params, operationName }, { ...options, documentAST: document });
+  };
+}
+
+function parsed(query: string): DocumentNode | null {
+  try {
+    return parse(query);
+  } catch {
+    return null; // the server says what is wrong with it
+  }
 }
 
 const root = document.getElementById("root");
