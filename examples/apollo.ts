@@ -1,0 +1,46 @@
+import { ApolloClient, ApolloLink, CombinedGraphQLErrors, HttpLink, InMemoryCache } from "@apollo/client";
+import { SetContextLink } from "@apollo/client/link/context";
+import { RetryLink } from "@apollo/client/link/retry";
+import { GraphQLWsLink } from "@apollo/client/link/subscriptions";
+import { OperationTypeNode } from "graphql";
+import { map } from "rxjs";
+import { connect } from "./graphql-ws.ts";
+import { cursorIn, hasCode, SessionEnded, type Session } from "./session.ts";
+
+// #region readme
+/** Queries and mutations over HTTP; subscriptions too (multipart), or over a WebSocket. */
+export function createApollo(session: Session, subscriptions: "websocket" | "multipart"): ApolloClient {
+  const isSubscription = (operation: ApolloLink.Operation) =>
+    operation.operationType === OperationTypeNode.SUBSCRIPTION;
+
+  const retry = new RetryLink({
+    delay: { initial: 250, max: 5_000, jitter: true },
+    attempts: (count, operation, error) => {
+      if (!CombinedGraphQLErrors.is(error)) return isSubscription(operation) && !(error instanceof SessionEnded);
+      if (!hasCode(error.errors, "UNAUTHENTICATED")) return false;
+      session.refused();
+      return count < 3 || isSubscription(operation);
+    },
+  });
+  // What is tried again goes on after its last event.
+  const resume = new ApolloLink((operation, forward) =>
+    forward(operation).pipe(
+      map((result) => {
+        if (hasCode(result.errors, "UNAUTHENTICATED")) throw new CombinedGraphQLErrors(result);
+        const after = cursorIn(result.data);
+        if (after) operation.variables = { ...operation.variables, after };
+        return result;
+      }),
+    ),
+  );
+  const authorize = new SetContextLink(async ({ headers }) => ({
+    headers: { ...headers, authorization: `Bearer ${await session.token()}` },
+  }));
+  const http = ApolloLink.from([retry, resume, authorize, new HttpLink({ uri: `${session.address}/graphql` })]);
+  const link =
+    subscriptions === "multipart"
+      ? http
+      : ApolloLink.split(isSubscription, new GraphQLWsLink(connect(session)), http);
+  return new ApolloClient({ link, cache: new InMemoryCache() });
+}
+// #endregion

@@ -1,0 +1,65 @@
+import { Client, fetchExchange, makeOperation, mapExchange, subscriptionExchange } from "@urql/core";
+import { authExchange } from "@urql/exchange-auth";
+import { cacheExchange } from "@urql/exchange-graphcache";
+import { retryExchange } from "@urql/exchange-retry";
+import { connect } from "./graphql-ws.ts";
+import { cursorIn, hasCode, SessionEnded, type Session } from "./session.ts";
+
+// #region readme
+/** Queries and mutations over HTTP; subscriptions too (server-sent events), or over a WebSocket. */
+export function createUrql(session: Session, subscriptions: "websocket" | "events"): Client {
+  const embedded = ["AttendanceConnection", "AttendanceEdge", "UpdateAttendancePayload", "InputError"];
+  const cache = cacheExchange({ keys: Object.fromEntries(embedded.map((type) => [type, () => null])) });
+
+  const retry = retryExchange({
+    initialDelayMs: 250,
+    maxDelayMs: 5_000,
+    maxNumberAttempts: Infinity,
+    retryWith(error, operation) {
+      const broken = error.networkError || hasCode(error.graphQLErrors, "UNAUTHENTICATED");
+      const over = error.networkError instanceof SessionEnded;
+      if (operation.kind !== "subscription" || !broken || over) return null;
+      return makeOperation(operation.kind, operation, { ...operation.context, authAttempt: false });
+    },
+  });
+  const auth = authExchange(async (utilities) => {
+    let token = await session.token();
+    return {
+      addAuthToOperation: (operation) => utilities.appendHeaders(operation, { authorization: `Bearer ${token}` }),
+      didAuthError: (error) => hasCode(error.graphQLErrors, "UNAUTHENTICATED"),
+      async refreshAuth() {
+        session.refused();
+        token = await session.token();
+      },
+    };
+  });
+  // What is tried again goes on after its last event.
+  const cursors = new Map<number, string>();
+  const resume = mapExchange({
+    onOperation(operation) {
+      if (operation.kind === "teardown") cursors.delete(operation.key);
+      const after = cursors.get(operation.key);
+      const variables = { ...operation.variables, after };
+      return after ? makeOperation(operation.kind, { ...operation, variables }, operation.context) : operation;
+    },
+    onResult({ operation, data }) {
+      const after = cursorIn(data);
+      if (after) cursors.set(operation.key, after);
+    },
+  });
+
+  const socket = connect(session);
+  const overSocket = subscriptionExchange({
+    forwardSubscription: ({ query = "", variables }) => ({
+      subscribe: (sink) => ({ unsubscribe: socket.subscribe({ query, variables }, sink) }),
+    }),
+  });
+  const overEvents = subscriptions === "events";
+  return new Client({
+    url: `${session.address}/graphql`,
+    preferGetMethod: false,
+    fetchSubscriptions: overEvents,
+    exchanges: overEvents ? [cache, retry, auth, resume, fetchExchange] : [cache, auth, overSocket, fetchExchange],
+  });
+}
+// #endregion

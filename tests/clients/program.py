@@ -1,0 +1,68 @@
+"""One Node program with some of the examples' clients in it, which says what they show and hear."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import defaultdict
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from memberstaff.access import Role
+from tests.installation import PASSWORD, WAIT_SECONDS, email
+
+PATIENCE_SECONDS = 2 * WAIT_SECONDS
+"""How long a client may take at most; those that come back wait longer after each failure."""
+
+
+@dataclass
+class Program:
+    """A Node process."""
+
+    process: asyncio.subprocess.Process
+    said: Mapping[str, dict[str, list[Any]]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(list)))
+    """By client and kind: what it has said, oldest first."""
+
+    async def tell(self, command: str, **values: Any) -> None:
+        """Have every client do something: `show`, `watch`, or `mark` with an `input`."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps({"command": command, **values}).encode() + b"\n")
+        await self.process.stdin.drain()
+
+    async def hear(self, what: str, last: Any, *clients: str) -> None:
+        """Wait until the last that each client has said of this kind is `last`."""
+        assert self.process.stdout is not None
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while any(self.said[client][what][-1:] != [last] for client in clients):
+                    line = await self.process.stdout.readline()
+                    assert line, "the program has ended"
+                    client, kind, value = json.loads(line)
+                    self.said[client][kind].append(value)
+        except TimeoutError:
+            assert {client: self.said[client][what][-1:] for client in clients} == dict.fromkeys(clients, [last])
+
+
+@asynccontextmanager
+async def playing(workshop: Path, address: str, date: str, *clients: str) -> AsyncIterator[Program]:
+    """The named clients, each logged in as the front desk; they must have nothing to complain about."""
+    process = await asyncio.create_subprocess_exec(
+        *("node", "players/play.ts", address, email(Role.MARKER), PASSWORD, date, *clients),
+        cwd=workshop,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    complaints = asyncio.ensure_future(process.stderr.read())  # type: ignore[union-attr]
+    try:
+        yield Program(process)
+    finally:
+        process.stdin.close()  # type: ignore[union-attr]  # at which it ends; Node may be a child of what was started
+        await process.wait()
+        told = (await complaints).decode()
+        if told:
+            print(told)
+    assert told == ""
