@@ -43,7 +43,8 @@ class Program:
                     client, kind, value = json.loads(line)
                     self.said[client][kind].append(value)
         except TimeoutError:
-            assert {client: self.said[client][what][-1:] for client in clients} == dict.fromkeys(clients, [last])
+            newest = {client: self.said[client][what][-1:] for client in clients}
+            assert newest == {client: [last] for client in clients}
 
 
 @asynccontextmanager
