@@ -2,7 +2,7 @@ import { print } from "graphql";
 import { createClient, type Client } from "graphql-sse";
 import { Board, Watch } from "./documents.ts";
 import type { BoardQuery, WatchSubscription } from "./gql/graphql.ts";
-import { cursorIn, hasCode, type Session } from "./session.ts";
+import { cursorIn, hasCode, type Session, wait } from "./session.ts";
 
 // #region readme
 export function connect(session: Session): Client {
@@ -10,7 +10,7 @@ export function connect(session: Session): Client {
     url: `${session.address}/graphql`,
     headers: async () => ({ authorization: `Bearer ${await session.token()}` }),
     retryAttempts: Infinity,
-    retry: (retries) => new Promise((resolve) => setTimeout(resolve, Math.min(250 * 2 ** retries, 5_000))),
+    retry: wait,
   });
 }
 

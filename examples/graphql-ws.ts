@@ -2,7 +2,7 @@ import { print } from "graphql";
 import { createClient, MessageType, type Client } from "graphql-ws";
 import { Board, Watch } from "./documents.ts";
 import type { BoardQuery, WatchSubscription } from "./gql/graphql.ts";
-import { cursorIn, hasCode, type Session } from "./session.ts";
+import { cursorIn, hasCode, type Session, wait } from "./session.ts";
 
 // #region readme
 /** A socket that comes back for ever, whose subscriptions then go on after their last event. */
@@ -15,6 +15,7 @@ export function connect(session: Session): Client {
       resume: Object.fromEntries(cursors),
     }),
     retryAttempts: Infinity,
+    retryWait: wait,
     shouldRetry: () => true,
     on: {
       message(message) {

@@ -41,7 +41,7 @@ export class Session {
   }
 
   async #ask(query: string, input: object): Promise<Tokens> {
-    for (let wait = 250; ; wait = Math.min(2 * wait, 5_000)) {
+    for (let tries = 0; ; tries += 1) {
       try {
         const response = await fetch(`${this.address}/graphql`, {
           method: "POST",
@@ -55,9 +55,15 @@ export class Session {
       } catch (error) {
         if (error instanceof SessionEnded) throw error;
       }
-      await new Promise((resolve) => setTimeout(resolve, wait * (1 + Math.random())));
+      await wait(tries);
     }
   }
+}
+
+/** Longer after each failure, up to ten seconds, and each client another time: not all shall come back at once. */
+export async function wait(failures: number): Promise<void> {
+  const longest = Math.min(500 * 2 ** failures, 10_000);
+  await new Promise((resolve) => setTimeout(resolve, longest * (0.5 + 0.5 * Math.random())));
 }
 
 /** Whether one of an operation's errors has this `extensions.code`. */

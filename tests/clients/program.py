@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from memberstaff.access import Role
 from tests.installation import PASSWORD, WAIT_SECONDS, email
 
@@ -27,7 +29,7 @@ class Program:
     """By client and kind: what it has said, oldest first."""
 
     async def tell(self, command: str, **values: Any) -> None:
-        """Have every client do something: `show`, `watch`, or `mark` with an `input`."""
+        """Have every client do something: `show`, `watch`, or `mark` with an `input`; each says `done`."""
         assert self.process.stdin is not None
         self.process.stdin.write(json.dumps({"command": command, **values}).encode() + b"\n")
         await self.process.stdin.drain()
@@ -43,8 +45,8 @@ class Program:
                     client, kind, value = json.loads(line)
                     self.said[client][kind].append(value)
         except TimeoutError:
-            newest = {client: self.said[client][what][-1:] for client in clients}
-            assert newest == {client: [last] for client in clients}
+            said = {client: self.said[client][what] for client in clients}
+            pytest.fail(f"{what} {last!r} was not said by all: {said}")
 
 
 @asynccontextmanager

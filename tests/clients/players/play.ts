@@ -40,7 +40,8 @@ const playing: Promise<Player>[] = names.map(async (name) => {
   const say = (what: string, value: unknown) => console.log(JSON.stringify([name, what, value]));
   const session = new ToldSession(address, email, password);
   await session.token();
-  session.told = () => say("token", "renewed");
+  let renewed = 0;
+  session.told = () => say("renewed", (renewed += 1));
   return (await players[name]!())(session, date, (what, value) => {
     say(what, value);
     if (what === "board") say("read", boardsRead);
@@ -50,8 +51,9 @@ const playing: Promise<Player>[] = names.map(async (name) => {
 process.stdin.on("end", () => process.exit(0));
 for await (const line of createInterface(process.stdin)) {
   const { command, ...values } = JSON.parse(line) as { command: keyof Player };
-  for (const player of await Promise.all(playing)) {
+  for (const [index, player] of (await Promise.all(playing)).entries()) {
     const done = player[command](values as never);
     if (command !== "watch") await done; // which lasts for ever
+    console.log(JSON.stringify([names[index], "done", command]));
   }
 }
