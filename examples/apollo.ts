@@ -4,6 +4,8 @@ import { RetryLink } from "@apollo/client/link/retry";
 import { GraphQLWsLink } from "@apollo/client/link/subscriptions";
 import { OperationTypeNode } from "graphql";
 import { map } from "rxjs";
+import { Board, Watch } from "./documents.ts";
+import type { WatchSubscription } from "./gql/graphql.ts";
 import { connect } from "./graphql-ws.ts";
 import { cursorIn, hasCode, SessionEnded, type Session } from "./session.ts";
 
@@ -42,5 +44,21 @@ export function createApollo(session: Session, subscriptions: "websocket" | "mul
       ? http
       : ApolloLink.split(isSubscription, new GraphQLWsLink(connect(session)), http);
   return new ApolloClient({ link, cache: new InMemoryCache() });
+}
+
+/** Follow a day from the board in the cache on: whatever shows that board changes with it. */
+export async function watchDay(
+  client: ApolloClient,
+  date: string,
+  onChange: (change: WatchSubscription["attendanceUpdated"]) => void,
+  fetchPolicy: "cache-first" | "network-only" = "cache-first",
+): Promise<void> {
+  const { data } = await client.query({ query: Board, variables: { date }, fetchPolicy });
+  const after = data!.attendanceDay!.records.feedCursor;
+  client.subscribe({ query: Watch, variables: { date, after } }).subscribe(({ data, error }) => {
+    if (data) onChange(data.attendanceUpdated);
+    if (!CombinedGraphQLErrors.is(error) || !hasCode(error.errors, "RESTART_REQUIRED")) return;
+    void watchDay(client, date, onChange, "network-only");
+  });
 }
 // #endregion

@@ -1,7 +1,11 @@
-import { Client, fetchExchange, makeOperation, mapExchange, subscriptionExchange } from "@urql/core";
+import { Client, fetchExchange, makeOperation, subscriptionExchange } from "@urql/core";
+import type { Exchange, RequestPolicy } from "@urql/core";
 import { authExchange } from "@urql/exchange-auth";
 import { cacheExchange } from "@urql/exchange-graphcache";
 import { retryExchange } from "@urql/exchange-retry";
+import { filter, map, pipe, subscribe, tap } from "wonka";
+import { Board, Watch } from "./documents.ts";
+import type { WatchSubscription } from "./gql/graphql.ts";
 import { connect } from "./graphql-ws.ts";
 import { cursorIn, hasCode, SessionEnded, type Session } from "./session.ts";
 
@@ -35,18 +39,23 @@ export function createUrql(session: Session, subscriptions: "websocket" | "event
   });
   // What is tried again goes on after its last event.
   const cursors = new Map<number, string>();
-  const resume = mapExchange({
-    onOperation(operation) {
-      if (operation.kind === "teardown") cursors.delete(operation.key);
-      const after = cursors.get(operation.key);
-      const variables = { ...operation.variables, after };
-      return after ? makeOperation(operation.kind, { ...operation, variables }, operation.context) : operation;
-    },
-    onResult({ operation, data }) {
-      const after = cursorIn(data);
-      if (after) cursors.set(operation.key, after);
-    },
-  });
+  const resume: Exchange = ({ forward }) => (operations) =>
+    pipe(
+      operations,
+      map((operation) => {
+        if (operation.kind === "teardown") cursors.delete(operation.key);
+        const after = cursors.get(operation.key);
+        const variables = { ...operation.variables, after };
+        return after ? makeOperation(operation.kind, { ...operation, variables }, operation.context) : operation;
+      }),
+      forward,
+      // urql repeats a stream's last error when it ends: tried again once for each, it would become two streams.
+      filter(({ error, hasNext }) => !(hasNext && hasCode(error?.graphQLErrors, "UNAUTHENTICATED"))),
+      tap(({ operation, data }) => {
+        const after = cursorIn(data);
+        if (after) cursors.set(operation.key, after);
+      }),
+    );
 
   const socket = connect(session);
   const overSocket = subscriptionExchange({
@@ -61,5 +70,25 @@ export function createUrql(session: Session, subscriptions: "websocket" | "event
     fetchSubscriptions: overEvents,
     exchanges: overEvents ? [cache, retry, auth, resume, fetchExchange] : [cache, auth, overSocket, fetchExchange],
   });
+}
+
+/** Follow a day from the board in the cache on: whatever shows that board changes with it. */
+export async function watchDay(
+  client: Client,
+  date: string,
+  onChange: (change: WatchSubscription["attendanceUpdated"]) => void,
+  requestPolicy: RequestPolicy = "cache-first",
+): Promise<void> {
+  const { data } = await client.query(Board, { date }, { requestPolicy }).toPromise();
+  const after = data!.attendanceDay!.records.feedCursor;
+  const { unsubscribe } = pipe(
+    client.subscription(Watch, { date, after }),
+    subscribe(({ data, error }) => {
+      if (data && !error) onChange(data.attendanceUpdated);
+      if (!hasCode(error?.graphQLErrors, "RESTART_REQUIRED")) return;
+      unsubscribe();
+      void watchDay(client, date, onChange, "network-only");
+    }),
+  );
 }
 // #endregion
