@@ -110,6 +110,13 @@ def test_the_first_screen_works_as_written(demo: Demo) -> None:
     }
 
 
+@pytest.mark.parametrize("name", ["graphql-ws.ts", "graphql-sse.ts", "apollo.ts", "urql.ts", "python_gql.py"])
+def test_the_clients_in_the_readme_are_the_files_that_are_tested(name: str) -> None:
+    shown = re.search(r"# ?region readme\n(.*?)\n[/ ]*# ?endregion", (ROOT / "examples" / name).read_text(), re.DOTALL)
+    assert shown is not None
+    assert f"\n{shown[1].strip()}\n```\n\nFrom [`examples/{name}`]" in README
+
+
 def read_lines(process: subprocess.Popen[str]) -> list[str]:
     """The lines that a process prints, as they come."""
     lines: list[str] = []
