@@ -16,6 +16,7 @@ from memberstaff.errors import ErrorCode, Refusal, Refused
 from memberstaff.events import Status
 from schema.context import Info
 from schema.ids import attendance_key, staff_key
+from schema.inputs import quick
 from schema.nodes import Attendance, AttendanceDay, DayState
 from schema.partial import kept
 from schema.payloads import InputError, UserError
@@ -35,6 +36,7 @@ class VersionConflictError(UserError):
     current: Attendance = strawberry.field(description="What is stored now.")
 
 
+@quick
 @strawberry.input(description="A person and a day.")
 class StaffDateInput:
     """Names a record that may not have been marked yet."""
@@ -43,6 +45,7 @@ class StaffDateInput:
     date: dt.date = strawberry.field(description="The day.")
 
 
+@quick
 @strawberry.input(one_of=True, description="One record: by its id, or by person and day.")
 class AttendanceTarget:
     """Exactly one of the two."""
@@ -64,6 +67,7 @@ class AttendanceTarget:
             raise
 
 
+@quick
 @strawberry.input(
     description=(
         "Omitted fields stay as they are; null clears a note or photo, and is INVALID for status. "
@@ -102,6 +106,7 @@ class UpdateAttendancePayload:
     client_mutation_id: str | None = strawberry.field(description="From the input.")
 
 
+@quick
 @strawberry.input(description="One mark among many.")
 class AttendanceEntryInput:
     """Of one person."""
