@@ -8,6 +8,7 @@ import re
 from playwright.async_api import WebSocketRoute, expect
 
 from memberstaff.access import Role
+from tests.browser.axe import violations
 from tests.browser.board import Board
 from tests.browser.conftest import OpenPage
 from tests.browser.house import House
@@ -109,6 +110,7 @@ async def test_who_was_slower_sees_what_is_stored_and_chooses(open_page: OpenPag
     await expect(dialog).to_contain_text("Stored now")
     await expect(dialog.locator("[data-status=LATE]")).to_be_visible()
     await expect(dialog.locator("[data-status=ABSENT]")).to_be_visible()
+    assert await violations(desk.page) == []
     await dialog.get_by_role("button", name="Keep what is stored").click()
     await desk.shows(name, "Late")
     await office.shows(name, "Late")

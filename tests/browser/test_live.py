@@ -6,7 +6,8 @@ from datetime import timedelta
 
 from playwright.async_api import Page, WebSocket, expect
 
-from memberstaff.access import Role
+from memberstaff.access import COMMAND_LINE, Role
+from memberstaff.db.installation import new_epoch
 from tests.browser.board import Board
 from tests.browser.conftest import MORNING, OpenPage
 from tests.browser.house import House
@@ -111,6 +112,41 @@ async def test_two_tabs_share_a_login_and_a_logout(open_page: OpenPage) -> None:
         await expect(page.get_by_role("heading", name="Log in")).to_be_visible()
     await one.page.reload()
     await expect(one.page.get_by_role("heading", name="Log in")).to_be_visible()
+
+
+async def test_two_tabs_renew_their_login_once(open_page: OpenPage) -> None:
+    visitor = await open_page(Role.MARKER)
+    await visitor.context.clock.install(time=MORNING)
+    one, other = Board(visitor.page), Board(await visitor.context.new_page())
+    await one.open()
+    await other.open()
+    renewals: list[str] = []
+    visitor.context.on(
+        "request",
+        lambda request: renewals.append(request.url) if "refreshSession" in (request.post_data or "") else None,
+    )
+    async with visitor.context.expect_event("request", lambda request: "refreshSession" in (request.post_data or "")):
+        await visitor.context.clock.run_for("14:30")  # a token is good for 15 minutes, and renewed one before
+    for tab in (one, other):  # behind whoever waits for the lock
+        await tab.page.evaluate("navigator.locks.request('memberstaff-session', () => null)")
+        await tab.is_live()
+    assert len(renewals) == 1
+
+
+async def test_after_a_restored_backup_the_board_begins_anew_by_itself(open_page: OpenPage, house: House) -> None:
+    board = Board((await open_page(Role.MARKER)).page)
+    await board.open()
+    await remember(board.page)
+    first, second = await board.names("UNMARKED", 2)
+    async with house.installation.application.database.write() as work:
+        work.caller = COMMAND_LINE
+        await new_epoch(work)  # what comes after may have the position of a change that is gone
+    await mark(house, first, "LATE")
+    await board.shows(first, "Late")
+    await mark(house, second, "ABSENT")
+    await board.shows(second, "Absent")
+    await board.is_live()
+    await was_not_reloaded(board.page)
 
 
 HIDE = """(state) => {
