@@ -64,7 +64,8 @@ def _memberstaff(stage: Stage) -> Iterator[Measured]:
 def _naive(stage: Stage) -> Iterator[Measured]:
     port = free_port()
     command = [sys.executable, "-m", "uvicorn", "benchmarks.peers.naive:app", "--host", "127.0.0.1"]
-    with _peer(stage, "strawberry", [*command, "--port", str(port), "--log-level", "warning"], ROOT, port) as process:
+    command += ["--port", str(port), "--log-level", "warning", "--timeout-keep-alive", "75"]  # busy, it takes long
+    with _peer(stage, "strawberry", command, ROOT, port) as process:
         yield Measured(port, process, theirs(stage.day))
 
 

@@ -96,7 +96,7 @@ def serve_alone() -> Any:
     app = create_app()
     gc.collect()
     gc.freeze()
-    gc.set_threshold(5_000, 10, 10)
+    gc.set_threshold(50_000, 20, 50)
     return app
 
 
