@@ -83,6 +83,9 @@ export class Session {
   #access: Access | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #refreshing: Promise<string | null> | null = null;
+  /** How often this session has changed, here or in another tab. */
+  #changes = 0;
+  #onChange: (() => void) | null = null;
   readonly #channel = new BroadcastChannel("memberstaff-session");
   // A client of its own: what renews the session cannot wait for the exchange that waits for the session.
   readonly #client: Client;
@@ -144,11 +147,12 @@ export class Session {
   }
 
   async #refresh(): Promise<string | null> {
-    const before = this.#access?.token;
-    return await locked("memberstaff-session", async () => {
-      // Another tab may have held the lock to do the same; its message arrives as a task of its own.
-      await new Promise((resolve) => setTimeout(resolve, 0));
-      if (this.token !== null && this.token !== before) return this.token;
+    const before = this.#changes;
+    return await locked("memberstaff-session", async (waited) => {
+      // Whoever held the lock did the same, and says what came of it, unless it could not reach the server. Its
+      // message may be slower than its lock.
+      if (this.#changes === before) await this.#change(waited ? 1_000 : 0);
+      if (this.#changes !== before) return this.token;
       const result = await this.#client.mutation(Refresh, {}).toPromise();
       if (!result.data) throw new Unreachable(result.error?.message);
       const { accessToken, expiresAt, viewer } = result.data.refreshSession;
@@ -158,6 +162,15 @@ export class Session {
     });
   }
 
+  /** Wait for the session to change, for so many milliseconds at most. */
+  async #change(most: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#onChange = resolve;
+      setTimeout(resolve, most);
+    });
+    this.#onChange = null;
+  }
+
   #share(access: Access | null): void {
     this.#channel.postMessage({ access } satisfies Message);
     this.#accept(access);
@@ -165,6 +178,8 @@ export class Session {
 
   #accept(access: Access | null): void {
     this.#access = access;
+    this.#changes++;
+    this.#onChange?.();
     clearTimeout(this.#timer);
     if (access === null) {
       this.state.set({ status: "out" });
@@ -200,9 +215,14 @@ export function expiry(token: string, expiresAt: string): number {
   return Date.parse(expiresAt);
 }
 
-/** Run something while no other tab runs it. Pages without TLS have no locks; the server forgives a race. */
-function locked<T>(name: string, work: () => Promise<T>): Promise<T> {
+/**
+ * Run something while no other tab runs it; it is told whether another one had to end first. Pages without TLS have
+ * no locks; the server forgives a race.
+ */
+async function locked<T>(name: string, work: (waited: boolean) => Promise<T>): Promise<T> {
   // Absent outside a secure context, whatever its type says.
   const locks = navigator.locks as LockManager | undefined;
-  return locks ? locks.request(name, work) : work();
+  if (!locks) return await work(false);
+  const free = await locks.request(name, { ifAvailable: true }, async (lock) => lock && { result: await work(false) });
+  return free ? free.result : await locks.request(name, () => work(true));
 }
