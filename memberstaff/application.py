@@ -23,6 +23,7 @@ from memberstaff.db.migrate import is_current
 from memberstaff.db.work import Database
 from memberstaff.events import Ring
 from memberstaff.kept import Kept
+from memberstaff.live.all_days import AllDays
 from memberstaff.live.bell import Bell
 from memberstaff.live.feed import Feed
 from memberstaff.live.group import Groups
@@ -62,6 +63,7 @@ class Application:
             recent_changes=settings.recent_changes,
             max_replay=settings.max_replay,
         )
+        self.all_days = AllDays(self.database, poll_seconds=settings.poll_seconds)
         self.groups = Groups(most=settings.max_groups, most_of_account=settings.max_groups_per_account)
         self.renderings: Renderings = Kept(settings.kept_renderings_bytes)
         self.boards = Boards()
@@ -124,10 +126,16 @@ class Application:
         }
 
     def _services(self) -> dict[str, Callable[[], Awaitable[None]]]:
-        return {"bell": self.bell.run, "feed": self.feed.run, "doorkeeper": self.doorkeeper.run}
+        return {
+            "bell": self.bell.run,
+            "feed": self.feed.run,
+            "all_days": self.all_days.run,
+            "doorkeeper": self.doorkeeper.run,
+        }
 
     def _hear(self, ring: Ring) -> None:
         self.feed.hear(ring)
+        self.all_days.hear(ring)
         self.doorkeeper.hear(ring)
 
 

@@ -93,6 +93,21 @@ refresh_token = Table(
     Index(None, "session_id"),
 )
 
+channel_grant = Table(
+    "channel_grant",
+    metadata,
+    Column("socket_id", String(40), primary_key=True),
+    Column("channel", String(64), primary_key=True),
+    Column("session_id", String(64), ForeignKey("session.id", ondelete="CASCADE"), nullable=False),
+    Column("account_id", Id, nullable=False),
+    Column("expires_at", Instant, nullable=False, comment="Of the access token."),
+    Column("issued_at", Instant, nullable=True, comment="Of an outside issuer's token."),
+    Column("after", String(200), nullable=True, comment="The feed cursor to resume from."),
+    Column("granted_at", Instant, nullable=False),
+    Index(None, "session_id"),
+    Index(None, "granted_at"),
+)
+
 rate_limit = Table(
     "rate_limit",
     metadata,

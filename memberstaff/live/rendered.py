@@ -9,6 +9,7 @@ from itertools import count
 
 from memberstaff.events import Change
 from memberstaff.kept import Kept
+from memberstaff.live.all_days import AllDays
 from memberstaff.live.cursor import Cursor
 from memberstaff.live.day import WatchedDay
 from memberstaff.live.feed import Feed
@@ -128,3 +129,35 @@ class RenderedStates(Events):
     def count(self, members: int) -> None:
         """Tell the day how many follow it."""
         self._watched.followers += members
+
+
+class RenderedAllDays(Events):
+    """The changes of all days, in the order in which this process learnt of them; a cursor leads nowhere here."""
+
+    def __init__(self, days: AllDays, render: Callable[[Cursor, Change], bytes]) -> None:
+        self._days = days
+        self._render = render
+
+    def open(self) -> AbstractAsyncContextManager[int]:
+        """Watch all days."""
+        return self._days.watch()
+
+    async def start(self, after: str | None) -> int:  # noqa: ARG002 - each cursor is of one day
+        """From now."""
+        return self._days.position
+
+    async def after(self, position: int) -> tuple[int, Batch]:
+        """The changes that follow, as many as make a batch."""
+        payloads: list[bytes] = []
+        size = 0
+        for change in await self._days.after(position):
+            payload = self._render(Cursor(self._days.epoch, change.date, change.position), change)
+            position += 1
+            payloads.append(payload)
+            size += len(payload)
+            if size >= BATCH_BYTES:
+                break
+        return position, Batch(payloads)
+
+    def count(self, members: int) -> None:
+        """Nobody asks how many they are."""
