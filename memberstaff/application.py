@@ -70,6 +70,8 @@ class Application:
         self.marking = Marking(self.database, self.calendar)
         self.standings = Standings(self.database)
         self.doorkeeper = Doorkeeper(self.database, poll_seconds=settings.poll_seconds)
+        self.services: dict[str, Callable[[], Awaitable[None]]] = {}
+        """What else runs as long as the process does, by a name for the log."""
         self.bell = Bell(settings.broadcast_url.get_secret_value(), settings.broadcast_channel, self._hear)
 
     @asynccontextmanager
@@ -131,6 +133,7 @@ class Application:
             "feed": self.feed.run,
             "all_days": self.all_days.run,
             "doorkeeper": self.doorkeeper.run,
+            **self.services,
         }
 
     def _hear(self, ring: Ring) -> None:

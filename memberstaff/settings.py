@@ -15,6 +15,8 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from memberstaff.events import Status
+
 PREFIX = "MEMBERSTAFF_"
 SMALLEST_SECRET = 32
 """Characters; HS256 wants a key as long as its 256-bit hash."""
@@ -93,6 +95,26 @@ class Settings(BaseSettings):
     metrics: bool = Field(False, description="Serve /metrics for Prometheus, to whoever can reach this server.")
     image_origins: CommaSeparated = Field((), description="Other hosts whose photos the dashboard may show.")
 
+    # Front ends that use Laravel Echo (docs/from-laravel.md)
+    echo_key: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9_-]{1,64}$",
+        description="Their app key; without one /app is not served, except in demo mode (`memberstaff`).",
+    )
+    echo_public: bool = Field(False, description="Open the channel `attendance`, without notes, to anybody at all.")
+    echo_statuses: Annotated[dict[Status, str], NoDecode] = Field(
+        default_factory=dict, description='JSON from status to their word, such as {"HALF_DAY":"half-day"}.'
+    )
+    echo_flat: bool = Field(False, description="Send the event's fields at the top, not in `attendanceData`.")
+    echo_channel: str | None = Field(
+        None,
+        min_length=1,
+        max_length=100,
+        description="Redis channel on which laravel-echo-server finds the changes, such as attendance.",
+    )
+    echo_prefix: str = Field("", max_length=100, description="What Laravel puts before it: REDIS_PREFIX.")
+    echo_idle_seconds: float = Field(30.0, gt=0, description="How long an Echo socket may stay without a channel.")
+
     # Limits
     max_depth: int = Field(8, ge=1, description="Levels of a GraphQL document.")
     max_aliases: int = Field(15, ge=0, description="Aliases in a document, fragments counted where they are spread.")
@@ -147,13 +169,13 @@ class Settings(BaseSettings):
 
     # What the validators raise never repeats the value: it may be a password that landed in the wrong variable.
 
-    @field_validator("oidc_roles", mode="before")
+    @field_validator("oidc_roles", "echo_statuses", mode="before")
     @classmethod
     def _json(cls, value: Any) -> Any:
         try:
             return json.loads(value) if isinstance(value, str) else value
         except (ValueError, RecursionError):
-            raise ValueError('is not JSON such as {"teacher":"MARKER"}') from None
+            raise ValueError('is not JSON such as {"name":"VALUE"}') from None
 
     @field_validator("allowed_origins", "image_origins")
     @classmethod
@@ -218,6 +240,8 @@ class Settings(BaseSettings):
         outside = (self.oidc_issuer, self.oidc_audience, self.oidc_jwks_url)
         if any(outside) and not all(outside):
             raise ValueError(f"{PREFIX}OIDC_ISSUER, _AUDIENCE and _JWKS_URL belong together: set all three or none")
+        if self.echo_channel is not None and self.one_process_only:
+            raise ValueError(f"{PREFIX}ECHO_CHANNEL needs Redis: set {PREFIX}BROADCAST_URL")
         if self.silence_seconds <= self.ping_seconds:
             raise ValueError(f"{PREFIX}SILENCE_SECONDS must be more than {PREFIX}PING_SECONDS")
         return self

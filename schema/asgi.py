@@ -9,7 +9,9 @@ from typing import Any
 
 from memberstaff.access import Caller
 from memberstaff.application import Application
+from memberstaff.echo.mount import mount
 from memberstaff.errors import Fault
+from memberstaff.events import Change
 from memberstaff.kept import Kept
 from memberstaff.live.group import Listener
 from memberstaff.server import app as server
@@ -20,6 +22,7 @@ from schema import sharing
 from schema.answers import Answers
 from schema.context import Context
 from schema.execution import Schema
+from schema.ids import global_id
 from schema.limits import Limits
 from schema.root import make_schema
 
@@ -84,7 +87,13 @@ def create_app(application: Application | None = None) -> Any:
     application = application or Application(load())
     settings = application.settings
     schema = make_schema(Limits.of(settings), suggestions=settings.introspection or settings.demo)
-    return server.create_app(schema, Host(application, schema))
+    app = server.create_app(schema, Host(application, schema))
+    mount(app, application, ids=_ids, account_id=lambda number: global_id("Account", number))
+    return app
+
+
+def _ids(change: Change) -> tuple[str, str]:
+    return global_id("Attendance", change.staff_id, change.date), global_id("Staff", change.staff_id)
 
 
 def serve_alone() -> Any:

@@ -49,6 +49,6 @@ class Payload:
         return data
 
 
-def status_words(given: Mapping[str, str]) -> dict[Status, str]:
+def status_words(given: Mapping[Status, str]) -> dict[Status, str]:
     """A word for each status: the given one, or its name in lower case."""
     return {status: given.get(status, status.lower()) for status in Status}

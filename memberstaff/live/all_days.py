@@ -78,7 +78,7 @@ class AllDays:
                 self._wanted.set()
 
     async def run(self) -> None:
-        """Ask the database whenever that is wanted, and every `poll_seconds` while somebody watches, until cancelled."""
+        """Ask the database whenever that is wanted, and every `poll_seconds` while it is watched, until cancelled."""
         failing = False
         while True:
             try:

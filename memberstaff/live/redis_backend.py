@@ -30,7 +30,8 @@ LONGEST_PAUSE_SECONDS = 5.0
 _OUTAGES = (RedisError, OSError, TimeoutError)
 
 
-def _client(url: str, *, retries: int) -> Redis:
+def redis_client(url: str, *, retries: int) -> Redis:
+    """A client that waits for nothing longer than two seconds."""
     patience = 2 * QUIET_SECONDS
     retry = Retry(NoBackoff(), retries)
     return Redis.from_url(url, socket_timeout=patience, socket_connect_timeout=patience, retry=retry)
@@ -43,8 +44,8 @@ class RedisBackend(BroadcastBackend):
         # A publisher tries a second time at once: after a restart of Redis its pooled connection is a dead one. A
         # message heard twice does no harm, since positions tell. A silent retry of the subscription would hide that
         # messages were lost, so there is none.
-        self._publisher = _client(url, retries=1)
-        self._client = _client(url, retries=0)
+        self._publisher = redis_client(url, retries=1)
+        self._client = redis_client(url, retries=0)
         self._pubsub: PubSub | None = None
         self._channels: set[str] = set()
         self._reachable = reachable

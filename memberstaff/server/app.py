@@ -21,6 +21,7 @@ from memberstaff.server.handshake import SocketEndpoint
 from memberstaff.server.http import HttpEndpoint
 from memberstaff.server.protocol import SETTINGS
 from memberstaff.server.web import BUILT, Site
+from memberstaff.settings import Settings
 
 PATH = "/graphql"
 
@@ -34,19 +35,28 @@ class Shell(FastAPI):
 
     graphql: ASGIApp
     sockets: ASGIApp
+    settings: Settings
+    other_sockets: dict[str, ASGIApp]
+    """By the beginning of their path."""
+
+    def add_sockets(self, prefix: str, endpoint: ASGIApp) -> None:
+        """Serve the sockets whose path begins so."""
+        self.other_sockets[prefix] = Entrance(endpoint, self.settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request, a socket or the lifespan."""
         kind = scope["type"]
-        if kind == "lifespan" or scope["path"].removeprefix(scope.get("root_path", "")) != PATH:
-            await super().__call__(scope, receive, send)
+        path = "" if kind == "lifespan" else scope["path"].removeprefix(scope.get("root_path", ""))
+        if path != PATH:
+            found = kind == "websocket" and next((each for each in self.other_sockets if path.startswith(each)), None)
+            await (self.other_sockets[found] if found else super().__call__)(scope, receive, send)
         elif kind == "http":
             await self.graphql(scope, receive, send)
         else:
             await self.sockets(scope, receive, send)
 
 
-def create_app(schema: strawberry.Schema, host: Host, built: Path = BUILT) -> FastAPI:
+def create_app(schema: strawberry.Schema, host: Host, built: Path = BUILT) -> Shell:
     """The application that serves a schema on /graphql, and beside it /health, and the pages that were built.
 
     Other routers may be added to it; what no route takes is the dashboard's.
@@ -60,7 +70,7 @@ def create_app(schema: strawberry.Schema, host: Host, built: Path = BUILT) -> Fa
     cross_origin: dict[str, Any] = {
         "allow_origins": list(host.settings.allowed_origins),
         "allow_methods": ["GET", "POST"],
-        "allow_headers": ["Authorization", "Content-Type", "X-Request-ID"],
+        "allow_headers": ["Authorization", "Content-Type", "X-CSRF-Token", "X-Request-ID", "X-Requested-With"],
         "expose_headers": ["X-Request-ID"],
     }
     app = Shell(
@@ -74,6 +84,7 @@ def create_app(schema: strawberry.Schema, host: Host, built: Path = BUILT) -> Fa
             Middleware(Entrance, settings=host.settings),
         ],
     )
+    app.settings, app.other_sockets = host.settings, {}
     app.graphql = CORSMiddleware(Entrance(HttpEndpoint(schema, host), host.settings), **cross_origin)
     app.sockets = Entrance(SocketEndpoint(schema, host), host.settings)
 

@@ -34,8 +34,7 @@ class SocketListener:
         protocol = self._protocol
         tail = self._tail
         frames = batch.frames.get(len(tail)) or _framed(batch, len(tail))
-        if not protocol.close_sent and not protocol.transport.is_closing():
-            protocol.transport.write(tail.join(frames))
+        protocol.write(tail.join(frames))
 
     async def unblocked(self) -> None:
         """Wait until the client has read most of it, or is gone."""
@@ -52,6 +51,11 @@ def _framed(batch: Batch, tail: int) -> list[bytes]:
     frames.append(b"")
     batch.frames[tail] = frames
     return frames
+
+
+def text_frame(text: bytes) -> bytes:
+    """A whole message on its way to a client."""
+    return _header(len(text)) + text
 
 
 def _header(length: int) -> bytes:

@@ -28,6 +28,9 @@ SETTINGS = "settings"
 SOCKET = "memberstaff.socket"
 """The ASGI extension under which a socket hands itself to the application."""
 
+COME_BACK = 1012
+"""The close code for a server that restarts."""
+
 LINGER_SECONDS = 3.0
 """How long a closing socket may take to send what is left before it is cut off."""
 
@@ -109,6 +112,8 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         self.reaper: asyncio.TimerHandle | None = None
         self.blocked = False
         """Whether the client has so much to read that nothing may be added."""
+        self.drain_code = COME_BACK
+        """The close code at a stop."""
         self.key: str | None = None
         """Of a handshake that was taken over and is not answered yet."""
 
@@ -185,6 +190,11 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         self.transport.write(b"\r\n".join(lines))
         self.start_keepalive()
 
+    def write(self, frames: bytes) -> None:
+        """Write whole frames, unless the socket is closing; the caller sees to `blocked`."""
+        if not self.close_sent and not self.transport.is_closing():
+            self.transport.write(frames)
+
     def pause_writing(self) -> None:
         """So much waits to be sent that nothing may be added."""
         self.blocked = True
@@ -237,7 +247,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         self.abort()
 
     def shutdown(self) -> None:
-        """Say 1012 (come back), each socket at its own moment: a thousand clients must not return at once."""
+        """Say that we restart, each socket at its own moment: a thousand clients must not return at once."""
         if not self.handshake_complete or self.close_sent or self.drain_seconds <= 0:
             self.farewell_now()
         elif self.farewell is None:
@@ -246,5 +256,11 @@ class SocketProtocol(WebSocketsSansIOProtocol):
 
     def farewell_now(self) -> None:
         """Say it, unless the socket is closing already."""
-        if not self.transport.is_closing():
-            super().shutdown()
+        if self.transport.is_closing():
+            return
+        if self.handshake_complete and not self.close_sent:  # uvicorn would say 1012 whatever the protocol
+            self.queue.put_nowait({"type": "websocket.disconnect", "code": self.drain_code})
+            self.conn.send_close(self.drain_code)
+            self.transport.write(b"".join(self.conn.data_to_send()))
+            self.close_sent = True
+        super().shutdown()
