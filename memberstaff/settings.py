@@ -74,7 +74,7 @@ class Settings(BaseSettings):
         90 * 86_400, ge=60, le=366 * 86_400, description="The same for a VIEWER's session: a screen on a wall."
     )
     refresh_grace_seconds: int = Field(
-        30, ge=0, le=300, description="How long a refresh token just used still gets a successor (two tabs)."
+        30, ge=0, le=300, description="How long a refresh token just used gets more successors (two tabs)."
     )
     logins_per_minute: int = Field(5, ge=1, description="Login attempts per account and address.")
     logins_per_minute_per_address: int = Field(100, ge=1, description="Login attempts per address: a school is one.")

@@ -79,7 +79,10 @@ class SessionPayload:
     )
     refresh_token: str | None = strawberry.field(
         default=None,
-        description="Good for one refreshSession; used again later, it ends the session. Null when a cookie keeps it.",
+        description=(
+            "Good for one refreshSession; used again after its successor was used, it ends the session. "
+            "Null when a cookie keeps it."
+        ),
     )
     expires_at: dt.datetime | None = strawberry.field(default=None, description="When the access token expires.")
     viewer: Viewer | None = strawberry.field(default=None, description="Who is logged in now.")

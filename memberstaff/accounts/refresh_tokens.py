@@ -1,7 +1,7 @@
 """Refresh tokens: secrets that we sign, so that one of ours is known long after its row is gone.
 
-A rotated token that comes back is the sign of a theft. Its signature tells it from a made-up one, so rows
-need to be kept only for the grace period, and a made-up token costs no query.
+A token that comes back after its successor was used is the sign of a theft. Its signature tells it from a
+made-up one, so its row need not be kept for that, and a made-up token costs no query.
 """
 
 from __future__ import annotations

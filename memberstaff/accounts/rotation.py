@@ -1,7 +1,10 @@
-"""Rotating refresh tokens: each is good once, and a token that comes back late ends its session.
+"""Rotating refresh tokens: each is good once; one that comes back after its successor was used ends its session.
 
-Within the grace period a used token gets a fresh successor: two tabs share a token and wake up together, or
-an answer was lost on its way. Later it is either a thief or the victim of one, and nobody can tell which.
+Within the grace period a used token gets one more successor: two tabs share a token and wake up together.
+Later it is accepted for as long as none of its successors has been used: the answer was lost on its way, and
+the screen on the wall comes back on line after hours. Or it is a thief, and nobody can tell which; so the
+unused successors are removed, and a victim who holds one of them ends the session by using it. When a
+successor has been used, the token is in two hands, and the session ends at once.
 """
 
 from __future__ import annotations
@@ -9,7 +12,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import delete, exists, or_, select, update
 
 from memberstaff.accounts import sessions
 from memberstaff.accounts.refresh_tokens import RefreshTokens, fingerprint
@@ -25,10 +28,8 @@ KEPT_UNUSED = 50
 
 
 async def hand_out(work: Work, tokens: RefreshTokens, session_id: str) -> str:
-    """A new refresh token of the session."""
-    token = tokens.issue(session_id)
-    await work.write(refresh_token.insert().values(hash=fingerprint(token), session_id=session_id, issued_at=work.now))
-    return token
+    """The first refresh token of a session."""
+    return await _issue(work, tokens, session_id, issued_at=work.now)
 
 
 async def rotate(
@@ -37,7 +38,7 @@ async def rotate(
     """Use a refresh token: its session, now good for its role's lifetime, and the token's successor.
 
     None when the token lets nobody in. It is not raised, since what it did must be committed: when the token
-    was used longer than the grace period ago, its session has been ended on every node.
+    was in two hands, its session has been ended on every node.
     """
     session_id = tokens.session_of(token)
     if session_id is None:
@@ -54,33 +55,63 @@ async def rotate(
         return None
     held = sessions.opened(row)
     work.caller = held.caller
-    if not await _use(work, token, session_id, grace_seconds):
+    grace = timedelta(seconds=grace_seconds)
+    now = await _use(work, token, session_id, grace)
+    if now is None:
         await sessions.end_session(work, session_id)
         await work.audit("account", held.account_id, "refresh_reused", {"session": session_id})
         log.warning("refresh_token_reused", account=held.account_id, session=session_id)
         return None
-    successor = await hand_out(work, tokens, session_id)
+    successor = await _issue(work, tokens, session_id, issued_at=now, predecessor=fingerprint(token))
     expires_at = work.now + lifetime(held.caller.role)
     await work.write(update(session).where(session.c.id == session_id).values(expires_at=expires_at))
-    await _prune(work, session_id, used_before=work.now - timedelta(seconds=grace_seconds))
+    await _prune(work, session_id, used_before=work.now - grace)
     return Session(held.caller, held.account_id, held.email, expires_at), successor
 
 
-async def _use(work: Work, token: str, session_id: str, grace_seconds: int) -> bool:
-    """Mark the token used; False when that was done longer than the grace period ago, or its row is gone."""
+async def _use(work: Work, token: str, session_id: str, grace: timedelta) -> datetime | None:
+    """Mark the token used, and answer when its successor is issued; None when it must not get one."""
     mine = refresh_token.c.hash == fingerprint(token)
     row = await work.row(select(refresh_token).where(mine, refresh_token.c.session_id == session_id))
     if row is None:
-        return False
-    if row.used_at is None:
-        await work.write(update(refresh_token).where(mine).values(used_at=work.now))
-        return True
-    return bool(work.now < row.used_at + timedelta(seconds=grace_seconds))
+        return None
+    # Never before it was issued or used last, even if another node's clock is ahead: `_prune` needs that order.
+    now: datetime = max(work.now, row.used_at or row.issued_at)
+    if row.used_at is not None:
+        if work.now < row.used_at + grace:
+            return now
+        successors = (refresh_token.c.session_id == session_id) & (refresh_token.c.predecessor == row.hash)
+        used = [each.used_at is not None for each in await work.rows(select(refresh_token.c.used_at).where(successors))]
+        if not used or any(used):
+            return None
+        await work.write(delete(refresh_token).where(successors))
+    # Used late, it begins a grace period once more: two tabs may come back on line together.
+    await work.write(update(refresh_token).where(mine).values(used_at=now))
+    return now
+
+
+async def _issue(
+    work: Work, tokens: RefreshTokens, session_id: str, *, issued_at: datetime, predecessor: str | None = None
+) -> str:
+    token = tokens.issue(session_id)
+    new = refresh_token.insert().values(hash=fingerprint(token), session_id=session_id)
+    await work.write(new.values(issued_at=issued_at, predecessor=predecessor))
+    return token
 
 
 async def _prune(work: Work, session_id: str, *, used_before: datetime) -> None:
-    """Remove the session's tokens whose row decides nothing any more: see `refresh_tokens`."""
+    """Remove the session's tokens whose row decides nothing any more: see `refresh_tokens`.
+
+    A used token is kept while it may still be accepted: in its grace period, and then while it has successors
+    and none of them has been used. A successor is never used before its predecessor was, so it is not removed
+    before it: a token that had a used successor must not look like one that has none.
+    """
     of_session = refresh_token.c.session_id == session_id
+    successor = refresh_token.alias("successor")
+    of_token = (successor.c.session_id == session_id) & (successor.c.predecessor == refresh_token.c.hash)
+    succeeded = exists().where(of_token, successor.c.used_at.is_not(None))
+    # Whose successors were surplus: so there are never more of these than of unused tokens.
+    childless = ~exists().where(of_token)
     surplus = (
         select(refresh_token.c.hash)
         .where(of_session, refresh_token.c.used_at.is_(None))
@@ -89,6 +120,10 @@ async def _prune(work: Work, session_id: str, *, used_before: datetime) -> None:
     )
     await work.write(
         delete(refresh_token).where(
-            of_session, or_(refresh_token.c.used_at <= used_before, refresh_token.c.hash.in_(surplus))
+            of_session,
+            or_(
+                (refresh_token.c.used_at <= used_before) & (succeeded | childless),
+                refresh_token.c.hash.in_(surplus),
+            ),
         )
     )

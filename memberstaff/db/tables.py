@@ -90,6 +90,7 @@ refresh_token = Table(
     Column("session_id", String(64), ForeignKey("session.id", ondelete="CASCADE"), nullable=False),
     Column("issued_at", Instant, nullable=False),
     Column("used_at", Instant, nullable=True),
+    Column("predecessor", String(64), nullable=True, comment="Hash of the token that it replaces; null: a login's."),
     Index(None, "session_id"),
 )
 

@@ -157,12 +157,26 @@ async def test_a_stolen_cookie_used_later_ends_the_session_of_thief_and_victim(
     victim, thief = Browser(installation), Browser(installation)
     await victim.log_in()
     thief.cookies = victim.cookies
+    await thief.refresh()
     stolen = await thief.refresh()
     clock.turn(seconds=30)
     assert [error["code"] for error in (await victim.refresh())["errors"]] == ["BAD_CREDENTIALS"]
     assert victim.said == FORGET
     assert not await thief.may_come_in(stolen["accessToken"])
     assert [error["code"] for error in (await thief.refresh())["errors"]] == ["BAD_CREDENTIALS"]
+
+
+async def test_a_screen_that_never_heard_the_answer_stays_logged_in(
+    installation: Installation, clock: TurnedClock
+) -> None:
+    screen, lost = Browser(installation), Browser(installation)
+    await screen.log_in(Role.VIEWER)
+    lost.cookies = screen.cookies
+    assert (await lost.refresh())["errors"] == []
+    clock.turn(hours=7)
+    payload = await screen.refresh()
+    assert payload["errors"] == []
+    assert await screen.may_come_in(payload["accessToken"])
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "http://127.0.0.1:1", "null"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -11,7 +12,7 @@ from sqlalchemy import Connection, inspect, select
 from sqlalchemy.exc import IntegrityError
 
 from memberstaff.db.migrate import is_current, migrate
-from memberstaff.db.tables import installation, metadata, session
+from memberstaff.db.tables import account, installation, metadata, refresh_token, session
 from memberstaff.db.work import Database
 from tests.databases import UTC_ZONE, Databases, Engine
 
@@ -56,6 +57,44 @@ async def test_two_nodes_may_migrate_at_once(databases: Databases, engine: Engin
         assert tables == {*metadata.tables, "alembic_version"}
         for node in nodes:
             await node.close()
+
+
+async def test_refresh_tokens_from_before_they_named_their_predecessor_are_linked_by_time(
+    databases: Databases, engine: Engine
+) -> None:
+    async with databases.empty(engine) as url:
+        database = Database(url, zone=UTC_ZONE)
+        await migrate(database.engine, "0001")
+        async with database.write() as work:
+            start = work.now
+            of_anna = {"display_name": "Anna", "role": "VIEWER", "created_at": start}
+            await work.write(account.insert().values(id=1, **of_anna))
+            for session_id in ("screen", "tabs"):
+                values = {"id": session_id, "account_id": 1, "created_at": start, "expires_at": start}
+                await work.write(session.insert().values(values))
+            for session_id, token, issued, used in (
+                ("screen", "lost", 0, 5),
+                ("screen", "unheard of", 5, None),
+                ("tabs", "shared", 0, 1),
+                ("tabs", "one", 1, 4),
+                ("tabs", "other", 2, None),
+                ("tabs", "latest", 4, None),
+            ):
+                values = {"hash": token, "session_id": session_id, "issued_at": start + timedelta(seconds=issued)}
+                used_at = None if used is None else start + timedelta(seconds=used)
+                await work.write(refresh_token.insert().values(used_at=used_at, **values))
+        await migrate(database.engine)
+        async with database.read() as reading:
+            rows = await reading.rows(select(refresh_token.c.hash, refresh_token.c.predecessor))
+        assert {row.hash: row.predecessor for row in rows} == {
+            "lost": None,
+            "unheard of": "lost",
+            "shared": None,
+            "one": "shared",
+            "other": "shared",
+            "latest": "one",
+        }
+        await database.close()
 
 
 async def test_foreign_keys_are_enforced(database: Database) -> None:

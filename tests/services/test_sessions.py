@@ -205,7 +205,8 @@ async def test_neither_tokens_nor_addresses_nor_passwords_are_shown_or_logged(
     with capture_logs() as lines:
         amina = await office.employ(AMINA)
         opened = await office.login(AMINA)
-        await office.accounts.refresh(opened.refresh_token)
+        latest = await office.accounts.refresh(opened.refresh_token)
+        await office.accounts.refresh(latest.refresh_token)
         office.clock.turn(minutes=1)
         await cannot_refresh(office, opened.refresh_token)
         with pytest.raises(Refusal):
