@@ -18,9 +18,9 @@ SEQ, COUNT = "@SEQ@", "@COUNT@"
 class Dialect:
     """How a server is spoken to: bodies of requests, as JSON. Without GraphQL `mark` is the event itself."""
 
-    wire: Literal["graphql-transport-ws", "socket.io"]
+    wire: Literal["graphql-transport-ws", "socket.io", "pusher"]
     subscription: str
-    """A document with the variable $date; without GraphQL what the channels' names begin with."""
+    """A document with the variable $date; without GraphQL the channel, or what the channels' names begin with."""
     mark: str
     board: str = ""
     board_anew: str = ""
@@ -51,6 +51,20 @@ def ours(day: date, staff_id: str) -> Dialect:
         board_anew=_body(board, date=day.isoformat(), request=COUNT),
         event_holds=(*_EVENT_HOLDS, f'"date":"{day}"'),
         board_holds=_BOARD_HOLDS,
+    )
+
+
+def pusher(day: date, staff_id: str) -> Dialect:
+    """memberstaff's public channel for Laravel Echo. It has no notes, so the mark's photo carries the number."""
+    mark = """
+        mutation ($input: UpdateAttendanceInput!) { updateAttendance(input: $input) {
+          attendance { id status note updatedAt version } errors { code message } } }"""
+    target = {"staffDate": {"staffId": staff_id, "date": day.isoformat()}}
+    return Dialect(
+        wire="pusher",
+        subscription="attendance",
+        mark=_body(mark, input={"target": target, "status": "LATE", "photoUrl": f"/photos/{SEQ}.jpg"}),
+        event_holds=(r"\"status\":\"late\"", f"Staff Member {PERSON:03}", rf"\"date\":\"{day}\""),
     )
 
 

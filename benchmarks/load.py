@@ -50,6 +50,8 @@ def _fan(case: Fan, server: Measured, stage: Stage) -> list[str]:
     words += ["--rest", str(case.rest_seconds), "--hold", str(case.hold_seconds)]
     if dialect.wire == "socket.io":
         words += ["--channel-prefix", dialect.subscription]
+    elif dialect.wire == "pusher":
+        words += ["--channel", dialect.subscription]
     else:
         words += ["--document-file", _file(stage.folder / "document", dialect.subscription)]
     if server.token:

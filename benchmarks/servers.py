@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from sqlalchemy import make_url
 
-from benchmarks.documents import Dialect, echo, ours, theirs
+from benchmarks.documents import Dialect, echo, ours, pusher, theirs
 from benchmarks.machine import Unable
 from benchmarks.processes import answers_graphql, running
 from benchmarks.stage import Stage
@@ -58,6 +58,14 @@ def _memberstaff(stage: Stage) -> Iterator[Measured]:
     dialect = ours(stage.day, stage.staff_id)
     with stage.database() as database, stage.memberstaff(database) as (port, process):
         yield Measured(port, process, dialect, token=stage.token)
+
+
+@contextmanager
+def _pusher(stage: Stage) -> Iterator[Measured]:
+    dialect = pusher(stage.day, stage.staff_id)
+    settings = {"MEMBERSTAFF_ECHO_KEY": "bench", "MEMBERSTAFF_ECHO_PUBLIC": "true"}
+    with stage.database() as database, stage.memberstaff(database, **settings) as (port, process):
+        yield Measured(port, process, dialect, path="/app/bench?protocol=7", token=stage.token, publishing=None)
 
 
 @contextmanager
@@ -161,6 +169,7 @@ SERVERS = {
     server.name: server
     for server in (
         Server("memberstaff", "this server, on PostgreSQL and Redis, with logins", _memberstaff, is_peer=False),
+        Server("pusher", "the same server, for Laravel Echo: its Pusher protocol", _pusher, is_peer=False),
         Server("strawberry", "Strawberry, FastAPI and broadcaster, as usually put together", _naive),
         Server("apollo", "Apollo Server, Express, graphql-ws", _node("apollo"), "node"),
         Server("mercurius", "Mercurius on Fastify, with its just-in-time compiler", _node("mercurius"), "node"),

@@ -82,13 +82,13 @@ class Stage:
             self.postgres.drop_database(url)
 
     @contextmanager
-    def memberstaff(self, database: str) -> Iterator[tuple[int, int]]:
-        """A server on this database: its port and its process id."""
+    def memberstaff(self, database: str, **more: str) -> Iterator[tuple[int, int]]:
+        """A server on this database, with further settings: its port and its process id."""
         port = free_port()
         with server_running(
             [sys.executable, "-m", "memberstaff", "serve", "--port", str(port)],
             ready=lambda: answers_graphql(port),
-            environment=self.settings(database),
+            environment={**self.settings(database), **more},
             folder=ROOT,
             log=self.folder / "memberstaff.log",
             cores=self.server_cores,

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from memberstaff.events import Status
@@ -171,11 +171,12 @@ class Settings(BaseSettings):
 
     @field_validator("oidc_roles", "echo_statuses", mode="before")
     @classmethod
-    def _json(cls, value: Any) -> Any:
+    def _json(cls, value: Any, field: ValidationInfo) -> Any:
         try:
             return json.loads(value) if isinstance(value, str) else value
         except (ValueError, RecursionError):
-            raise ValueError('is not JSON such as {"name":"VALUE"}') from None
+            example = '{"teacher":"MARKER"}' if field.field_name == "oidc_roles" else '{"HALF_DAY":"half-day"}'
+            raise ValueError(f"is not JSON such as {example}") from None
 
     @field_validator("allowed_origins", "image_origins")
     @classmethod

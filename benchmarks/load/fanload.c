@@ -33,10 +33,11 @@ static void read_arguments(int count, char **words) {
         if (OPTION("port")) subscribing.port = atoi(value);
         else if (OPTION("path")) subscribing.path = value;
         else if (OPTION("protocol"))
-            subscribing.protocol = strcmp(value, "socket.io") ? GRAPHQL_TRANSPORT_WS : SOCKET_IO_2;
+            subscribing.protocol = !strcmp(value, "socket.io") ? SOCKET_IO_2
+                : !strcmp(value, "pusher") ? PUSHER_7 : GRAPHQL_TRANSPORT_WS;
         else if (OPTION("init")) subscribing.init_payload = value;
         else if (OPTION("document-file")) subscribing.document = read_file(value);
-        else if (OPTION("channel-prefix")) subscribing.document = value;
+        else if (OPTION("channel-prefix") || OPTION("channel")) subscribing.document = value;
         else if (OPTION("date")) subscribing.date = value;
         else if (OPTION("other-date")) subscribing.other_date = value;
         else if (OPTION("other-share")) subscribing.other_share = atof(value);

@@ -76,7 +76,7 @@ static void request_upgrade(subscriber *one) {
 
 static void greet(subscriber *one) {
     one->state = GREETING;
-    if (plan.protocol != GRAPHQL_TRANSPORT_WS) return; /* socket.io: the server speaks first */
+    if (plan.protocol != GRAPHQL_TRANSPORT_WS) return; /* the server speaks first */
     char message[4096];
     int length = plan.init_payload
         ? snprintf(message, sizeof message, "{\"type\":\"connection_init\",\"payload\":%s}", plan.init_payload)
@@ -87,7 +87,10 @@ static void greet(subscriber *one) {
 static void subscribe(subscriber *one) {
     char message[8192];
     const char *date = one->on_other_date ? plan.other_date : plan.date;
-    int length = plan.protocol == GRAPHQL_TRANSPORT_WS
+    int length = plan.protocol == PUSHER_7
+        ? snprintf(message, sizeof message, "{\"event\":\"pusher:subscribe\",\"data\":{\"channel\":\"%s\"}}",
+                   plan.document)
+        : plan.protocol == GRAPHQL_TRANSPORT_WS
         ? snprintf(message, sizeof message,
                    "{\"id\":\"%s\",\"type\":\"subscribe\",\"payload\":"
                    "{\"query\":\"%s\",\"variables\":{\"date\":\"%s\"}}}",
@@ -155,6 +158,12 @@ static void control_message(subscriber *one, const char *message, size_t length)
             return;
         }
         if (says(message, length, "pong")) return;
+    } else if (plan.protocol == PUSHER_7) {
+        if (one->state == GREETING && find(message, length, "pusher:connection_established")) {
+            subscribe(one);
+            return;
+        }
+        if (find(message, length, "pusher_internal:subscription_succeeded")) return;
     } else {
         if (length >= 2 && message[0] == '4' && message[1] == '0') { /* connected */
             subscribe(one);

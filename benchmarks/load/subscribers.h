@@ -7,6 +7,7 @@
 typedef enum {
     GRAPHQL_TRANSPORT_WS, /* the npm package graphql-ws */
     SOCKET_IO_2,          /* laravel-echo-server */
+    PUSHER_7,             /* pusher-js */
 } wire;
 
 typedef struct {
@@ -14,7 +15,8 @@ typedef struct {
     int port;
     const char *path;
     const char *init_payload;      /* JSON for connection_init; NULL: none */
-    const char *document;          /* GraphQL: with a variable $date; socket.io: what the channels' names begin with */
+    const char *document;          /* GraphQL: with a variable $date; socket.io: what the channels' names begin with;
+                                    * pusher: the channel */
     const char *date, *other_date; /* what is subscribed to; subscribers to the other date must receive nothing */
     int count;
     double other_share;            /* of subscribers to the other date */
