@@ -29,14 +29,16 @@ class Dialect:
     board_holds: tuple[str, ...] = ()
 
 
+_MARK = """
+    mutation ($input: UpdateAttendanceInput!) { updateAttendance(input: $input) {
+      attendance { id status note updatedAt version } errors { code message } } }"""
+
+
 def ours(day: date, staff_id: str) -> Dialect:
     """memberstaff; `staff_id` is the id of whoever is marked."""
     subscription = """
         subscription ($date: Date!) { attendanceUpdated(date: $date) {
           id status note photoUrl date updatedAt staffId staffName staffCategory staffPhotoUrl version feedCursor } }"""
-    mark = """
-        mutation ($input: UpdateAttendanceInput!) { updateAttendance(input: $input) {
-          attendance { id status note updatedAt version } errors { code message } } }"""
     board = """
         query ($date: Date!) { attendanceDay(date: $date) {
           summary { present absent late onLeave remote halfDay unmarked total }
@@ -46,7 +48,7 @@ def ours(day: date, staff_id: str) -> Dialect:
     return Dialect(
         wire="graphql-transport-ws",
         subscription=_one_line(subscription),
-        mark=_body(mark, input={"target": target, "status": "LATE", "note": SEQ}),
+        mark=_body(_MARK, input={"target": target, "status": "LATE", "note": SEQ}),
         board=_body(board, date=day.isoformat()),
         board_anew=_body(board, date=day.isoformat(), request=COUNT),
         event_holds=(*_EVENT_HOLDS, f'"date":"{day}"'),
@@ -55,15 +57,12 @@ def ours(day: date, staff_id: str) -> Dialect:
 
 
 def pusher(day: date, staff_id: str) -> Dialect:
-    """memberstaff's public channel for Laravel Echo. It has no notes, so the mark's photo carries the number."""
-    mark = """
-        mutation ($input: UpdateAttendanceInput!) { updateAttendance(input: $input) {
-          attendance { id status note updatedAt version } errors { code message } } }"""
+    """The public channel for Laravel Echo. It has no notes, so the mark's photo carries the number."""
     target = {"staffDate": {"staffId": staff_id, "date": day.isoformat()}}
     return Dialect(
         wire="pusher",
         subscription="attendance",
-        mark=_body(mark, input={"target": target, "status": "LATE", "photoUrl": f"/photos/{SEQ}.jpg"}),
+        mark=_body(_MARK, input={"target": target, "status": "LATE", "photoUrl": f"/photos/{SEQ}.jpg"}),
         event_holds=(r"\"status\":\"late\"", f"Staff Member {PERSON:03}", rf"\"date\":\"{day}\""),
     )
 
