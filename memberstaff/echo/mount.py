@@ -42,5 +42,13 @@ def mount(app: Shell, application: Application, *, ids: Ids, account_id: Callabl
     if key is not None:
         presence = Presence(url, settings.broadcast_channel, account_id)
         application.services["presence"] = presence.run
-        endpoint = EchoEndpoint(application, key, secret, grants, Shows(application, payload, presence))
+        endpoint = EchoEndpoint(
+            application,
+            key,
+            secret,
+            grants=grants,
+            shows=Shows(application, payload, presence),
+            addresses=app.addresses,
+            accounts=app.accounts,
+        )
         app.add_sockets(PREFIX, endpoint)

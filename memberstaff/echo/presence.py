@@ -19,7 +19,7 @@ from redis.exceptions import RedisError
 
 from memberstaff.access import Caller
 from memberstaff.echo.protocol import event
-from memberstaff.live.redis_backend import RedisBackend, redis_client
+from memberstaff.live.redis_backend import RedisBackend, heed_cancellation, redis_client
 
 log = structlog.get_logger(__name__)
 
@@ -141,6 +141,7 @@ class Presence:
         leases = await redis.mget(nodes) if nodes else []
         if gone := [node for node, lease in zip(nodes, leases, strict=True) if lease is None]:
             await redis.srem(self._nodes, *gone)
+        heed_cancellation()
         others: dict[str, str] = {}
         for lease in leases:
             others |= orjson.loads(lease) if lease else {}

@@ -20,7 +20,7 @@ from memberstaff.echo.payload import EVENT, Payload
 from memberstaff.errors import RestartRequired
 from memberstaff.events import Change
 from memberstaff.live.all_days import AllDays
-from memberstaff.live.redis_backend import redis_client
+from memberstaff.live.redis_backend import heed_cancellation, redis_client
 
 log = structlog.get_logger(__name__)
 
@@ -70,6 +70,7 @@ class Relay:
                 for change in changes:
                     pipe.publish(self._channel, envelope(self._payload.of(change, None, notes=False)))
                 await pipe.execute()
+            heed_cancellation()
         except (RedisError, OSError, TimeoutError) as error:
             log.warning("Changes were not sent to laravel-echo-server", reason=type(error).__name__)
 
@@ -81,6 +82,7 @@ class Relay:
                 self._leading = bool(taken) or await redis.get(self._lease) == self._name.encode()
                 if self._leading and not taken:
                     await redis.expire(self._lease, LEASE_SECONDS)
+                heed_cancellation()
             except (RedisError, OSError, TimeoutError) as error:
                 log.warning("The relay cannot reach Redis", reason=type(error).__name__)
                 self._leading = False

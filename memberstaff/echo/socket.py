@@ -62,7 +62,17 @@ class Subscription:
 class EchoEndpoint:
     """Accepts sockets at /app/{key}, of every page that may open one."""
 
-    def __init__(self, application: Application, key: str, secret: bytes, grants: Grants, shows: Shows) -> None:
+    def __init__(
+        self,
+        application: Application,
+        key: str,
+        secret: bytes,
+        *,
+        grants: Grants,
+        shows: Shows,
+        addresses: Census,
+        accounts: Census,
+    ) -> None:
         self.application = application
         self.settings = application.settings
         self.key = key
@@ -70,8 +80,8 @@ class EchoEndpoint:
         self.grants = grants
         self.shows = shows
         self.presence: Presence = shows.presence
-        self.addresses = Census(self.settings.max_sockets_per_address)
-        self.accounts = Census(self.settings.max_sockets_per_account)
+        self.addresses = addresses
+        self.accounts = accounts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Accept one socket and serve it, or say with a close code that the client understands why not."""

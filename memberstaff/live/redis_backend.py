@@ -75,7 +75,7 @@ class RedisBackend(BroadcastBackend):
     async def publish(self, channel: str, message: Any) -> None:
         """Send one message; raises what redis-py raises when Redis is away."""
         await self._publisher.publish(channel, message)
-        _heed_cancellation()
+        heed_cancellation()
 
     async def next_published(self) -> Event:
         """The next message; during an outage it waits and reconnects, and never raises."""
@@ -97,7 +97,7 @@ class RedisBackend(BroadcastBackend):
             self._asked = False
             await pubsub.subscribe(*sorted(self._channels))
         message = await pubsub.get_message(timeout=QUIET_SECONDS)
-        _heed_cancellation()
+        heed_cancellation()
         if message is None:
             if self._asked:
                 raise TimeoutError("Redis does not answer a PING")
@@ -134,7 +134,7 @@ class RedisBackend(BroadcastBackend):
         await asyncio.sleep(random.uniform(0, longest))  # noqa: S311 - spreads load, guards nothing
 
 
-def _heed_cancellation() -> None:
+def heed_cancellation() -> None:
     """End a task that was told to end while redis-py was sending.
 
     On Python 3.11 its `asyncio.wait_for` drops a cancellation that comes in the moment the sending is done, and the

@@ -15,6 +15,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from memberstaff.server import avatars, metrics
+from memberstaff.server.census import Census
 from memberstaff.server.connection import Host
 from memberstaff.server.entrance import Entrance
 from memberstaff.server.handshake import SocketEndpoint
@@ -36,6 +37,9 @@ class Shell(FastAPI):
     graphql: ASGIApp
     sockets: ASGIApp
     settings: Settings
+    addresses: Census
+    accounts: Census
+    """Sockets of this process, of whatever protocol."""
     other_sockets: dict[str, ASGIApp]
     """By the beginning of their path."""
 
@@ -86,7 +90,9 @@ def create_app(schema: strawberry.Schema, host: Host, built: Path = BUILT) -> Sh
     )
     app.settings, app.other_sockets = host.settings, {}
     app.graphql = CORSMiddleware(Entrance(HttpEndpoint(schema, host), host.settings), **cross_origin)
-    app.sockets = Entrance(SocketEndpoint(schema, host), host.settings)
+    sockets = SocketEndpoint(schema, host)
+    app.addresses, app.accounts = sockets.addresses, sockets.accounts
+    app.sockets = Entrance(sockets, host.settings)
 
     app.router.default = Site(host.settings, built)
     app.include_router(avatars.router)
