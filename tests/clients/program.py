@@ -52,8 +52,15 @@ class Program:
 @asynccontextmanager
 async def playing(workshop: Path, address: str, date: str, *clients: str) -> AsyncIterator[Program]:
     """The named clients, each logged in as the front desk; they must have nothing to complain about."""
+    async with started(workshop, "players/play.ts", address, email(Role.MARKER), PASSWORD, date, *clients) as program:
+        yield program
+
+
+@asynccontextmanager
+async def started(workshop: Path, *words: str) -> AsyncIterator[Program]:
+    """A player's program, which must have nothing to complain about."""
     process = await asyncio.create_subprocess_exec(
-        *("node", "players/play.ts", address, email(Role.MARKER), PASSWORD, date, *clients),
+        *("node", *words),
         cwd=workshop,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
