@@ -74,7 +74,7 @@ def create_app(schema: strawberry.Schema, host: Host, built: Path = BUILT) -> Sh
     cross_origin: dict[str, Any] = {
         "allow_origins": list(host.settings.allowed_origins),
         "allow_methods": ["GET", "POST"],
-        "allow_headers": ["Authorization", "Content-Type", "X-CSRF-Token", "X-Request-ID", "X-Requested-With"],
+        "allow_headers": ["Authorization", "Content-Type", "X-CSRF-Token", "X-Request-ID", "X-Requested-With", "X-Socket-ID"],
         "expose_headers": ["X-Request-ID"],
     }
     app = Shell(

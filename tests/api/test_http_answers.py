@@ -70,7 +70,7 @@ async def test_only_allowed_origins_may_read_answers() -> None:
     async with api(allowed_origins="https://board.example.org") as (client, _):
         preflight = {
             "access-control-request-method": "POST",
-            "access-control-request-headers": "content-type",
+            "access-control-request-headers": "authorization, content-type, x-csrf-token, x-requested-with, x-socket-id",
         }
         ours = await client.options("/graphql", headers={"origin": "https://board.example.org", **preflight})
         theirs = await client.options("/graphql", headers={"origin": "https://evil.example", **preflight})
