@@ -71,10 +71,12 @@ def create_app(schema: strawberry.Schema, host: Host, built: Path = BUILT) -> Sh
         async with host.running():
             yield {SETTINGS: host.settings}
 
+    # Echo adds the last three to the requests of pages that use axios, jQuery or a session of Laravel's.
+    headers = ["Authorization", "Content-Type", "X-Request-ID", "X-CSRF-Token", "X-Requested-With", "X-Socket-ID"]
     cross_origin: dict[str, Any] = {
         "allow_origins": list(host.settings.allowed_origins),
         "allow_methods": ["GET", "POST"],
-        "allow_headers": ["Authorization", "Content-Type", "X-CSRF-Token", "X-Request-ID", "X-Requested-With", "X-Socket-ID"],
+        "allow_headers": headers,
         "expose_headers": ["X-Request-ID"],
     }
     app = Shell(

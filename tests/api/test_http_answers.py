@@ -67,10 +67,11 @@ async def test_no_message_shows_python_or_proposes_names(variables: dict[str, An
 
 
 async def test_only_allowed_origins_may_read_answers() -> None:
+    sent = "authorization, content-type, x-csrf-token, x-requested-with, x-socket-id"
     async with api(allowed_origins="https://board.example.org") as (client, _):
         preflight = {
             "access-control-request-method": "POST",
-            "access-control-request-headers": "authorization, content-type, x-csrf-token, x-requested-with, x-socket-id",
+            "access-control-request-headers": sent,
         }
         ours = await client.options("/graphql", headers={"origin": "https://board.example.org", **preflight})
         theirs = await client.options("/graphql", headers={"origin": "https://evil.example", **preflight})
