@@ -63,7 +63,8 @@ def _fan(case: Fan, server: Measured, stage: Stage) -> list[str]:
     words += ["--saturate", str(case.saturate_seconds)]
     words += ["--rate", str(case.rate), "--rate-seconds", str(case.rate_seconds)]
     if server.publishing:
-        words += ["--publish-port", str(server.publishing.port), "--redis-channel", server.publishing.channel]
+        words += ["--publish-port", str(server.publishing.port)]
+        words += ["--redis-channel", server.publishing.channel] if server.publishing.channel else []
     for text in dialect.event_holds:
         words += ["--expect", text]
     return words

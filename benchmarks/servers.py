@@ -22,10 +22,12 @@ from tests.infrastructure.process import free_port
 
 
 class Publishing(NamedTuple):
-    """Where events of a server without mutations are published in Redis."""
+    """Where events come from, if not from mutations on the measured server itself."""
 
     port: int
-    channel: str
+    """Of Redis, or of another server on which the mutations are made."""
+    channel: str | None
+    """In Redis."""
 
 
 @dataclass(frozen=True)
@@ -64,8 +66,14 @@ def _memberstaff(stage: Stage) -> Iterator[Measured]:
 def _pusher(stage: Stage) -> Iterator[Measured]:
     dialect = pusher(stage.day, stage.staff_id)
     settings = {"MEMBERSTAFF_ECHO_KEY": "bench", "MEMBERSTAFF_ECHO_PUBLIC": "true"}
-    with stage.database() as database, stage.memberstaff(database, **settings) as (port, process):
-        yield Measured(port, process, dialect, path="/app/bench?protocol=7", token=stage.token, publishing=None)
+    # As for laravel-echo-server, delivery alone is measured: the marks are made on a second server.
+    with (
+        stage.database() as database,
+        stage.memberstaff(database, **settings) as (port, process),
+        stage.memberstaff(database) as (desk, _),
+    ):
+        elsewhere = Publishing(desk, None)
+        yield Measured(port, process, dialect, "/app/bench?protocol=7", stage.token, publishing=elsewhere)
 
 
 @contextmanager
