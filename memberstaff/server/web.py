@@ -32,6 +32,9 @@ PAGE = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
+NO_PLAYGROUND, HAS_PLAYGROUND = (b'<meta name="memberstaff-playground" content="%s"' % word for word in (b"off", b"on"))
+"""What the dashboard's page says of it, as built and as served where there is one; its menu goes by that."""
+
 FOREVER = "public, max-age=31536000, immutable"
 
 TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml", ".woff2": "font/woff2"}
@@ -94,6 +97,8 @@ class Site:
             text = (self.built / name).read_bytes()
         except FileNotFoundError:
             return HTMLResponse(NOT_BUILT, 503, {**own, "Cache-Control": "no-store"})
+        if self.has_playground:
+            text = text.replace(NO_PLAYGROUND, HAS_PLAYGROUND)
         own["ETag"] = f'"{hashlib.sha256(text).hexdigest()[:32]}"'
         return self.unless_known(HTMLResponse(text, headers=own), headers)
 

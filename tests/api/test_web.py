@@ -24,6 +24,7 @@ POLICY = (
     "default-src 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'; form-action 'self'; img-src 'self'"
 )
 SCRIPT = "console.log('hello')" * 100
+DASHBOARD = Path(__file__).parents[2] / "dashboard"
 SECRET = "a file beside the build"
 
 
@@ -176,6 +177,15 @@ async def test_the_playground_is_there_when_it_is_asked_for(
             "default-src 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'; form-action 'self'; "
             "img-src 'self' data:; font-src 'self' data:; style-src 'self' 'unsafe-inline'"
         )
+
+
+@pytest.mark.parametrize(("playground", "said"), [(True, "on"), (False, "off")])
+async def test_the_page_says_whether_there_is_a_playground_to_link_to(built: Path, playground: bool, said: str) -> None:
+    source = (DASHBOARD / "index.html").read_text()
+    (built / "index.html").write_text(source)
+    async with visiting(built, playground=playground) as client:
+        page = await client.get("/")
+    assert page.text == source.replace('playground" content="off"', f'playground" content="{said}"')
 
 
 @pytest.mark.parametrize("path", ["/", "/staff", "/graphiql"])

@@ -113,10 +113,21 @@ async def test_the_summary_shows_each_category_and_has_the_numbers(open_page: Op
     await expect(page.get_by_role("heading", level=1)).to_have_text("Monday 12 January")
 
 
+async def test_without_a_playground_the_menu_has_no_link_to_it(open_page: OpenPage, house: House) -> None:
+    await house.restart(playground=False)
+    page = (await open_page(Role.ADMIN)).page
+    await Board(page).open()
+    await page.locator(".account summary").click()
+    await expect(page.get_by_role("link", name="Wall display")).to_be_visible()
+    await expect(page.get_by_role("link", name="API playground")).to_have_count(0)
+
+
 async def test_the_playground_is_logged_in_already_and_hears_changes(open_page: OpenPage) -> None:
     page = (await open_page(Role.ADMIN)).page
     editor = page.locator(".graphiql-query-editor .view-lines")
-    await page.goto("/graphiql")
+    await Board(page).open()
+    await page.locator(".account summary").click()
+    await page.get_by_role("link", name="API playground").click()
     await expect(editor).to_contain_text("Today", timeout=20_000)  # the editor is three megabytes of script
     await page.get_by_role("button", name=re.compile("Execute")).click()
     await expect(page.locator(".result-window")).to_contain_text('"attendanceDay"')

@@ -89,7 +89,7 @@ function Account() {
         <Link className="button quiet" href="/wall">
           Wall display
         </Link>
-        {isAdmin && (
+        {isAdmin && hasPlayground() && (
           <a className="button quiet" href="/graphiql">
             API playground
           </a>
@@ -104,6 +104,11 @@ function Account() {
       {dialog && <PasswordDialog onClose={() => setDialog(false)} />}
     </details>
   );
+}
+
+/** The server says in its page whether it serves one. */
+function hasPlayground(): boolean {
+  return document.querySelector<HTMLMetaElement>('meta[name="memberstaff-playground"]')?.content === "on";
 }
 
 export const ROLES = { ADMIN: "Administrator", MARKER: "Marks attendance", VIEWER: "Views the board" } as const;
