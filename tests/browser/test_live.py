@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
-from playwright.async_api import Page, WebSocket, expect
+from playwright.async_api import Page, Route, WebSocket, expect
 
 from memberstaff.access import COMMAND_LINE, Role
 from memberstaff.db.installation import new_epoch
@@ -13,7 +14,7 @@ from tests.browser.conftest import MORNING, OpenPage
 from tests.browser.house import House
 from tests.clock import TurnedClock
 from tests.infrastructure.redis import RedisServer
-from tests.installation import BOARD, log_in
+from tests.installation import BOARD, PASSWORD, email, log_in
 
 TODAY = "2026-01-12"
 GONE = "WebSocket|ERR_CONNECTION|ERR_EMPTY_RESPONSE|ERR_INTERNET"
@@ -126,13 +127,34 @@ async def test_two_tabs_renew_their_login_once(open_page: OpenPage) -> None:
         lambda request: renewals.append(request.url) if "refreshSession" in (request.post_data or "") else None,
     )
     async with visitor.context.expect_event("request", lambda request: "refreshSession" in (request.post_data or "")):
-        # A token is good for 15 minutes, and renewed one before. The clock leaps, as after sleep: minutes that ran by in
-        # an instant would leave the server no time for its pongs.
+        # A token is good for 15 minutes, and renewed one before. The clock leaps, as after sleep: minutes that ran by
+        # in an instant would leave the server no time for its pongs.
         await visitor.context.clock.fast_forward("14:30")
     for tab in (one, other):  # behind whoever waits for the lock
         await tab.page.evaluate("navigator.locks.request('memberstaff-session', () => null)")
         await tab.is_live()
     assert len(renewals) == 1
+
+
+async def test_a_login_waits_for_the_refresh_of_another_tab(open_page: OpenPage) -> None:
+    """The refresh's answer may clear the cookie, and must not come after the login's."""
+    visitor = await open_page()
+    one, other = visitor.page, await visitor.context.new_page()
+    held: asyncio.Future[Route] = asyncio.get_running_loop().create_future()
+    await one.goto("/")
+    await expect(one.get_by_role("heading", name="Log in")).to_be_visible()
+    await other.route("**/graphql", lambda route: held.set_result(route), times=1)
+    await other.goto("/")
+    refresh = await held
+    await one.get_by_label("Email").fill(email(Role.MARKER))
+    await one.get_by_label("Password").fill(PASSWORD)
+    await one.get_by_role("button", name="Log in").click()
+    await one.wait_for_function("async () => (await navigator.locks.query()).pending.length === 1")
+    await refresh.continue_()
+    for page in (one, other):
+        await Board(page).is_live()
+    await one.reload()
+    await Board(one).is_live()
 
 
 async def test_after_a_restored_backup_the_board_begins_anew_by_itself(open_page: OpenPage, house: House) -> None:

@@ -64,6 +64,11 @@ const Logout = graphql(`
 /** A token is renewed this long before it expires. */
 const AHEAD = 60_000;
 
+/** Whoever waits longer for an answer gives up: other tabs wait for theirs meanwhile. */
+const PATIENCE = 20_000;
+
+const hurried: typeof fetch = (input, init) => fetch(input, { ...init, signal: AbortSignal.timeout(PATIENCE) });
+
 type Message = { access: Access } | { access: null };
 
 /** The server could not be asked; the session may well be alive. */
@@ -73,7 +78,9 @@ export class Unreachable extends Error {}
  * One login, shared by all tabs of this browser.
  *
  * The refresh token lives in an HttpOnly cookie that no script can read; the access token (minutes) lives in
- * memory. Tabs refresh one at a time, under a lock of the browser, and tell each other the result.
+ * memory. What sets the cookie or clears it happens in one tab at a time, under a lock of the browser: the answer to a
+ * refresh with an ended session's cookie could clear the cookie of a login that has just been answered. Tabs tell each
+ * other the result.
  */
 export class Session {
   readonly state = new Store<SessionState>({ status: "starting", unreachable: false });
@@ -91,7 +98,7 @@ export class Session {
   readonly #client: Client;
 
   constructor(url: string) {
-    this.#client = new Client({ url, exchanges: [fetchExchange], preferGetMethod: false });
+    this.#client = new Client({ url, exchanges: [fetchExchange], preferGetMethod: false, fetch: hurried });
     this.#channel.onmessage = ({ data }: MessageEvent<Message>) => this.#accept(data.access);
   }
 
@@ -126,29 +133,33 @@ export class Session {
 
   /** Log in; answers why it was refused, or null. */
   async login(email: string, password: string): Promise<string | null> {
-    const result = await this.#client.mutation(Login, { email, password }).toPromise();
-    if (!result.data) {
-      const refused = result.error?.graphQLErrors[0]?.message;
-      return refused ?? "The server cannot be reached. Check the connection and try again.";
-    }
-    const { accessToken, expiresAt, viewer, errors } = result.data.login;
-    if (!accessToken || !expiresAt || !viewer) return errors[0]?.message ?? "The login was refused.";
-    this.#share({ token: accessToken, expiresAt: expiry(accessToken, expiresAt), viewer });
-    return null;
+    return await alone(async () => {
+      const result = await this.#client.mutation(Login, { email, password }).toPromise();
+      if (!result.data) {
+        const refused = result.error?.graphQLErrors[0]?.message;
+        return refused ?? "The server cannot be reached. Check the connection and try again.";
+      }
+      const { accessToken, expiresAt, viewer, errors } = result.data.login;
+      if (!accessToken || !expiresAt || !viewer) return errors[0]?.message ?? "The login was refused.";
+      this.#share({ token: accessToken, expiresAt: expiry(accessToken, expiresAt), viewer });
+      return null;
+    });
   }
 
   /** End the session here, in the other tabs and on the server. Throws Unreachable: then it has not ended. */
   async logout(): Promise<void> {
-    const token = this.token;
-    const fetchOptions = token ? { headers: { authorization: `Bearer ${token}` } } : {};
-    const { data, error } = await this.#client.mutation(Logout, {}, { fetchOptions }).toPromise();
-    if (!data && error?.networkError) throw new Unreachable(error.message);
-    this.#share(null);
+    await alone(async () => {
+      const token = this.token;
+      const fetchOptions = token ? { headers: { authorization: `Bearer ${token}` } } : {};
+      const { data, error } = await this.#client.mutation(Logout, {}, { fetchOptions }).toPromise();
+      if (!data && error?.networkError) throw new Unreachable(error.message);
+      this.#share(null);
+    });
   }
 
   async #refresh(): Promise<string | null> {
     const before = this.#changes;
-    return await locked("memberstaff-session", async (waited) => {
+    return await alone(async (waited) => {
       // Whoever held the lock did the same, and says what came of it, unless it could not reach the server. Its
       // message may be slower than its lock.
       if (this.#changes === before) await this.#change(waited ? 1_000 : 0);
@@ -216,10 +227,11 @@ export function expiry(token: string, expiresAt: string): number {
 }
 
 /**
- * Run something while no other tab runs it; it is told whether another one had to end first. Pages without TLS have
- * no locks; the server forgives a race.
+ * Change the session while no other tab does; what does it is told whether another one had to end first. Pages without
+ * TLS have no locks; the server forgives a race.
  */
-async function locked<T>(name: string, work: (waited: boolean) => Promise<T>): Promise<T> {
+async function alone<T>(work: (waited: boolean) => Promise<T>): Promise<T> {
+  const name = "memberstaff-session";
   // Absent outside a secure context, whatever its type says.
   const locks = navigator.locks as LockManager | undefined;
   if (!locks) return await work(false);
