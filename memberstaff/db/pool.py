@@ -1,4 +1,4 @@
-"""Pooled connections that have rested are asked whether they still work before they are used again."""
+"""Pooled connections to PostgreSQL: none that is dead, or in the midst of something, is used again."""
 
 from __future__ import annotations
 
@@ -13,12 +13,19 @@ REST_SECONDS = 1.0
 and the pool drops all of its connections as soon as one of them turns out to be dead."""
 
 
-def ask_after_rest(engine: Engine) -> None:
-    """SQLAlchemy's pre-ping, but only after a rest."""
+def watch_connections(engine: Engine) -> None:
+    """Throw away connections that come back with their transaction still open; ask those that have rested.
+
+    A COMMIT that could not even be sent leaves a transaction that SQLAlchemy takes for ended, and nothing could be
+    begun on that connection ever again. The driver knows, without a round trip. The question is SQLAlchemy's pre-ping,
+    but only after a rest.
+    """
 
     @event.listens_for(engine, "checkin")
-    def note_when(_connection: Any, record: Any) -> None:
+    def look(connection: Any, record: Any) -> None:
         record.info["rests_since"] = time.monotonic()
+        if connection is not None and connection.driver_connection.is_in_transaction():
+            record.invalidate()
 
     @event.listens_for(engine, "checkout")
     def ask(connection: Any, record: Any, _proxy: Any) -> None:

@@ -15,12 +15,13 @@ from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Executable, Row, make_url
+from sqlalchemy import CursorResult, Executable, Row, make_url
+from sqlalchemy.exc import InvalidRequestError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from memberstaff.access import Caller, Right
 from memberstaff.clock import Clock, today, utc_now
-from memberstaff.db.pool import ask_after_rest
+from memberstaff.db.pool import watch_connections
 from memberstaff.db.sqlite import prepare_sqlite, write_option
 from memberstaff.db.tables import audit
 from memberstaff.errors import Unauthenticated
@@ -36,6 +37,7 @@ class Reading:
         self._connection = connection
         # Sibling GraphQL fields resolve concurrently, and a connection runs one statement at a time.
         self._turn = asyncio.Lock()
+        self._over = False
         self._caller: Caller | None = None
         self.now = now
         self.zone = zone
@@ -67,18 +69,27 @@ class Reading:
 
     async def rows(self, statement: Executable, parameters: Parameters | None = None) -> Sequence[Row[Any]]:
         """All rows of the statement's answer."""
-        async with self._turn:
-            return (await self._connection.execute(statement, parameters)).fetchall()
+        return (await self._execute(statement, parameters)).fetchall()
 
     async def row(self, statement: Executable, parameters: Parameters | None = None) -> Row[Any] | None:
         """The first row, or None."""
-        async with self._turn:
-            return (await self._connection.execute(statement, parameters)).first()
+        return (await self._execute(statement, parameters)).first()
 
     async def scalar(self, statement: Executable, parameters: Parameters | None = None) -> Any:
         """The first column of the first row, or None."""
+        return (await self._execute(statement, parameters)).scalar()
+
+    async def end(self) -> None:
+        """Take no more statements, and wait for the one that is under way: whoever asked for it may have gone."""
+        self._over = True
         async with self._turn:
-            return (await self._connection.execute(statement, parameters)).scalar()
+            return
+
+    async def _execute(self, statement: Executable, parameters: Parameters | None) -> CursorResult[Any]:
+        async with self._turn:
+            if self._over:
+                raise InvalidRequestError("This reading has ended.")
+            return await self._connection.execute(statement, parameters)
 
 
 class Work(Reading):
@@ -90,8 +101,7 @@ class Work(Reading):
 
     async def write(self, statement: Executable, parameters: Parameters | None = None) -> int:
         """Run the statement and answer the number of rows it touched."""
-        async with self._turn:
-            return int((await self._connection.execute(statement, parameters)).rowcount)
+        return int((await self._execute(statement, parameters)).rowcount)
 
     async def audit(self, subject: str, subject_id: object, action: str, details: Mapping[str, Any]) -> None:
         """Note a change of staff, accounts or days: who, when, and the values after it."""
@@ -162,7 +172,7 @@ class Database:
         if self.is_sqlite:
             prepare_sqlite(self.engine.sync_engine)
         else:
-            ask_after_rest(self.engine.sync_engine)
+            watch_connections(self.engine.sync_engine)
 
     def now(self) -> datetime:
         """The present instant, by the clock that this database's work uses."""
@@ -175,7 +185,11 @@ class Database:
         async with self.engine.connect() as connection:
             connection = await connection.execution_options(**options)
             async with connection.begin():
-                yield Reading(connection, now=self._clock(), zone=self._zone)
+                reading = Reading(connection, now=self._clock(), zone=self._zone)
+                try:
+                    yield reading
+                finally:
+                    await reading.end()
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[Work]:
@@ -184,7 +198,10 @@ class Database:
             connection = await connection.execution_options(**write_option())
             async with connection.begin():
                 work = Work(connection, now=self._clock(), zone=self._zone)
-                yield work
+                try:
+                    yield work
+                finally:
+                    await work.end()
         if work.ring is not None:
             self._after_commit(work.ring)
 
