@@ -98,6 +98,8 @@ class Doorkeeper:
         async with self._database.read() as reading:
             answers = await identify_all(reading, {admitted.claims for _, admitted in open_now})
         for door, admitted in open_now:
+            if self._admitted.get(door) is not admitted:  # ended, or let in anew while this was being read
+                continue
             answer = answers[admitted.claims]
             if isinstance(answer, NoAccess):
                 again = answer.why is Why.TOKEN_EXPIRED
