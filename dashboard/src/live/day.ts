@@ -22,6 +22,13 @@ export interface Board {
   problem: string | null;
 }
 
+interface Page {
+  after: string | null;
+  /** null until the cache has it. */
+  day: NonNullable<DayBoardQuery["attendanceDay"]> | null;
+  stop: () => void;
+}
+
 const RETRY = 3_000;
 
 /**
@@ -45,8 +52,9 @@ export class LiveDay {
   #rosterVersion = -1;
   #loading = false;
   #following: (() => void)[] = [];
-  #pages: (DayBoardQuery["attendanceDay"] | null)[] = [];
-  #watching: (() => void)[] = [];
+  /** The pages that are shown, each from the cursor behind the one before. */
+  #pages: Page[] = [];
+  #publishing = false;
   #retry: ReturnType<typeof setTimeout> | undefined;
   #awake = false;
   #closed = false;
@@ -82,7 +90,7 @@ export class LiveDay {
   close(): void {
     this.pause();
     this.#closed = true;
-    for (const stop of this.#watching) stop();
+    for (const { stop } of this.#pages) stop();
   }
 
   /** Read the whole day from the server, page by page. */
@@ -111,7 +119,7 @@ export class LiveDay {
       afters.push(after);
       after = day.records.pageInfo.endCursor ?? null;
       more = day.records.pageInfo.hasNextPage;
-      if (more) this.#watch(afters);
+      if (more && !this.board.get().complete) this.#watch(afters); // later all at once: the list must not shrink
     }
     this.#loading = false;
     if (problem === null) {
@@ -131,30 +139,40 @@ export class LiveDay {
 
   /** Show these pages from the cache, now and whenever something in them changes. */
   #watch(afters: readonly (string | null)[]): void {
-    for (const stop of this.#watching) stop();
-    this.#pages = afters.map(() => null);
-    this.#watching = afters.map((after, index) => {
-      const source = this.api.client.query(DayBoard, { date: this.date, after }, { requestPolicy: "cache-only" });
+    const changed = afters.findIndex((after, index) => this.#pages[index]?.after !== after);
+    const kept = changed === -1 ? afters.length : changed;
+    for (const { stop } of this.#pages.splice(kept)) stop();
+    for (const after of afters.slice(kept)) {
+      const page: Page = { after, day: null, stop: () => undefined };
+      this.#pages.push(page);
+      const variables = { date: this.date, after };
       const watch = pipe(
-        source,
+        this.api.client.query(DayBoard, variables, { requestPolicy: "cache-only" }),
         subscribe(({ data }) => {
-          if (data?.attendanceDay) this.#pages[index] = data.attendanceDay;
+          if (data?.attendanceDay) page.day = data.attendanceDay;
           this.#publish();
         }),
       );
-      return () => watch.unsubscribe();
-    });
+      page.stop = () => watch.unsubscribe();
+    }
+    this.#publish();
   }
 
+  /** Show what the pages hold now; once for all pages that have changed together, as they do with the day's counts. */
   #publish(): void {
-    const [first] = this.#pages;
-    if (!first || this.#pages.includes(null)) return;
-    const last = this.#pages.at(-1);
-    this.board.set({
-      ...this.board.get(),
-      day: first,
-      records: this.#pages.flatMap((page) => page?.records.edges.map(({ node }) => node) ?? []),
-      complete: !(last?.records.pageInfo.hasNextPage ?? false),
+    if (this.#publishing) return;
+    this.#publishing = true;
+    queueMicrotask(() => {
+      this.#publishing = false;
+      const days = this.#pages.flatMap(({ day }) => day ?? []);
+      const [first] = days;
+      if (!first || days.length < this.#pages.length) return;
+      this.board.set({
+        ...this.board.get(),
+        day: first,
+        records: days.flatMap(({ records }) => records.edges.map(({ node }) => node)),
+        complete: !(days.at(-1)?.records.pageInfo.hasNextPage ?? false),
+      });
     });
   }
 
