@@ -12,7 +12,6 @@ import threading
 import time
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -23,13 +22,45 @@ ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-@dataclass
 class Demo:
-    """A demo that is being served."""
+    """A demo that is being served, and can be stopped and served again."""
 
-    address: str
-    folder: Path
-    process: subprocess.Popen[str]
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.address = f"http://127.0.0.1:{self.port}"
+        self.start()
+
+    def start(self) -> None:
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("MEMBERSTAFF_")}
+        command = ["serve", "--demo", "--port", str(self.port), "--data", str(self.folder)]
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "memberstaff", *command],
+            cwd=ROOT,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            encoding="utf-8",
+        )
+        deadline = time.monotonic() + 40
+        while time.monotonic() < deadline and self.process.poll() is None:
+            try:
+                urllib.request.urlopen(f"{self.address}/health/ready").close()
+            except OSError:
+                time.sleep(0.05)
+            else:
+                return
+        self.process.kill()
+        raise AssertionError(self.process.communicate()[0])
+
+    def stop(self) -> str:
+        """Ctrl-C; answers what was printed."""
+        self.process.send_signal(signal.SIGINT)
+        printed, _ = self.process.communicate(timeout=20)
+        assert self.process.returncode in {0, 130, -signal.SIGINT}, printed
+        assert "Traceback" not in printed
+        return printed
 
     def password(self, role: str) -> str:
         return str(json.loads((self.folder / "logins.json").read_text())[role])
@@ -43,46 +74,13 @@ class Demo:
         return done.stdout.strip()
 
 
-def serve(folder: Path) -> Demo:
-    port = free_port()
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("MEMBERSTAFF_")}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "memberstaff", "serve", "--demo", "--port", str(port), "--data", str(folder)],
-        cwd=ROOT,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        encoding="utf-8",
-    )
-    demo = Demo(f"http://127.0.0.1:{port}", folder, process)
-    deadline = time.monotonic() + 40
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            urllib.request.urlopen(f"{demo.address}/health/ready").close()
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return demo
-    process.kill()
-    raise AssertionError(process.communicate()[0])
-
-
-def stop(demo: Demo) -> str:
-    """Ctrl-C; answers what was printed."""
-    demo.process.send_signal(signal.SIGINT)
-    printed, _ = demo.process.communicate(timeout=20)
-    assert demo.process.returncode in {0, 130, -signal.SIGINT}, printed
-    assert "Traceback" not in printed
-    return printed
-
-
-@pytest.fixture
-def demo(tmp_path: Path) -> Iterator[Demo]:
-    served = serve(tmp_path / "data")
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """One for all tests: each start takes seconds, and no test minds what another has marked."""
+    served = Demo(tmp_path_factory.mktemp("demo") / "data")
     yield served
-    if served.process.poll() is None:
-        stop(served)
+    if served.process.returncode is None:
+        served.stop()
 
 
 def test_the_first_screen_works_as_written(demo: Demo) -> None:
@@ -130,18 +128,13 @@ def read_lines(process: subprocess.Popen[str]) -> list[str]:
     return lines
 
 
-def test_the_demo_keeps_its_data_and_its_secrets_to_itself(tmp_path: Path) -> None:
-    folder = tmp_path / "data"
-    first = serve(folder)
-    password = first.password("ADMIN")
-    printed = stop(first)
+def test_the_demo_keeps_its_data_and_its_secrets_to_itself(demo: Demo) -> None:
+    password = demo.password("ADMIN")
+    printed = demo.stop()
     assert all(f"{role}@demo.example" in printed for role in ("admin", "marker", "viewer"))
     assert password in printed
-    assert oct(folder.stat().st_mode & 0o777) == "0o700"
-    assert oct((folder / "logins.json").stat().st_mode & 0o777) == "0o600"
-    again = serve(folder)
-    try:
-        assert again.password("ADMIN") == password
-        assert again.run("login.sh", "admin@demo.example", password).count(".") == 2
-    finally:
-        stop(again)
+    assert oct(demo.folder.stat().st_mode & 0o777) == "0o700"
+    assert oct((demo.folder / "logins.json").stat().st_mode & 0o777) == "0o600"
+    demo.start()
+    assert demo.password("ADMIN") == password
+    assert demo.run("login.sh", "admin@demo.example", password).count(".") == 2

@@ -80,9 +80,13 @@ async def mark(cluster: Cluster, note: str) -> None:
 async def test_2000_boards_come_back_after_a_restart_and_miss_nothing(
     own_postgres: PostgresServer, own_redis: RedisServer, tmp_path: Path
 ) -> None:
-    cluster = Cluster(own_postgres, own_redis, tmp_path, MEMBERSTAFF_MAX_SOCKETS_PER_ACCOUNT=str(BOARDS))
+    cluster = Cluster(
+        *(own_postgres, own_redis, tmp_path),
+        nodes=1,
+        MEMBERSTAFF_MAX_SOCKETS_PER_ACCOUNT=str(BOARDS),
+        MEMBERSTAFF_DRAIN_SECONDS="1",  # not 5: all of them are sent away almost at once
+    )
     await cluster.begin(people=1)
-    cluster.nodes[1].stop()
     cursor, _ = await board(cluster, 0, TODAY)
     boards = [Board(cluster, cursor) for _ in range(BOARDS)]
     running = [asyncio.create_task(each.run()) for each in boards]
