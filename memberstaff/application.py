@@ -11,23 +11,23 @@ from typing import Any
 import structlog
 
 from memberstaff.access import Caller
-from memberstaff.accounts.doorkeeper import Doorkeeper, Ending
+from memberstaff.accounts.access_watcher import AccessWatcher, Ending
 from memberstaff.accounts.passwords import Passwords
 from memberstaff.accounts.service import Accounts
-from memberstaff.attendance.boards import Boards
+from memberstaff.attendance.board_cache import BoardCache
+from memberstaff.attendance.day_version import DayVersions
 from memberstaff.attendance.days import Calendar
-from memberstaff.attendance.marking import Marking
-from memberstaff.attendance.standing import Standings
-from memberstaff.clock import Clock, utc_now
+from memberstaff.attendance.group_commit import GroupCommit
+from memberstaff.db.clock import Clock, utc_now
 from memberstaff.db.migrate import is_current
 from memberstaff.db.work import Database
-from memberstaff.events import Ring
-from memberstaff.kept import Kept
+from memberstaff.fanout.byte_lru import ByteLRU
+from memberstaff.fanout.subscriber_group import SubscriberGroups
 from memberstaff.live.all_days import AllDays
-from memberstaff.live.bell import Bell
 from memberstaff.live.feed import Feed
-from memberstaff.live.group import Groups
-from memberstaff.live.rendered import Renderings
+from memberstaff.live.sources import RenderingCache
+from memberstaff.notify.notification import Notification
+from memberstaff.notify.notifier import Notifier
 from memberstaff.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -52,7 +52,7 @@ class Application:
             settings.database_url.get_secret_value(),
             zone=settings.zone,
             pool_size=settings.database_pool_size,
-            after_commit=lambda ring: self.bell.ring(ring),
+            after_commit=lambda notification: self.notifier.notification(notification),
             clock=clock,
         )
         self.calendar = Calendar(settings.working_weekdays)
@@ -64,15 +64,17 @@ class Application:
             max_replay=settings.max_replay,
         )
         self.all_days = AllDays(self.database, poll_seconds=settings.poll_seconds)
-        self.groups = Groups(most=settings.max_groups, most_of_account=settings.max_groups_per_account)
-        self.renderings: Renderings = Kept(settings.kept_renderings_bytes)
-        self.boards = Boards()
-        self.marking = Marking(self.database, self.calendar)
-        self.standings = Standings(self.database)
-        self.doorkeeper = Doorkeeper(self.database, poll_seconds=settings.poll_seconds)
+        self.groups = SubscriberGroups(most=settings.max_groups, most_of_account=settings.max_groups_per_account)
+        self.renderings: RenderingCache = ByteLRU(settings.kept_renderings_bytes)
+        self.board_cache = BoardCache()
+        self.group_commit = GroupCommit(self.database, self.calendar)
+        self.day_versions = DayVersions(self.database)
+        self.access_watcher = AccessWatcher(self.database, poll_seconds=settings.poll_seconds)
         self.services: dict[str, Callable[[], Awaitable[None]]] = {}
         """What else runs as long as the process does, by a name for the log."""
-        self.bell = Bell(settings.broadcast_url.get_secret_value(), settings.broadcast_channel, self._hear)
+        self.notifier = Notifier(
+            settings.broadcast_url.get_secret_value(), settings.broadcast_channel, self._on_notification
+        )
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -95,7 +97,7 @@ class Application:
 
         Raises Unauthenticated.
         """
-        return await self.doorkeeper.admit(door, await self.accounts.claims(token))
+        return await self.access_watcher.admit(door, await self.accounts.claims(token))
 
     async def readiness(self) -> tuple[bool, Mapping[str, Any]]:
         """Whether requests can be served, and how well the live path does.
@@ -111,35 +113,35 @@ class Application:
             database = "unreachable"
         else:
             database = "well" if current else "not migrated"
-        live = "well" if self.bell.hearing and self.feed.reading else "polling" if self.feed.reading else "degraded"
+        live = "well" if self.notifier.hearing and self.feed.reading else "polling" if self.feed.reading else "degraded"
         return database == "well", {"database": database, "live": live}
 
     def measures(self) -> Mapping[str, tuple[float, str]]:
         """What this process does at this moment: value and meaning by name."""
         return {
-            "live_hearing": (self.bell.hearing, "1 while the rings of other processes are heard."),
+            "live_hearing": (self.notifier.hearing, "1 while the notifications of other processes are heard."),
             "live_reading": (self.feed.reading, "1 while the feed can read the database."),
-            "rings_unsent": (self.bell.unsent, "Rings that wait to be sent."),
+            "notifications_unsent": (self.notifier.unsent, "Rings that wait to be sent."),
             "days_watched": (self.feed.watched_days, "Days that somebody watches here."),
             "subscriptions": (self.feed.subscriptions, "Subscriptions that follow a day here."),
             "groups": (len(self.groups), "Groups of equal subscriptions, each rendered once."),
             "renderings_bytes": (self.renderings.bytes, "Memory that kept renderings take."),
-            "doors_watched": (len(self.doorkeeper), "Sockets and streams whose access is watched here."),
+            "doors_watched": (len(self.access_watcher), "Sockets and streams whose access is watched here."),
         }
 
     def _services(self) -> dict[str, Callable[[], Awaitable[None]]]:
         return {
-            "bell": self.bell.run,
+            "notifier": self.notifier.run,
             "feed": self.feed.run,
             "all_days": self.all_days.run,
-            "doorkeeper": self.doorkeeper.run,
+            "access_watcher": self.access_watcher.run,
             **self.services,
         }
 
-    def _hear(self, ring: Ring) -> None:
-        self.feed.hear(ring)
-        self.all_days.hear(ring)
-        self.doorkeeper.hear(ring)
+    def _on_notification(self, notification: Notification) -> None:
+        self.feed.on_notification(notification)
+        self.all_days.on_notification(notification)
+        self.access_watcher.on_notification(notification)
 
 
 async def _keep(name: str, run: Callable[[], Awaitable[None]]) -> None:

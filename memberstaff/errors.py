@@ -1,6 +1,6 @@
 """What can go wrong, in the words of the people who meet it.
 
-A `Refusal` is about the input and becomes an entry of a payload's `errors`; a `Fault` is about the caller or
+A `Refusal` is about the input and becomes an entry of a payload's `errors`; a `RequestError` is about the caller or
 the server and becomes a top-level GraphQL error with `extensions.code`.
 """
 
@@ -40,7 +40,7 @@ class Refusal(Exception):
         return self
 
 
-class Refused(Exception):
+class Refusals(Exception):
     """The whole request was refused, for each of these reasons; nothing of it was stored."""
 
     def __init__(self, *refusals: Refusal) -> None:
@@ -48,7 +48,7 @@ class Refused(Exception):
         self.refusals = refusals
 
 
-class FaultCode(StrEnum):
+class RequestErrorCode(StrEnum):
     """Why the caller or the server cannot go on."""
 
     UNAUTHENTICATED = "UNAUTHENTICATED"
@@ -59,42 +59,42 @@ class FaultCode(StrEnum):
     INTERNAL = "INTERNAL"
 
 
-class Fault(Exception):
+class RequestError(Exception):
     """The request as a whole cannot be served: `code` tells a program why, `message` a person."""
 
-    def __init__(self, code: FaultCode, message: str, **extensions: Any) -> None:
+    def __init__(self, code: RequestErrorCode, message: str, **extensions: Any) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.extensions = extensions
 
 
-class Unauthenticated(Fault):
+class Unauthenticated(RequestError):
     """Nobody is logged in, or no longer."""
 
     def __init__(self, message: str = "Log in first: this needs a valid access token.") -> None:
-        super().__init__(FaultCode.UNAUTHENTICATED, message)
+        super().__init__(RequestErrorCode.UNAUTHENTICATED, message)
 
 
-class Forbidden(Fault):
+class Forbidden(RequestError):
     """Somebody is logged in, whose role does not allow this."""
 
     def __init__(self, message: str) -> None:
-        super().__init__(FaultCode.FORBIDDEN, message)
+        super().__init__(RequestErrorCode.FORBIDDEN, message)
 
 
-class RateLimited(Fault):
+class RateLimited(RequestError):
     """Too much, too fast; `retryAfter` (seconds) says when to try again."""
 
     def __init__(self, message: str, retry_after: float) -> None:
-        super().__init__(FaultCode.RATE_LIMITED, message, retryAfter=max(1, ceil(retry_after)))
+        super().__init__(RequestErrorCode.RATE_LIMITED, message, retryAfter=max(1, ceil(retry_after)))
 
 
-class RestartRequired(Fault):
+class RestartRequired(RequestError):
     """The feed cannot promise that nothing was missed: read the day again and subscribe from its cursor."""
 
     def __init__(self, why: str) -> None:
         super().__init__(
-            FaultCode.RESTART_REQUIRED,
+            RequestErrorCode.RESTART_REQUIRED,
             f"{why} Query the day again and subscribe from the feedCursor in its answer.",
         )

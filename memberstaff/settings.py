@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from memberstaff.events import Status
+from memberstaff.changes import Status
 
 PREFIX = "MEMBERSTAFF_"
 SMALLEST_SECRET = 32

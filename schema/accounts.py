@@ -10,11 +10,10 @@ from memberstaff.access import Caller, Role
 from memberstaff.accounts import directory
 from memberstaff.accounts.directory import Place
 from memberstaff.errors import ErrorCode, Refusal
-from schema.connections import PageInfo, page_cursor, page_place, page_size
 from schema.context import Info
 from schema.ids import account_key, global_id
-from schema.node import Node
 from schema.payloads import InputError, UserError
+from schema.relay import Node, PageInfo, page_cursor, page_place, page_size
 from schema.scope import LONGEST_SEARCH
 
 

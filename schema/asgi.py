@@ -9,21 +9,21 @@ from typing import Any
 
 from memberstaff.access import Caller
 from memberstaff.application import Application
-from memberstaff.echo.mount import mount
-from memberstaff.errors import Fault
-from memberstaff.events import Change
-from memberstaff.kept import Kept
-from memberstaff.live.group import Listener
+from memberstaff.changes import Change
+from memberstaff.engine import shared_subscriptions as sharing
+from memberstaff.engine.limits import Limits
+from memberstaff.engine.request import OperationRequest
+from memberstaff.engine.response_cache import ResponseCache
+from memberstaff.engine.schema import Schema
+from memberstaff.errors import RequestError
+from memberstaff.fanout.byte_lru import ByteLRU
+from memberstaff.fanout.subscriber_group import Listener
+from memberstaff.pusher.mount import mount
 from memberstaff.server import app as server
 from memberstaff.server.connection import Connection
-from memberstaff.server.request import OperationRequest
 from memberstaff.settings import Settings, load
-from schema import sharing
-from schema.answers import Answers
 from schema.context import Context
-from schema.execution import Schema
 from schema.ids import global_id
-from schema.limits import Limits
 from schema.root import make_schema
 
 
@@ -33,7 +33,7 @@ class Host:
     def __init__(self, application: Application, schema: Schema) -> None:
         self.application = application
         self.schema = schema
-        self.answers = Answers(schema, Kept(application.settings.kept_answers_bytes))
+        self.answers = ResponseCache(schema, ByteLRU(application.settings.kept_answers_bytes))
 
     @property
     def settings(self) -> Settings:
@@ -48,7 +48,7 @@ class Host:
         """The answer to a query whose answers are kept; None for what has to be executed, perhaps to be refused."""
         try:
             return await self.answers.answer(context, request)
-        except Fault:
+        except RequestError:
             return None
 
     async def join(self, context: Context, request: OperationRequest, listener: Listener) -> Callable[[], None] | None:

@@ -11,14 +11,14 @@ from memberstaff.attendance import commands, queries
 from memberstaff.attendance.commands import BulkOutcome, ErrorPolicy
 from memberstaff.attendance.queries import BoardFilter
 from memberstaff.attendance.rules import Mark, VersionConflict
-from memberstaff.db import once
-from memberstaff.errors import ErrorCode, Refusal, Refused
-from memberstaff.events import Status
+from memberstaff.changes import Status
+from memberstaff.db import idempotency as once
+from memberstaff.engine.fast_inputs import quick
+from memberstaff.errors import ErrorCode, Refusal, Refusals
 from schema.context import Info
+from schema.entities import Attendance, AttendanceDay, DayState
 from schema.ids import attendance_key, staff_key
-from schema.inputs import quick
-from schema.nodes import Attendance, AttendanceDay, DayState
-from schema.partial import kept
+from schema.optional import kept
 from schema.payloads import InputError, UserError
 from schema.scope import StaffScope, staff_filter
 
@@ -263,7 +263,7 @@ class AttendanceMutation:
         """Many marks."""
         try:
             outcome = await _bulk(info, input)
-        except Refused as refused:
+        except Refusals as refused:
             errors = await user_errors(info, *refused.refusals)
             return BulkUpdateAttendancePayload(
                 day=None, errors=errors, client_mutation_id=input.client_mutation_id, outcome=None
@@ -300,7 +300,7 @@ class AttendanceMutation:
 
 
 async def _bulk(info: Info, input: BulkUpdateAttendanceInput) -> BulkOutcome:
-    """Run a bulk change once for its idempotency key; raises Refused."""
+    """Run a bulk change once for its idempotency key; raises Refusals."""
     calendar = info.context.application.calendar
     key = input.idempotency_key
     try:
@@ -327,7 +327,7 @@ async def _bulk(info: Info, input: BulkUpdateAttendanceInput) -> BulkOutcome:
                 await once.keep(work, key, {"before": outcome.before, "after": outcome.after, "refused": refused})
             return outcome
     except Refusal as refusal:
-        raise Refused(refusal) from None
+        raise Refusals(refusal) from None
 
 
 def _request(input: BulkUpdateAttendanceInput) -> object:

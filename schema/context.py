@@ -52,7 +52,7 @@ class Context:
         self._opening = asyncio.Lock()
         self._held = AsyncExitStack()
         self._snapshot: Reading | None = None
-        self.load = Loaders(self.snapshot, application.calendar, application.boards)
+        self.load = Loaders(self.snapshot, application.calendar, application.board_cache)
 
     def of_group(self, role: Role) -> Context:
         """One that reads as any member of a group of equal subscriptions may: everybody in it has this role."""
@@ -108,7 +108,7 @@ class Context:
         """Record one person's attendance as the caller, perhaps in one transaction with others. Raises Refusal."""
         await self.renew()
         claims = await self.application.accounts.claims(self.connection.authorization)
-        return await self.application.marking.mark(claims, on, mark)
+        return await self.application.group_commit.mark(claims, on, mark)
 
     async def admitted(self) -> Caller:
         """Who is asking, for an operation that goes on: it ends when their access does. Raises Unauthenticated."""
@@ -139,7 +139,7 @@ class Context:
         """Let the snapshot go: what is read from here on is read anew."""
         async with self._opening:
             self._snapshot, self._known = None, self._group
-            self.load = Loaders(self.snapshot, self.application.calendar, self.application.boards)
+            self.load = Loaders(self.snapshot, self.application.calendar, self.application.board_cache)
             await self._held.aclose()
 
     async def close(self) -> None:

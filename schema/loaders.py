@@ -9,7 +9,7 @@ from functools import cached_property
 from strawberry.dataloader import DataLoader
 
 from memberstaff.attendance import queries
-from memberstaff.attendance.boards import Boards
+from memberstaff.attendance.board_cache import BoardCache
 from memberstaff.attendance.days import Calendar
 from memberstaff.attendance.model import Day, Record, Summary
 from memberstaff.attendance.queries import Revision
@@ -21,10 +21,10 @@ from memberstaff.staff.model import Person
 class Loaders:
     """The batches of one snapshot; they end with it."""
 
-    def __init__(self, snapshot: Callable[[], Awaitable[Reading]], calendar: Calendar, boards: Boards) -> None:
+    def __init__(self, snapshot: Callable[[], Awaitable[Reading]], calendar: Calendar, boards: BoardCache) -> None:
         self._snapshot = snapshot
         self._calendar = calendar
-        self._boards = boards
+        self._board_cache = boards
         self._histories: dict[tuple[int, int | None], DataLoader[tuple[int, date], list[Revision]]] = {}
         self._marked: dict[tuple[date, date], DataLoader[int, list[Record]]] = {}
 
@@ -45,7 +45,7 @@ class Loaders:
         async def load(dates: list[date]) -> list[Summary]:
             days = await self.day.load_many(dates)
             reading = await self._snapshot()
-            return [await self._boards.summary(reading, day) for day in days]
+            return [await self._board_cache.summary(reading, day) for day in days]
 
         return DataLoader(load_fn=load)
 

@@ -9,10 +9,10 @@ import strawberry
 
 from memberstaff.attendance import report
 from memberstaff.attendance.report import ReportedDay, Which
-from memberstaff.errors import Fault, FaultCode
-from memberstaff.events import Status
+from memberstaff.changes import Status
+from memberstaff.errors import RequestError, RequestErrorCode
 from schema.context import Info
-from schema.nodes import LONGEST_SPAN, NO_CATEGORY
+from schema.entities import LONGEST_SPAN, NO_CATEGORY
 from schema.scope import StaffScope, listed
 
 MOST_CATEGORIES = 40
@@ -96,12 +96,14 @@ class ReportsQuery:
     ) -> AttendanceReport:
         """Counted in the operation's snapshot."""
         if not 0 <= (to - from_).days < LONGEST_SPAN:
-            raise Fault(FaultCode.BAD_REQUEST, f"Ask for 1 to {LONGEST_SPAN} days: `from` not after `to`.")
+            raise RequestError(
+                RequestErrorCode.BAD_REQUEST, f"Ask for 1 to {LONGEST_SPAN} days: `from` not after `to`."
+            )
         snapshot, calendar = await info.context.snapshot(), info.context.application.calendar
         found = await report.report(snapshot, calendar, from_, to, _which(scope), no_category=NO_CATEGORY)
         if len(found) > MOST_CATEGORIES:
             several = f"These people are of {len(found):,} categories; a report has {MOST_CATEGORIES} at most."
-            raise Fault(FaultCode.BAD_REQUEST, f"{several} Name some in `scope`.")
+            raise RequestError(RequestErrorCode.BAD_REQUEST, f"{several} Name some in `scope`.")
         categories = [
             AttendanceReportCategory(category=name, days=[AttendanceReportDay.of(day) for day in days])
             for name, days in found.items()

@@ -7,10 +7,9 @@ import datetime as dt
 import strawberry
 
 from memberstaff.attendance.queries import Revision
-from memberstaff.events import Status
-from schema.connections import PageInfo, page_cursor
+from memberstaff.changes import Status
 from schema.ids import global_id
-from schema.node import Node
+from schema.relay import Node, PageInfo, page_cursor
 from schema.scalars import URL
 
 NEWEST = 2**31 - 1

@@ -10,22 +10,22 @@ from strawberry.schema.config import StrawberryConfig
 from memberstaff.access import Right
 from memberstaff.accounts import directory
 from memberstaff.attendance import queries
+from memberstaff.engine.limits import Limits
+from memberstaff.engine.schema import Schema, build_schema
 from memberstaff.errors import Refusal
 from schema.accounts import Account, AccountsMutation, AccountsQuery
 from schema.attendance import AttendanceMutation, AttendanceQuery, VersionConflictError, find_attendance
 from schema.context import Info
-from schema.execution import Schema, build_schema
+from schema.entities import AttendanceDay, DaySummary, Staff
 from schema.ids import day, number, read
-from schema.limits import Limits
-from schema.live import Subscription
-from schema.node import Node
-from schema.nodes import AttendanceDay, DaySummary, Staff
 from schema.payloads import InputError
+from schema.relay import Node
 from schema.reports import ReportsQuery
 from schema.revisions import NEWEST, AttendanceRevision
 from schema.scalars import SCALARS
 from schema.sessions import SessionsMutation, SessionsQuery, Viewer
 from schema.staff import StaffMutation, StaffQuery
+from schema.subscriptions import Subscription
 
 
 @strawberry.type

@@ -10,7 +10,7 @@ from typing import Any, NewType
 import strawberry
 from graphql import GraphQLError
 
-from memberstaff.events import Status
+from memberstaff.changes import Status
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _INSTANT = re.compile(_DAY.pattern + r"T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})", re.ASCII)

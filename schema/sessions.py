@@ -8,14 +8,14 @@ import strawberry
 
 from memberstaff.access import Caller, Role
 from memberstaff.accounts.service import IssuedSession
-from memberstaff.clock import today
+from memberstaff.db.clock import today
 from memberstaff.errors import ErrorCode, Refusal
 from memberstaff.server.connection import Connection
 from memberstaff.server.session_cookie import SessionCookie
 from schema.context import Info
 from schema.ids import global_id
-from schema.node import Node
 from schema.payloads import InputError, UserError
+from schema.relay import Node
 
 
 @strawberry.type(description="Whoever is logged in.")

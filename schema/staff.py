@@ -10,20 +10,20 @@ from strawberry import Maybe
 from strawberry.utils.str_converters import to_camel_case
 
 from memberstaff.access import Right
-from memberstaff.db import once
+from memberstaff.db import idempotency as once
 from memberstaff.db.work import Work
-from memberstaff.errors import Refusal, Refused
-from memberstaff.partial import KEEP, Keep
+from memberstaff.errors import Refusal, Refusals
+from memberstaff.inputs import UNSET, Unset
 from memberstaff.staff import commands, importing, queries
 from memberstaff.staff.commands import Details
 from memberstaff.staff.importing import Action, RowChange
 from memberstaff.staff.queries import Place
-from schema.connections import PageInfo, page_cursor, page_place, page_size
 from schema.context import Info
+from schema.entities import Staff
 from schema.ids import staff_key
-from schema.nodes import Staff
-from schema.partial import kept
+from schema.optional import kept
 from schema.payloads import InputError, UserError
+from schema.relay import PageInfo, page_cursor, page_place, page_size
 from schema.scope import StaffScope, staff_filter
 
 MOST_CHANGES = 1_000
@@ -70,9 +70,9 @@ class StaffConnection:
 T = TypeVar("T")
 
 
-def _given(value: T | None) -> T | Keep:
+def _given(value: T | None) -> T | Unset:
     """What a new person's input says; nothing means the default, or in an import what is stored."""
-    return KEEP if value is None else value
+    return UNSET if value is None else value
 
 
 @strawberry.input(description="A person to add to the roster.")
@@ -234,7 +234,7 @@ class StaffMutation:
         try:
             async with info.context.work() as work:
                 return await _import(work, input)
-        except Refused as refused:
+        except Refusals as refused:
             errors: list[UserError] = [InputError.of(refusal) for refusal in refused.refusals]
         except Refusal as refusal:
             errors = [InputError.of(refusal)]

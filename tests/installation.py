@@ -20,7 +20,7 @@ from memberstaff.access import COMMAND_LINE, Role
 from memberstaff.accounts import directory
 from memberstaff.accounts.passwords import Passwords
 from memberstaff.application import Application
-from memberstaff.clock import utc_now
+from memberstaff.db.clock import utc_now
 from memberstaff.settings import Settings
 from memberstaff.staff import commands
 from memberstaff.staff.commands import Details

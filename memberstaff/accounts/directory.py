@@ -17,7 +17,7 @@ from memberstaff.db.tables import account
 from memberstaff.db.upsert import insert
 from memberstaff.db.work import Reading, Work
 from memberstaff.errors import ErrorCode, Refusal
-from memberstaff.text import LONGEST_NAME, fold, line
+from memberstaff.inputs import LONGEST_NAME, fold, line
 
 
 @dataclass(frozen=True, slots=True)

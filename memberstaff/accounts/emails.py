@@ -6,7 +6,7 @@ import re
 import unicodedata
 
 from memberstaff.errors import ErrorCode, Refusal
-from memberstaff.text import LONGEST_NAME
+from memberstaff.inputs import LONGEST_NAME
 
 LONGEST = 254
 """Characters, as in RFC 5321."""

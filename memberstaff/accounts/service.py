@@ -11,7 +11,7 @@ from sqlalchemy import Row, select, update
 from memberstaff.access import Caller, Right, Role
 from memberstaff.accounts import directory, login_limits, rotation, sessions
 from memberstaff.accounts.emails import folded
-from memberstaff.accounts.outside import OutsideIdentities
+from memberstaff.accounts.oidc import OutsideIdentities
 from memberstaff.accounts.passwords import PasswordHash, Passwords
 from memberstaff.accounts.refresh_tokens import RefreshTokens
 from memberstaff.accounts.sessions import Session

@@ -37,13 +37,13 @@ from memberstaff.attendance.days import Calendar
 from memberstaff.attendance.model import Day, Record, record
 from memberstaff.attendance.queries import BoardFilter, select_records
 from memberstaff.attendance.rules import Mark
+from memberstaff.changes import Change, DayState, Status
 from memberstaff.db.rows import as_json, from_json
 from memberstaff.db.tables import attendance, attendance_day, attendance_revision, staff
 from memberstaff.db.types import Instant
 from memberstaff.db.upsert import insert
 from memberstaff.db.work import Work
-from memberstaff.errors import ErrorCode, Fault, Refusal, Refused
-from memberstaff.events import Change, DayState, Status
+from memberstaff.errors import ErrorCode, Refusal, Refusals, RequestError
 
 MOST_ENTRIES = 20_000
 """Marks in one request."""
@@ -76,14 +76,14 @@ class Outcome:
 
 async def update_each(
     work: Work, calendar: Calendar, on: date, asked: Sequence[tuple[Caller, Mark]]
-) -> list[Outcome | Refusal | Fault]:
+) -> list[Outcome | Refusal | RequestError]:
     """Record marks of one day for several callers, in their order; each is judged as if it had come alone."""
     forbidden = [_forbidden(caller, on, work.today) for caller, _ in asked]
     if all(forbidden):  # whoever may not mark does not hold up those who may
         return [why for why in forbidden if why is not None]
     day = await calendar.lock_row(work, on)
     stored = await _stored(work, on, [mark for _, mark in asked], notes=True)
-    answers: list[Outcome | Refusal | Fault] = []
+    answers: list[Outcome | Refusal | RequestError] = []
     following: list[Entry] = []
     for (caller, mark), why in zip(asked, forbidden, strict=True):
         try:
@@ -93,7 +93,7 @@ async def update_each(
             if known is None:
                 raise Refusal(ErrorCode.NOT_FOUND, "There is no such person.", "target")
             after = rules.apply(mark.checked(), known, locked=day.locked, today=work.today)
-        except (Refusal, Fault) as error:
+        except (Refusal, RequestError) as error:
             answers.append(error)
             continue
         if after is not None:
@@ -107,7 +107,7 @@ async def update_each(
 async def update_many(
     work: Work, calendar: Calendar, on: date, marks: Sequence[Mark], policy: ErrorPolicy
 ) -> BulkOutcome:
-    """Record many people's attendance on one day, all or those that can be. Raises Refused."""
+    """Record many people's attendance on one day, all or those that can be. Raises Refusals."""
     day = await _enter(work, calendar, on)
     if len(marks) > MOST_ENTRIES:
         raise Refusal(ErrorCode.LIMIT_EXCEEDED, f"More than {MOST_ENTRIES:,} entries in one request.", "entries")
@@ -129,7 +129,7 @@ async def update_many(
             if after is not None:
                 following.append((_next(work, day, len(following), after, work.caller), work.caller))
     if refusals and policy is ErrorPolicy.REJECT_ALL:
-        raise Refused(*refusals)
+        raise Refusals(*refusals)
     await _append(work, day, following)
     return BulkOutcome(on, day.position, day.position + len(following), tuple(refusals))
 
@@ -172,10 +172,10 @@ async def _enter(work: Work, calendar: Calendar, on: date) -> Day:
     return await calendar.lock_row(work, on)
 
 
-def _forbidden(caller: Caller, on: date, today: date) -> Fault | None:
+def _forbidden(caller: Caller, on: date, today: date) -> RequestError | None:
     try:
         _require_mark(caller, on, today)
-    except Fault as fault:
+    except RequestError as fault:
         return fault
     return None
 

@@ -11,13 +11,12 @@ from sqlalchemy import Date, Row, bindparam, select, true, update
 
 from memberstaff.access import Right
 from memberstaff.attendance.model import Day
+from memberstaff.changes import DayState
 from memberstaff.db.tables import attendance_day, installation
 from memberstaff.db.upsert import insert
 from memberstaff.db.work import Reading, Work
 from memberstaff.errors import ErrorCode, Refusal
-from memberstaff.events import DayState
-from memberstaff.partial import KEEP, Keep
-from memberstaff.text import LONGEST_NAME, LONGEST_REASON, line, paragraph
+from memberstaff.inputs import LONGEST_NAME, LONGEST_REASON, UNSET, Unset, line, paragraph
 
 _COLUMNS = (attendance_day, installation.c.epoch, installation.c.roster_version)
 
@@ -67,14 +66,14 @@ class Calendar:
         assert row is not None
         return _day(row)
 
-    async def open(self, work: Work, on: date, *, working: bool | None | Keep, label: str | None | Keep) -> Day:
+    async def open(self, work: Work, on: date, *, working: bool | None | Unset, label: str | None | Unset) -> Day:
         """Say what kind of day it is."""
         work.require(Right.MANAGE_DAYS)
         day = await self.lock_row(work, on)
         values: dict[str, Any] = {}
         if isinstance(working, bool):
             values["working"] = working
-        if label is not KEEP:
+        if label is not UNSET:
             given = label.strip() if label is not None else ""
             values["label"] = line(given, longest=LONGEST_NAME, what="The label", path="label") if given else None
         return await self._change(work, day, "opened", values)

@@ -14,13 +14,12 @@ from memberstaff.attendance import commands
 from memberstaff.attendance.commands import ErrorPolicy
 from memberstaff.attendance.days import Calendar
 from memberstaff.attendance.rules import Mark
+from memberstaff.changes import Status
 from memberstaff.db.rows import as_json, from_json
 from memberstaff.db.tables import staff
 from memberstaff.db.work import Work
-from memberstaff.errors import ErrorCode, Refusal, Refused
-from memberstaff.events import Status
-from memberstaff.partial import Keep
-from memberstaff.text import fold, sendable
+from memberstaff.errors import ErrorCode, Refusal, Refusals
+from memberstaff.inputs import Unset, fold, sendable
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +30,7 @@ class AttendanceRow:
     external_ref: str | None
     name: str | None
     status: Status
-    note: str | None | Keep
+    note: str | None | Unset
 
 
 async def import_attendance(
@@ -62,7 +61,7 @@ async def import_attendance(
             refusals.append(refused)
         progress(len(marks))
     if refusals:
-        raise Refused(*sorted(refusals, key=lambda refusal: int(refusal.path[1])))
+        raise Refusals(*sorted(refusals, key=lambda refusal: int(refusal.path[1])))
     return changes
 
 

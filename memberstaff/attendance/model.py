@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import literal
 
+from memberstaff.attendance.cursor import Cursor
+from memberstaff.changes import Status
 from memberstaff.db.tables import account, attendance
-from memberstaff.events import Status
-from memberstaff.live.cursor import Cursor
 from memberstaff.staff.model import COLUMNS, Person, person
 
 RECORD_COLUMNS = (

@@ -12,9 +12,9 @@ from sqlalchemy import ColumnElement, Date, Integer, Select, and_, bindparam, fu
 
 from memberstaff.access import Right
 from memberstaff.attendance.model import RECORD_COLUMNS, WITHOUT_NOTE, Day, Record, Summary, record
+from memberstaff.changes import Status
 from memberstaff.db.tables import account, attendance, attendance_revision, staff
 from memberstaff.db.work import Reading
-from memberstaff.events import Status
 from memberstaff.staff.model import COLUMNS
 from memberstaff.staff.queries import Place, StaffFilter, beyond, employed_on
 

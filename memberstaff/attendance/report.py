@@ -13,11 +13,11 @@ from sqlalchemy import Date, and_, case, func, literal, or_, select
 from memberstaff.access import Right
 from memberstaff.attendance.days import Calendar
 from memberstaff.attendance.model import Summary
+from memberstaff.changes import Status
 from memberstaff.db.tables import attendance, staff
 from memberstaff.db.work import Reading
-from memberstaff.events import Status
+from memberstaff.inputs import fold
 from memberstaff.staff.queries import employed_on
-from memberstaff.text import fold
 
 Key = tuple[str, date]
 

@@ -6,10 +6,9 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from memberstaff.attendance.model import Record
+from memberstaff.changes import Status
 from memberstaff.errors import ErrorCode, Refusal
-from memberstaff.events import Status
-from memberstaff.partial import KEEP, Keep
-from memberstaff.text import LONGEST_NOTE, paragraph, photo_address
+from memberstaff.inputs import LONGEST_NOTE, UNSET, Unset, paragraph, photo_address
 
 FUTURE = frozenset({Status.ON_LEAVE, Status.UNMARKED})
 """What can be known of a day that has not come: leave, and that a leave was taken back."""
@@ -17,12 +16,12 @@ FUTURE = frozenset({Status.ON_LEAVE, Status.UNMARKED})
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What somebody says of one person on one day; `KEEP` leaves what is stored."""
+    """What somebody says of one person on one day; `UNSET` leaves what is stored."""
 
     staff_id: int
-    status: Status | None | Keep = KEEP
-    note: str | None | Keep = KEEP
-    photo_url: str | None | Keep = KEEP
+    status: Status | None | Unset = UNSET
+    note: str | None | Unset = UNSET
+    photo_url: str | None | Unset = UNSET
     expected_version: int | None = None
 
     def checked(self) -> Mark:
@@ -30,10 +29,10 @@ class Mark:
         if self.status is None:
             raise Refusal(ErrorCode.INVALID, "A status cannot be cleared; UNMARKED takes a mark back.", "status")
         note = self.note
-        if note is not KEEP:
+        if note is not UNSET:
             note = paragraph(note, longest=LONGEST_NOTE, what="The note", path="note")
         photo = self.photo_url
-        if photo is not KEEP:
+        if photo is not UNSET:
             photo = photo_address(photo, path="photoUrl")
         return replace(self, note=note, photo_url=photo)
 
@@ -47,7 +46,7 @@ def apply(mark: Mark, to: Record, *, locked: bool, today: date) -> Record | None
     values = {
         name: value
         for name, value in (("status", mark.status), ("note", mark.note), ("photo_url", mark.photo_url))
-        if value is not KEEP
+        if value is not UNSET
     }
     after = to._replace(**values)  # type: ignore[arg-type]
     if after == to:

@@ -16,7 +16,7 @@ from memberstaff.access import COMMAND_LINE
 from memberstaff.application import Unmigrated
 from memberstaff.db.migrate import is_current
 from memberstaff.db.work import Database, Work
-from memberstaff.errors import Fault, Refusal, Refused
+from memberstaff.errors import Refusal, Refusals, RequestError
 from memberstaff.settings import InvalidSettings, Settings, load
 
 app = typer.Typer(
@@ -40,9 +40,9 @@ def explained() -> Iterator[None]:
         yield
     except InvalidSettings as error:
         _fail(f"The settings are not right:\n{error}")
-    except Refused as refused:
+    except Refusals as refused:
         _fail("\n".join(refusal.message for refusal in refused.refusals))
-    except (Refusal, Fault) as error:
+    except (Refusal, RequestError) as error:
         _fail(error.message)
     except (Trouble, Unmigrated) as error:
         _fail(str(error))

@@ -12,12 +12,12 @@ from rich.progress import Progress
 
 from memberstaff.attendance.days import Calendar
 from memberstaff.attendance.importing import AttendanceRow, import_attendance
+from memberstaff.changes import Status
 from memberstaff.cli import table
 from memberstaff.cli.console import Trouble, app, errors, out, run, work
 from memberstaff.cli.table import Row
-from memberstaff.errors import Refused
-from memberstaff.events import Status
-from memberstaff.partial import KEEP
+from memberstaff.errors import Refusals
+from memberstaff.inputs import UNSET
 from memberstaff.settings import load
 from memberstaff.staff.commands import Details, erase
 from memberstaff.staff.importing import ImportOutcome, import_staff
@@ -75,7 +75,7 @@ def staff_import(file: File, dry_run: DryRun = False) -> None:
         try:
             async with work() as writing:
                 outcome = await import_staff(writing, people, dry_run=dry_run)
-        except Refused as refused:
+        except Refusals as refused:
             _name_rows(file, rows, refused)
         would = "would be " if dry_run else ""
         changes = f"{outcome.created:,} {would}created, {outcome.updated:,} {would}updated"
@@ -104,7 +104,7 @@ def attendance_import(file: File, dry_run: DryRun = False) -> None:
                         raise _DryRun
             except _DryRun:
                 pass
-            except Refused as refused:
+            except Refusals as refused:
                 _name_rows(file, rows, refused)
         would = "would be made" if dry_run else "made"
         out.print(f"{changes:,} changes {would}, {len(marks) - changes:,} rows were there already.")
@@ -159,7 +159,7 @@ def _converted(file: Path, rows: Sequence[Row], convert: Callable[[Row], T]) -> 
     return good
 
 
-def _name_rows(file: Path, rows: Sequence[Row], refused: Refused) -> None:
+def _name_rows(file: Path, rows: Sequence[Row], refused: Refusals) -> None:
     lines = []
     for refusal in refused.refusals:
         place = refusal.path[1] if len(refusal.path) > 1 else ""
@@ -174,11 +174,11 @@ def _details(row: Row) -> Details:
         raise _BadCell("The name is empty.")
     return Details(
         name=cells["name"],
-        category=cells.get("category", KEEP),
-        photo_url=cells.get("photo_url", KEEP),
-        external_ref=cells.get("external_ref", KEEP),
-        starts_on=_date(cells["starts_on"]) if "starts_on" in cells else KEEP,
-        ends_on=_date(cells["ends_on"]) if "ends_on" in cells else KEEP,
+        category=cells.get("category", UNSET),
+        photo_url=cells.get("photo_url", UNSET),
+        external_ref=cells.get("external_ref", UNSET),
+        starts_on=_date(cells["starts_on"]) if "starts_on" in cells else UNSET,
+        ends_on=_date(cells["ends_on"]) if "ends_on" in cells else UNSET,
     )
 
 
@@ -196,7 +196,7 @@ def _mark(row: Row) -> AttendanceRow:
         external_ref=cells.get("external_ref"),
         name=cells.get("name"),
         status=Status(status),
-        note=cells.get("note", KEEP),
+        note=cells.get("note", UNSET),
     )
 
 

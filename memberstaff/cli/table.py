@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from memberstaff.cli.console import Trouble
-from memberstaff.text import fold
+from memberstaff.inputs import fold
 
 SEPARATORS = ",;\t"
 LARGEST = 32_000_000

@@ -23,8 +23,8 @@ from sqlalchemy import (
 )
 
 from memberstaff.access import Role
+from memberstaff.changes import Status
 from memberstaff.db.types import FoldedText, Instant, Json
-from memberstaff.events import Status
 
 metadata = MetaData(
     naming_convention={

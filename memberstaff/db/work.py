@@ -20,12 +20,13 @@ from sqlalchemy.exc import InvalidRequestError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from memberstaff.access import Caller, Right
-from memberstaff.clock import Clock, today, utc_now
+from memberstaff.changes import Change, DayState
+from memberstaff.db.clock import Clock, today, utc_now
 from memberstaff.db.pool import watch_connections
 from memberstaff.db.sqlite import prepare_sqlite, write_option
 from memberstaff.db.tables import audit
 from memberstaff.errors import Unauthenticated
-from memberstaff.events import Change, DayState, Ring
+from memberstaff.notify.notification import Notification
 
 Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
@@ -97,7 +98,7 @@ class Work(Reading):
 
     def __init__(self, connection: AsyncConnection, *, now: datetime, zone: ZoneInfo) -> None:
         super().__init__(connection, now=now, zone=zone)
-        self._ring = Ring(epoch="")
+        self._notification = Notification(epoch="")
 
     async def write(self, statement: Executable, parameters: Parameters | None = None) -> int:
         """Run the statement and answer the number of rows it touched."""
@@ -117,32 +118,34 @@ class Work(Reading):
         )
 
     def announce_day(self, epoch: str, state: DayState, changes: Iterable[Change] = ()) -> None:
-        """Ring for a day that has come further, once this work is committed."""
-        days = (*(day for day in self._ring.days if day.date != state.date), state)
-        self._ring = replace(self._ring, epoch=epoch, days=days, changes=(*self._ring.changes, *changes))
+        """Notification for a day that has come further, once this work is committed."""
+        days = (*(day for day in self._notification.days if day.date != state.date), state)
+        self._notification = replace(
+            self._notification, epoch=epoch, days=days, changes=(*self._notification.changes, *changes)
+        )
 
     def announce_roster(self, epoch: str, roster_version: int) -> None:
-        """Ring for a changed person or name of an account."""
-        self._ring = replace(self._ring, epoch=epoch, roster_version=roster_version)
+        """Notification for a changed person or name of an account."""
+        self._notification = replace(self._notification, epoch=epoch, roster_version=roster_version)
 
     def announce_access(self, *, accounts: Iterable[int] = (), sessions: Iterable[str] = ()) -> None:
-        """Ring for accounts and sessions whose access changed or ended."""
-        self._ring = replace(
-            self._ring,
-            accounts=(*self._ring.accounts, *accounts),
-            sessions=(*self._ring.sessions, *sessions),
+        """Notification for accounts and sessions whose access changed or ended."""
+        self._notification = replace(
+            self._notification,
+            accounts=(*self._notification.accounts, *accounts),
+            sessions=(*self._notification.sessions, *sessions),
         )
 
     @property
-    def ring(self) -> Ring | None:
+    def notification(self) -> Notification | None:
         """What is to be announced after the commit; None when nothing changed."""
-        return self._ring if self._ring != Ring(epoch="") else None
+        return self._notification if self._notification != Notification(epoch="") else None
 
 
 class Database:
     """The engine, and the two ways into it: `read` and `write`.
 
-    `after_commit` is handed each committed work's ring, so that this module need not know who listens. It
+    `after_commit` is handed each committed work's notification, so that this module need not know who listens. It
     must not block and must not raise.
     """
 
@@ -152,7 +155,7 @@ class Database:
         *,
         zone: ZoneInfo,
         pool_size: int = 10,
-        after_commit: Callable[[Ring], None] = lambda _ring: None,
+        after_commit: Callable[[Notification], None] = lambda _notification: None,
         clock: Clock = utc_now,
     ) -> None:
         self._zone = zone
@@ -202,8 +205,8 @@ class Database:
                     yield work
                 finally:
                     await work.end()
-        if work.ring is not None:
-            self._after_commit(work.ring)
+        if work.notification is not None:
+            self._after_commit(work.notification)
 
     async def close(self) -> None:
         """Close every connection."""

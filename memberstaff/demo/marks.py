@@ -8,7 +8,7 @@ from datetime import date, datetime, time, timedelta
 from random import Random
 from zoneinfo import ZoneInfo
 
-from memberstaff.events import Status
+from memberstaff.changes import Status
 
 SHARES = {
     Status.PRESENT: 78,

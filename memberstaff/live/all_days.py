@@ -1,7 +1,7 @@
 """The changes of all days as one stream, for readers who follow no day in particular and cannot resume.
 
 The order is that of each day's log; between days it is the order in which this process learnt of them. As for
-the days (feed.py), rings are only hints: whatever they leave out is read from the database.
+the days (feed.py), notifications are only hints: whatever they leave out is read from the database.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ from datetime import date
 import structlog
 from sqlalchemy import func, select
 
+from memberstaff.attendance import log as change_log
+from memberstaff.changes import Change
 from memberstaff.db.tables import attendance_day, installation
 from memberstaff.db.work import Database
 from memberstaff.errors import RestartRequired
-from memberstaff.events import Change, Ring
-from memberstaff.live import log as change_log
 from memberstaff.live.splice import Gap, splice
+from memberstaff.notify.notification import Notification
 
 log = structlog.get_logger(__name__)
 
@@ -65,15 +66,15 @@ class AllDays:
         """Of the last change that has arrived here."""
         return self._position
 
-    def hear(self, ring: Ring) -> None:
-        """Take over what a ring brings, or have the database asked when something is missing."""
+    def on_notification(self, notification: Notification) -> None:
+        """Take over what a notification brings, or have the database asked when something is missing."""
         if not self._watchers:
             return
-        if self._days is None or ring.epoch != self._epoch:
+        if self._days is None or notification.epoch != self._epoch:
             self._wanted.set()
             return
-        for state in ring.days:
-            changes = [change for change in ring.changes if change.date == state.date]
+        for state in notification.days:
+            changes = [change for change in notification.changes if change.date == state.date]
             if not self._advance(self._days, state.date, state.position, changes):
                 self._wanted.set()
 

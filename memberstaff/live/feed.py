@@ -1,8 +1,8 @@
-"""The feed: every change of a watched day, once, in order, whatever was or was not heard from the bell.
+"""The feed: every change of a watched day, once, in order, whichever notifications arrived.
 
-A process hears rings and delivers those that continue what it has. When a ring is missing, or nothing was
-heard for `poll_seconds`, it asks the database: one statement for all days that somebody watches, one more
-for the changes it lacks. The log is the truth, so a lost message costs a moment, never a change.
+A process delivers the notifications that continue what it has. When one is missing, or none came for `poll_seconds`,
+it asks the database: one statement for all days that somebody watches, one more for the changes it lacks. The log is
+the truth, so a lost message costs a moment, never a change.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ from datetime import date
 
 import structlog
 
+from memberstaff.attendance import log as change_log
+from memberstaff.attendance.cursor import Cursor
+from memberstaff.changes import Change
 from memberstaff.db.work import Database
-from memberstaff.errors import Fault, FaultCode, RestartRequired
-from memberstaff.events import Change, Ring
-from memberstaff.live import log as change_log
-from memberstaff.live.cursor import Cursor
-from memberstaff.live.day import WatchedDay
+from memberstaff.errors import RequestError, RequestErrorCode, RestartRequired
 from memberstaff.live.splice import Gap, splice
+from memberstaff.live.watched_day import WatchedDay
+from memberstaff.notify.notification import Notification
 
 log = structlog.get_logger(__name__)
 
@@ -58,21 +59,21 @@ class Feed:
         """Everybody who follows some day."""
         return sum(day.followers for day in self._days.values())
 
-    def hear(self, ring: Ring) -> None:
-        """Deliver a ring, or have the database asked when it does not continue what is known."""
-        if ring.epoch != self._epoch:
+    def on_notification(self, notification: Notification) -> None:
+        """Deliver a notification, or have the database asked when it does not continue what is known."""
+        if notification.epoch != self._epoch:
             self._wanted.set()
             return
-        if ring.roster_version is not None:
+        if notification.roster_version is not None:
             for day in self._days.values():
                 if day.state is not None:
-                    day.advance(day.state, ring.roster_version, ())
-        for state in ring.days:
+                    day.advance(day.state, notification.roster_version, ())
+        for state in notification.days:
             watched = self._days.get(state.date)
             if watched is not None and watched.state is None:
                 self._wanted.set()  # its first reading is under way, and may not have this yet
             elif watched is not None:
-                changes = [change for change in ring.changes if change.date == state.date]
+                changes = [change for change in notification.changes if change.date == state.date]
                 if not watched.advance(state, watched.roster_version, changes):
                     self._wanted.set()
 
@@ -95,7 +96,7 @@ class Feed:
                 if self.reading:
                     log.exception("The feed cannot read the database; boards stand still until it can")
                 self.reading = False
-                failed = Fault(FaultCode.INTERNAL, "The database does not answer. Try again in a moment.")
+                failed = RequestError(RequestErrorCode.INTERNAL, "The database does not answer. Try again in a moment.")
                 for future in waiting:
                     if not future.done():
                         future.set_exception(failed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from operator import attrgetter
 
-from memberstaff.events import Change
+from memberstaff.changes import Change
 
 
 class Gap(Exception):

@@ -15,13 +15,13 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from memberstaff.server import avatars, metrics
-from memberstaff.server.census import Census
 from memberstaff.server.connection import Host
-from memberstaff.server.entrance import Entrance
-from memberstaff.server.handshake import SocketEndpoint
-from memberstaff.server.http import HttpEndpoint
-from memberstaff.server.protocol import SETTINGS
+from memberstaff.server.connection_limiter import ConnectionLimiter
+from memberstaff.server.graphql_http import HttpEndpoint
+from memberstaff.server.request_context import RequestContextMiddleware
+from memberstaff.server.uvicorn_websocket import SETTINGS
 from memberstaff.server.web import BUILT, Site
+from memberstaff.server.websocket_endpoint import SocketEndpoint
 from memberstaff.settings import Settings
 
 PATH = "/graphql"
@@ -37,15 +37,15 @@ class Shell(FastAPI):
     graphql: ASGIApp
     sockets: ASGIApp
     settings: Settings
-    addresses: Census
-    accounts: Census
+    addresses: ConnectionLimiter
+    accounts: ConnectionLimiter
     """Sockets of this process, of whatever protocol."""
     other_sockets: dict[str, ASGIApp]
     """By the beginning of their path."""
 
     def add_sockets(self, prefix: str, endpoint: ASGIApp) -> None:
         """Serve the sockets whose path begins so."""
-        self.other_sockets[prefix] = Entrance(endpoint, self.settings)
+        self.other_sockets[prefix] = RequestContextMiddleware(endpoint, self.settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request, a socket or the lifespan."""
@@ -87,14 +87,14 @@ def create_app(schema: strawberry.Schema, host: Host, built: Path = BUILT) -> Sh
         lifespan=lifespan,
         middleware=[
             Middleware(CORSMiddleware, **cross_origin),
-            Middleware(Entrance, settings=host.settings),
+            Middleware(RequestContextMiddleware, settings=host.settings),
         ],
     )
     app.settings, app.other_sockets = host.settings, {}
-    app.graphql = CORSMiddleware(Entrance(HttpEndpoint(schema, host), host.settings), **cross_origin)
+    app.graphql = CORSMiddleware(RequestContextMiddleware(HttpEndpoint(schema, host), host.settings), **cross_origin)
     sockets = SocketEndpoint(schema, host)
     app.addresses, app.accounts = sockets.addresses, sockets.accounts
-    app.sockets = Entrance(sockets, host.settings)
+    app.sockets = RequestContextMiddleware(sockets, host.settings)
 
     app.router.default = Site(host.settings, built)
     app.include_router(avatars.router)

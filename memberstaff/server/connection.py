@@ -15,8 +15,8 @@ from starlette.datastructures import Headers
 from starlette.types import Scope
 
 from memberstaff.access import Caller
-from memberstaff.live.group import Listener
-from memberstaff.server.request import OperationRequest
+from memberstaff.engine.request import OperationRequest
+from memberstaff.fanout.subscriber_group import Listener
 from memberstaff.server.session_cookie import SessionCookie
 from memberstaff.settings import Settings
 
@@ -83,12 +83,12 @@ class Host(Protocol):
         """A fresh `Context` for one operation; the id is None for a request over HTTP."""
 
     async def answer(self, context: Any, request: OperationRequest) -> bytes | None:
-        """The answer to a query whose answers are kept, as JSON; None for any other operation. Never raises Fault."""
+        """The cached answer to a query, as JSON; None for any other operation. Never raises RequestError."""
 
     async def join(self, context: Any, request: OperationRequest, listener: Listener) -> Callable[[], None] | None:
         """Let a subscriber listen to the group of its equals; answers how it leaves, or None when it has none.
 
-        Raises Fault when the subscriber may not, or cannot be served from where it wants to begin.
+        Raises RequestError when the subscriber may not, or cannot be served from where it wants to begin.
         """
 
     async def authenticate(self, connection: Connection) -> Caller:

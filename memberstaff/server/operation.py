@@ -11,11 +11,11 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import Ope
 from strawberry.subscriptions.protocols.graphql_transport_ws.types import Message
 from strawberry.types.execution import ExecutionResult
 
-from memberstaff.server.request import OperationRequest
-from memberstaff.server.streams import encode
+from memberstaff.engine.request import OperationRequest
+from memberstaff.server.event_streams import encode
 
 if TYPE_CHECKING:
-    from memberstaff.server.socket import SocketHandler
+    from memberstaff.server.graphql_transport_ws import SocketHandler
 
 NO_REQUEST = OperationRequest("", None, None, None)
 

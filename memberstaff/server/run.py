@@ -8,9 +8,9 @@ from typing import Any
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
-from memberstaff.server.http_protocol import HttpProtocol
 from memberstaff.server.logs import log_config
-from memberstaff.server.protocol import SocketProtocol
+from memberstaff.server.uvicorn_http import HttpProtocol
+from memberstaff.server.uvicorn_websocket import WebSocketProtocol
 from memberstaff.settings import Settings
 
 
@@ -56,7 +56,7 @@ def options(settings: Settings) -> dict[str, Any]:
     """How uvicorn behaves here, by `uvicorn.Config`'s names; the tests' server uses the same."""
     return {
         "http": HttpProtocol,
-        "ws": SocketProtocol,
+        "ws": WebSocketProtocol,
         "ws_max_size": settings.max_frame_bytes,
         "ws_ping_interval": settings.ping_seconds,
         "ws_ping_timeout": settings.silence_seconds - settings.ping_seconds,

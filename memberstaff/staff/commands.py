@@ -14,26 +14,25 @@ from memberstaff.db.installation import raise_roster_version
 from memberstaff.db.tables import attendance, attendance_day, attendance_revision, audit, staff
 from memberstaff.db.work import Work
 from memberstaff.errors import ErrorCode, Refusal
-from memberstaff.partial import KEEP, Keep
+from memberstaff.inputs import LONGEST_NAME, UNSET, Unset, fold, line, photo_address
 from memberstaff.staff.model import COLUMNS, Person, person
-from memberstaff.text import LONGEST_NAME, fold, line, photo_address
 
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """What is known of a person; `KEEP` leaves what is stored (or, for a new person, the default)."""
+    """What is known of a person; `UNSET` leaves what is stored (or, for a new person, the default)."""
 
-    name: str | None | Keep = KEEP
-    category: str | None | Keep = KEEP
-    photo_url: str | None | Keep = KEEP
-    external_ref: str | None | Keep = KEEP
-    starts_on: date | None | Keep = KEEP
-    ends_on: date | None | Keep = KEEP
+    name: str | None | Unset = UNSET
+    category: str | None | Unset = UNSET
+    photo_url: str | None | Unset = UNSET
+    external_ref: str | None | Unset = UNSET
+    starts_on: date | None | Unset = UNSET
+    ends_on: date | None | Unset = UNSET
 
     def checked(self, *, stored: dict[str, Any]) -> dict[str, Any]:
         """The values to store on top of `stored`; raises Refusal for the first that cannot be."""
         values = stored | {
-            field.name: value for field in fields(self) if (value := getattr(self, field.name)) is not KEEP
+            field.name: value for field in fields(self) if (value := getattr(self, field.name)) is not UNSET
         }
         if values["name"] is None:
             raise Refusal(ErrorCode.INVALID, "A person needs a name.", "name")

@@ -16,10 +16,10 @@ from memberstaff.db.installation import raise_roster_version
 from memberstaff.db.rows import as_json, from_json
 from memberstaff.db.tables import audit, staff
 from memberstaff.db.work import Work
-from memberstaff.errors import ErrorCode, Refusal, Refused
+from memberstaff.errors import ErrorCode, Refusal, Refusals
+from memberstaff.inputs import fold, sendable
 from memberstaff.staff.commands import Details, empty, keys, printable
 from memberstaff.staff.model import COLUMNS, Person, person
-from memberstaff.text import fold, sendable
 
 MOST_ROWS = 20_000
 """People in one import."""
@@ -84,7 +84,7 @@ async def import_staff(work: Work, rows: Sequence[Details], *, dry_run: bool = F
     """
     work.require(Right.MANAGE_STAFF)
     if len(rows) > MOST_ROWS:
-        raise Refused(Refusal(ErrorCode.LIMIT_EXCEEDED, f"More than {MOST_ROWS:,} rows in one import.", "rows"))
+        raise Refusals(Refusal(ErrorCode.LIMIT_EXCEEDED, f"More than {MOST_ROWS:,} rows in one import.", "rows"))
     known = Known(await _candidates(work, rows))
     refusals: list[Refusal] = []
     seen: dict[object, int] = {}
@@ -110,7 +110,7 @@ async def import_staff(work: Work, rows: Sequence[Details], *, dry_run: bool = F
             updated.append((before, values))
             changes.append(RowChange(index, Action.UPDATED, values["name"], columns))
     if refusals:
-        raise Refused(*refusals)
+        raise Refusals(*refusals)
     if (created or updated) and not dry_run:
         await _store(work, created, updated)
     return ImportOutcome(len(created), len(updated), len(rows) - len(changes), tuple(changes))
@@ -179,7 +179,7 @@ async def _store(work: Work, created: list[dict[str, Any]], updated: list[tuple[
             noted += [(before.id, "updated", values) for before, values in updated]
     except IntegrityError:
         message = "Somebody else was given one of these references just now. Import again."
-        raise Refused(Refusal(ErrorCode.DUPLICATE, message, "rows")) from None
+        raise Refusals(Refusal(ErrorCode.DUPLICATE, message, "rows")) from None
     await work.write(
         audit.insert(),
         [

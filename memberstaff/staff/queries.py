@@ -11,8 +11,8 @@ from sqlalchemy import ColumnElement, and_, func, or_, select, tuple_
 from memberstaff.access import Right
 from memberstaff.db.tables import staff
 from memberstaff.db.work import Reading
+from memberstaff.inputs import fold
 from memberstaff.staff.model import COLUMNS, Person, person
-from memberstaff.text import fold
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ import pytest
 from memberstaff.access import COMMAND_LINE
 from memberstaff.staff import commands
 from memberstaff.staff.commands import Details
-from schema.connections import page_cursor
 from schema.ids import global_id
+from schema.relay import page_cursor
 from tests.api.test_bad_input import BULK, INSIDES, TODAY, revisions
 from tests.clock import TurnedClock
 from tests.installation import BOARD, Client, Installation, install

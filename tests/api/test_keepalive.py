@@ -12,7 +12,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from memberstaff.server.protocol import SocketProtocol
+from memberstaff.server.uvicorn_websocket import WebSocketProtocol
 from tests.api.clients import INIT, PROTOCOL, SECONDS
 from tests.api.toy import toy
 from tests.serving import Address, serving
@@ -104,7 +104,7 @@ async def test_a_send_has_a_deadline_whatever_the_protocol_does() -> None:
 
 
 async def test_a_socket_that_cannot_finish_closing_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("memberstaff.server.protocol.LINGER_SECONDS", 0.05)
+    monkeypatch.setattr("memberstaff.server.uvicorn_websocket.LINGER_SECONDS", 0.05)
     app, host = toy(drain_seconds=0)
     async with serving(app, host.settings) as address:
         client = await deaf(address)
@@ -201,10 +201,10 @@ async def test_a_client_that_stops_reading_its_event_stream_is_cut_off() -> None
             await asyncio.wait_for(until_no_connections(address), SECONDS)
 
 
-async def stuck(address: Address) -> SocketProtocol:
+async def stuck(address: Address) -> WebSocketProtocol:
     """Wait until the server cannot send any more to its one socket."""
     while True:
         for protocol in address.server.server_state.connections:
-            if isinstance(protocol, SocketProtocol) and not protocol.writable.is_set():
+            if isinstance(protocol, WebSocketProtocol) and not protocol.writable.is_set():
                 return protocol
         await asyncio.sleep(0.005)

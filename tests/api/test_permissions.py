@@ -10,8 +10,8 @@ from sqlalchemy import func, select
 from memberstaff.access import COMMAND_LINE, Role
 from memberstaff.accounts import directory
 from memberstaff.db.tables import account, attendance_day, attendance_revision, staff
+from memberstaff.engine.limits import Limits
 from schema.ids import global_id
-from schema.limits import Limits
 from schema.root import make_schema
 from tests.clock import TurnedClock
 from tests.installation import BOARD, WATCH, Client, Installation, email

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from graphql import parse
 
-from schema.limits import Limits, measure
+from memberstaff.engine.limits import Limits, measure
 from schema.root import make_schema
 from tests.installation import Installation
 

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from memberstaff.access import Role
-from memberstaff.live.cursor import Cursor
+from memberstaff.attendance.cursor import Cursor
 from tests.clock import TurnedClock
 from tests.installation import BOARD, WATCH, Installation, install
 

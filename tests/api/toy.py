@@ -13,14 +13,14 @@ from fastapi import FastAPI
 from strawberry.types import Info
 
 from memberstaff.access import Caller, Role
+from memberstaff.engine.limits import Limits
+from memberstaff.engine.request import OperationRequest
+from memberstaff.engine.schema import Schema, build_schema
 from memberstaff.errors import RestartRequired, Unauthenticated
-from memberstaff.live.group import Listener
+from memberstaff.fanout.subscriber_group import Listener
 from memberstaff.server.app import create_app
 from memberstaff.server.connection import Connection
-from memberstaff.server.request import OperationRequest
 from memberstaff.settings import Settings
-from schema.execution import Schema, build_schema
-from schema.limits import Limits
 
 TOKENS = {
     "amina-token": Caller(1, "s1", "Amina", Role.ADMIN),

@@ -21,12 +21,12 @@ TODAY = datetime.now(UTC).date().isoformat()
 
 @pytest.fixture
 async def servers(postgres_url: str, own_redis: RedisServer) -> AsyncIterator[tuple[Installation, Installation]]:
-    """Two servers whose polls are a minute apart: what ends sooner was told by the bell."""
+    """Two servers whose polls are a minute apart: what ends sooner was told by the notifier."""
     async with (
         install(postgres_url, broadcast_url=own_redis.url, poll_seconds=60) as one,
         install(postgres_url, furnish=False, broadcast_url=own_redis.url, poll_seconds=60) as other,
     ):
-        await until(lambda: one.application.bell.hearing and other.application.bell.hearing)
+        await until(lambda: one.application.notifier.hearing and other.application.notifier.hearing)
         yield one, other
 
 
@@ -117,7 +117,7 @@ async def test_a_ping_with_a_fresh_token_keeps_the_socket_open(database_url: str
             await desk.send(type="ping", payload={"authorization": f"Bearer {token}"})
             assert await desk.receive() == {"type": "pong"}
             clock.turn(minutes=5)
-            await office.application.doorkeeper.check()
+            await office.application.access_watcher.check()
             await office.marker.mark(office.staff["Amina"], "2026-01-12", status="LATE")
             assert (await desk.change())["staffName"] == "Amina"
             clock.turn(minutes=15)

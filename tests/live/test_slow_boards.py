@@ -9,9 +9,9 @@ from datetime import date
 from typing import Any
 
 from memberstaff.access import Role
-from memberstaff.events import Status
-from memberstaff.live.rendered import BATCH_BYTES
-from memberstaff.server.protocol import SocketProtocol
+from memberstaff.changes import Status
+from memberstaff.live.sources import BATCH_BYTES
+from memberstaff.server.uvicorn_websocket import WebSocketProtocol
 from tests.clock import TurnedClock
 from tests.installation import WATCH, Installation, install, until
 from tests.soak.leaks import fill, hire
@@ -53,9 +53,9 @@ MOST_WAITING = 65_536 + 1.25 * BATCH_BYTES
 """Bytes that wait for one client at most: what makes the transport say that it is full, and a batch with its frames."""
 
 
-def sockets(office: Installation) -> list[SocketProtocol]:
+def sockets(office: Installation) -> list[WebSocketProtocol]:
     """The open WebSockets, as the server has them."""
-    return [each for each in office.address.server.server_state.connections if isinstance(each, SocketProtocol)]
+    return [each for each in office.address.server.server_state.connections if isinstance(each, WebSocketProtocol)]
 
 
 async def stuck_client(office: Installation) -> plain.socket:

@@ -16,8 +16,8 @@ from sqlalchemy import select
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
+from memberstaff.attendance.cursor import Cursor
 from memberstaff.db.tables import attendance_revision
-from memberstaff.live.cursor import Cursor
 from schema.ids import global_id
 from tests.infrastructure.postgres import PostgresServer
 from tests.infrastructure.redis import RedisServer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 
-from memberstaff.events import Change, Status
+from memberstaff.changes import Change, Status
 
 DAY = date(2026, 1, 12)
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from memberstaff.errors import FaultCode, RestartRequired
-from memberstaff.live.cursor import LONGEST, Cursor
+from memberstaff.attendance.cursor import LONGEST, Cursor
+from memberstaff.errors import RequestErrorCode, RestartRequired
 
 CURSOR = Cursor("a3f0c2d4e5b69788", date(2026, 1, 12), 7)
 EPOCHS = st.text("0123456789abcdef", min_size=1, max_size=32)
@@ -67,7 +67,7 @@ def test_a_cursor_is_safe_in_an_address_and_short(cursor: Cursor) -> None:
 def test_what_was_never_handed_out_is_told_so(text: str) -> None:
     with pytest.raises(RestartRequired) as refused:
         Cursor.parse(text)
-    assert refused.value.code is FaultCode.RESTART_REQUIRED
+    assert refused.value.code is RequestErrorCode.RESTART_REQUIRED
     assert refused.value.message == (
         "This is not a feed cursor. Query the day again and subscribe from the feedCursor in its answer."
     )

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from memberstaff.changes import Status
 from memberstaff.demo import avatar
 from memberstaff.demo.marks import marks
 from memberstaff.demo.people import CATEGORIES, people
-from memberstaff.events import Status
 
 LISBON = ZoneInfo("Europe/Lisbon")
 MONDAY = date(2026, 1, 12)

@@ -12,9 +12,9 @@ import strawberry
 from strawberry.extensions import SchemaExtension
 from strawberry.types.execution import ExecutionResult, PreExecutionError
 
-from memberstaff.errors import Fault, FaultCode, Forbidden
-from schema.execution import Schema, build_schema
-from schema.limits import Limits
+from memberstaff.engine.limits import Limits
+from memberstaff.engine.schema import Schema, build_schema
+from memberstaff.errors import Forbidden, RequestError, RequestErrorCode
 
 EVENTS = 500
 QUERY = "subscription ($n: Int!) { level(events: $n) { level { level { level { name } } } } }"
@@ -37,7 +37,7 @@ class Query:
 
     @strawberry.field
     def limited(self) -> str:
-        raise Fault(FaultCode.RATE_LIMITED, "Wait.", retryAfter=7)
+        raise RequestError(RequestErrorCode.RATE_LIMITED, "Wait.", retryAfter=7)
 
     @strawberry.field
     def nested(self) -> str:

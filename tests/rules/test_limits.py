@@ -10,9 +10,9 @@ import pytest
 import strawberry
 from graphql import get_introspection_query, parse
 
-from schema.documents import Documents
-from schema.execution import Schema, build_schema
-from schema.limits import Limits, measure
+from memberstaff.engine.documents import Documents
+from memberstaff.engine.limits import Limits, measure
+from memberstaff.engine.schema import Schema, build_schema
 
 LIMITS = Limits(depth=6, aliases=3, directives=2, tokens=500, characters=3_000, root_fields=4, cost=1_000)
 IN_MILLISECONDS = 0.1
@@ -249,7 +249,7 @@ async def test_a_document_is_prepared_once_whatever_its_variables(schema: Schema
 def test_only_so_many_characters_of_documents_are_kept_and_no_refused_ones(
     schema: Schema, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("schema.documents.KEPT_CHARACTERS", 100)
+    monkeypatch.setattr("memberstaff.engine.documents.KEPT_CHARACTERS", 100)
     documents = schema.documents
     texts = [f"query Q{number} {{ person {{ name }} }}" for number in range(10)]
     first = documents.prepare(texts[0])

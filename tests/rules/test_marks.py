@@ -8,8 +8,8 @@ import pytest
 
 from memberstaff.attendance.model import Record
 from memberstaff.attendance.rules import Mark, VersionConflict, apply
+from memberstaff.changes import Status
 from memberstaff.errors import ErrorCode, Refusal
-from memberstaff.events import Status
 from memberstaff.staff.model import Person
 
 TODAY = date(2026, 1, 12)

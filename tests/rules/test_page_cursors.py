@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memberstaff.errors import Fault, FaultCode
-from schema.connections import BOARD_PAGE, PAGE, PageInfo, page_cursor, page_place, page_size
+from memberstaff.errors import RequestError, RequestErrorCode
+from schema.relay import BOARD_PAGE, PAGE, PageInfo, page_cursor, page_place, page_size
 from tests.rules.test_ids import encoded
 
 FOREIGN = "`after` is not a cursor of this list."
@@ -18,9 +18,9 @@ STORABLE = st.text(st.characters(codec="utf-8", exclude_characters="\x00"))
 
 
 def message(action: Any, *arguments: Any, **options: Any) -> str:
-    with pytest.raises(Fault) as refused:
+    with pytest.raises(RequestError) as refused:
         action(*arguments, **options)
-    assert refused.value.code is FaultCode.BAD_REQUEST
+    assert refused.value.code is RequestErrorCode.BAD_REQUEST
     return refused.value.message
 
 
@@ -93,7 +93,7 @@ def test_a_cursor_holds_no_text_that_no_database_keeps() -> None:
 def test_any_text_is_a_place_or_refused(cursor: str) -> None:
     try:
         place = page_place(cursor, str, int)
-    except Fault as refused:
+    except RequestError as refused:
         assert refused.message == FOREIGN
         return
     assert place is not None

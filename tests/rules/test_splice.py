@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memberstaff.events import Change
+from memberstaff.changes import Change
 from memberstaff.live.splice import Gap, splice
 from tests.rules.changes import change, changes
 

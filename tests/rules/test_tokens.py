@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from memberstaff.accounts.refresh_tokens import LONGEST, RefreshTokens, fingerprint
 from memberstaff.accounts.tokens import AccessTokens, Claims, NoAccess, Why, instant, issuer
-from memberstaff.errors import FaultCode
+from memberstaff.errors import RequestErrorCode
 
 KEY = "a secret of the tests, long enough for HS256"
 NOW = datetime(2026, 1, 15, 8, 0, tzinfo=UTC)
@@ -64,7 +64,7 @@ def test_a_token_is_good_until_its_last_second_and_then_says_that_it_has_expired
     with pytest.raises(NoAccess) as refused:
         TOKENS.read(token, now=NOW + timedelta(seconds=900))
     assert refused.value.message == "The access token has expired. Refresh the session, or log in again."
-    assert refused.value.code is FaultCode.UNAUTHENTICATED
+    assert refused.value.code is RequestErrorCode.UNAUTHENTICATED
     assert refused.value.extensions == {"reason": "TOKEN_EXPIRED"}
 
 

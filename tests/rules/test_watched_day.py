@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from memberstaff.changes import DayState
 from memberstaff.errors import RestartRequired
-from memberstaff.events import DayState
-from memberstaff.live.day import WatchedDay
+from memberstaff.live.watched_day import WatchedDay
 from tests.rules.changes import DAY, change, changes
 
 

@@ -10,7 +10,7 @@ import pytest
 from memberstaff.access import COMMAND_LINE, Caller, Role
 from memberstaff.db.tables import account
 from memberstaff.db.work import Database
-from memberstaff.events import Ring
+from memberstaff.notify.notification import Notification
 from memberstaff.staff import commands as staff_commands
 from memberstaff.staff.commands import Details
 from tests.clock import TurnedClock
@@ -29,8 +29,8 @@ async def database(database_url: str, clock: TurnedClock) -> AsyncIterator[Datab
 @pytest.fixture
 async def school(database_url: str, clock: TurnedClock) -> AsyncIterator[School]:
     """Three people and a front desk."""
-    rings: list[Ring] = []
-    database = Database(database_url, zone=UTC_ZONE, clock=clock, after_commit=rings.append)
+    notifications: list[Notification] = []
+    database = Database(database_url, zone=UTC_ZONE, clock=clock, after_commit=notifications.append)
     async with database.write() as work:
         work.caller = COMMAND_LINE
         row = await work.row(
@@ -39,10 +39,10 @@ async def school(database_url: str, clock: TurnedClock) -> AsyncIterator[School]
             .returning(account.c.id)
         )
         assert row is not None
-        school = School(database, rings, Caller(row.id, "session", "Front desk", Role.MARKER))
+        school = School(database, notifications, Caller(row.id, "session", "Front desk", Role.MARKER))
         for name in ("Amina", "Björn", "Chloé"):
             details = Details(name=name, starts_on=TODAY - timedelta(days=30))
             school.people[name] = (await staff_commands.create(work, details)).id
-    rings.clear()
+    notifications.clear()
     yield school
     await database.close()

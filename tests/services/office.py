@@ -18,7 +18,7 @@ from memberstaff.accounts.service import Accounts, IssuedSession
 from memberstaff.db.tables import audit, session
 from memberstaff.db.work import Database, Work
 from memberstaff.errors import ErrorCode, Refusal
-from memberstaff.events import Ring
+from memberstaff.notify.notification import Notification
 from memberstaff.settings import Settings
 from tests.clock import TurnedClock
 
@@ -34,7 +34,7 @@ class Office:
 
     clock: TurnedClock
     database: Database
-    rings: list[Ring]
+    notifications: list[Notification]
     settings: Settings
     accounts: Accounts
     passwords: Passwords = field(repr=False)
@@ -44,7 +44,7 @@ class Office:
         hashed = await self.passwords.hash(password)
         async with self.as_administrator() as work:
             account = await directory.add(work, email=email, role=role, password_hash=hashed)
-        self.rings.clear()
+        self.notifications.clear()
         return account
 
     async def login(self, email: str, password: str = PASSWORD, address: str = "192.0.2.1") -> IssuedSession:
@@ -79,17 +79,17 @@ class Office:
 @asynccontextmanager
 async def process(database: Database, clock: TurnedClock, **settings: Any) -> AsyncIterator[Office]:
     """A process on the same database, with these settings."""
-    rings: list[Ring] = []
+    notifications: list[Notification] = []
     chosen = Settings(secret_key=SecretStr(SECRET), **settings)
     own = Database(
         database.engine.url.render_as_string(hide_password=False),
         zone=chosen.zone,
-        after_commit=rings.append,
+        after_commit=notifications.append,
         clock=clock,
     )
     passwords = Passwords(time_cost=1, memory_kib=8)  # as weak as Argon2 goes: tests check hundreds
     try:
-        yield Office(clock, own, rings, chosen, Accounts(chosen, own, passwords=passwords), passwords)
+        yield Office(clock, own, notifications, chosen, Accounts(chosen, own, passwords=passwords), passwords)
     finally:
         await own.close()
 

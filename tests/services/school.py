@@ -16,9 +16,10 @@ from memberstaff.attendance.commands import BulkOutcome, ErrorPolicy
 from memberstaff.attendance.days import Calendar
 from memberstaff.attendance.model import Record
 from memberstaff.attendance.rules import Mark
+from memberstaff.changes import Status
 from memberstaff.db.tables import attendance, attendance_day, attendance_revision
 from memberstaff.db.work import Database, Work
-from memberstaff.events import Ring, Status
+from memberstaff.notify.notification import Notification
 
 TODAY = date(2026, 1, 12)
 CALENDAR = Calendar({0, 1, 2, 3, 4})
@@ -29,7 +30,7 @@ class School:
     """A database with a marker and some people, and what its commits announced."""
 
     database: Database
-    rings: list[Ring]
+    notifications: list[Notification]
     marker: Caller
     people: dict[str, int] = field(default_factory=dict)
 
@@ -89,7 +90,9 @@ class School:
                 await asyncio.sleep(0.01)
 
     def announced(self) -> list[tuple[str | None, Status]]:
-        return [(change.staff_name, change.status) for ring in self.rings for change in ring.changes]
+        return [
+            (change.staff_name, change.status) for notification in self.notifications for change in notification.changes
+        ]
 
 
 @contextmanager

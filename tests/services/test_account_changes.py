@@ -29,7 +29,7 @@ async def refused(office: Office, account_id: int, **changes: Any) -> Refusal:
         async with office.as_administrator() as work:
             await directory.change(work, account_id, **changes)
     assert (await everybody(office), await office.audited()) == before
-    assert office.rings == []
+    assert office.notifications == []
     return refusal.value
 
 

@@ -36,7 +36,7 @@ async def refused(office: Office, command: object, *arguments: object, **named: 
         async with office.as_administrator() as work:
             await command(work, *arguments, **named)  # type: ignore[operator]
     assert (await everybody(office), await office.audited()) == before
-    assert office.rings == []
+    assert office.notifications == []
     return refusal.value
 
 
@@ -115,7 +115,7 @@ async def test_a_disabled_account_is_out_at_once_and_cannot_come_back(office: Of
     async with office.as_administrator() as work:
         disabled = await directory.disable(work, amina.id)
     assert disabled.disabled_at == office.clock.instant
-    assert [ring.accounts for ring in office.rings] == [(amina.id,)]
+    assert [notification.accounts for notification in office.notifications] == [(amina.id,)]
     with pytest.raises(NoAccess) as refusal:
         await office.whoami(opened.access_token)
     assert refusal.value.why is Why.ACCOUNT_DISABLED
@@ -144,7 +144,7 @@ async def test_another_role_counts_from_the_next_request_with_the_same_token(off
     async with office.as_administrator() as work:
         await directory.set_role(work, amina.id, Role.VIEWER)
     assert (await office.whoami(opened.access_token)).role is Role.VIEWER
-    assert [ring.accounts for ring in office.rings] == [(amina.id,)]
+    assert [notification.accounts for notification in office.notifications] == [(amina.id,)]
 
 
 async def test_a_new_password_ends_every_session_and_the_old_password(office: Office) -> None:
@@ -159,7 +159,7 @@ async def test_a_new_password_ends_every_session_and_the_old_password(office: Of
     with pytest.raises(Refusal):
         await office.login("amina@example.org", PASSWORD)
     assert (await office.login("amina@example.org", "a new password of hers")).account_id == amina.id
-    assert [ring.accounts for ring in office.rings] == [(amina.id,)]
+    assert [notification.accounts for notification in office.notifications] == [(amina.id,)]
 
 
 async def test_another_name_is_told_to_every_board(office: Office) -> None:
@@ -168,7 +168,7 @@ async def test_another_name_is_told_to_every_board(office: Office) -> None:
         renamed = await directory.rename(work, amina.id, " Amina  Diallo ")
         epoch = await work.scalar(select(installation.c.epoch))
     assert renamed.display_name == "Amina Diallo"
-    assert [(ring.epoch, ring.roster_version) for ring in office.rings] == [(epoch, 1)]
+    assert [(notification.epoch, notification.roster_version) for notification in office.notifications] == [(epoch, 1)]
 
 
 async def test_storing_what_is_stored_already_changes_and_announces_nothing(office: Office) -> None:
@@ -177,7 +177,7 @@ async def test_storing_what_is_stored_already_changes_and_announces_nothing(offi
         assert await directory.enable(work, amina.id) == amina
         assert await directory.set_role(work, amina.id, Role.MARKER) == amina
         assert await directory.rename(work, amina.id, amina.display_name) == amina
-    assert office.rings == []
+    assert office.notifications == []
     assert await office.audited() == [(str(amina.id), "created")]
 
 
@@ -186,7 +186,7 @@ async def test_the_last_administrator_who_can_log_in_stays_one(office: Office) -
     ben = await office.employ("ben@example.org", Role.ADMIN)
     async with office.as_administrator() as work:
         await directory.disable(work, ben.id)
-    office.rings.clear()
+    office.notifications.clear()
     last = "This is the last administrator who can log in. Make somebody else one first."
     assert said(await refused(office, directory.disable, amina.id)) == (ErrorCode.INVALID, last, ("id",))
     assert said(await refused(office, directory.set_role, amina.id, Role.MARKER))[1] == last

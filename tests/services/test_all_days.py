@@ -10,8 +10,8 @@ import pytest
 from memberstaff.access import COMMAND_LINE
 from memberstaff.db.installation import new_epoch
 from memberstaff.errors import RestartRequired
-from memberstaff.events import Ring
 from memberstaff.live import all_days
+from memberstaff.notify.notification import Notification
 from tests.installation import Installation, install
 
 NOW = datetime.now(UTC)
@@ -26,10 +26,10 @@ async def installation(database_url: str) -> AsyncIterator[Installation]:
 
 
 def deafen(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
-    def hear(ring: Ring) -> None:
+    def on_notification(notification: Notification) -> None:
         """Nothing is heard."""
 
-    monkeypatch.setattr(installation.application.all_days, "hear", hear)
+    monkeypatch.setattr(installation.application.all_days, "on_notification", on_notification)
 
 
 async def mark(installation: Installation, name: str, status: str, day: str = TODAY) -> None:

@@ -1,4 +1,4 @@
-"""Marking: what is stored, what is announced, and that the log holds each change exactly once."""
+"""GroupCommit: what is stored, what is announced, and that the log holds each change exactly once."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from memberstaff.attendance import commands, queries
 from memberstaff.attendance.commands import ErrorPolicy
 from memberstaff.attendance.queries import BoardFilter
 from memberstaff.attendance.rules import Mark, VersionConflict
+from memberstaff.changes import Status
 from memberstaff.db.tables import attendance_day, staff
-from memberstaff.errors import ErrorCode, Forbidden, Refusal, Refused
-from memberstaff.events import Status
+from memberstaff.errors import ErrorCode, Forbidden, Refusal, Refusals
 from memberstaff.staff import commands as staff_commands
 from memberstaff.staff.commands import Details
 from memberstaff.staff.importing import import_staff
@@ -54,7 +54,7 @@ async def test_a_refused_first_mark_leaves_not_even_a_day(school: School) -> Non
     assert refused.value.code is ErrorCode.FUTURE_DATE
     async with school.database.read() as reading:
         assert await reading.rows(select(attendance_day)) == []
-    assert school.rings == []
+    assert school.notifications == []
 
 
 async def test_a_locked_day_refuses_marks_until_it_is_unlocked(school: School) -> None:
@@ -73,7 +73,7 @@ async def test_a_marker_marks_today_only(school: School) -> None:
         async with school.work() as work:
             yesterday = TODAY - timedelta(days=1)
             await school.store(work, yesterday, Mark(1, status=Status.PRESENT))
-    assert school.rings == []
+    assert school.notifications == []
 
 
 async def test_somebody_who_has_left_is_not_marked(school: School) -> None:
@@ -113,7 +113,7 @@ async def test_days_have_positions_of_their_own(school: School) -> None:
 async def test_a_bulk_change_is_refused_whole_with_every_reason(school: School) -> None:
     amina, björn, _ = school.people.values()
     await school.mark("Amina", Status.LATE)
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(Refusals) as refused:
         await school.bulk(
             Mark(amina, status=Status.ABSENT, expected_version=0),
             Mark(björn, status=Status.PRESENT),
@@ -147,7 +147,7 @@ async def test_filling_marks_the_rest_present_and_keeps_their_notes(school: Scho
     await school.mark("Björn", Status.ABSENT)
     await school.mark("Chloé", Status.LATE, note="Bus")
     await school.mark("Chloé", Status.UNMARKED)
-    school.rings.clear()
+    school.notifications.clear()
     async with school.work() as work:
         outcome = await commands.fill(
             work, CALENDAR, TODAY, Status.PRESENT, BoardFilter(StaffFilter(on=TODAY)), only_unmarked=True
@@ -162,7 +162,7 @@ async def test_filling_marks_the_rest_present_and_keeps_their_notes(school: Scho
         (Status.ABSENT, None),
         (Status.PRESENT, "Bus"),
     ]
-    assert [ring.days[0].position for ring in school.rings] == [5]
+    assert [notification.days[0].position for notification in school.notifications] == [5]
 
 
 @pytest.mark.parametrize("engine", ["postgresql"])  # on SQLite, BEGIN is one more

@@ -49,7 +49,7 @@ async def test_the_new_password_counts_and_only_the_other_sessions_end(office: O
         await office.whoami(phone.access_token)
     with pytest.raises(Refusal):
         await office.accounts.refresh(phone.refresh_token)
-    assert [ring.accounts for ring in office.rings] == [(amina.id,)]
+    assert [notification.accounts for notification in office.notifications] == [(amina.id,)]
     assert (await office.audited())[-1] == (str(amina.id), "password_changed")
     office.clock.turn(minutes=1)
     with pytest.raises(Refusal):
@@ -67,7 +67,7 @@ async def test_a_wrong_current_password_changes_nothing(office: Office) -> None:
         ("currentPassword",),
     )
     assert (await office.login(AMINA, PASSWORD)).account_id == opened.account_id
-    assert (await office.audited(), office.rings) == (before, [])
+    assert (await office.audited(), office.notifications) == (before, [])
 
 
 async def test_a_new_password_must_be_long_enough(office: Office) -> None:

@@ -82,7 +82,7 @@ async def test_two_tabs_that_wake_up_together_both_stay_logged_in(office: Office
     office.clock.turn(days=1)
     for tab in (first, second):
         assert (await office.accounts.refresh(tab.refresh_token)).caller == shared.caller
-    assert office.rings == []
+    assert office.notifications == []
 
 
 async def test_refreshes_at_the_same_moment_all_get_their_own_successor(office: Office) -> None:
@@ -116,7 +116,7 @@ async def test_a_screen_whose_answer_was_lost_is_still_logged_in_when_it_is_back
         office.clock.instant += away
         screen = await office.accounts.refresh(screen.refresh_token)
         assert await office.whoami(screen.access_token) == screen.caller
-    assert office.rings == []
+    assert office.notifications == []
 
 
 async def test_an_answer_may_be_lost_again_and_again(office: Office) -> None:
@@ -148,7 +148,7 @@ async def test_a_thief_who_uses_an_old_token_late_is_found_when_its_owner_refres
     thief = await office.accounts.refresh(stolen.refresh_token)
     office.clock.turn(minutes=4)
     await cannot_refresh(office, owner.refresh_token)
-    assert [ring.sessions for ring in office.rings] == [(stolen.caller.session_id,)]
+    assert [notification.sessions for notification in office.notifications] == [(stolen.caller.session_id,)]
     assert (await office.audited())[-1] == (str(amina.id), "refresh_reused")
     assert await why_not(office, thief.access_token) is Why.SESSION_ENDED
     await cannot_refresh(office, thief.refresh_token)
@@ -163,7 +163,7 @@ async def test_a_token_whose_successor_was_used_ends_the_session_everywhere_and_
     office.clock.turn(seconds=29)  # 30 after its use: its row is still there
     refusal = await cannot_refresh(office, stolen.refresh_token)
     assert refusal.message == "The session has ended, or the refresh token is not valid. Log in again."
-    assert [ring.sessions for ring in office.rings] == [(stolen.caller.session_id,)]
+    assert [notification.sessions for notification in office.notifications] == [(stolen.caller.session_id,)]
     assert (await office.audited())[-1] == (str(amina.id), "refresh_reused")
     assert await why_not(office, owner.access_token) is Why.SESSION_ENDED
     await cannot_refresh(office, owner.refresh_token)
@@ -226,7 +226,7 @@ async def test_a_made_up_token_ends_nobodys_session(office: Office) -> None:
     for made_up in (session_id, f"{session_id}.", f"{session_id}.x.y", opened.refresh_token[:-1], ""):
         await cannot_refresh(office, made_up)
     assert await office.whoami(opened.access_token) == opened.caller
-    assert office.rings == []
+    assert office.notifications == []
 
 
 async def test_a_refresh_counts_the_role_of_now(office: Office) -> None:

@@ -15,11 +15,11 @@ from memberstaff.access import COMMAND_LINE
 from memberstaff.attendance import queries
 from memberstaff.attendance.days import Calendar
 from memberstaff.attendance.report import ReportedDay, Which, report
+from memberstaff.changes import Status
 from memberstaff.db.tables import attendance, attendance_day, staff
 from memberstaff.db.types import Instant
 from memberstaff.db.work import Database, Reading
-from memberstaff.events import Status
-from memberstaff.text import fold
+from memberstaff.inputs import fold
 
 MONDAY = date(2026, 1, 5)
 CALENDAR = Calendar(frozenset(range(5)))

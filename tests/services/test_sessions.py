@@ -56,7 +56,7 @@ async def test_a_login_opens_a_session_for_fifteen_minutes(office: Office) -> No
     assert (caller.account_id, caller.display_name, caller.role) == (amina.id, "Amina", Role.MARKER)
     assert caller == opened.caller
     assert opened.expires_at == office.clock.instant + timedelta(minutes=15)
-    assert office.rings == []
+    assert office.notifications == []
 
 
 async def test_no_token_is_told_apart_from_a_bad_one(office: Office) -> None:
@@ -143,13 +143,13 @@ async def test_a_logout_ends_this_session_and_no_other(office: Office) -> None:
     await office.employ(AMINA)
     phone, laptop = [await office.login(AMINA) for _ in range(2)]
     await office.accounts.logout(phone.access_token)
-    assert [ring.sessions for ring in office.rings] == [(phone.caller.session_id,)]
+    assert [notification.sessions for notification in office.notifications] == [(phone.caller.session_id,)]
     assert await why_not(office, phone.access_token) is Why.SESSION_ENDED
     await cannot_refresh(office, phone.refresh_token)
     assert await office.whoami(laptop.access_token) == laptop.caller
     with pytest.raises(NoAccess):
         await office.accounts.logout(phone.access_token)
-    assert len(office.rings) == 1
+    assert len(office.notifications) == 1
 
 
 async def test_a_token_without_its_session_or_of_another_account_lets_nobody_in(office: Office) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import event, func, select
 from memberstaff.access import COMMAND_LINE, Caller, Role
 from memberstaff.db.tables import audit, installation, staff
 from memberstaff.db.work import Database
-from memberstaff.errors import ErrorCode, Forbidden, Refused
+from memberstaff.errors import ErrorCode, Forbidden, Refusals
 from memberstaff.staff import commands
 from memberstaff.staff.commands import Details
 from memberstaff.staff.importing import ImportOutcome, import_staff
@@ -24,7 +24,7 @@ async def bring(database: Database, *rows: Details, dry_run: bool = False) -> Im
 
 
 async def refused(database: Database, *rows: Details) -> list[tuple[ErrorCode, tuple[str, ...]]]:
-    with pytest.raises(Refused) as told:
+    with pytest.raises(Refusals) as told:
         await bring(database, *rows)
     return [(refusal.code, refusal.path) for refusal in told.value.refusals]
 

@@ -86,7 +86,7 @@ async def test_a_refresh_token_alone_logs_out_when_the_access_token_has_expired(
     opened = await office.login(AMINA)
     office.clock.turn(hours=1)
     await office.accounts.logout(opened.access_token, opened.refresh_token)
-    assert [ring.sessions for ring in office.rings] == [(opened.caller.session_id,)]
+    assert [notification.sessions for notification in office.notifications] == [(opened.caller.session_id,)]
     with pytest.raises(Refusal):
         await refresh(office, opened)
 
@@ -115,7 +115,7 @@ async def test_a_made_up_refresh_token_logs_nobody_out(office: Office) -> None:
         with pytest.raises(Unauthenticated):
             await office.accounts.logout(None, made_up)
     assert await office.whoami(opened.access_token) == opened.caller
-    assert office.rings == []
+    assert office.notifications == []
 
 
 async def test_logging_out_a_session_that_is_over_is_no_error(office: Office) -> None:

@@ -12,7 +12,7 @@ import httpx2
 import websockets
 from websockets.exceptions import WebSocketException
 
-from memberstaff.live.cursor import Cursor
+from memberstaff.attendance.cursor import Cursor
 from tests.soak.cluster import Cluster
 from tests.soak.history import Entry, History, Watcher
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from memberstaff.access import COMMAND_LINE, Role
 from memberstaff.attendance import commands
 from memberstaff.attendance.queries import BoardFilter
-from memberstaff.events import Status
+from memberstaff.changes import Status
 from memberstaff.staff import importing
 from memberstaff.staff.commands import Details
 from memberstaff.staff.queries import StaffFilter
@@ -65,7 +65,7 @@ async def _when_all_have_gone(office: Installation) -> Counter[str]:
 
 def _all_doors_are_closed(office: Installation) -> bool:
     gc.collect()  # a socket's parts know one another
-    return len(office.application.doorkeeper) == 0
+    return len(office.application.access_watcher) == 0
 
 
 def _objects() -> Counter[str]:

@@ -38,7 +38,7 @@ class Nemesis:
         self.injected[name] += 1
 
     async def torment(self, pause: float) -> None:
-        """Fault after fault, in shuffled rounds, until cancelled."""
+        """RequestError after fault, in shuffled rounds, until cancelled."""
         while True:
             for name in random.sample([*self.faults], len(self.faults)):
                 await asyncio.sleep(random.uniform(0.5, 1.5) * pause)
@@ -76,7 +76,7 @@ class Nemesis:
             raise NotInjected("there was no Redis connection to cut")
 
     async def kill_server(self) -> None:
-        """kill -9 of one server, also between a commit and its ring."""
+        """kill -9 of one server, also between a commit and its notification."""
         node = random.choice(self.cluster.nodes)
         process = node.kill()
         try:

@@ -1,0 +1,51 @@
+"""A change of one person's record on one day, and how far a day has come."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    """What is known of one person on one day. UNMARKED: nobody has decided yet; never counted as absent."""
+
+    UNMARKED = "UNMARKED"
+    PRESENT = "PRESENT"
+    LATE = "LATE"
+    HALF_DAY = "HALF_DAY"
+    REMOTE = "REMOTE"
+    ON_LEAVE = "ON_LEAVE"
+    ABSENT = "ABSENT"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One revision of one record, as it was committed, with the names that the roster had when it was read.
+
+    `position` counts the changes of `date`: 1, 2, 3 with no hole, in commit order. `version` counts the
+    changes of this person's record on that day.
+    """
+
+    date: date
+    position: int
+    staff_id: int
+    version: int
+    status: Status
+    note: str | None
+    photo_url: str | None
+    changed_at: datetime
+    changed_by: int | None
+    changed_by_name: str | None
+    staff_name: str | None
+    staff_category: str | None
+    staff_photo_url: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DayState:
+    """How far a day has come: a reader who has seen all three numbers has nothing to fetch."""
+
+    date: date
+    position: int
+    day_version: int

@@ -1,0 +1,1 @@
+"""GraphQL without attendance: documents, limits, execution, and subscriptions that are rendered once."""

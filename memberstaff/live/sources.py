@@ -1,0 +1,163 @@
+"""What groups of subscribers are shown: a day's changes or its state, each rendered once for the whole group."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import date
+from itertools import count
+
+from memberstaff.attendance.cursor import Cursor
+from memberstaff.changes import Change
+from memberstaff.fanout.byte_lru import ByteLRU
+from memberstaff.fanout.subscriber_group import Batch, EventSource
+from memberstaff.live.all_days import AllDays
+from memberstaff.live.feed import Feed
+from memberstaff.live.watched_day import WatchedDay
+
+BATCH_BYTES = 65_536
+"""Rendered bytes after which a batch is closed: with what a connection buffers, what a slow member costs at most."""
+
+RenderingCache = ByteLRU[tuple[int, int, int]]
+"""Rendered changes by (group, roster version, position), for members that catch up together."""
+
+RenderChange = Callable[[Cursor, Change], bytes | Awaitable[bytes] | None]
+"""Renders a change for a group, or says that none of its members wants it."""
+
+_serial = count()
+
+
+class DayChanges(EventSource):
+    """The changes of a day, in position order.
+
+    `rendering` opens what a few changes may be rendered with; what needs no waiting depends on the change and
+    the roster alone, and is kept.
+    """
+
+    def __init__(
+        self,
+        feed: Feed,
+        day: date,
+        rendering: Callable[[], AbstractAsyncContextManager[RenderChange]],
+        kept: RenderingCache,
+    ) -> None:
+        self._feed = feed
+        self._day = day
+        self._rendering = rendering
+        self._kept = kept
+        self._serial = next(_serial)
+        self._watched: WatchedDay
+        self._epoch = ""
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[int]:
+        """Watch the day."""
+        async with self._feed.watch(self._day) as watched:
+            self._watched = watched
+            self._epoch = self._feed.epoch
+            yield watched.position
+
+    async def start(self, after: str | None) -> int:
+        """From the cursor, or from where the day stands now."""
+        return await self._feed.start(self._watched, after)
+
+    async def after(self, position: int) -> tuple[int, Batch]:
+        """The changes that follow, as many as make a batch."""
+        changes = await self._feed.following(self._watched, position, self._epoch)
+        payloads: list[bytes] = []
+        size = 0
+        async with self._rendering() as render:
+            for change in changes:
+                payload = await self._rendered(change, render)
+                position = change.position
+                if payload:
+                    payloads.append(payload)
+                    size += len(payload)
+                if size >= BATCH_BYTES:
+                    break
+        return position, Batch(payloads)
+
+    async def _rendered(self, change: Change, render: RenderChange) -> bytes:
+        key = (self._serial, self._watched.roster_version, change.position)
+        if (kept := self._kept.get(key)) is not None:
+            return kept
+        payload = render(Cursor(self._epoch, self._day, change.position), change)
+        if payload is None:
+            payload = b""
+        elif not isinstance(payload, bytes):
+            return await payload
+        self._kept.put(key, payload, self._serial)
+        return payload
+
+    def count(self, members: int) -> None:
+        """Tell the day how many follow it."""
+        self._watched.followers += members
+
+
+class DayStates(EventSource):
+    """The latest state of a day, again whenever something about it has changed; positions count the renderings."""
+
+    def __init__(self, feed: Feed, day: date, render: Callable[[], Awaitable[bytes]]) -> None:
+        self._feed = feed
+        self._day = day
+        self._render = render
+        self._watched: WatchedDay
+        self._seen: object = None
+        self._rendered = 0
+        self._latest = b""
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[int]:
+        """Watch the day."""
+        async with self._feed.watch(self._day) as watched:
+            self._watched = watched
+            yield 0
+
+    async def start(self, after: str | None) -> int:  # noqa: ARG002 - a state has no cursor
+        """Whatever is the latest."""
+        await self._feed.refresh()
+        return 0
+
+    async def after(self, position: int) -> tuple[int, Batch]:
+        """The latest, unless it is that one."""
+        if position == self._rendered:
+            self._seen = await self._feed.other_state(self._watched, self._seen)
+            self._latest = await self._render()
+            self._rendered += 1
+        return self._rendered, Batch([self._latest])
+
+    def count(self, members: int) -> None:
+        """Tell the day how many follow it."""
+        self._watched.followers += members
+
+
+class AllDaysChanges(EventSource):
+    """The changes of all days, in the order in which this process learnt of them; a cursor leads nowhere here."""
+
+    def __init__(self, days: AllDays, render: Callable[[Cursor, Change], bytes]) -> None:
+        self._days = days
+        self._render = render
+
+    def open(self) -> AbstractAsyncContextManager[int]:
+        """Watch all days."""
+        return self._days.watch()
+
+    async def start(self, after: str | None) -> int:  # noqa: ARG002 - each cursor is of one day
+        """From now."""
+        return self._days.position
+
+    async def after(self, position: int) -> tuple[int, Batch]:
+        """The changes that follow, as many as make a batch."""
+        payloads: list[bytes] = []
+        size = 0
+        for change in await self._days.after(position):
+            payload = self._render(Cursor(self._days.epoch, change.date, change.position), change)
+            position += 1
+            payloads.append(payload)
+            size += len(payload)
+            if size >= BATCH_BYTES:
+                break
+        return position, Batch(payloads)
+
+    def count(self, members: int) -> None:
+        """Nobody asks how many they are."""

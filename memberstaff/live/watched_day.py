@@ -1,0 +1,107 @@
+"""One watched day in this process: how far it has come, and its most recent changes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date
+
+from memberstaff.changes import Change, DayState
+from memberstaff.errors import RestartRequired
+from memberstaff.live.splice import Gap, splice
+
+
+class WatchedDay:
+    """What a process knows of a day that somebody watches; shared by all who do.
+
+    A reader keeps only its own position and asks for what follows it, so the memory that a subscriber
+    costs is bounded, and a slow one holds up nobody.
+    """
+
+    def __init__(self, day: date, *, recent_limit: int) -> None:
+        self.date = day
+        self.watchers = 0
+        self.followers = 0
+        self.state: DayState | None = None
+        self.roster_version = 0
+        self._recent: list[Change] = []
+        self._recent_limit = recent_limit
+        self._ended: str | None = None
+        self._news = asyncio.Event()
+
+    @property
+    def position(self) -> int:
+        """The last position that was delivered here."""
+        return self.state.position if self.state else 0
+
+    def read_from(self, last: int) -> int:
+        """The position after which the log is to be read when the day stands at `last`.
+
+        A day that is new here, or far behind, skips to its most recent changes; who needs older ones reads
+        them at its own pace.
+        """
+        known = self.position if self.state else 0
+        return max(known, last - self._recent_limit)
+
+    def advance(self, state: DayState, roster_version: int, changes: Iterable[Change]) -> bool:
+        """Take over a newer state and the changes that lead to it; answers False when some are missing."""
+        if roster_version > self.roster_version:
+            self._recent = []  # their names are no longer the roster's
+        known = self.state
+        if known is None or state.position > known.position:
+            start = self.read_from(state.position)
+            try:
+                following = splice(changes, after=start)
+            except Gap:
+                return False
+            if (following[-1].position if following else start) != state.position:
+                return False
+            if start != self.position:
+                self._recent = []
+            self._recent += following
+            if len(self._recent) > 2 * self._recent_limit:
+                self._recent = self._recent[-self._recent_limit :]
+        if known is not None:
+            state = DayState(self.date, max(state.position, known.position), max(state.day_version, known.day_version))
+        if state != known or roster_version > self.roster_version:
+            self.state = state
+            self.roster_version = max(roster_version, self.roster_version)
+            self._wake()
+        return True
+
+    def since(self, position: int) -> Sequence[Change] | None:
+        """The changes after `position`; None when they are no longer in memory. Raises RestartRequired."""
+        self.check()
+        if position >= self.position:
+            return ()
+        if not self._recent or self._recent[0].position > position + 1:
+            return None
+        return self._recent[position + 1 - self._recent[0].position :]
+
+    @contextmanager
+    def followed(self) -> Iterator[None]:
+        """Count one more follower for as long as the block lasts."""
+        self.followers += 1
+        try:
+            yield
+        finally:
+            self.followers -= 1
+
+    def check(self) -> None:
+        """Raise RestartRequired when this log has ended."""
+        if self._ended is not None:
+            raise RestartRequired(self._ended)
+
+    def end(self, why: str) -> None:
+        """Send every watcher back to the start: this process cannot tell what they have missed."""
+        self._ended = why
+        self._wake()
+
+    async def news(self) -> None:
+        """Wait until something about the day has changed."""
+        await self._news.wait()
+
+    def _wake(self) -> None:
+        self._news.set()
+        self._news = asyncio.Event()

@@ -1,0 +1,1 @@
+"""Notifications between processes, over Redis: something was committed, ask the database."""

@@ -1,0 +1,23 @@
+"""What one commit announces to every process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from memberstaff.changes import Change, DayState
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """What one commit did, for those who listen; everything in it can be read from the database as well.
+
+    `changes` may be empty although `days` rose: a large bulk mark notifications without them, and the listeners
+    read the log. `accounts` and `sessions` name those whose access changed or ended.
+    """
+
+    epoch: str
+    roster_version: int | None = None
+    days: tuple[DayState, ...] = ()
+    changes: tuple[Change, ...] = ()
+    accounts: tuple[int, ...] = ()
+    sessions: tuple[str, ...] = ()

@@ -1,0 +1,54 @@
+"""Puts it together: what serves Echo's front ends beside GraphQL, where the settings ask for it."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable
+from hashlib import sha256
+
+from memberstaff.application import Application
+from memberstaff.pusher.auth import PATH, Authorisation
+from memberstaff.pusher.channel_groups import ChannelGroups
+from memberstaff.pusher.grants import Grants
+from memberstaff.pusher.payload import Ids, Payload, status_words
+from memberstaff.pusher.presence import Presence
+from memberstaff.pusher.relay import Relay
+from memberstaff.pusher.socket import PREFIX, EchoEndpoint
+from memberstaff.server.app import Shell
+
+DEMO_KEY = "memberstaff"
+
+
+def mount(app: Shell, application: Application, *, ids: Ids, account_id: Callable[[int | None], str]) -> None:
+    """Serve /app/{key} and /broadcasting/auth, and publish for laravel-echo-server, as far as the settings say so.
+
+    `ids` and `account_id` are how clients know records, people and accounts.
+    """
+    settings = application.settings
+    url = settings.broadcast_url.get_secret_value()
+    payload = Payload(ids, status_words(settings.echo_statuses), settings.echo_flat)
+    if settings.echo_channel is not None:
+        channel = settings.echo_prefix + settings.echo_channel
+        relay = Relay(application.all_days, payload, url=url, channel=channel, lease=settings.broadcast_channel)
+        application.services["relay"] = relay.run
+    key = settings.echo_key or (DEMO_KEY if settings.demo else None)
+    if key is None and settings.echo_channel is None:
+        return
+    assert settings.secret_key is not None  # or there would be no application
+    # A key of its own: what signs one kind of thing must not sign another.
+    secret = hmac.digest(settings.secret_key.get_secret_value().encode(), b"memberstaff echo", sha256)
+    grants = Grants(application.database)
+    app.add_route(PATH, Authorisation(application, key or "", secret, grants, account_id).__call__, methods=["POST"])
+    if key is not None:
+        presence = Presence(url, settings.broadcast_channel, account_id)
+        application.services["presence"] = presence.run
+        endpoint = EchoEndpoint(
+            application,
+            key,
+            secret,
+            grants=grants,
+            shows=ChannelGroups(application, payload, presence),
+            addresses=app.addresses,
+            accounts=app.accounts,
+        )
+        app.add_sockets(PREFIX, endpoint)

@@ -1,0 +1,328 @@
+"""The entities: people, days, and attendance. Each has an opaque id, so that clients' caches keep them current."""
+
+from __future__ import annotations
+
+import datetime as dt
+from enum import StrEnum
+from functools import lru_cache
+from typing import Annotated
+
+import strawberry
+
+from memberstaff.access import Caller, Right
+from memberstaff.attendance import queries
+from memberstaff.attendance.board_cache import MOST_BOARDS, Board
+from memberstaff.attendance.cursor import Cursor, cursor_text
+from memberstaff.attendance.model import Day, Record
+from memberstaff.attendance.model import Summary as Counts
+from memberstaff.attendance.queries import BoardFilter
+from memberstaff.changes import Change, Status
+from memberstaff.errors import RequestError, RequestErrorCode
+from memberstaff.staff.model import Person
+from memberstaff.staff.queries import Place
+from schema.context import Info
+from schema.ids import global_id
+from schema.relay import BOARD_PAGE, Node, PageInfo, page_cursor, page_place, page_size
+from schema.revisions import NEWEST, AttendanceRevisionConnection
+from schema.scalars import URL
+from schema.scope import StaffScope, listed, staff_filter
+
+NOBODY = "Unknown"
+"""The name of a person who is no longer available."""
+
+NO_CATEGORY = "Staff"
+"""The category of a person who has none."""
+
+LONGEST_SPAN = 92
+"""Days of one person's attendance that one field answers: a quarter."""
+
+
+@strawberry.enum(description="LOCKED refuses every mark until an administrator opens the day again.")
+class DayState(StrEnum):
+    """Whether a day takes marks."""
+
+    OPEN = "OPEN"
+    LOCKED = "LOCKED"
+
+
+@strawberry.type(description="Somebody whose attendance is recorded.")
+class Staff(Node):
+    """A person on the roster."""
+
+    name: str = strawberry.field(description='"Unknown" once the person has been erased.')
+    category: str = strawberry.field(description='"Staff" when no category is set.')
+    photo_url: URL | None = strawberry.field(description="A picture of the person.")
+    external_ref: str | None = strawberry.field(description="The person's number in another system.")
+    starts_on: dt.date = strawberry.field(
+        description="First day of employment. A day's roster is those employed on it; records outside remain readable."
+    )
+    ends_on: dt.date | None = strawberry.field(description="Last day of employment.")
+    version: int = strawberry.field(description="Counts the changes: send it back as `expectedVersion`.")
+    number: strawberry.Private[int]
+
+    @strawberry.field(
+        description=f"What was recorded from one day to another, by day; at most {LONGEST_SPAN} days.",
+        metadata={"list_size": LONGEST_SPAN},
+    )
+    async def attendance(
+        self, info: Info, from_: Annotated[dt.date, strawberry.argument(name="from")], to: dt.date
+    ) -> list[Attendance]:
+        """Recorded days only."""
+        if not 0 <= (to - from_).days < LONGEST_SPAN:
+            raise RequestError(
+                RequestErrorCode.BAD_REQUEST, f"Ask for 1 to {LONGEST_SPAN} days: `from` not after `to`."
+            )
+        epoch = (await info.context.load.day.load(to)).epoch
+        found = await info.context.load.marked(from_, to).load(self.number)
+        return [Attendance.of(record, epoch) for record in found]
+
+    @classmethod
+    def of(cls, person: Person) -> Staff:
+        """For a person."""
+        return cls(
+            id=global_id("Staff", person.id),
+            name=person.name or NOBODY,
+            category=person.category or NO_CATEGORY,
+            photo_url=URL(person.photo_url) if person.photo_url else None,
+            external_ref=person.external_ref,
+            starts_on=person.starts_on,
+            ends_on=person.ends_on,
+            version=person.version,
+            number=person.id,
+        )
+
+
+@strawberry.type(
+    description="One person on one day. The id derives from (staff, date), so it exists before the first mark."
+)
+class Attendance(Node):
+    """A record, as it is stored or as an event left it."""
+
+    staff_id: strawberry.ID = strawberry.field(description="Id of the Staff.")
+    staff_name: str = strawberry.field(description='"Unknown" when the person is no longer available.')
+    staff_category: str = strawberry.field(description='"Staff" when no category is set.')
+    staff_photo_url: URL | None = strawberry.field(description="A picture of the person.")
+    date: dt.date = strawberry.field(description="The day.")
+    status: Status = strawberry.field(description="What is known.")
+    note: str | None = strawberry.field(description="Null for a VIEWER: notes can hold health data.")
+    photo_url: URL | None = strawberry.field(description="A picture taken with the mark.")
+    updated_at: dt.datetime | None = strawberry.field(
+        description="Of the last change. Null only while version is 0; never null in an event."
+    )
+    updated_by: str | None = strawberry.field(
+        description="Who made the last change; null for an import on the server itself."
+    )
+    version: int = strawberry.field(description="Counts this record's changes; 0 before the first.")
+    feed_cursor: str = strawberry.field(
+        description="Position of this change in its day's feed: resume from the last event received."
+    )
+    staff_number: strawberry.Private[int]
+    person: strawberry.Private[Person | None]
+
+    @strawberry.field(description="The person; null when they are no longer available.")
+    async def staff(self, info: Info) -> Staff | None:
+        """From the roster as it is now."""
+        person = self.person or await info.context.load.person.load(self.staff_number)
+        return None if person is None or person.name is None else Staff.of(person)
+
+    @strawberry.field(description="The day, as it is now.")
+    async def day(self, info: Info) -> AttendanceDay:
+        """From the snapshot of this operation or event."""
+        return AttendanceDay.of(await info.context.load.day.load(self.date))
+
+    @strawberry.field(description="The record's changes, newest first.")
+    async def history(
+        self, info: Info, first: int | None = 20, after: str | None = None
+    ) -> AttendanceRevisionConnection:
+        """A page of revisions."""
+        place = page_place(after, int)
+        size = page_size(first, default=20)
+        before = min(max(place[0], 0), NEWEST) if place else None
+        found = await info.context.load.history(size + 1, before).load((self.staff_number, self.date))
+        return AttendanceRevisionConnection.of(found, size, after)
+
+    @classmethod
+    def of(cls, record: Record, epoch: str) -> Attendance:
+        """For a record as it is stored."""
+        person = record.person
+        return cls(
+            id=global_id("Attendance", person.id, record.date),
+            staff_id=global_id("Staff", person.id),
+            staff_name=person.name or NOBODY,
+            staff_category=person.category or NO_CATEGORY,
+            staff_photo_url=URL(person.photo_url) if person.photo_url else None,
+            date=record.date,
+            status=record.status,
+            note=record.note,
+            photo_url=URL(record.photo_url) if record.photo_url else None,
+            updated_at=record.updated_at,
+            updated_by=record.updated_by,
+            version=record.version,
+            feed_cursor=cursor_text(epoch, record.date, record.position),
+            staff_number=person.id,
+            person=person,
+        )
+
+    @classmethod
+    def of_change(cls, change: Change, cursor: Cursor, caller: Caller) -> Attendance:
+        """For a change, as this caller may see it."""
+        return cls(
+            id=global_id("Attendance", change.staff_id, change.date),
+            staff_id=global_id("Staff", change.staff_id),
+            staff_name=change.staff_name or NOBODY,
+            staff_category=change.staff_category or NO_CATEGORY,
+            staff_photo_url=URL(change.staff_photo_url) if change.staff_photo_url else None,
+            date=change.date,
+            status=change.status,
+            note=change.note if caller.may(Right.READ_NOTES) else None,
+            photo_url=URL(change.photo_url) if change.photo_url else None,
+            updated_at=change.changed_at,
+            updated_by=change.changed_by_name,
+            version=change.version,
+            feed_cursor=str(cursor),
+            staff_number=change.staff_id,
+            person=None,
+        )
+
+
+@strawberry.type(description="How many of a day's roster have each status.")
+class DaySummary(Node):
+    """Counts."""
+
+    total: int = strawberry.field(description="Everybody on the day's roster.")
+    unmarked: int = strawberry.field(description="No decision yet.")
+    present: int = strawberry.field(description="At work.")
+    late: int = strawberry.field(description="At work, late.")
+    half_day: int = strawberry.field(description="At work for half of the day.")
+    remote: int = strawberry.field(description="At work from elsewhere.")
+    on_leave: int = strawberry.field(description="Not expected.")
+    absent: int = strawberry.field(description="Expected, and not at work.")
+    present_rate: float | None = strawberry.field(
+        description="At work (a half day counts half) among those marked and not on leave; null while there is nobody."
+    )
+
+    @classmethod
+    def of(cls, summary: Counts) -> DaySummary:
+        """For a summary."""
+        of = summary.counts
+        return cls(
+            id=global_id("DaySummary", summary.date),
+            total=summary.total,
+            unmarked=of[Status.UNMARKED],
+            present=of[Status.PRESENT],
+            late=of[Status.LATE],
+            half_day=of[Status.HALF_DAY],
+            remote=of[Status.REMOTE],
+            on_leave=of[Status.ON_LEAVE],
+            absent=of[Status.ABSENT],
+            present_rate=summary.present_rate,
+        )
+
+
+@strawberry.type(description="A calendar day: its state, its counts, and everybody on its roster.")
+class AttendanceDay(Node):
+    """A day."""
+
+    date: dt.date = strawberry.field(description="The day.")
+    state: DayState = strawberry.field(description="Whether it takes marks.")
+    is_working_day: bool = strawberry.field(description="Whether people are expected.")
+    label: str | None = strawberry.field(description='What is special about it, such as "Sports day".')
+    roster_version: int = strawberry.field(description="Rises with any staff change: refetch records.")
+    day: strawberry.Private[Day]
+
+    @strawberry.field(description="Counts of the whole roster.")
+    async def summary(self, info: Info) -> DaySummary:
+        """Counted in the operation's snapshot."""
+        return DaySummary.of(await info.context.load.summary.load(self.date))
+
+    @strawberry.field(
+        description=(
+            "Everybody on the day's roster, marked or not, ordered by (name, id); up to "
+            f"{BOARD_PAGE:,} a page. Search looks in names and categories, never in notes."
+        ),
+        metadata={"page_limit": BOARD_PAGE},
+    )
+    async def records(
+        self,
+        info: Info,
+        scope: StaffScope | None = None,
+        statuses: list[Status] | None = None,
+        search: str | None = None,
+        first: int | None = 100,
+        after: str | None = None,
+    ) -> AttendanceConnection:
+        """A page of the board."""
+        which = BoardFilter(
+            staff=staff_filter(scope, self.date, search),
+            statuses=listed(statuses, "statuses", "statuses"),
+        )
+        place = page_place(after, str, int, str)
+        size = page_size(first, default=100, most=BOARD_PAGE)
+        beyond = Place(place[0], place[1]) if place else None
+        boards, snapshot = info.context.application.board_cache, await info.context.snapshot()
+        board = await boards.page(snapshot, self.day, which, first=size + 1, after=beyond)
+        cursor = place[2] if place else str(self.day.cursor)
+        edges = _shared_edges(board, cursor) if board.is_whole else _edges(board, cursor)[:size]
+        return AttendanceConnection(
+            edges=edges,
+            page_info=PageInfo.of([edge.cursor for edge in edges], after=after, more=len(board.records) > size),
+            feed_cursor=cursor,
+            day=self.day,
+            which=which,
+        )
+
+    @classmethod
+    def of(cls, day: Day) -> AttendanceDay:
+        """For a day."""
+        return cls(
+            id=global_id("AttendanceDay", day.date),
+            date=day.date,
+            state=DayState.LOCKED if day.locked else DayState.OPEN,
+            is_working_day=day.working,
+            label=day.label,
+            roster_version=day.roster_version,
+            day=day,
+        )
+
+
+@strawberry.type(description="A record in a page.")
+class AttendanceEdge:
+    """Relay's edge."""
+
+    cursor: str = strawberry.field(description="Of this edge.")
+    node: Attendance = strawberry.field(description="The record.")
+
+
+def _edges(board: Board, cursor: str) -> list[AttendanceEdge]:
+    return [
+        AttendanceEdge(
+            cursor=page_cursor(record.person.sort_key, record.person.id, cursor),
+            node=Attendance.of(record, board.epoch),
+        )
+        for record in board.records
+    ]
+
+
+_shared_edges = lru_cache(MOST_BOARDS)(_edges)
+"""For boards that are kept, whoever asks: an edge says nothing about that."""
+
+
+@strawberry.type(description="A page of a day's records.")
+class AttendanceConnection:
+    """Relay's connection, and where the feed stood."""
+
+    edges: list[AttendanceEdge] = strawberry.field(description="By name.")
+    page_info: PageInfo = strawberry.field(description="Where this page lies.")
+    feed_cursor: str = strawberry.field(
+        description=(
+            "The feed's position when the first page was read; page cursors carry it, so every page answers the same "
+            "value. Pass it to attendanceUpdated(after:)."
+        )
+    )
+    day: strawberry.Private[Day]
+    which: strawberry.Private[BoardFilter]
+
+    @strawberry.field(description="Records that the filter finds, on all pages.")
+    async def total_count(self, info: Info) -> int:
+        """Counted only when it is asked for."""
+        return await queries.count(await info.context.snapshot(), self.day, self.which)

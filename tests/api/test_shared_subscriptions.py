@@ -1,0 +1,175 @@
+"""Equal subscriptions are rendered once, whoever reads them; those that are not equal never share."""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import AsyncExitStack
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+from memberstaff.access import Role
+from memberstaff.engine.schema import Execution
+from tests.installation import WATCH, Installation, Socket, until
+
+TODAY = "2026-01-12"
+
+
+@pytest.fixture
+def executions(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """How often an event of an operation has been executed, by its name."""
+    counted: Counter[str] = Counter()
+    build = Execution.build_per_event_executor
+
+    def counting(self: Execution, payload: Any) -> Any:
+        counted[self.operation.name.value if self.operation.name else ""] += 1
+        return build(self, payload)
+
+    monkeypatch.setattr(Execution, "build_per_event_executor", counting)
+    return counted
+
+
+async def watch(installation: Installation, board: Socket, document: str = WATCH, **variables: Any) -> None:
+    async with installation.one_more_follower(TODAY):
+        await board.subscribe("1", document, date=TODAY, **variables)
+
+
+async def test_an_event_is_executed_once_however_many_boards_see_it(
+    installation: Installation, executions: Counter[str]
+) -> None:
+    async with installation.socket() as one, installation.socket() as two, installation.socket() as three:
+        for board in (one, two, three):
+            await watch(installation, board)
+        for status in ("LATE", "PRESENT", "ABSENT"):
+            await installation.marker.mark(installation.staff["Amina"], TODAY, status=status)
+            assert {(await board.change())["status"] for board in (one, two, three)} == {status}
+    assert executions == {"Watch": 3}
+    await until(lambda: len(installation.application.groups) == 0)
+
+
+async def test_several_operations_of_one_socket_share_too(installation: Installation, executions: Counter[str]) -> None:
+    async with installation.socket() as board:
+        for operation in ("1", 'a "b" é'):
+            async with installation.one_more_follower(TODAY):
+                await board.subscribe(operation, WATCH, date=TODAY)
+        await installation.marker.mark(installation.staff["Amina"], TODAY, status="LATE")
+        seen = [await board.receive(), await board.receive()]
+    assert sorted(message["id"] for message in seen) == ["1", 'a "b" é']
+    assert executions == {"Watch": 1}
+
+
+async def test_two_roles_never_share(installation: Installation, executions: Counter[str]) -> None:
+    async with installation.socket(Role.VIEWER) as wall, installation.socket(Role.MARKER) as desk:
+        await watch(installation, wall)
+        await watch(installation, desk)
+        assert len(installation.application.groups) == 2
+        await installation.marker.mark(installation.staff["Amina"], TODAY, status="LATE", note="Migraine")
+        assert (await wall.change())["note"] is None
+        assert (await desk.change())["note"] == "Migraine"
+    assert executions == {"Watch": 2}
+
+
+async def test_other_variables_are_another_group(installation: Installation) -> None:
+    async with installation.socket() as all_of_them, installation.socket() as kitchen:
+        await watch(installation, all_of_them)
+        await watch(installation, kitchen, scope={"categories": ["Kitchen"]})
+        assert len(installation.application.groups) == 2
+        await installation.marker.mark(installation.staff["Amina"], TODAY, status="LATE")
+        await installation.marker.mark(installation.staff["Björn"], TODAY, status="LATE")
+        assert [(await all_of_them.change())["staffName"] for _ in range(2)] == ["Amina", "Björn"]
+        assert (await kitchen.change())["staffName"] == "Björn"
+
+
+async def cursors(installation: Installation) -> list[str]:
+    """After each of four marks."""
+    found = []
+    for staff_id in installation.staff.values():
+        payload = await installation.marker.mark(staff_id, TODAY, status="LATE")
+        found.append(payload["attendance"]["feedCursor"])
+    return found
+
+
+async def test_boards_that_resume_from_different_cursors_share(
+    installation: Installation, executions: Counter[str]
+) -> None:
+    places = await cursors(installation)
+    async with installation.socket() as ahead, installation.socket() as behind:
+        await watch(installation, ahead, after=places[2])
+        assert (await ahead.change())["staffName"] == "Дмитрий"
+        await watch(installation, behind, after=places[0])
+        assert [(await behind.change())["staffName"] for _ in range(3)] == ["Björn", "Chloé", "Дмитрий"]
+        assert len(installation.application.groups) == 1
+        await installation.marker.mark(installation.staff["Amina"], TODAY, status="ABSENT")
+        assert (await ahead.change())["status"] == (await behind.change())["status"] == "ABSENT"
+    assert executions == {"Watch": 4}  # the fourth and fifth once; the second and third were nobody else's
+
+
+async def test_boards_that_come_back_together_read_the_log_once(installation: Installation) -> None:
+    before = (await installation.viewer.ask("{ attendanceDay { records { feedCursor } } }"))["attendanceDay"]
+    await cursors(installation)
+    readings: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if "FROM attendance_revision" in statement:
+            readings.append(statement)
+
+    engine = installation.application.database.engine.sync_engine
+    event.listen(engine, "before_cursor_execute", note)
+    async with AsyncExitStack() as stack:
+        boards = [await stack.enter_async_context(installation.socket()) for _ in range(20)]
+        for board in boards:
+            await board.subscribe("1", WATCH, date=TODAY, after=before["records"]["feedCursor"])
+        for board in boards:
+            assert [(await board.change())["staffName"] for _ in range(4)] == list(installation.staff)
+    assert len(readings) == 1
+
+
+async def test_a_cursor_that_is_used_twice_does_not_leave_the_key(installation: Installation) -> None:
+    document = """subscription Twice($date: Date!, $after: String) {
+      attendanceUpdated(date: $date, after: $after) {
+        staffName day { records(first: 1, after: $after) { totalCount } } } }"""
+    places = await cursors(installation)
+    async with installation.socket() as board:
+        await watch(installation, board, document, after=places[0])
+        assert len(installation.application.groups) == 0  # it is served alone
+
+
+async def test_the_days_state_is_rendered_once_too(installation: Installation, executions: Counter[str]) -> None:
+    document = "subscription State($date: Date!) { attendanceDayUpdated(date: $date) { summary { late } } }"
+    async with installation.socket() as one, installation.socket() as two:
+        for board in (one, two):
+            await watch(installation, board, document)
+            assert (await board.event())["attendanceDayUpdated"]["summary"] == {"late": 0}
+        await installation.marker.mark(installation.staff["Amina"], TODAY, status="LATE")
+        for board in (one, two):
+            assert (await board.event())["attendanceDayUpdated"]["summary"] == {"late": 1}
+    assert executions == {"State": 2}
+
+
+async def test_a_renamed_person_has_the_new_name_in_changes_that_are_rendered_again(
+    installation: Installation,
+) -> None:
+    places = await cursors(installation)
+    rename = "mutation ($input: UpdateStaffInput!) { updateStaff(input: $input) { errors { message } } }"
+    async with installation.socket() as one, installation.socket() as two:
+        await watch(installation, one, after=places[2])
+        assert (await one.change())["staffName"] == "Дмитрий"
+        await installation.admin.ask(rename, input={"id": installation.staff["Дмитрий"], "name": "Dmitri"})
+        await until(lambda: day_knows(installation) == 5)
+        await watch(installation, two, after=places[2])
+        assert (await two.change())["staffName"] == "Dmitri"
+
+
+def day_knows(installation: Installation) -> int:
+    [day] = installation.application.feed._days.values()
+    return day.roster_version
+
+
+async def test_a_socket_that_has_ended_receives_nothing_any_more(installation: Installation) -> None:
+    async with installation.socket() as board:
+        await watch(installation, board)
+        [group] = installation.application.groups._groups.values()
+        [door] = installation.application.access_watcher._admitted
+        door.end(4401, "Gone")
+        assert len(group) == 0  # at once: before anything else could be written

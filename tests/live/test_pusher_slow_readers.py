@@ -1,0 +1,66 @@
+"""An Echo client that stops reading: bounded memory here, no delay for the others, and a real end."""
+
+from __future__ import annotations
+
+import asyncio
+import socket as plain
+from typing import Any
+
+from memberstaff.changes import Status
+from tests.clock import TurnedClock
+from tests.installation import Installation, install, until
+from tests.live.test_slow_boards import MOST_WAITING, masked, sockets
+from tests.pusher import KEY, echo
+from tests.soak.leaks import fill, hire
+
+
+async def stuck_client(office: Installation) -> plain.socket:
+    """A socket that subscribes to the public channel and then never reads again."""
+    raw = plain.socket()
+    raw.setsockopt(plain.SOL_SOCKET, plain.SO_RCVBUF, 2_048)
+    raw.setblocking(False)
+    loop = asyncio.get_running_loop()
+    await loop.sock_connect(raw, ("127.0.0.1", office.address.port))
+    await loop.sock_sendall(
+        raw,
+        f"GET /app/{KEY}?protocol=7 HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n".encode()
+        + b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n",
+    )
+    await loop.sock_recv(raw, 1_000)
+    # Longer than it need be: `masked` writes frames of 126 bytes and more.
+    message = {"event": "pusher:subscribe", "data": {"channel": "attendance", "padding": "-" * 100}}
+    await loop.sock_sendall(raw, masked(message))
+    return raw
+
+
+async def test_an_echo_client_that_stops_reading_delays_nobody_and_is_cut_off(
+    database_url: str, clock: TurnedClock
+) -> None:
+    limits: dict[str, Any] = {"ping_seconds": 0.5, "silence_seconds": 1.5, "max_backlog_bytes": 65_536}
+    async with install(database_url, clock=clock, poll_seconds=0.1, echo_key=KEY, echo_public=True, **limits) as office:
+        await hire(office, 500)
+        async with echo(office) as lively:
+            await lively.joined("attendance")
+            heard: list[str] = []
+            waiting: set[int] = set()
+
+            async def read() -> None:
+                while True:
+                    heard.append((await lively.change())["cursor"])
+                    waiting.update(each.transport.get_write_buffer_size() for each in sockets(office))
+
+            reading = asyncio.create_task(read())
+            with await stuck_client(office):
+                await until(lambda: [len(group) for group in office.application.groups._groups.values()] == [2])
+                for each in sockets(office):  # or the kernel would take megabytes before it says that nobody reads
+                    each.transport.get_extra_info("socket").setsockopt(plain.SOL_SOCKET, plain.SO_SNDBUF, 8_192)
+                expected = 0
+                for round_ in range(12):
+                    expected += await fill(office, [Status.LATE, Status.PRESENT][round_ % 2])
+                    await asyncio.sleep(0)
+                await until(lambda: len(heard) == expected)
+                await until(lambda: len(sockets(office)) == 1)
+            assert not reading.done()
+            reading.cancel()
+            assert len(set(heard)) == expected
+            assert 65_536 < max(waiting) < MOST_WAITING

@@ -1,0 +1,177 @@
+"""A notification arrives as it was sent, and whatever else arrives on the channel breaks nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from memberstaff.changes import Change, DayState, Status
+from memberstaff.notify.codec import MOST_CHANGES, Unreadable, decode, encode
+from memberstaff.notify.notification import Notification
+from tests.rules.changes import DAY, changes
+
+NUMBERS = st.integers(0, 2**63 - 1)
+TEXTS = st.text(max_size=20)
+INSTANTS = st.datetimes(timezones=st.just(UTC))
+CHANGES = st.builds(
+    Change,
+    date=st.dates(),
+    position=NUMBERS,
+    staff_id=NUMBERS,
+    version=NUMBERS,
+    status=st.sampled_from(Status),
+    note=st.none() | TEXTS,
+    photo_url=st.none() | TEXTS,
+    changed_at=INSTANTS,
+    changed_by=st.none() | NUMBERS,
+    changed_by_name=st.none() | TEXTS,
+    staff_name=st.none() | TEXTS,
+    staff_category=st.none() | TEXTS,
+    staff_photo_url=st.none() | TEXTS,
+)
+RINGS = st.builds(
+    Notification,
+    epoch=TEXTS,
+    roster_version=st.none() | NUMBERS,
+    days=st.lists(st.builds(DayState, st.dates(), NUMBERS, NUMBERS), max_size=3).map(tuple),
+    changes=st.lists(CHANGES, max_size=3).map(tuple),
+    accounts=st.lists(NUMBERS, max_size=3).map(tuple),
+    sessions=st.lists(TEXTS, max_size=3).map(tuple),
+)
+RING = Notification(
+    epoch="e1",
+    roster_version=4,
+    days=(DayState(DAY, 7, 2),),
+    changes=tuple(changes(6, 7)),
+    accounts=(3,),
+    sessions=("s1",),
+)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False) | TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=60)
+@given(RINGS)
+def test_a_ring_arrives_as_it_was_sent(notification: Notification) -> None:
+    assert decode(encode(notification)) == notification
+
+
+def test_a_ring_is_one_json_object() -> None:
+    assert orjson.loads(encode(Notification(epoch="e1", days=(DayState(DAY, 7, 2),)))) == {
+        "epoch": "e1",
+        "roster_version": None,
+        "days": [{"date": "2026-01-12", "position": 7, "day_version": 2}],
+        "changes": [],
+        "accounts": [],
+        "sessions": [],
+    }
+
+
+def test_as_many_changes_as_allowed_travel() -> None:
+    notification = replace(RING, changes=tuple(changes(1, MOST_CHANGES)))
+    assert decode(encode(notification)) == notification
+
+
+def test_more_changes_are_left_to_the_log_and_nothing_else_is_lost() -> None:
+    notification = replace(RING, changes=tuple(changes(1, MOST_CHANGES + 1)))
+    assert decode(encode(notification)) == replace(notification, changes=())
+
+
+def edited(*path: str | int, to: Any) -> str:
+    """The message of a good notification with one value replaced."""
+    message = orjson.loads(encode(RING))
+    inner = message
+    for part in path[:-1]:
+        inner = inner[part]
+    inner[path[-1]] = to
+    return orjson.dumps(message).decode()
+
+
+WRONG = [
+    ("", "JSONDecodeError"),
+    ("hello", "JSONDecodeError"),
+    ("{", "JSONDecodeError"),
+    ("\ud800", "JSONDecodeError"),
+    ("[" * 5_000, "JSONDecodeError"),
+    ("1", "TypeError"),
+    ("null", "TypeError"),
+    ("[]", "TypeError"),
+    ('"epoch"', "TypeError"),
+    ("{}", "KeyError"),
+    (edited("epoch", to=5), "TypeError"),
+    (edited("epoch", to=None), "TypeError"),
+    (edited("roster_version", to="4"), "TypeError"),
+    (edited("roster_version", to=True), "TypeError"),
+    (edited("days", to={"a": 1}), "TypeError"),
+    (edited("days", 0, to=["2026-01-12"]), "TypeError"),
+    (edited("days", 0, "date", to="2026-02-30"), "ValueError"),
+    (edited("days", 0, "date", to=20260112), "TypeError"),
+    (edited("days", 0, "position", to="7"), "TypeError"),
+    (edited("days", 0, "position", to=7.5), "TypeError"),
+    (edited("days", 0, "day_version", to=None), "TypeError"),
+    (edited("changes", to=None), "TypeError"),
+    (edited("changes", 0, to=[]), "TypeError"),
+    (edited("changes", 0, "position", to=[1]), "TypeError"),
+    (edited("changes", 0, "status", to="HERE"), "ValueError"),
+    (edited("changes", 0, "status", to=[]), "ValueError"),
+    (edited("changes", 0, "changed_at", to="yesterday"), "ValueError"),
+    (edited("changes", 0, "changed_at", to="2026-01-12T08:00:00"), "ValueError"),
+    (edited("changes", 0, "note", to={"a": 1}), "TypeError"),
+    (edited("changes", 0, "staff_name", to=5), "TypeError"),
+    (edited("changes", 0, "colour", to="red"), "TypeError"),
+    (edited("accounts", to="12"), "TypeError"),
+    (edited("accounts", to=["1"]), "TypeError"),
+    (edited("sessions", to="s1"), "TypeError"),
+    (edited("sessions", to=[1]), "TypeError"),
+]
+
+
+@pytest.mark.parametrize(("message", "reason"), WRONG)
+def test_what_no_memberstaff_wrote_is_unreadable(message: str, reason: str) -> None:
+    with pytest.raises(Unreadable) as refused:
+        decode(message)
+    assert str(refused.value) == reason
+
+
+def test_the_reason_repeats_nothing_of_the_message() -> None:
+    with pytest.raises(Unreadable) as refused:
+        decode(edited("changes", 0, "status", to="A secret"))
+    assert "secret" not in str(refused.value)
+
+
+PLACES = st.sampled_from(
+    [(key,) for key in ("epoch", "roster_version", "days", "changes", "accounts", "sessions")]
+    + [("days", 0, key) for key in ("date", "position", "day_version")]
+    + [("changes", 0, key) for key in orjson.loads(encode(RING))["changes"][0]]
+)
+
+
+@given(st.text() | JSON.map(lambda value: orjson.dumps(value).decode()))
+def test_any_text_is_a_ring_or_unreadable(text: str) -> None:
+    with pytest.raises(Unreadable):
+        decode(text)
+
+
+@given(PLACES, JSON)
+def test_a_ring_with_anything_in_one_place_is_a_ring_or_unreadable(place: tuple[str | int, ...], value: Any) -> None:
+    try:
+        notification = decode(edited(*place, to=value))
+    except Unreadable:
+        return
+    assert isinstance(notification.epoch, str)
+    assert all(
+        type(day.date) is date and type(day.position) is type(day.day_version) is int for day in notification.days
+    )
+    assert all(
+        type(change.position) is int and isinstance(change.changed_at, datetime) for change in notification.changes
+    )
+    assert decode(encode(notification)) == notification

@@ -1,0 +1,173 @@
+"""Compiled selections give what graphql-core gives: the same data, and the same errors for values that are wrong."""
+
+from __future__ import annotations
+
+from datetime import date
+from enum import Enum
+from typing import Any
+
+import pytest
+import strawberry
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from memberstaff.engine import schema as execution
+from memberstaff.engine.limits import Limits
+from memberstaff.engine.schema import build_schema
+
+
+@strawberry.enum
+class Colour(Enum):
+    RED = "red"
+    BLUE = "blue"
+
+
+@strawberry.interface
+class Named:
+    name: str
+
+
+@strawberry.type
+class Thing(Named):
+    key: strawberry.ID
+    number: int
+    rate: float
+    yes: bool
+    colour: Colour
+    day: date
+    note: str | None = None
+    count: int | None = None
+    tags: list[str] = strawberry.field(default_factory=list)
+    labels: list[str | None] | None = None
+    child: Thing | None = None
+    children: list[Thing] = strawberry.field(default_factory=list)
+    perhaps: list[Thing | None] | None = None
+
+    @strawberry.field
+    def shout(self) -> str:
+        return self.name.upper()
+
+
+@strawberry.type
+class Query:
+    @strawberry.field
+    def things(self) -> list[Thing]:
+        return THINGS
+
+    @strawberry.field
+    async def thing(self) -> Thing | None:
+        return THINGS[0] if THINGS else None
+
+
+THINGS: list[Any] = []
+SCHEMA = build_schema(Query, limits=Limits(cost=10**9, aliases=1_000, directives=1_000, tokens=10_000, depth=30))
+
+VALUES: list[Any] = [None, "", "text", 0, -1, 2**31, 2**80, 1.5, float("nan"), float("inf"), True, Colour.RED, [], {}]
+WRONG = st.sampled_from(VALUES)
+
+
+def either(right: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Mostly what the schema says."""
+    return st.integers(0, 19).flatmap(lambda number: WRONG if number == 0 else right)
+
+
+def thing(depth: int) -> st.SearchStrategy[Any]:
+    """A thing, its attributes mostly as the schema says."""
+    inner = thing(depth - 1) if depth else st.none()
+    several = st.lists(inner, max_size=3) if depth else st.just([])
+    return st.builds(
+        Thing,
+        name=either(st.text(max_size=3)),
+        key=either(st.text(max_size=3)),
+        number=either(st.integers(-(2**31), 2**31 - 1)),
+        rate=either(st.floats(allow_nan=False, allow_infinity=False)),
+        yes=either(st.booleans()),
+        colour=either(st.sampled_from(Colour)),
+        day=either(st.dates()),
+        note=either(st.none() | st.text(max_size=3)),
+        count=either(st.none() | st.integers(-5, 5)),
+        tags=either(st.lists(st.text(max_size=2), max_size=2)),
+        labels=either(st.none() | st.lists(st.none() | st.text(max_size=2), max_size=2)),
+        child=either(inner),
+        children=either(several),
+        perhaps=either(st.none() | st.lists(st.none() | inner, max_size=2)),
+    )
+
+
+LEAVES = ("name", "key", "number", "rate", "yes", "colour", "day", "note", "count", "tags", "labels")
+
+
+def selection(depth: int) -> st.SearchStrategy[str]:
+    """A selection of a thing's fields, with aliases, fragments, conditions, and now and then a resolver."""
+    leaf = st.sampled_from(LEAVES)
+    choices = [
+        leaf,
+        leaf,
+        leaf.map(lambda name: f"also_{name}: {name}"),
+        leaf.map(lambda name: f"{name} @include(if: $yes)"),
+        leaf.map(lambda name: f"{name} @skip(if: $yes)"),
+        st.just("__typename"),
+        st.just("shout"),
+    ]
+    if depth:
+        inner = selection(depth - 1)
+        nested = st.sampled_from(["child", "children", "perhaps"])
+        choices += [
+            st.tuples(nested, inner).map(lambda pair: f"{pair[0]} {pair[1]}"),
+            inner.map(lambda fields: f"... on Thing {fields}"),
+            inner.map(lambda fields: f"... on Named {{ ... on Thing {fields} }}"),
+            inner.map(lambda fields: f"... @include(if: $yes) {fields}"),
+            st.just("...Part"),
+        ]
+    return st.lists(st.one_of(choices), min_size=1, max_size=6).map(lambda fields: "{ " + " ".join(fields) + " }")
+
+
+async def run(document: str, yes: bool) -> tuple[Any, Any]:
+    result = await SCHEMA.execute(document, {"yes": yes})
+    errors = sorted((str(error.path), error.message, str(error.locations)) for error in result.errors or [])
+    return result.data, errors
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    things=st.lists(thing(2), max_size=3),
+    root=st.sampled_from(["thing", "things"]),
+    fields=selection(2),
+    part=selection(0),
+    yes=st.booleans(),
+)
+async def test_a_compiled_selection_gives_what_graphql_core_gives(
+    things: list[Any], root: str, fields: str, part: str, yes: bool
+) -> None:
+    THINGS[:] = things
+    document = f"query ($yes: Boolean!) {{ {root} {fields} again: {root} {{ key ...Part @include(if: $yes) }} }}"
+    document += f" fragment Part on Thing {part}"
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(execution, "compiled", lambda *_: None)
+        plain = await run(document, yes)
+    assert await run(document, yes) == plain
+
+
+async def test_a_plain_selection_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or the test above would compare graphql-core with itself."""
+
+    def never(*_: Any) -> Any:
+        raise AssertionError
+
+    THINGS[:] = [Thing(name="a", key=strawberry.ID("1"), number=1, rate=1.0, yes=True, colour=Colour.RED, day=date.min)]
+    monkeypatch.setattr("graphql.execution.executor.Executor.execute_field", _only_root(never))
+    data, errors = await run("query ($yes: Boolean!) { things { name @include(if: $yes) children { colour } } }", True)
+    assert (data, errors) == ({"things": [{"name": "a", "children": []}]}, [])
+
+
+def _only_root(otherwise: Any) -> Any:
+    from graphql.execution.executor import Executor
+
+    execute_field = Executor.execute_field
+
+    def only_root(self: Any, parent_type: Any, *arguments: Any, **options: Any) -> Any:
+        if parent_type.name != "Query":
+            otherwise()
+        return execute_field(self, parent_type, *arguments, **options)
+
+    return only_root

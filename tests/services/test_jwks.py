@@ -1,0 +1,103 @@
+"""The keys of an outside issuer: found when they are new, forgotten when withdrawn, and asked for seldom."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from memberstaff.access import Role
+from memberstaff.accounts.jwks import IssuerUnreachable
+from memberstaff.accounts.tokens import NoAccess, Why
+from memberstaff.db.work import Database
+from tests.clock import TurnedClock
+from tests.services.issuer import ELLIPTIC, KEYS, Issuer, serving, settings
+from tests.services.office import Office, process
+
+
+@pytest.fixture
+def issuer(clock: TurnedClock) -> Iterator[Issuer]:
+    opened = Issuer(now=clock)
+    with serving(opened):
+        yield opened
+
+
+@pytest.fixture
+async def office(database: Database, clock: TurnedClock, issuer: Issuer) -> AsyncIterator[Office]:
+    async with process(database, clock, **settings(issuer)) as opened:
+        yield opened
+
+
+async def why_not(office: Office, token: str) -> Why:
+    with pytest.raises(NoAccess) as refusal:
+        await office.whoami(token)
+    return refusal.value.why
+
+
+async def test_the_keys_are_fetched_once_and_a_known_token_costs_nothing(office: Office, issuer: Issuer) -> None:
+    tokens = [issuer.token(note=str(note)) for note in range(10)]
+    await asyncio.gather(*(office.whoami(token) for token in tokens))
+    assert issuer.asked == 1
+
+
+async def test_a_client_that_goes_away_does_not_take_the_keys_with_it(office: Office, issuer: Issuer) -> None:
+    impatient = asyncio.create_task(office.whoami(issuer.token()))
+    await asyncio.sleep(0)  # it asks for the keys
+    patient = asyncio.create_task(office.whoami(issuer.token(note="2")))
+    await asyncio.sleep(0)
+    impatient.cancel()
+    assert (await patient).role is Role.MARKER
+    assert impatient.cancelled()
+    assert issuer.asked == 1
+
+
+async def test_a_new_key_of_the_issuer_is_found(office: Office, issuer: Issuer) -> None:
+    await office.whoami(issuer.token())
+    issuer.keys.append(KEYS[1] | {"kid": "ec-2"})
+    office.clock.turn(seconds=30)
+    assert (await office.whoami(issuer.token(ELLIPTIC, "ES256", "ec-2"))).role is Role.MARKER
+    assert issuer.asked == 2
+
+
+async def test_made_up_key_ids_make_us_ask_every_half_minute_at_most(office: Office, issuer: Issuer) -> None:
+    for number in range(50):
+        assert await why_not(office, issuer.token(kid=f"made up {number}")) is Why.TOKEN_INVALID
+    assert issuer.asked == 1
+    office.clock.turn(seconds=30)
+    await asyncio.gather(*(why_not(office, issuer.token(kid=f"made up {number}")) for number in range(50)))
+    assert issuer.asked == 2
+
+
+async def test_a_key_that_was_withdrawn_is_forgotten_within_the_hour(office: Office, issuer: Issuer) -> None:
+    await office.whoami(issuer.token())
+    del issuer.keys[0]
+    office.clock.turn(minutes=60)
+    assert await why_not(office, issuer.token()) is Why.TOKEN_INVALID
+
+
+async def test_an_issuer_that_is_ill_is_forgiven_for_a_day(office: Office, issuer: Issuer) -> None:
+    await office.whoami(issuer.token())
+    issuer.ill = True
+    office.clock.turn(hours=23)
+    assert (await office.whoami(issuer.token())).role is Role.MARKER
+    office.clock.turn(hours=1)
+    with pytest.raises(IssuerUnreachable):
+        await office.whoami(issuer.token())
+
+
+async def test_an_issuer_that_was_never_reached_is_not_the_tokens_fault(office: Office, issuer: Issuer) -> None:
+    issuer.ill = True
+    for _ in range(3):
+        with pytest.raises(IssuerUnreachable, match="The identity provider cannot be reached"):
+            await office.whoami(issuer.token())
+    assert issuer.asked == 1
+    issuer.ill = False
+    office.clock.turn(seconds=30)
+    assert (await office.whoami(issuer.token())).role is Role.MARKER
+
+
+async def test_keys_that_are_none_are_passed_over(office: Office, issuer: Issuer) -> None:
+    issuer.keys[:0] = [{"kty": "oct", "kid": "rsa", "k": "c2VjcmV0"}, {"kty": "RSA", "kid": "bad"}, {}]
+    assert (await office.whoami(issuer.token())).role is Role.MARKER
+    assert await why_not(office, issuer.token(kid="bad")) is Why.TOKEN_INVALID

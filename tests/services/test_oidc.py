@@ -1,0 +1,264 @@
+"""Tokens of an outside issuer, signed with real keys and checked against a real JWKS address."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from sqlalchemy import select
+
+from memberstaff.access import Role
+from memberstaff.accounts import directory
+from memberstaff.accounts.tokens import NoAccess, Why
+from memberstaff.db.tables import account, session
+from memberstaff.db.work import Database
+from memberstaff.errors import ErrorCode, Forbidden, Refusal
+from tests.clock import TurnedClock
+from tests.services.issuer import (
+    EDWARDS,
+    ELLIPTIC,
+    ISSUER,
+    KEYS,
+    RSA,
+    Issuer,
+    seconds,
+    serving,
+    settings,
+)
+from tests.services.office import Office, process, said
+
+
+@pytest.fixture
+def issuer(clock: TurnedClock) -> Iterator[Issuer]:
+    opened = Issuer(now=clock)
+    with serving(opened):
+        yield opened
+
+
+@pytest.fixture
+async def office(database: Database, clock: TurnedClock, issuer: Issuer) -> AsyncIterator[Office]:
+    async with process(database, clock, **settings(issuer)) as opened:
+        yield opened
+
+
+async def why_not(office: Office, token: str) -> Why:
+    with pytest.raises(NoAccess) as refusal:
+        await office.whoami(token)
+    return refusal.value.why
+
+
+async def test_an_outside_identity_gets_an_account_at_first_sight(office: Office, issuer: Issuer) -> None:
+    caller = await office.whoami(issuer.token())
+    assert (caller.display_name, caller.role) == ("Amina Diallo", Role.MARKER)
+    assert (await office.whoami(issuer.token(sid="browser-2"))).account_id == caller.account_id
+    async with office.database.read() as reading:
+        row = await reading.row(select(account))
+    assert row is not None
+    assert (row.issuer, row.subject, row.email, row.password_hash) == (ISSUER, "amina-1", None, None)
+    assert await office.audited() == [(str(caller.account_id), "created")]
+    assert office.notifications == []
+
+
+async def test_our_own_tokens_are_good_beside_the_issuers(office: Office, issuer: Issuer) -> None:
+    ben = await office.employ("ben@example.org")
+    assert (await office.whoami((await office.login("ben@example.org")).access_token)).account_id == ben.id
+    assert issuer.asked == 0
+
+
+async def test_every_asymmetric_algorithm_of_the_issuer_is_accepted(office: Office, issuer: Issuer) -> None:
+    for key, algorithm, kid in (
+        (RSA, "RS256", "rsa"),
+        (RSA, "RS512", "rsa"),
+        (RSA, "PS256", "rsa"),
+        (ELLIPTIC, "ES256", "ec"),
+        (EDWARDS, "EdDSA", "ed"),
+        (EDWARDS, "EdDSA", None),
+    ):
+        assert (await office.whoami(issuer.token(key, algorithm, kid))).role is Role.MARKER
+
+
+async def test_a_token_signed_with_the_issuers_public_key_as_a_secret_is_refused(
+    office: Office, issuer: Issuer
+) -> None:
+    for secret in (KEYS[0]["n"], "x" * 64):
+        assert await why_not(office, issuer.token(secret, "HS256")) is Why.TOKEN_INVALID
+    unsigned = jwt.encode({"iss": ISSUER, "sub": "amina-1"}, "", algorithm="none")
+    assert await why_not(office, unsigned) is Why.TOKEN_INVALID
+    assert await office.count(account) == 0
+
+
+async def test_a_token_signed_by_somebody_else_is_refused(office: Office, issuer: Issuer) -> None:
+    stranger = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    assert await why_not(office, issuer.token(stranger)) is Why.TOKEN_INVALID
+    assert await why_not(office, issuer.token(ELLIPTIC, "ES256", "rsa")) is Why.TOKEN_INVALID
+    assert await office.count(account) == 0
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"aud": "another-application"},
+        {"aud": None},
+        {"iss": "https://id.example.com"},
+        {"sub": None},
+        {"sub": ""},
+        {"sub": "a\x00b"},
+        {"sub": " amina-1"},
+        {"sub": "x" * 501},
+        {"exp": None},
+        {"exp": "soon"},
+        {"exp": 10**400},
+        {"nbf": 4_000_000_000},
+        {"iat": "today"},
+    ],
+)
+async def test_a_token_that_is_not_for_us_is_refused(office: Office, issuer: Issuer, wrong: dict[str, Any]) -> None:
+    assert await why_not(office, issuer.token(**wrong)) is Why.TOKEN_INVALID
+    assert await office.count(account) == 0
+
+
+async def test_an_outside_token_is_good_until_it_expires(office: Office, issuer: Issuer) -> None:
+    token = issuer.token()
+    office.clock.turn(seconds=3599.999)
+    await office.whoami(token)
+    office.clock.turn(seconds=0.001)
+    assert await why_not(office, token) is Why.TOKEN_EXPIRED
+    assert await why_not(office, issuer.token(exp=seconds(office.clock()))) is Why.TOKEN_EXPIRED
+
+
+async def test_whose_role_the_settings_do_not_name_is_told_whom_to_ask(office: Office, issuer: Issuer) -> None:
+    for role in ("cook", None, 5, ["cook"], {"teacher": True}):
+        with pytest.raises(Forbidden) as refusal:
+            await office.whoami(issuer.token(role=role))
+        assert refusal.value.message == (
+            "Your account at the identity provider has no role here: ask an administrator."
+        )
+    assert await office.count(account) == 0
+
+
+async def test_of_several_roles_the_highest_counts(office: Office, issuer: Issuer) -> None:
+    assert (await office.whoami(issuer.token(role=["parent", "cook", "teacher"]))).role is Role.MARKER
+
+
+@pytest.mark.parametrize(
+    ("claims", "name"),
+    [
+        ({"name": None, "email": "amina@example.org"}, "amina@example.org"),
+        ({"name": "\x00", "email": 5}, "amina-1"),
+        ({"name": "x" * 300}, "x" * 200),
+    ],
+)
+async def test_a_name_is_found_whatever_the_token_says(
+    office: Office, issuer: Issuer, claims: dict[str, Any], name: str
+) -> None:
+    assert (await office.whoami(issuer.token(**claims))).display_name == name
+
+
+async def test_a_role_changed_at_the_issuer_is_followed_and_announced(office: Office, issuer: Issuer) -> None:
+    before = issuer.token(role="head")
+    caller = await office.whoami(before)
+    office.clock.turn(minutes=5)
+    assert (await office.whoami(issuer.token(role="parent"))).role is Role.VIEWER
+    assert [notification.accounts for notification in office.notifications] == [(caller.account_id,)]
+    assert (await office.audited())[-1] == (str(caller.account_id), "role_set")
+    assert (await office.whoami(before)).role is Role.VIEWER
+
+
+async def test_an_older_token_does_not_bring_back_the_role_it_was_made_with(
+    office: Office, issuer: Issuer, database: Database
+) -> None:
+    older = issuer.token(role="head", sid="browser-2")
+    office.clock.turn(minutes=5)
+    await office.whoami(issuer.token(role="parent"))
+    async with process(database, office.clock, **settings(issuer)) as other:
+        assert (await other.whoami(older)).role is Role.VIEWER
+
+
+async def test_a_logout_ends_the_token_on_every_node(office: Office, issuer: Issuer, database: Database) -> None:
+    token = issuer.token()
+    claims = await office.accounts.claims(token)
+    await office.accounts.logout(token)
+    assert [notification.sessions for notification in office.notifications] == [(claims.session_id,)]
+    assert await why_not(office, token) is Why.SESSION_ENDED
+    async with process(database, office.clock, **settings(issuer)) as other:
+        assert await why_not(other, token) is Why.SESSION_ENDED
+
+
+async def test_a_logout_ends_the_older_tokens_of_the_same_browser_but_not_its_next_login(
+    office: Office, issuer: Issuer
+) -> None:
+    older = issuer.token()
+    await office.whoami(older)
+    office.clock.turn(minutes=5)
+    newer = issuer.token()
+    await office.accounts.logout(newer)
+    assert await why_not(office, older) is Why.SESSION_ENDED
+    assert await why_not(office, newer) is Why.SESSION_ENDED
+    office.clock.turn(seconds=1)
+    again = issuer.token()
+    assert (await office.whoami(again)).role is Role.MARKER
+    assert await why_not(office, newer) is Why.SESSION_ENDED
+
+
+async def test_a_logout_holds_although_the_issuers_clock_runs_ahead(office: Office, issuer: Issuer) -> None:
+    token = issuer.token(iat=seconds(office.clock() + timedelta(seconds=40)))
+    await office.accounts.logout(token)
+    assert await why_not(office, token) is Why.SESSION_ENDED
+
+
+async def test_without_a_session_in_the_token_each_token_is_one(office: Office, issuer: Issuer) -> None:
+    first, second = [issuer.token(sid=None, jti=jti) for jti in ("1", "2")]
+    third, fourth = [issuer.token(sid=None, note=note) for note in ("3", "4")]
+    ids = [(await office.accounts.claims(token)).session_id for token in (first, second, third, fourth)]
+    assert len(set(ids)) == 4
+    await office.accounts.logout(first)
+    assert await why_not(office, first) is Why.SESSION_ENDED
+    assert (await office.whoami(second)).role is Role.MARKER
+
+
+async def test_a_disabled_outside_identity_is_out_with_any_token(office: Office, issuer: Issuer) -> None:
+    token = issuer.token()
+    caller = await office.whoami(token)
+    assert caller.account_id is not None
+    async with office.as_administrator() as work:
+        await directory.disable(work, caller.account_id)
+    assert await why_not(office, token) is Why.ACCOUNT_DISABLED
+    office.clock.turn(minutes=1)
+    assert await why_not(office, issuer.token(sid="browser-2", role="head")) is Why.ACCOUNT_DISABLED
+    assert await office.count(session) == 1
+
+
+async def test_what_the_issuer_decides_is_not_changed_here(office: Office, issuer: Issuer) -> None:
+    caller = await office.whoami(issuer.token())
+    assert caller.account_id is not None
+    hashed = await office.passwords.hash("correct horse battery")
+    for what in ("role", "password"):
+        with pytest.raises(Refusal) as refusal:
+            async with office.as_administrator() as work:
+                if what == "role":
+                    await directory.set_role(work, caller.account_id, Role.ADMIN)
+                else:
+                    await directory.set_password(work, caller.account_id, hashed)
+        assert said(refusal.value) == (
+            ErrorCode.INVALID,
+            f"This account belongs to an identity provider, which decides its {what}: change it there.",
+            ("id",),
+        )
+    assert (await office.whoami(issuer.token())).role is Role.MARKER
+
+
+async def test_two_processes_that_see_somebody_first_make_one_account(
+    office: Office, issuer: Issuer, database: Database
+) -> None:
+    async with process(database, office.clock, **settings(issuer)) as other:
+        callers = await asyncio.gather(
+            *(one.whoami(issuer.token(note=note)) for one in (office, other) for note in ("1", "2", "3"))
+        )
+    assert len({caller.account_id for caller in callers}) == 1
+    assert (await office.count(account), await office.count(session)) == (1, 1)
+    assert len(await office.audited()) == 1
