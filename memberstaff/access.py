@@ -36,8 +36,31 @@ RIGHTS: dict[Role, frozenset[Right]] = {
 }
 
 
+class Reader:
+    """Whoever reads, as far as rights go: a `Caller`, or anybody at all with a role."""
+
+    __slots__ = ()
+    role: Role
+
+    def may(self, right: Right) -> bool:
+        """Whether the role allows it."""
+        return right in RIGHTS[self.role]
+
+    def require(self, right: Right) -> None:
+        """Raise Forbidden unless the role allows it."""
+        if not self.may(right):
+            raise Forbidden(f"A {self.role} may not {right}.")
+
+
 @dataclass(frozen=True, slots=True)
-class Caller:
+class AnyoneWith(Reader):
+    """Nobody in particular: what is rendered for this reader may be shown to everybody who has the role."""
+
+    role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class Caller(Reader):
     """Somebody who is logged in, as the account's row says at this moment.
 
     `account_id` is None for whoever runs the command line, who needs no account: see `COMMAND_LINE`.
@@ -48,14 +71,9 @@ class Caller:
     display_name: str
     role: Role
 
-    def may(self, right: Right) -> bool:
-        """Whether the caller's role allows it."""
-        return right in RIGHTS[self.role]
 
-    def require(self, right: Right) -> None:
-        """Raise Forbidden unless the caller's role allows it."""
-        if not self.may(right):
-            raise Forbidden(f"A {self.role} may not {right}.")
+class SharedAnswer(Exception):
+    """A field looked at its caller while an answer was rendered for everybody with the caller's role."""
 
 
 COMMAND_LINE = Caller(account_id=None, session_id="", display_name="Command line", role=Role.ADMIN)

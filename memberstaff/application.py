@@ -64,9 +64,9 @@ class Application:
             max_replay=settings.max_replay,
         )
         self.all_days = AllDays(self.database, poll_seconds=settings.poll_seconds)
-        self.groups = SubscriberGroups(most=settings.max_groups, most_of_account=settings.max_groups_per_account)
-        self.renderings: RenderingCache = ByteLRU(settings.kept_renderings_bytes)
-        self.board_cache = BoardCache()
+        self.groups = SubscriberGroups(limit=settings.max_groups, limit_per_owner=settings.max_groups_per_account)
+        self.renderings: RenderingCache = ByteLRU(settings.rendering_cache_bytes)
+        self.board_cache = BoardCache(settings.board_cache_boards)
         self.group_commit = GroupCommit(self.database, self.calendar)
         self.day_versions = DayVersions(self.database)
         self.access_watcher = AccessWatcher(self.database, poll_seconds=settings.poll_seconds)
@@ -125,8 +125,8 @@ class Application:
             "days_watched": (self.feed.watched_days, "Days that somebody watches here."),
             "subscriptions": (self.feed.subscriptions, "Subscriptions that follow a day here."),
             "groups": (len(self.groups), "Groups of equal subscriptions, each rendered once."),
-            "renderings_bytes": (self.renderings.bytes, "Memory that kept renderings take."),
-            "doors_watched": (len(self.access_watcher), "Sockets and streams whose access is watched here."),
+            "rendering_cache_bytes": (self.renderings.bytes, "Memory of cached renderings."),
+            "connections_watched": (len(self.access_watcher), "Sockets and streams whose access is watched here."),
         }
 
     def _services(self) -> dict[str, Callable[[], Awaitable[None]]]:

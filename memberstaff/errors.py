@@ -55,6 +55,7 @@ class RequestErrorCode(StrEnum):
     FORBIDDEN = "FORBIDDEN"
     RATE_LIMITED = "RATE_LIMITED"
     RESTART_REQUIRED = "RESTART_REQUIRED"
+    UNAVAILABLE = "UNAVAILABLE"
     BAD_REQUEST = "BAD_REQUEST"
     INTERNAL = "INTERNAL"
 
@@ -88,6 +89,13 @@ class RateLimited(RequestError):
 
     def __init__(self, message: str, retry_after: float) -> None:
         super().__init__(RequestErrorCode.RATE_LIMITED, message, retryAfter=max(1, ceil(retry_after)))
+
+
+class Unavailable(RequestError):
+    """The server cannot do it at this moment; `retryAfter` (seconds) says when to try again."""
+
+    def __init__(self, message: str, retry_after: float = 1) -> None:
+        super().__init__(RequestErrorCode.UNAVAILABLE, message, retryAfter=max(1, ceil(retry_after)))
 
 
 class RestartRequired(RequestError):

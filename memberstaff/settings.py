@@ -131,9 +131,11 @@ class Settings(BaseSettings):
     messages_per_second: float = Field(20.0, gt=0, description="WebSocket messages from one client, on average.")
     message_burst: int = Field(100, ge=1, description="WebSocket messages that a client may send at once.")
     max_operations_per_socket: int = Field(20, ge=1, description="GraphQL operations under way on one socket.")
-    max_sockets_per_account: int = Field(100, ge=1, description="WebSockets of one account, in each process.")
+    max_sockets_per_account: int = Field(
+        100, ge=1, description="WebSockets and event streams of one account, in each process."
+    )
     max_sockets_per_address: int = Field(
-        5_000, ge=1, description="WebSockets from one address, in each process: a school is one address."
+        5_000, ge=1, description="WebSockets and event streams from one address, in each process: a school is one."
     )
     init_seconds: float = Field(5.0, gt=0, description="Time for `connection_init` after a socket opens.")
     max_backlog_bytes: int = Field(1_048_576, ge=65_536, description="Bytes that may wait to be sent to one client.")
@@ -148,14 +150,18 @@ class Settings(BaseSettings):
     )
     recent_changes: int = Field(2_048, ge=0, description="Changes kept in memory for each watched day.")
     max_groups: int = Field(
-        1_000, ge=0, description="Groups of equal subscriptions whose events are rendered once; more are served singly."
+        1_000, ge=1, description="Different subscriptions in a process; equal ones are one, rendered once for all."
     )
-    max_groups_per_account: int = Field(100, ge=0, description="Of these, begun by one account.")
-    kept_renderings_bytes: int = Field(
-        16_777_216, ge=0, description="Rendered changes kept in memory for boards that catch up together."
+    max_groups_per_account: int = Field(100, ge=1, description="Of these, begun by one account.")
+    rendering_cache_bytes: int = Field(
+        16_777_216, ge=0, description="Cache of rendered changes, for boards that catch up."
     )
-    kept_answers_bytes: int = Field(
-        67_108_864, ge=0, description="Boards kept in memory while their day has not changed."
+    response_cache_bytes: int = Field(67_108_864, ge=0, description="Cache of whole answers, the boards of days.")
+    document_cache_bytes: int = Field(
+        54_000_000, ge=0, description="Cache of parsed GraphQL documents, 270 bytes for each of their characters."
+    )
+    board_cache_boards: int = Field(
+        16, ge=1, description="Cache of days' records, in boards of up to 1,000 people and a megabyte each."
     )
     max_replay: int = Field(100_000, ge=1, description="Changes that a resumed feed reads at most.")
     data: Path = Field(Path(".data"), description="Demo mode's folder: its database, secret and passwords.")

@@ -9,6 +9,7 @@ import strawberry
 from memberstaff.access import Caller, Role
 from memberstaff.accounts import directory
 from memberstaff.accounts.directory import Place
+from memberstaff.engine.limits import ONCE
 from memberstaff.errors import ErrorCode, Refusal
 from schema.context import Info
 from schema.ids import account_key, global_id
@@ -175,7 +176,8 @@ class AccountsMutation:
         description=(
             "Replace one's own password. Other sessions of the account end, this one stays. "
             "RATE_LIMITED after a few attempts."
-        )
+        ),
+        metadata={ONCE: True},
     )
     async def change_password(self, info: Info, input: ChangePasswordInput) -> ChangePasswordPayload:
         """Counted as a login is: it answers whether a password is right."""

@@ -3,28 +3,48 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from memberstaff.access import Caller
 from memberstaff.application import Application
 from memberstaff.changes import Change
-from memberstaff.engine import shared_subscriptions as sharing
 from memberstaff.engine.limits import Limits
 from memberstaff.engine.request import OperationRequest
-from memberstaff.engine.response_cache import ResponseCache
+from memberstaff.engine.response_cache import CachePolicy, ResponseCache
 from memberstaff.engine.schema import Schema
 from memberstaff.errors import RequestError
 from memberstaff.fanout.byte_lru import ByteLRU
-from memberstaff.fanout.subscriber_group import Listener
 from memberstaff.pusher.mount import mount
 from memberstaff.server import app as server
 from memberstaff.server.connection import Connection
+from memberstaff.server.host import limits_of
 from memberstaff.settings import Settings, load
 from schema.context import Context
 from schema.ids import global_id
 from schema.root import make_schema
+
+CACHE_POLICY = CachePolicy(
+    field="attendanceDay",
+    argument="date",
+    types=frozenset(
+        {
+            "AttendanceDay",
+            "DaySummary",
+            "AttendanceConnection",
+            "AttendanceEdge",
+            "Attendance",
+            "AttendanceRevisionConnection",
+            "AttendanceRevisionEdge",
+            "AttendanceRevision",
+            "PageInfo",
+            "Staff",
+        }
+    ),
+    excluded=frozenset({("Staff", "attendance")}),
+)
+"""Whatever these types show depends on the day, the roster and the caller's role; `Staff.attendance` on other days."""
 
 
 class Host:
@@ -33,7 +53,7 @@ class Host:
     def __init__(self, application: Application, schema: Schema) -> None:
         self.application = application
         self.schema = schema
-        self.answers = ResponseCache(schema, ByteLRU(application.settings.kept_answers_bytes))
+        self.responses = ResponseCache(schema, ByteLRU(application.settings.response_cache_bytes), CACHE_POLICY)
 
     @property
     def settings(self) -> Settings:
@@ -44,18 +64,11 @@ class Host:
         """A fresh context for one operation."""
         return Context(self.application, connection, operation_id)
 
-    async def answer(self, context: Context, request: OperationRequest) -> bytes | None:
-        """The answer to a query whose answers are kept; None for what has to be executed, perhaps to be refused."""
+    async def cached_answer(self, context: Context, request: OperationRequest) -> bytes | None:
+        """The answer to a query whose answers are cached; None for what has to be executed, perhaps to be refused."""
         try:
-            return await self.answers.answer(context, request)
+            return await self.responses.answer(context, request)
         except RequestError:
-            return None
-
-    async def join(self, context: Context, request: OperationRequest, listener: Listener) -> Callable[[], None] | None:
-        """Let a subscriber listen to the group of its equals; None when it has none."""
-        try:
-            return await sharing.join(self.schema, context, request, listener)
-        except sharing.NotShared:
             return None
 
     async def authenticate(self, connection: Connection) -> Caller:
@@ -70,8 +83,9 @@ class Host:
         """What this process does at this moment."""
         return {
             **self.application.measures(),
-            "answers_bytes": (self.answers.kept.bytes, "Memory that kept answers take."),
-            "answers_hits": (self.answers.kept.hits, "Requests that were given a kept answer."),
+            "response_cache_bytes": (self.responses.answers.bytes, "Memory of cached answers."),
+            "response_cache_hits": (self.responses.answers.hits, "Requests that were given a cached answer."),
+            "document_cache_bytes": (self.schema.documents.bytes, "Memory of parsed documents, at most."),
         }
 
     def running(self) -> AbstractAsyncContextManager[None]:
@@ -86,7 +100,7 @@ def create_app(application: Application | None = None) -> Any:
     """
     application = application or Application(load())
     settings = application.settings
-    schema = make_schema(Limits.of(settings), suggestions=settings.introspection or settings.demo)
+    schema = make_schema(limits_of(settings), suggestions=settings.introspection or settings.demo)
     app = server.create_app(schema, Host(application, schema))
     mount(app, application, ids=_ids, account_id=lambda number: global_id("Account", number))
     return app

@@ -13,7 +13,7 @@ from memberstaff.attendance.queries import BoardFilter
 from memberstaff.attendance.rules import Mark, VersionConflict
 from memberstaff.changes import Status
 from memberstaff.db import idempotency as once
-from memberstaff.engine.fast_inputs import quick
+from memberstaff.engine.fast_inputs import fast_input
 from memberstaff.errors import ErrorCode, Refusal, Refusals
 from schema.context import Info
 from schema.entities import Attendance, AttendanceDay, DayState
@@ -36,7 +36,7 @@ class VersionConflictError(UserError):
     current: Attendance = strawberry.field(description="What is stored now.")
 
 
-@quick
+@fast_input
 @strawberry.input(description="A person and a day.")
 class StaffDateInput:
     """Names a record that may not have been marked yet."""
@@ -45,7 +45,7 @@ class StaffDateInput:
     date: dt.date = strawberry.field(description="The day.")
 
 
-@quick
+@fast_input
 @strawberry.input(one_of=True, description="One record: by its id, or by person and day.")
 class AttendanceTarget:
     """Exactly one of the two."""
@@ -67,7 +67,7 @@ class AttendanceTarget:
             raise
 
 
-@quick
+@fast_input
 @strawberry.input(
     description=(
         "Omitted fields stay as they are; null clears a note or photo, and is INVALID for status. "
@@ -106,7 +106,7 @@ class UpdateAttendancePayload:
     client_mutation_id: str | None = strawberry.field(description="From the input.")
 
 
-@quick
+@fast_input
 @strawberry.input(description="One mark among many.")
 class AttendanceEntryInput:
     """Of one person."""

@@ -13,13 +13,15 @@ from datetime import date
 
 import strawberry
 
-from memberstaff.access import Caller, Right, Role
+from memberstaff.access import AnyoneWith, Caller, Reader, Right, Role
 from memberstaff.accounts.sessions import identify
 from memberstaff.application import Application
 from memberstaff.attendance.commands import Outcome
+from memberstaff.attendance.day_version import Version
 from memberstaff.attendance.rules import Mark
 from memberstaff.db.work import Reading, Work
 from memberstaff.errors import Unauthenticated
+from memberstaff.fanout.subscriber_group import SubscriberGroups
 from memberstaff.server.connection import UNKNOWN, Connection
 from schema.loaders import Loaders
 
@@ -34,7 +36,10 @@ strawberry.enum(
 
 
 class Context:
-    """One operation: `application` does the work, `connection` is where the question came from."""
+    """One operation: `application` does the work, `connection` is where the question came from.
+
+    A context `of_role` belongs to a rendering that is shown to everybody with that role: it has no caller.
+    """
 
     def __init__(
         self,
@@ -42,35 +47,66 @@ class Context:
         connection: Connection,
         operation_id: str | None = None,
         *,
-        group: Role | None = None,
+        of_role: Role | None = None,
     ) -> None:
         self.application = application
         self.connection = connection
         self.operation_id = operation_id
-        self._group = Caller(None, "", "", group) if group else None
-        self._known: Caller | None = self._group
+        self._of_role = AnyoneWith(of_role) if of_role else None
+        self._reader: Reader | None = self._of_role
         self._opening = asyncio.Lock()
         self._held = AsyncExitStack()
         self._snapshot: Reading | None = None
-        self.load = Loaders(self.snapshot, application.calendar, application.board_cache)
+        self.load = self._loaders()
 
-    def of_group(self, role: Role) -> Context:
-        """One that reads as any member of a group of equal subscriptions may: everybody in it has this role."""
-        return Context(self.application, Connection(UNKNOWN, f"group-{self.request_id}"), group=role)
+    def _loaders(self) -> Loaders:
+        return Loaders(self.snapshot, self.application.calendar, self.application.board_cache)
+
+    def as_scope(self, scope: Role) -> Context:
+        """One that reads as anybody with this role: the authorisation scope of all that is shared."""
+        return Context(self.application, Connection(UNKNOWN, f"shared-{self.request_id}"), of_role=scope)
 
     def fresh(self) -> Context:
         """One for the next few events of the same group."""
-        return Context(self.application, self.connection, group=self.member.role)
+        assert self._of_role is not None
+        return Context(self.application, self.connection, of_role=self._of_role.role)
 
     @property
-    def member(self) -> Caller:
-        """Any member of the group: nobody in particular, with the role of all of them."""
-        assert self._group is not None
-        return self._group
+    def reader(self) -> Reader:
+        """Whose rights decide, in a shared rendering."""
+        assert self._of_role is not None
+        return self._of_role
 
-    def admit(self, caller: Caller) -> None:
-        """Read as the caller whom this very request has identified already."""
-        self._known = caller
+    @property
+    def groups(self) -> SubscriberGroups:
+        """Of this process."""
+        return self.application.groups
+
+    async def authorize(self) -> tuple[Role, int | None]:
+        """The caller's role and account; the operation ends when their access does. Raises RequestError."""
+        caller = await self.application.admit(self.connection, self.connection.authorization)
+        return caller.role, caller.account_id
+
+    async def version(self, argument: str | None) -> tuple[Role, int | None, Version] | None:
+        """The caller's role and account, and the version of a day (today without an argument).
+
+        None for what is no date. Raises RequestError. What this operation reads from here on, it reads as this caller.
+        """
+        try:
+            day = None if argument is None else date.fromisoformat(argument)
+        except ValueError:
+            return None
+        claims = await self.application.accounts.claims(self.connection.authorization)
+        caller, version = await self.application.day_versions.ask(claims, day)
+        self._reader = caller
+        return caller.role, caller.account_id, version
+
+    async def shows(self, version: Version, argument: str | None) -> Version | None:
+        """The version of the day that this rendering shows; None when midnight has made another day today."""
+        if argument is None and (await self.snapshot()).today != version.date:
+            return None
+        day = await self.load.day.load(version.date)
+        return Version(day.epoch, day.date, day.position, day.day_version, day.roster_version)
 
     @property
     def request_id(self) -> str:
@@ -85,13 +121,10 @@ class Context:
         async with self._opening:
             if self._snapshot is None:
                 async with AsyncExitStack() as opening:  # closed here when the caller may not come in
-                    if self._known is None:
+                    if self._reader is None:
                         claims = await self.application.accounts.claims(self.connection.authorization)
                     reading = await opening.enter_async_context(self.application.database.read())
-                    if self._known is None:
-                        reading.caller = await identify(reading, claims)
-                    else:
-                        reading.caller = self._known
+                    reading.reader = self._reader or await identify(reading, claims)
                     self._held, self._snapshot = opening.pop_all(), reading
             return self._snapshot
 
@@ -110,12 +143,8 @@ class Context:
         claims = await self.application.accounts.claims(self.connection.authorization)
         return await self.application.group_commit.mark(claims, on, mark)
 
-    async def admitted(self) -> Caller:
-        """Who is asking, for an operation that goes on: it ends when their access does. Raises Unauthenticated."""
-        return await self.application.admit(self.connection, self.connection.authorization)
-
     async def caller(self) -> Caller:
-        """Who is asking; raises Unauthenticated."""
+        """Who is asking. Raises Unauthenticated, and SharedAnswer in a shared rendering."""
         return (await self.snapshot()).caller
 
     def resumed(self, after: str | None) -> str | None:
@@ -138,8 +167,8 @@ class Context:
     async def renew(self) -> None:
         """Let the snapshot go: what is read from here on is read anew."""
         async with self._opening:
-            self._snapshot, self._known = None, self._group
-            self.load = Loaders(self.snapshot, self.application.calendar, self.application.board_cache)
+            self._snapshot, self._reader = None, self._of_role
+            self.load = self._loaders()
             await self._held.aclose()
 
     async def close(self) -> None:

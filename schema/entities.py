@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 from enum import StrEnum
-from functools import lru_cache
-from typing import Annotated
+from typing import Annotated, cast
 
 import strawberry
 
-from memberstaff.access import Caller, Right
+from memberstaff.access import Reader, Right
 from memberstaff.attendance import queries
-from memberstaff.attendance.board_cache import MOST_BOARDS, Board
+from memberstaff.attendance.board_cache import Board
 from memberstaff.attendance.cursor import Cursor, cursor_text
 from memberstaff.attendance.model import Day, Record
 from memberstaff.attendance.model import Summary as Counts
@@ -164,8 +163,8 @@ class Attendance(Node):
         )
 
     @classmethod
-    def of_change(cls, change: Change, cursor: Cursor, caller: Caller) -> Attendance:
-        """For a change, as this caller may see it."""
+    def of_change(cls, change: Change, cursor: Cursor, reader: Reader) -> Attendance:
+        """For a change, as this reader may see it."""
         return cls(
             id=global_id("Attendance", change.staff_id, change.date),
             staff_id=global_id("Staff", change.staff_id),
@@ -174,7 +173,7 @@ class Attendance(Node):
             staff_photo_url=URL(change.staff_photo_url) if change.staff_photo_url else None,
             date=change.date,
             status=change.status,
-            note=change.note if caller.may(Right.READ_NOTES) else None,
+            note=change.note if reader.may(Right.READ_NOTES) else None,
             photo_url=URL(change.photo_url) if change.photo_url else None,
             updated_at=change.changed_at,
             updated_by=change.changed_by_name,
@@ -262,7 +261,7 @@ class AttendanceDay(Node):
         boards, snapshot = info.context.application.board_cache, await info.context.snapshot()
         board = await boards.page(snapshot, self.day, which, first=size + 1, after=beyond)
         cursor = place[2] if place else str(self.day.cursor)
-        edges = _shared_edges(board, cursor) if board.is_whole else _edges(board, cursor)[:size]
+        edges = _edges_of(board, cursor) if board.is_whole else _edges(board, cursor)[:size]
         return AttendanceConnection(
             edges=edges,
             page_info=PageInfo.of([edge.cursor for edge in edges], after=after, more=len(board.records) > size),
@@ -303,8 +302,11 @@ def _edges(board: Board, cursor: str) -> list[AttendanceEdge]:
     ]
 
 
-_shared_edges = lru_cache(MOST_BOARDS)(_edges)
-"""For boards that are kept, whoever asks: an edge says nothing about that."""
+def _edges_of(board: Board, cursor: str) -> list[AttendanceEdge]:
+    """The edges of a cached board, for whoever asks: an edge says nothing about that."""
+    if (edges := board.derived.get(cursor)) is None:
+        edges = board.derived[cursor] = _edges(board, cursor)
+    return cast("list[AttendanceEdge]", edges)
 
 
 @strawberry.type(description="A page of a day's records.")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import date
-from functools import lru_cache
 
 import strawberry
 
@@ -14,17 +13,8 @@ LONGEST = 200
 """Characters of an id; ours have some forty."""
 
 
-MOST_REMEMBERED = 65_536
-"""Ids in memory, some 300 bytes each: two for each person of a day. To make one costs as much as to read its row."""
-
-
-@lru_cache(MOST_REMEMBERED)
 def global_id(type_name: str, *key: object) -> strawberry.ID:
     """The id of an object: `key` is what its type needs to find it again."""
-    return _written(type_name, *key)
-
-
-def _written(type_name: str, *key: object) -> strawberry.ID:
     plain = ":".join((type_name, *map(str, key)))
     return strawberry.ID(urlsafe_b64encode(plain.encode()).decode().rstrip("="))
 
@@ -39,7 +29,7 @@ def read(text: str) -> tuple[str, list[str]]:
     except ValueError:
         raise unreadable from None
     # A name of other characters is nobody's type, and what is told of it would repeat the sender's own words.
-    if _written(type_name, *key) != text or not (type_name.isascii() and type_name.isalpha()):
+    if global_id(type_name, *key) != text or not (type_name.isascii() and type_name.isalpha()):
         raise unreadable
     return type_name, key
 

@@ -70,7 +70,7 @@ async def _revision(info: Info, key: list[str]) -> Node | None:
 
 async def _account(info: Info, key: list[str]) -> Node | None:
     snapshot = await info.context.snapshot()
-    if not snapshot.caller.may(Right.MANAGE_ACCOUNTS):
+    if not snapshot.reader.may(Right.MANAGE_ACCOUNTS):
         return None
     found = await directory.by_id(snapshot, number(key))
     return Account.of(found, snapshot.caller) if found else None

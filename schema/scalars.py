@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime
-from functools import lru_cache
 from typing import Any, NewType
 
 import strawberry
@@ -38,7 +37,6 @@ def parse_instant(value: object) -> datetime:
     raise GraphQLError("A DateTime is written as RFC 3339, such as 2026-01-15T08:30:00Z.")
 
 
-@lru_cache(4_096)
 def write_instant(instant: datetime) -> str:
     """UTC, with a Z and milliseconds: always the same length, so that text sorts as time."""
     if instant.tzinfo is not UTC:

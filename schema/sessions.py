@@ -9,6 +9,7 @@ import strawberry
 from memberstaff.access import Caller, Role
 from memberstaff.accounts.service import IssuedSession
 from memberstaff.db.clock import today
+from memberstaff.engine.limits import ONCE
 from memberstaff.errors import ErrorCode, Refusal
 from memberstaff.server.connection import Connection
 from memberstaff.server.session_cookie import SessionCookie
@@ -127,7 +128,8 @@ class SessionsMutation:
     """Open, prolong and end a session. Login and refresh look at no access token; it may be stale."""
 
     @strawberry.mutation(
-        description="Open a session with an email address and a password. RATE_LIMITED after a few attempts."
+        description="Open a session with an email address and a password. RATE_LIMITED after a few attempts.",
+        metadata={ONCE: True},
     )
     async def login(self, info: Info, input: LoginInput) -> SessionPayload:
         """Counted, checked, and answered alike whatever is wrong."""

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
+from typing import cast
 
 import strawberry
 
 from memberstaff.access import Right
 from memberstaff.attendance.cursor import Cursor
 from memberstaff.changes import Change
-from memberstaff.engine.shared_subscriptions import Renderer
+from memberstaff.engine.shared_subscriptions import OpenRendering, SharedSubscription
 from memberstaff.live.sources import DayChanges, DayStates, RenderChange
 from schema.context import Context, Info
 from schema.entities import Attendance, AttendanceDay
@@ -29,10 +30,14 @@ class Subscription:
         )
     )
     def attendance_updated(
-        self, info: Info, date: dt.date, scope: StaffScope | None = None, after: str | None = None
+        self,
+        info: Info,
+        date: dt.date,
+        scope: StaffScope | None = None,
+        after: str | None = None,  # noqa: ARG002 - each subscriber's own: `subscribe` hands it to the group
     ) -> AsyncIterable[Attendance]:
         """Changes of one day, those of the sender included."""
-        return Changes(info.context, date, scope, after)
+        return cast("AsyncIterable[Attendance]", AttendanceUpdated(info.context, date, scope))
 
     @strawberry.subscription(
         description=(
@@ -42,7 +47,7 @@ class Subscription:
     )
     def attendance_day_updated(self, info: Info, date: dt.date) -> AsyncIterable[AttendanceDay]:
         """The latest, whenever there is a later one."""
-        return States(info.context, date)
+        return cast("AsyncIterable[AttendanceDay]", AttendanceDayUpdated(info.context, date))
 
 
 class _InScope:
@@ -58,70 +63,47 @@ class _InScope:
         )
 
 
-class Changes:
-    """The source of attendanceUpdated, for one subscriber or rendered for a group."""
+class AttendanceUpdated(SharedSubscription[Attendance]):
+    """The changes of a day, of those in the scope."""
 
-    def __init__(self, context: Context, date: dt.date, scope: StaffScope | None, after: str | None) -> None:
+    def __init__(self, context: Context, date: dt.date, scope: StaffScope | None) -> None:
         self._context = context
         self._date = date
         self._scope = scope
-        self._after = after
 
-    async def __aiter__(self) -> AsyncGenerator[Attendance, None]:
-        context = self._context
-        caller = await context.admitted()
-        caller.require(Right.READ)
-        wanted = _InScope(self._scope)
-        async for cursor, change in context.application.feed.changes(self._date, context.resumed(self._after)):
-            # Filtered after the feed: a change that this subscriber does not see must still count.
-            if wanted(change):
-                yield Attendance.of_change(change, cursor, caller)
-                await context.renew()
-
-    def rendered(self, renderer: Renderer) -> DayChanges:
-        """The same for all members of a group."""
-        caller = self._context.member
-        caller.require(Right.READ)
-        wanted = _InScope(self._scope)
+    def source(self, rendering: OpenRendering[Attendance]) -> DayChanges:
+        """From the day's feed; filtered after it, since a change that is not shown must still count."""
+        reader = self._context.reader
+        reader.require(Right.READ)
+        in_scope = _InScope(self._scope)
 
         @asynccontextmanager
-        async def rendering() -> AsyncIterator[RenderChange]:
-            async with renderer() as opened:
+        async def render_changes() -> AsyncIterator[RenderChange]:
+            async with rendering() as opened:
 
                 def render(cursor: Cursor, change: Change) -> bytes | Awaitable[bytes] | None:
-                    if not wanted(change):
-                        return None
-                    return opened.render(Attendance.of_change(change, cursor, caller))
+                    return opened.render(Attendance.of_change(change, cursor, reader)) if in_scope(change) else None
 
                 yield render
 
         application = self._context.application
-        return DayChanges(application.feed, self._date, rendering, application.renderings)
+        return DayChanges(application.feed, self._date, render_changes, application.renderings)
 
 
-class States:
-    """The source of attendanceDayUpdated, for one subscriber or rendered for a group."""
+class AttendanceDayUpdated(SharedSubscription[AttendanceDay]):
+    """The state of a day."""
 
     def __init__(self, context: Context, date: dt.date) -> None:
         self._context = context
         self._date = date
 
-    async def __aiter__(self) -> AsyncGenerator[AttendanceDay, None]:
-        context = self._context
-        (await context.admitted()).require(Right.READ)
-        async for _ in context.application.feed.states(self._date):
-            await context.renew()
-            yield AttendanceDay.of(await context.load.day.load(self._date))
-            await context.renew()
-
-    def rendered(self, renderer: Renderer) -> DayStates:
-        """The same for all members of a group."""
-        self._context.member.require(Right.READ)
+    def source(self, rendering: OpenRendering[AttendanceDay]) -> DayStates:
+        """From the day's feed, which tells when there is something new to read."""
+        self._context.reader.require(Right.READ)
 
         async def render() -> bytes:
-            async with renderer() as opened:
-                state = AttendanceDay.of(await opened.context.load.day.load(self._date))
-                payload = opened.render(state)
+            async with rendering() as opened:
+                payload = opened.render(AttendanceDay.of(await opened.context.load.day.load(self._date)))
                 return payload if isinstance(payload, bytes) else await payload
 
         return DayStates(self._context.application.feed, self._date, render)

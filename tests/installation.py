@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import json
+import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -143,6 +144,48 @@ class Socket:
         return record
 
 
+class EventStream:
+    """What a front end does over SSE or multipart: it reads only what it is asked for."""
+
+    def __init__(self, reader: asyncio.StreamReader, status: int, headers: Mapping[str, str]) -> None:
+        self._reader = reader
+        self._text = b""
+        self.status = status
+        self.headers = headers
+
+    async def chunk(self) -> bytes:
+        """The next chunk of the body; empty at its end."""
+        async with asyncio.timeout(WAIT_SECONDS):
+            size = int(await self._reader.readline(), 16)
+            body = await self._reader.readexactly(size)
+            await self._reader.readexactly(2)
+            return body
+
+    async def result(self) -> dict[str, Any]:
+        """The next result; heartbeats are passed over."""
+        is_sse = self.headers["content-type"].startswith("text/event-stream")
+        end, prefix = (b"\n\n", b"event: next\ndata: ") if is_sse else (b"\r\n--graphql", b'{"payload":')
+        while True:
+            while end not in self._text:
+                chunk = await self.chunk()
+                assert chunk, "the stream has ended"
+                self._text += chunk
+            text, self._text = self._text.split(end, 1)
+            if is_sse and text.startswith(prefix):
+                result: dict[str, Any] = json.loads(text.removeprefix(prefix))
+                return result
+            if prefix in text:
+                part: dict[str, Any] = json.loads(text[text.index(prefix) :])["payload"]
+                return part
+
+    async def change(self) -> dict[str, Any]:
+        """The record in the next event of attendanceUpdated."""
+        result = await self.result()
+        assert "errors" not in result, result
+        record: dict[str, Any] = result["data"]["attendanceUpdated"]
+        return record
+
+
 @dataclass
 class Installation:
     """A served application."""
@@ -185,6 +228,27 @@ class Installation:
             )
             assert await socket.receive() == {"type": "connection_ack"}
             yield socket
+
+    @asynccontextmanager
+    async def stream(
+        self, document: str, accept: str, role: Role = Role.VIEWER, **variables: Any
+    ) -> AsyncIterator[EventStream]:
+        """An operation of an account with this role, whose results come as a stream."""
+        body = json.dumps({"query": document, "variables": variables}).encode()
+        head = (
+            f"POST /graphql HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {self.tokens[role]}\r\nAccept: {accept}\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
+        connection = socket.create_connection(("127.0.0.1", self.address.port))
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8_192)  # so that who does not read is soon felt
+        reader, writer = await asyncio.open_connection(sock=connection, limit=8_192)
+        try:
+            writer.write(head.encode() + body)
+            status, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+            headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines if line)}
+            yield EventStream(reader, int(status.split()[1]), headers)
+        finally:
+            writer.close()
 
     @asynccontextmanager
     async def watching(self, date: str, role: Role = Role.VIEWER, **variables: Any) -> AsyncIterator[Socket]:

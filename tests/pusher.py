@@ -31,7 +31,7 @@ class EchoClient:
         """One message."""
         await self.connection.send(json.dumps({"event": event, "data": data}))
 
-    async def on_notification(self) -> dict[str, Any]:
+    async def hear(self) -> dict[str, Any]:
         """The next message, with its data read."""
         async with asyncio.timeout(WAIT_SECONDS):
             message: dict[str, Any] = json.loads(await self.connection.recv())
@@ -53,7 +53,7 @@ class EchoClient:
             assert response.status_code == 200, response.text
             auth = response.json()
         await self.send("pusher:subscribe", {"channel": channel, **auth})
-        return await self.on_notification()
+        return await self.hear()
 
     async def joined(self, channel: str, role: Role | None = None, **fields: str) -> None:
         """Subscribe, which must succeed."""
@@ -62,7 +62,7 @@ class EchoClient:
 
     async def change(self) -> dict[str, Any]:
         """The data of the change that must come next."""
-        message = await self.on_notification()
+        message = await self.hear()
         assert message["event"] == "attendance.updated", message
         data: dict[str, Any] = message["data"]
         return data
@@ -84,7 +84,7 @@ async def echo(installation: Installation, *, key: str = KEY, query: str = "prot
     """A connection that is established."""
     async with websockets.connect(f"{installation.address.ws}/app/{key}?{query}") as connection:
         client = EchoClient(installation, connection, "")
-        message = await client.on_notification()
+        message = await client.hear()
         assert message["event"] == "pusher:connection_established"
         client.socket_id = message["data"]["socket_id"]
         yield client

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
+from typing import Any
 
 from memberstaff.access import Right
 from memberstaff.attendance import queries
@@ -17,9 +18,6 @@ from memberstaff.staff.queries import Place
 MOST_PEOPLE = 1_000
 """On a board that is kept; one of more people is read by pages, each time."""
 
-MOST_BOARDS = 16
-"""Boards in memory, up to a megabyte each. Those who may not read notes have boards of their own, without them."""
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Board:
@@ -31,7 +29,9 @@ class Board:
     position: int
     records: list[Record]
     is_whole: bool
-    """Whether nobody is missing: such a board is kept, and those who get it may share what they make of it."""
+    """Whether nobody is missing: such a board is cached."""
+    derived: dict[object, Any] = field(default_factory=dict)
+    """What others make of the board alone, once; it goes with the board."""
 
     @property
     def version(self) -> tuple[int, int]:
@@ -46,7 +46,7 @@ class Board:
         """The board at the day's position, where these records have changed."""
         by_person = {record.person.id: record for record in changed}
         records = [by_person.get(record.person.id, record) for record in self.records]
-        return replace(self, position=day.position, records=records)
+        return replace(self, position=day.position, records=records, derived={})
 
 
 class BoardCache:
@@ -57,8 +57,10 @@ class BoardCache:
     what that snapshot would show.
     """
 
-    def __init__(self) -> None:
-        self._kept: OrderedDict[tuple[date, bool], Board] = OrderedDict()
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._boards: OrderedDict[tuple[date, bool], Board] = OrderedDict()
+        """By day, and whether notes are in it: those who may not read notes have boards of their own, without them."""
 
     async def page(self, reading: Reading, day: Day, which: BoardFilter, *, first: int, after: Place | None) -> Board:
         """The first `first` of those that are asked for, by name."""
@@ -87,7 +89,7 @@ class BoardCache:
 
     async def _current(self, reading: Reading, day: Day) -> Board | None:
         """The kept board at exactly the day's position; None when it has to be read."""
-        board = self._kept.get((day.date, reading.caller.may(Right.READ_NOTES)))
+        board = self._boards.get((day.date, reading.reader.may(Right.READ_NOTES)))
         if board is None or not board.is_of(day) or board.position > day.position:
             return None
         if board.position < day.position:
@@ -97,10 +99,10 @@ class BoardCache:
         return board
 
     def _keep(self, reading: Reading, board: Board) -> None:
-        key = board.date, reading.caller.may(Right.READ_NOTES)
-        known = self._kept.get(key)
+        key = board.date, reading.reader.may(Right.READ_NOTES)
+        known = self._boards.get(key)
         if known is None or known.epoch != board.epoch or known.version < board.version:
-            self._kept[key] = board
-        self._kept.move_to_end(key)
-        while len(self._kept) > MOST_BOARDS:
-            self._kept.popitem(last=False)
+            self._boards[key] = board
+        self._boards.move_to_end(key)
+        while len(self._boards) > self._limit:
+            self._boards.popitem(last=False)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
 from datetime import date
-from functools import lru_cache
 from typing import Self
 
 from memberstaff.errors import RestartRequired
@@ -14,9 +13,8 @@ LONGEST = 200
 """Characters; a cursor is some sixty."""
 
 
-@lru_cache(65_536)
 def cursor_text(epoch: str, date: date, position: int) -> str:
-    """How a cursor is written; remembered, since every record of a board has one, and few of them change."""
+    """How a cursor is written."""
     plain = f"{epoch}.{date.isoformat()}.{position}"
     return urlsafe_b64encode(plain.encode()).decode().rstrip("=")
 

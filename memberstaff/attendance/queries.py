@@ -69,14 +69,14 @@ def select_records(*, notes: bool) -> Select[Any]:
 
 
 def _records(reading: Reading) -> Select[Any]:
-    return select_records(notes=reading.caller.may(Right.READ_NOTES))
+    return select_records(notes=reading.reader.may(Right.READ_NOTES))
 
 
 async def board(reading: Reading, day: Day, which: BoardFilter, *, first: int, after: Place | None) -> list[Record]:
     """A page of the day's roster, by name."""
     reading.require(Right.READ)
     if after is None and which == everybody(day.date):  # what everybody loads in the morning
-        statement = _select_everybody(notes=reading.caller.may(Right.READ_NOTES))
+        statement = _select_everybody(notes=reading.reader.may(Right.READ_NOTES))
         rows = await reading.rows(statement, {"on": day.date, "first": first})
     else:
         rows = await reading.rows(
@@ -155,7 +155,7 @@ async def changed_since(reading: Reading, on: date, position: int, *, until: int
 async def marked(reading: Reading, staff_ids: Collection[int], start: date, end: date) -> dict[int, list[Record]]:
     """What was recorded of these people from `start` to `end`, by day, in one statement."""
     reading.require(Right.READ)
-    columns = RECORD_COLUMNS if reading.caller.may(Right.READ_NOTES) else WITHOUT_NOTE
+    columns = RECORD_COLUMNS if reading.reader.may(Right.READ_NOTES) else WITHOUT_NOTE
     rows = await reading.rows(
         select(*COLUMNS, *columns, attendance.c.date)
         .select_from(
@@ -178,7 +178,7 @@ async def history(
     """The newest revisions of each record (older than version `before`), in one statement for all of them."""
     reading.require(Right.READ)
     of = attendance_revision.c
-    note = of.note if reading.caller.may(Right.READ_NOTES) else literal(None).label("note")
+    note = of.note if reading.reader.may(Right.READ_NOTES) else literal(None).label("note")
     conditions: list[ColumnElement[bool]] = [tuple_(of.staff_id, of.date).in_(keys)]
     if before is not None:
         conditions.append(of.version < before)

@@ -16,7 +16,7 @@ from memberstaff.access import COMMAND_LINE
 from memberstaff.application import Unmigrated
 from memberstaff.db.migrate import is_current
 from memberstaff.db.work import Database, Work
-from memberstaff.errors import Refusal, Refusals, RequestError
+from memberstaff.errors import Refusal, Refusals, RequestError, Unavailable
 from memberstaff.settings import InvalidSettings, Settings, load
 
 app = typer.Typer(
@@ -42,15 +42,21 @@ def explained() -> Iterator[None]:
         _fail(f"The settings are not right:\n{error}")
     except Refusals as refused:
         _fail("\n".join(refusal.message for refusal in refused.refusals))
+    except Unavailable as error:
+        _fail(_unusable(error.__cause__ or error))
     except (Refusal, RequestError) as error:
         _fail(error.message)
     except (Trouble, Unmigrated) as error:
         _fail(str(error))
     except (DBAPIError, ConnectionError) as error:
-        reason = str(error.orig if isinstance(error, DBAPIError) else error).strip().splitlines()
-        _fail(f"The database in MEMBERSTAFF_DATABASE_URL cannot be used: {reason[0] if reason else 'no answer'}")
+        _fail(_unusable(error))
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _unusable(error: BaseException) -> str:
+    reason = str(error.orig if isinstance(error, DBAPIError) else error).strip().splitlines()
+    return f"The database in MEMBERSTAFF_DATABASE_URL cannot be used: {reason[0] if reason else 'no answer'}"
 
 
 def _fail(message: str) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
@@ -19,9 +19,10 @@ from sqlalchemy import CursorResult, Executable, Row, make_url
 from sqlalchemy.exc import InvalidRequestError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from memberstaff.access import Caller, Right
+from memberstaff.access import Caller, Reader, Right, SharedAnswer
 from memberstaff.changes import Change, DayState
 from memberstaff.db.clock import Clock, today, utc_now
+from memberstaff.db.outage import outages
 from memberstaff.db.pool import watch_connections
 from memberstaff.db.sqlite import prepare_sqlite, write_option
 from memberstaff.db.tables import audit
@@ -32,14 +33,14 @@ Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
 
 class Reading:
-    """One consistent view of the database, as `caller` may see it, at the instant `now`."""
+    """One consistent view of the database, as `reader` may see it, at the instant `now`."""
 
     def __init__(self, connection: AsyncConnection, *, now: datetime, zone: ZoneInfo) -> None:
         self._connection = connection
         # Sibling GraphQL fields resolve concurrently, and a connection runs one statement at a time.
         self._turn = asyncio.Lock()
         self._over = False
-        self._caller: Caller | None = None
+        self._reader: Reader | None = None
         self.now = now
         self.zone = zone
 
@@ -54,19 +55,31 @@ class Reading:
         return self._connection.dialect.name
 
     @property
-    def caller(self) -> Caller:
-        """Who is asking; raises Unauthenticated when nobody is logged in."""
-        if self._caller is None:
+    def reader(self) -> Reader:
+        """Whose rights decide what may be read; raises Unauthenticated when nobody is logged in."""
+        if self._reader is None:
             raise Unauthenticated
-        return self._caller
+        return self._reader
+
+    @reader.setter
+    def reader(self, reader: Reader) -> None:
+        self._reader = reader
+
+    @property
+    def caller(self) -> Caller:
+        """Who is asking. Raises Unauthenticated, and SharedAnswer when it is nobody in particular."""
+        reader = self.reader
+        if not isinstance(reader, Caller):
+            raise SharedAnswer
+        return reader
 
     @caller.setter
     def caller(self, caller: Caller) -> None:
-        self._caller = caller
+        self._reader = caller
 
     def require(self, right: Right) -> None:
-        """Raise Unauthenticated or Forbidden unless the caller has the right."""
-        self.caller.require(right)
+        """Raise Unauthenticated or Forbidden unless the reader has the right."""
+        self.reader.require(right)
 
     async def rows(self, statement: Executable, parameters: Parameters | None = None) -> Sequence[Row[Any]]:
         """All rows of the statement's answer."""
@@ -90,7 +103,8 @@ class Reading:
         async with self._turn:
             if self._over:
                 raise InvalidRequestError("This reading has ended.")
-            return await self._connection.execute(statement, parameters)
+            with outages():
+                return await self._connection.execute(statement, parameters)
 
 
 class Work(Reading):
@@ -183,28 +197,35 @@ class Database:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Reading]:
-        """A snapshot; leave it soon, since it holds a connection."""
+        """A snapshot; leave it soon, since it holds a connection. Raises Unavailable."""
         options = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-        async with self.engine.connect() as connection:
-            connection = await connection.execution_options(**options)
-            async with connection.begin():
-                reading = Reading(connection, now=self._clock(), zone=self._zone)
-                try:
-                    yield reading
-                finally:
-                    await reading.end()
+        with outages():
+            async with self.engine.connect() as connection:
+                connection = await connection.execution_options(**options)
+                async with connection.begin():
+                    reading = Reading(connection, now=self._clock(), zone=self._zone)
+                    try:
+                        yield reading
+                    finally:
+                        await reading.end()
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[Work]:
-        """A transaction: committed when the block ends, rolled back when it raises; then announced."""
-        async with self._writer, self.engine.connect() as connection:
-            connection = await connection.execution_options(**write_option())
-            async with connection.begin():
-                work = Work(connection, now=self._clock(), zone=self._zone)
-                try:
+        """A transaction: committed when the block ends, rolled back when it raises; then announced.
+
+        Raises Unavailable when nothing of it was stored; an outage during the COMMIT itself is raised as it is.
+        """
+        async with self._writer, AsyncExitStack() as stack:
+            with outages():
+                connection = await stack.enter_async_context(self.engine.connect())
+                connection = await connection.execution_options(**write_option())
+                await stack.enter_async_context(connection.begin())
+            work = Work(connection, now=self._clock(), zone=self._zone)
+            try:
+                with outages():
                     yield work
-                finally:
-                    await work.end()
+            finally:
+                await work.end()
         if work.notification is not None:
             self._after_commit(work.notification)
 

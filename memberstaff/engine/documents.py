@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from graphql import (
@@ -37,8 +37,8 @@ bound of 500,000; an ordinary document costs a few hundred units."""
 MOST_ERRORS = 10
 """Validation errors told at once: enough to mend a document, cheap to find."""
 
-KEPT_CHARACTERS = 200_000
-"""Characters of documents that are kept. Parsed, one takes 120 to 270 times its text: 54 MB at the very most."""
+BYTES_PER_CHARACTER = 270
+"""Memory of a parsed document for each character of its text, at most; what is compiled for it is in it."""
 
 overlapping_fields_can_be_merged.MAX_COMPLEXITY_BUDGET = MOST_COMPARISONS
 
@@ -52,6 +52,8 @@ class Prepared:
     introspects: bool = False
     """Whether it asks about the schema; whether it may is up to the caller's rights, not to the document."""
     operations: Mapping[str | None, OperationType] | None = None
+    derived: dict[Hashable, Any] = field(default_factory=dict)
+    """What others work out from the document alone, once; it is dropped together with it."""
 
     def operation(self, name: str | None) -> OperationType | GraphQLError:
         """The type of the operation that would run; an error when the name does not decide that."""
@@ -65,9 +67,9 @@ class Prepared:
 
 
 class Documents:
-    """Prepares documents for one schema and keeps those that are valid, the longest unused going first.
+    """Prepares documents for one schema: an LRU cache of those that are valid, bounded in bytes.
 
-    Refused ones are not kept: they cost their sender as much as us, and would push out the good ones.
+    Refused ones are not cached: they cost their sender as much as us, and would push out the good ones.
     """
 
     def __init__(self, schema: GraphQLSchema, limits: Limits, *, suggestions: bool) -> None:
@@ -75,19 +77,29 @@ class Documents:
         self.limits = limits
         self.suggestions = suggestions
         self.hits = 0
-        self._kept: OrderedDict[str, Prepared] = OrderedDict()
-        self._characters = 0
+        self._cache: OrderedDict[str, Prepared] = OrderedDict()
+        self._by_operation: dict[int, Prepared] = {}
+        self._bytes = 0
+
+    @property
+    def bytes(self) -> int:
+        """Memory that the cached documents take, at most."""
+        return self._bytes
 
     def prepare(self, query: str) -> Prepared:
-        """Parse, measure and validate a document, or remember the result."""
-        if (kept := self._kept.get(query)) is not None:
-            self._kept.move_to_end(query)
+        """Parse, measure and validate a document, or answer the cached result."""
+        if (cached := self._cache.get(query)) is not None:
+            self._cache.move_to_end(query)
             self.hits += 1
-            return kept
+            return cached
         prepared = self._prepare(query)
         if not prepared.errors:
             self._keep(query, prepared)
         return prepared
+
+    def of_operation(self, operation: OperationDefinitionNode) -> Prepared | None:
+        """The cached document that holds this very node."""
+        return self._by_operation.get(id(operation))
 
     def _prepare(self, query: str) -> Prepared:
         limits = self.limits
@@ -111,19 +123,27 @@ class Documents:
         errors = validate(self.schema, document, RULES, max_errors=MOST_ERRORS, hide_suggestions=not self.suggestions)
         if errors:
             return Prepared(None, tuple(errors))
+        prepared = Prepared(document, (), verdict.introspects)
         operations = {
             node.name.value if node.name else None: OperationType(node.operation.value)
-            for node in document.definitions
-            if isinstance(node, OperationDefinitionNode)
+            for node in _operations(prepared)
         }
-        return Prepared(document, (), verdict.introspects, operations)
+        return replace(prepared, operations=operations)
 
     def _keep(self, query: str, prepared: Prepared) -> None:
-        self._kept[query] = prepared
-        self._characters += len(query)
-        while self._characters > KEPT_CHARACTERS:
-            gone, _ = self._kept.popitem(last=False)
-            self._characters -= len(gone)
+        self._cache[query] = prepared
+        self._bytes += BYTES_PER_CHARACTER * len(query)
+        self._by_operation.update((id(node), prepared) for node in _operations(prepared))
+        while self._bytes > self.limits.cache_bytes:
+            gone, dropped = self._cache.popitem(last=False)
+            self._bytes -= BYTES_PER_CHARACTER * len(gone)
+            for node in _operations(dropped):
+                del self._by_operation[id(node)]
+
+
+def _operations(prepared: Prepared) -> list[OperationDefinitionNode]:
+    assert prepared.document is not None
+    return [node for node in prepared.document.definitions if isinstance(node, OperationDefinitionNode)]
 
 
 def _refused(message: str) -> Prepared:

@@ -26,12 +26,12 @@ Convert = Callable[[Any, InputContext], Any]
 Type = TypeVar("Type", bound=type)
 
 
-def quick(input_type: Type) -> Type:
+def fast_input(input_type: Type) -> Type:
     """Have values of a Strawberry input built by this module; stands above `@strawberry.input`.
 
     Only for inputs whose `Maybe` fields take null, or which are `one_of`: Strawberry's own check of others is left out.
     """
-    definition(input_type).from_input = _build
+    definition(input_type).from_input = _Builder()
     return input_type
 
 
@@ -40,22 +40,25 @@ def definition(input_type: type) -> StrawberryObjectDefinition:
     return get_object_definition(input_type, strict=True)
 
 
-def _build(input_type: type, value: Mapping[str, Any], context: InputContext) -> Any:
-    plan = _PLANS.get(input_type)
-    if plan is None:
-        plan = _PLANS[input_type] = _plan(input_type, context)
-    absent, fields = plan
-    arguments: dict[str, Any] = dict(absent)
-    for name, given in value.items():
-        attribute, convert = fields[name]
-        arguments[attribute] = convert(given, context)
-    return input_type(**arguments)
+class _Builder:
+    """Builds values of one input type; how is worked out with the first."""
+
+    def __init__(self) -> None:
+        self._plan: Plan | None = None
+
+    def __call__(self, input_type: type, value: Mapping[str, Any], context: InputContext) -> Any:
+        if self._plan is None:
+            self._plan = _plan(input_type, context)
+        absent, fields = self._plan
+        arguments: dict[str, Any] = dict(absent)
+        for name, given in value.items():
+            attribute, convert = fields[name]
+            arguments[attribute] = convert(given, context)
+        return input_type(**arguments)
 
 
 Plan = tuple[dict[str, None], dict[str, tuple[str, Convert]]]
 """None for each field without a default, and by GraphQL's name the attribute and conversion of each field."""
-
-_PLANS: dict[type, Plan] = {}
 
 
 def _plan(input_type: type, context: InputContext) -> Plan:
@@ -80,8 +83,8 @@ def _conversion(type_: Any, name: str, context: InputContext) -> Convert:
         return _as_it_is
     if has_enum_definition(type_):
         return _as_it_is
-    if has_object_definition(type_) and definition(type_).from_input is _build:
-        return lambda given, context: _build(type_, given, context)
+    if has_object_definition(type_) and isinstance(build := definition(type_).from_input, _Builder):
+        return lambda given, context: build(type_, given, context)
     return lambda given, context: context.convert(given, type_, name)
 
 

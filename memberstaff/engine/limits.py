@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Self
+from dataclasses import dataclass, field
+from typing import Any
 
 from graphql import (
     DocumentNode,
@@ -25,8 +26,6 @@ from graphql import (
     is_list_type,
 )
 
-from memberstaff.settings import Settings
-
 PAGE_LIMIT = 100
 """The largest page of a field whose metadata has no `page_limit`; assumed when `first` is a variable."""
 
@@ -43,8 +42,9 @@ NESTING = 64
 """Selection sets within one another, fragments included: keeps the walk off Python's stack limit."""
 
 INTROSPECTION = frozenset({"__schema", "__type"})
-ONCE = frozenset({"changePassword", "login"})
-"""Root fields of a mutation that an operation may hold once: ten logins in a request would be ten guesses."""
+
+ONCE = "once_per_operation"
+"""True in the metadata of a root field that an operation may hold once: ten logins in a request are ten guesses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,19 +58,8 @@ class Limits:
     characters: int = 10_000
     root_fields: int = 10
     cost: int = 5_000
-
-    @classmethod
-    def of(cls, settings: Settings) -> Self:
-        """The bounds of an installation."""
-        return cls(
-            depth=settings.max_depth,
-            aliases=settings.max_aliases,
-            directives=settings.max_directives,
-            tokens=settings.max_tokens,
-            characters=settings.max_characters,
-            root_fields=settings.max_root_fields,
-            cost=settings.max_cost,
-        )
+    cache_bytes: int = 54_000_000
+    """Of valid documents that stay parsed."""
 
 
 @dataclass(slots=True)
@@ -81,7 +70,8 @@ class Size:
     aliases: int = 0
     directives: int = 0
     fields: int = 0
-    once: int = 0
+    once: Counter[str] = field(default_factory=Counter)
+    """Root fields that an operation may hold once."""
     cost: int = 0
     """Objects below one such object, lists of its own size included."""
     paged: int = 0
@@ -156,7 +146,7 @@ class _Walk:
         for selection in node.selections:
             size.directives += len(selection.directives or ())
             if isinstance(selection, FieldNode):
-                self.field(size, selection, parent, level)
+                self.measure_field(size, selection, parent, level)
             elif isinstance(selection, FragmentSpreadNode):
                 size.add(self.fragment(selection.name.value, level))
             elif isinstance(selection, InlineFragmentNode):
@@ -177,12 +167,13 @@ class _Walk:
             self.sizes[name] = size
         return self.sizes[name]
 
-    def field(self, size: Size, node: FieldNode, parent: GraphQLNamedType | None, level: int) -> None:
+    def measure_field(self, size: Size, node: FieldNode, parent: GraphQLNamedType | None, level: int) -> None:
         name = node.name.value
         size.fields += 1
         size.aliases += node.alias is not None
-        size.once += parent is not None and parent is self.schema.mutation_type and name in ONCE
         known = _definition(self.schema, parent, name)
+        if known is not None and _metadata(known).get(ONCE):
+            size.once[name] += 1
         below = Size()
         if node.selection_set:
             below = self.selections(node.selection_set, get_named_type(known.type) if known else None, level + 1)
@@ -224,8 +215,8 @@ def complaints(size: Size, limits: Limits) -> list[str]:
         found.append(f"The operation has {_count(size.directives)} directives; {limits.directives} are allowed.")
     if size.fields > limits.root_fields:
         found.append(f"The operation has {_count(size.fields)} root fields; {limits.root_fields} are allowed.")
-    if size.once > 1:
-        found.append(f"The operation may hold one {' or '.join(sorted(ONCE, reverse=True))}.")
+    if size.once.total() > 1:
+        found.append(f"The operation may hold one {' or '.join(sorted(size.once, reverse=True))}.")
     if cost > limits.cost:
         objects = f"The operation could answer with {_count(cost)} objects; {limits.cost:,} are allowed."
         found.append(f"{objects} Ask for smaller pages.")
@@ -260,9 +251,13 @@ def _is_list(known: GraphQLField) -> bool:
 
 def _number(known: GraphQLField, name: str) -> int | None:
     """A number in the metadata of `strawberry.field(metadata={"page_limit": 1000})`."""
-    definition = (known.extensions or {}).get("strawberry-definition")
-    value = (getattr(definition, "metadata", None) or {}).get(name)
+    value = _metadata(known).get(name)
     return value if isinstance(value, int) else None
+
+
+def _metadata(known: GraphQLField) -> Mapping[Any, Any]:
+    definition = (known.extensions or {}).get("strawberry-definition")
+    return getattr(definition, "metadata", None) or {}
 
 
 def _count(number: int) -> str:

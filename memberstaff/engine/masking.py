@@ -28,6 +28,12 @@ def refusal(message: str, *, code: RequestErrorCode = RequestErrorCode.BAD_REQUE
     return GraphQLError(message, extensions={"code": code.value, **extensions})
 
 
+def internal_error(request_id: str) -> RequestError:
+    """What a client is told of a failure of ours: a reference that stands in the log."""
+    message = f"Something went wrong on our side; the reference is {request_id}."
+    return RequestError(RequestErrorCode.INTERNAL, message)
+
+
 def present(
     errors: Iterable[GraphQLError],
     request_id: str,
@@ -60,7 +66,7 @@ def told(
 
 
 def _present(error: GraphQLError, request_id: str, operation: str | None, *, suggestions: bool) -> GraphQLError:
-    cause = _cause(error)
+    cause = cause_of(error)
     if isinstance(cause, RequestError):
         return _copy(error, cause.message, {**cause.extensions, "code": cause.code.value})
     if isinstance(cause, Refusal):  # of a query: a mutation tells it in its payload
@@ -79,14 +85,11 @@ def _present(error: GraphQLError, request_id: str, operation: str | None, *, sug
         exc_info=cause,
         extra={"request_id": request_id, "operation": operation, "field": _place(error)},
     )
-    return _copy(
-        error,
-        f"Something went wrong on our side; the reference is {request_id}.",
-        {"code": RequestErrorCode.INTERNAL.value},
-    )
+    internal = internal_error(request_id)
+    return _copy(error, internal.message, {"code": internal.code.value})
 
 
-def _cause(error: GraphQLError) -> Exception | None:
+def cause_of(error: GraphQLError) -> Exception | None:
     """What was raised below the layers that GraphQL puts around it; None when GraphQL itself refused."""
     cause: Exception | None = error
     while isinstance(cause, GraphQLError) and not isinstance(cause, StrawberryInputCoercionError):

@@ -1,17 +1,15 @@
-"""Answers to the question that everybody asks in the morning, the board of a day, kept while the day has not changed.
+"""Whole answers as they are sent, cached for queries whose answers depend on a version of one thing and a scope alone.
 
-A query is kept when all that it shows depends on one day, its arguments and the caller's role. Each request is checked
-against the database, so a client always reads its own writes: see docs/decisions/0009-kept-answers.md.
+Each request is checked against the database, so a client always reads its own writes: see
+docs/decisions/0009-response-cache.md.
 """
 
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 from graphql import (
@@ -31,71 +29,90 @@ from graphql import (
     visit,
 )
 from strawberry.http import process_result
+from strawberry.types.execution import ExecutionResult, PreExecutionError
 
-from memberstaff.access import Role
-from memberstaff.attendance.day_version import Version
 from memberstaff.engine.request import OperationRequest
 from memberstaff.engine.schema import Schema
-from memberstaff.engine.shared_subscriptions import NotShared, canonical
+from memberstaff.engine.shared_subscriptions import canonical
+from memberstaff.errors import RequestErrorCode
 from memberstaff.fanout.byte_lru import ByteLRU
-from schema.context import Context
 
-FIELD = "attendanceDay"
-OF_A_DAY = {
-    "AttendanceDay",
-    "DaySummary",
-    "AttendanceConnection",
-    "AttendanceEdge",
-    "Attendance",
-    "AttendanceRevisionConnection",
-    "AttendanceRevisionEdge",
-    "AttendanceRevision",
-    "PageInfo",
-    "Staff",
-}
-"""Types all of whose fields depend on the day, the roster and the caller's role, but for `OF_MORE`."""
-OF_MORE = {("Staff", "attendance")}
+Key = tuple[str, str | None, bytes, Hashable, Hashable]
+"""Document, operation, variables, scope and version."""
 
-Key = tuple[str, str | None, bytes, Role, Version]
+
+@dataclass(frozen=True, slots=True)
+class CachePolicy:
+    """Which queries are cached: of one root field, all of whose fields depend on its argument and the scope."""
+
+    field: str
+    argument: str
+    """Of the root field: names the thing whose version the answer depends on."""
+    types: frozenset[str]
+    """Types all of whose fields depend on that version, but for `excluded`."""
+    excluded: frozenset[tuple[str, str]]
+    """(type, field)"""
+
+
+class ScopeContext(Protocol):
+    """The context of a rendering for everybody with one scope: resolvers see nobody in particular."""
+
+    async def shows(self, version: Any, argument: str | None) -> Hashable | None:
+        """The version of the same thing that this rendering shows; None when it shows another thing."""
+
+    async def close(self) -> None:
+        """Give back what the rendering held."""
+
+
+class CacheContext(Protocol):
+    """What the cache asks of the context of a request."""
+
+    async def version(self, argument: str | None) -> tuple[Hashable, Hashable, Hashable] | None:
+        """The caller's scope, whose share of the cache an answer counts against, and the version that is current.
+
+        `argument` is the root field's, as the client sent it; None when there is no such thing. Raises RequestError.
+        """
+
+    def as_scope(self, scope: Any) -> ScopeContext:
+        """A context that reads as anybody with this scope."""
+
+
+class NotCacheable(Exception):
+    """The query shows more than one version of one thing."""
 
 
 class ResponseCache:
-    """Whole answers as they are sent, by everything that they depend on."""
+    """Finds an answer, or renders it once for all who ask at the same time."""
 
-    def __init__(self, schema: Schema, kept: ByteLRU[Any]) -> None:
+    def __init__(self, schema: Schema, answers: ByteLRU[Any], policy: CachePolicy) -> None:
+        self.answers = answers
         self._schema = schema
-        self.kept = kept
+        self._policy = policy
         self._under_way: dict[Key, asyncio.Future[bytes | None]] = {}
-        self._plan = lru_cache(1_000)(self._make_plan)
 
-    async def answer(self, context: Context, request: OperationRequest) -> bytes | None:
-        """The answer to a query that is kept, rendered now if need be; None for what has to be executed."""
-        prepared = self._schema.documents.prepare(request.query)
-        if prepared.document is None or prepared.introspects:
+    async def answer(self, context: CacheContext, request: OperationRequest) -> bytes | None:
+        """The answer as JSON; None for what has to be executed for this caller. Raises RequestError."""
+        argument = self._argument(request)
+        if isinstance(argument, NotCacheable):
             return None
-        try:
-            day = self._plan(request.query, request.operation_name).day(request.variables)
-            variables = canonical(request.variables, without=None)
-        except NotShared:
+        found = await context.version(argument.value)
+        if found is None:
             return None
-        application = context.application
-        claims = await application.accounts.claims(context.connection.authorization)
-        caller, version = await application.day_versions.ask(claims, day)
-        context.admit(caller)
-        key = (request.query, request.operation_name, variables, caller.role, version)
-        while True:
-            if (kept := self.kept.get(key)) is not None:
-                return kept
-            if (other := self._under_way.get(key)) is None:
-                return await self._render(key, caller.account_id, context, request, named=day is not None)
-            await asyncio.wait({other})  # whoever asked the same has begun to render it
-            if (answer := other.result()) is not None:
-                return answer
+        scope, owner, version = found
+        key = (request.query, request.operation_name, canonical(request.variables), scope, version)
+        if (cached := self.answers.get(key)) is not None:
+            return cached
+        if (other := self._under_way.get(key)) is not None:
+            await asyncio.wait({other})
+            return None if other.cancelled() else other.result()
+        return await self._render(key, owner, context.as_scope(scope), request, argument.value)
 
     async def _render(
-        self, key: Key, account_id: int | None, context: Context, request: OperationRequest, *, named: bool
+        self, key: Key, owner: Hashable, context: ScopeContext, request: OperationRequest, argument: str | None
     ) -> bytes | None:
-        version, answer = key[-1], None
+        """Render as the scope, never as the caller: a field that looks at its caller fails, and nothing is cached."""
+        *question, version = key
+        answer = None
         future = self._under_way[key] = asyncio.get_running_loop().create_future()
         try:
             result = await self._schema.execute(
@@ -104,87 +121,103 @@ class ResponseCache:
                 context_value=context,
                 operation_name=request.operation_name,
             )
-            # Midnight may have passed since the question; whoever asks for today then asks about another day.
-            if not result.errors and (named or (await context.snapshot()).today == version.date):
-                body = orjson.dumps(process_result(result))
-                # Kept under what this very answer shows, which may be newer than what was asked for.
-                day = await context.load.day.load(version.date)
-                shown = Version(day.epoch, day.date, day.position, day.day_version, day.roster_version)
-                self.kept.put((*key[:-1], shown), body, account_id)
-                answer = body
+            shown = await context.shows(version, argument) if _is_for_everybody(result) else None
+            if shown is not None:
+                answer = orjson.dumps(process_result(result))
+                if not result.errors:
+                    # Under what this very answer shows, which may be newer than what was asked for.
+                    self.answers.put((*question, shown), answer, owner)
         finally:
             del self._under_way[key]
             future.set_result(answer)
+            await context.close()
         return answer
 
-    def _make_plan(self, query: str, operation_name: str | None) -> Plan:
-        """How a document's day is found; raises NotShared when it shows more than a day."""
-        document = self._schema.documents.prepare(query).document
-        assert document is not None
-        return plan(self._schema.documents.schema, document, operation_name)
+    def _argument(self, request: OperationRequest) -> Argument | NotCacheable:
+        prepared = self._schema.documents.prepare(request.query)
+        if prepared.document is None or prepared.introspects:
+            return NotCacheable()
+        plan: Plan | NotCacheable | None = prepared.derived.get((ResponseCache, request.operation_name))
+        if plan is None:
+            try:
+                plan = plan_of(self._schema.core, prepared.document, request.operation_name, self._policy)
+            except NotCacheable as not_cacheable:
+                plan = not_cacheable.with_traceback(None)
+            prepared.derived[ResponseCache, request.operation_name] = plan
+        return plan if isinstance(plan, NotCacheable) else plan.argument(request.variables)
+
+
+def _is_for_everybody(result: ExecutionResult) -> bool:
+    """Whether whoever asks would get this: it ran, and what went wrong, if anything, is the document's fault."""
+    return not isinstance(result, PreExecutionError) and all(
+        (error.extensions or {}).get("code") not in {RequestErrorCode.INTERNAL, RequestErrorCode.UNAVAILABLE}
+        for error in result.errors or ()
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """What the policy's argument is in one request; None when it is left out, or null."""
+
+    value: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Where a query says which day it is about: in a variable, in a literal, or nowhere, which is today."""
+    """Where a query says what it is about: in a variable, in a literal, or nowhere."""
 
     variable: str | None
     literal: str | None
 
-    def day(self, variables: Mapping[str, Any] | None) -> dt.date | None:
-        """The day; None is today. Raises NotShared for what is no date: running it says so."""
-        text = (variables or {}).get(self.variable) if self.variable else self.literal
-        if text is None:
-            return None
-        try:
-            return dt.date.fromisoformat(text)
-        except (TypeError, ValueError):
-            raise NotShared from None
+    def argument(self, variables: Mapping[str, Any] | None) -> Argument | NotCacheable:
+        """The argument in these variables."""
+        value = (variables or {}).get(self.variable) if self.variable else self.literal
+        return Argument(value) if value is None or isinstance(value, str) else NotCacheable()
 
 
-def plan(schema: GraphQLSchema, document: DocumentNode, operation_name: str | None) -> Plan:
-    """The plan for a document; raises NotShared unless it is one query of one day and shows nothing else."""
+def plan_of(schema: GraphQLSchema, document: DocumentNode, operation_name: str | None, policy: CachePolicy) -> Plan:
+    """The plan for a document; raises NotCacheable unless it is one query of the policy's field and nothing else."""
     operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
     if len(operations) != 1 or operations[0].operation is not OperationType.QUERY:
-        raise NotShared
+        raise NotCacheable
     [operation] = operations
     if operation_name is not None and (operation.name is None or operation.name.value != operation_name):
-        raise NotShared
+        raise NotCacheable
     info = TypeInfo(schema)
-    seen = _Fields(info)
+    seen = _Fields(info, policy)
     visit(document, TypeInfoVisitor(info, seen))
     fields = operation.selection_set.selections
-    if not seen.of_a_day or len(fields) != 1 or not isinstance(fields[0], FieldNode):
-        raise NotShared
-    date = next((argument for argument in fields[0].arguments or () if argument.name.value == "date"), None)
-    return _plan(
-        date, {each.variable.name.value for each in operation.variable_definitions or () if each.default_value}
-    )
+    if not seen.are_covered or len(fields) != 1 or not isinstance(fields[0], FieldNode):
+        raise NotCacheable
+    given = next((each for each in fields[0].arguments or () if each.name.value == policy.argument), None)
+    defaults = {each.variable.name.value for each in operation.variable_definitions or () if each.default_value}
+    return _plan(given, defaults)
 
 
-def _plan(date: ArgumentNode | None, defaults: set[str]) -> Plan:
-    value = date.value if date is not None else None
+def _plan(given: ArgumentNode | None, defaults: set[str]) -> Plan:
+    value = given.value if given is not None else None
     if value is None or isinstance(value, NullValueNode):
         return Plan(None, None)
     if isinstance(value, StringValueNode):
         return Plan(None, value.value)
     if isinstance(value, VariableNode) and value.name.value not in defaults:
         return Plan(value.name.value, None)
-    raise NotShared
+    raise NotCacheable
 
 
 class _Fields(Visitor):
     """Looks at every field of a document, in fragments too."""
 
-    def __init__(self, info: TypeInfo) -> None:
+    def __init__(self, info: TypeInfo, policy: CachePolicy) -> None:
         super().__init__()
         self._info = info
-        self.of_a_day = True
+        self._policy = policy
+        self.are_covered = True
 
     def enter_field(self, node: FieldNode, *_: Any) -> None:
         parent = self._info.get_parent_type()
         owner, name = get_named_type(parent).name if parent else "", node.name.value
         if owner == "Query":
-            self.of_a_day &= name == FIELD
+            self.are_covered &= name == self._policy.field
         else:
-            self.of_a_day &= owner in OF_A_DAY and (owner, name) not in OF_MORE
+            self.are_covered &= owner in self._policy.types and (owner, name) not in self._policy.excluded

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import strawberry
-from graphql import GraphQLError, GraphQLOutputType, OperationDefinitionNode
+from graphql import GraphQLError, GraphQLOutputType, GraphQLSchema, OperationDefinitionNode
 from graphql.execution import Executor
 from strawberry.extensions import SchemaExtension
 from strawberry.schema.config import StrawberryConfig
 from strawberry.schema.exceptions import InvalidOperationTypeError
-from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext, StreamResult
+from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.types.execution import ExecutionContext, ExecutionResult, PreExecutionError
 from strawberry.types.graphql import OperationType
-from strawberry.utils.aio import aclosing
 
 from memberstaff.engine.documents import Documents
 from memberstaff.engine.fast_completion import Complete, FallBack, compiled
@@ -26,12 +24,7 @@ from memberstaff.errors import RequestErrorCode
 EVERY_OPERATION = frozenset(OperationType)
 
 Compiled = dict[tuple[GraphQLOutputType, tuple[int, ...]], Complete | None]
-"""Functions by type and nodes; the nodes live as long as their operation does."""
-
-MOST_COMPILED = 100
-"""Operations whose functions are kept, some ten kilobytes each; the oldest are compiled again."""
-
-_COMPILED: OrderedDict[int, tuple[OperationDefinitionNode, Compiled]] = OrderedDict()
+"""Functions by type and nodes; the nodes live as long as their document does."""
 
 
 class Execution(StrawberryGraphQLCoreExecutionContext):
@@ -41,6 +34,9 @@ class Execution(StrawberryGraphQLCoreExecutionContext):
     keyed by the id() of lists that each event builds anew: 0.8 KB a level, event and subscriber, for ever.
     """
 
+    documents: Documents
+    """Of the schema that is executed; each schema has a subclass of its own."""
+
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         if self.middleware_manager is not None and not self.middleware_manager.middlewares:
@@ -49,11 +45,8 @@ class Execution(StrawberryGraphQLCoreExecutionContext):
 
     def _shared(self) -> Compiled:
         """What is compiled for this operation, for all who run it: without directives, variables choose no fields."""
-        operation, compiled = _COMPILED.get(id(self.operation), (None, {}))
-        if operation is not self.operation:
-            _COMPILED[id(self.operation)] = (self.operation, compiled := {})
-            while len(_COMPILED) > MOST_COMPILED:
-                _COMPILED.popitem(last=False)
+        prepared = self.documents.of_operation(self.operation)
+        compiled: Compiled = {} if prepared is None else prepared.derived.setdefault(Execution, {})
         return compiled
 
     def build_per_event_executor(self, payload: Any) -> Executor[Any]:
@@ -94,6 +87,14 @@ class Execution(StrawberryGraphQLCoreExecutionContext):
         return otherwise(type_, details, info, path, result, position_context)
 
 
+class OperationRefused(Exception):
+    """The operation may not run, for these reasons."""
+
+    def __init__(self, errors: list[GraphQLError]) -> None:
+        super().__init__("; ".join(error.message for error in errors))
+        self.errors = errors
+
+
 class UsePrepared(SchemaExtension):
     """Hands Strawberry the document that `Schema` has prepared, in place of parsing and validating it again."""
 
@@ -114,17 +115,26 @@ class UsePrepared(SchemaExtension):
 
 
 class Schema(strawberry.Schema):
-    """A Strawberry schema whose `execute` and `stream` keep the limits and tell errors as clients may see them.
+    """A Strawberry schema whose operations keep the limits and tell errors as clients may see them.
 
-    The context of an operation has `request_id: str` and `async may_introspect() -> bool`; without the first
-    the reference in an error is "none", without the second introspection is refused. A result that is a
-    PreExecutionError ends the operation: it never ran, or its source raised.
+    Queries and mutations run by `execute`; subscriptions by `shared_subscriptions.subscribe`, which renders each event
+    once for all equal ones. The context of an operation has `request_id: str` and `async may_introspect() -> bool`;
+    without the first the reference in an error is "none", without the second introspection is refused.
     """
 
     def __init__(self, *arguments: Any, limits: Limits, suggestions: bool = False, **options: Any) -> None:
-        super().__init__(*arguments, **options)
+        class Bound(Execution):
+            """Knows the documents of this schema."""
+
+        super().__init__(*arguments, **{**options, "execution_context_class": Bound})
         self.suggestions = suggestions
-        self.documents = Documents(self._schema, limits, suggestions=suggestions)
+        self.execution: type[Execution] = Bound
+        self.documents = Bound.documents = Documents(self._schema, limits, suggestions=suggestions)
+
+    @property
+    def core(self) -> GraphQLSchema:
+        """As graphql-core knows it; Strawberry has no public name for it."""
+        return self._schema
 
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
         """Nothing: Strawberry would log each error with the document; `told` logs those that are our fault."""
@@ -139,9 +149,14 @@ class Schema(strawberry.Schema):
         allowed_operation_types: Iterable[OperationType] | None = None,
         operation_extensions: dict[str, Any] | None = None,
     ) -> ExecutionResult:
-        """Run a query or a mutation; raises InvalidOperationTypeError for one of a type that is not allowed."""
-        if refused := await self._refused(query, operation_name, context_value, allowed_operation_types):
-            return refused
+        """Run a query or a mutation; raises InvalidOperationTypeError for one of a type that is not allowed.
+
+        A result that is a PreExecutionError says that the operation never ran.
+        """
+        try:
+            await self.check(query, operation_name, context_value, allowed_operation_types)
+        except OperationRefused as refused:
+            return PreExecutionError(None, refused.errors)
         result = await super().execute(
             query,
             variable_values,
@@ -153,77 +168,46 @@ class Schema(strawberry.Schema):
         )
         return self.told(result, context_value, operation_name)
 
-    async def stream(
-        self,
-        query: str | None,
-        variable_values: dict[str, Any] | None = None,
-        context_value: Any | None = None,
-        root_value: Any | None = None,
-        operation_name: str | None = None,
-        operation_extensions: dict[str, Any] | None = None,
-        allowed_operation_types: Iterable[OperationType] | None = None,
-    ) -> StreamResult:
-        """Run any operation and yield its results; never raises for what a client did."""
-        try:
-            refused = await self._refused(query, operation_name, context_value, allowed_operation_types)
-        except InvalidOperationTypeError as error:
-            refused = PreExecutionError(None, [refusal(f"A {error.operation_type.value} may not run here.")])
-        if refused:
-            return _only(refused)
-        results = await super().stream(
-            query,
-            variable_values,
-            context_value,
-            root_value,
-            operation_name,
-            operation_extensions,
-            EVERY_OPERATION,
-        )
-        return self._telling(results, context_value, operation_name)
-
-    async def _telling(self, results: StreamResult, context: Any, operation: str | None) -> StreamResult:
-        async with aclosing(results):
-            async for result in results:
-                yield (self.told(result, context, operation) if isinstance(result, ExecutionResult) else result)
-
     def told(self, result: ExecutionResult, context: Any, operation: str | None) -> ExecutionResult:
         """A result as a client may see it; what was not meant for it is logged."""
         return told(result, _reference(context), operation, suggestions=self.suggestions)
 
-    async def _refused(
+    async def check(
         self,
         query: str | None,
         operation_name: str | None,
         context: Any,
-        allowed: Iterable[OperationType] | None,
-    ) -> PreExecutionError | None:
-        """Why the operation may not run; None when it may."""
+        allowed: Iterable[OperationType] | None = None,
+    ) -> OperationType:
+        """The type of the operation that would run.
+
+        Raises OperationRefused when it may not, and InvalidOperationTypeError when its type is not among `allowed`.
+        """
         if not query:
-            return PreExecutionError(None, [refusal("The request holds no query.")])
+            raise OperationRefused([refusal("The request holds no query.")])
         prepared = self.documents.prepare(query)
         if prepared.errors:
             errors = present(prepared.errors, _reference(context), operation_name, suggestions=self.suggestions)
-            return PreExecutionError(None, errors)
+            raise OperationRefused(errors)
         operation = prepared.operation(operation_name)
         if isinstance(operation, GraphQLError):
-            return PreExecutionError(None, [operation])
+            raise OperationRefused([operation])
         if allowed is not None and operation not in set(allowed):
             raise InvalidOperationTypeError(operation)
         if prepared.introspects:
-            return await self._may_not_introspect(context, operation_name)
-        return None
+            await self._require_introspection(context, operation_name)
+        return operation
 
-    async def _may_not_introspect(self, context: Any, operation_name: str | None) -> PreExecutionError | None:
+    async def _require_introspection(self, context: Any, operation_name: str | None) -> None:
         ask = getattr(context, "may_introspect", None)
         try:
             if ask is not None and await ask():
-                return None
+                return
         except Exception as error:
             failed = GraphQLError(str(error), original_error=error)
-            return PreExecutionError(None, present([failed], _reference(context), operation_name))
-        return PreExecutionError(
-            None,
-            [refusal("Introspection is off here; an administrator may use it.", code=RequestErrorCode.FORBIDDEN)],
+            raise OperationRefused(present([failed], _reference(context), operation_name)) from error
+        raise OperationRefused(
+            [refusal("Introspection is off here; an administrator may use it.", code=RequestErrorCode.FORBIDDEN)]
         )
 
 
@@ -249,7 +233,6 @@ def build_schema(
         suggestions=suggestions,
         config=config,
         extensions=[UsePrepared],
-        execution_context_class=Execution,
         **options,
     )
 
@@ -260,7 +243,3 @@ def _text(operation: OperationDefinitionNode) -> str:
 
 def _reference(context: Any) -> str:
     return getattr(context, "request_id", None) or NO_REQUEST
-
-
-async def _only(result: ExecutionResult) -> AsyncGenerator[ExecutionResult, None]:
-    yield result

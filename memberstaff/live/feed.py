@@ -18,7 +18,7 @@ from memberstaff.attendance import log as change_log
 from memberstaff.attendance.cursor import Cursor
 from memberstaff.changes import Change
 from memberstaff.db.work import Database
-from memberstaff.errors import RequestError, RequestErrorCode, RestartRequired
+from memberstaff.errors import RestartRequired
 from memberstaff.live.splice import Gap, splice
 from memberstaff.live.watched_day import WatchedDay
 from memberstaff.notify.notification import Notification
@@ -92,14 +92,12 @@ class Feed:
                 if self._days:
                     await self._read()
                 self.reading = True
-            except Exception:  # the database is away: watchers wait, and it is asked again
+            except Exception:  # the database is away: whoever watches or waits does so until it is back
                 if self.reading:
                     log.exception("The feed cannot read the database; boards stand still until it can")
                 self.reading = False
-                failed = RequestError(RequestErrorCode.INTERNAL, "The database does not answer. Try again in a moment.")
-                for future in waiting:
-                    if not future.done():
-                        future.set_exception(failed)
+                self._waiting = [*(future for future in waiting if not future.done()), *self._waiting]
+                self._wanted.set()
                 await asyncio.sleep(min(1.0, self._poll_seconds))
             else:
                 for future in waiting:
@@ -109,7 +107,7 @@ class Feed:
                 await asyncio.sleep(asyncio.get_running_loop().time() - began)
 
     async def refresh(self) -> None:
-        """Wait for a reading of the database that began after this call; all who wait together share one."""
+        """Wait, however long, for a reading of the database that began after this call; all who wait share one."""
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(future)
         self._wanted.set()
@@ -158,32 +156,6 @@ class Feed:
         if watched.position - cursor.position > self._max_replay:
             raise RestartRequired(f"More than {self._max_replay:,} changes have come since this cursor.")
         return cursor.position
-
-    async def changes(self, day: date, after: str | None) -> AsyncIterator[tuple[Cursor, Change]]:
-        """Every change of a day after the cursor (without one: from now), each with its own cursor.
-
-        Raises RestartRequired for a cursor that cannot be honoured, and later if the log ends.
-        """
-        async with self.watch(day) as watched:
-            position = await self.start(watched, after)
-            epoch = self.epoch
-            with watched.followed():
-                while True:
-                    for change in await self.following(watched, position, epoch):
-                        position = change.position
-                        yield Cursor(epoch, day, position), change
-
-    async def states(self, day: date) -> AsyncIterator[None]:
-        """Yield at once, and then whenever the day's state, its counters or the roster have changed.
-
-        It tells that there is something new to read, not what: several changes may share one.
-        """
-        async with self.watch(day) as watched:
-            with watched.followed():
-                seen: object = None
-                while True:
-                    seen = await self.other_state(watched, seen)
-                    yield
 
     async def other_state(self, watched: WatchedDay, seen: object) -> object:
         """The day's state, as soon as it is another one than `seen`. Raises RestartRequired when the log ends."""

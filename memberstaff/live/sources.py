@@ -1,11 +1,10 @@
-"""What groups of subscribers are shown: a day's changes or its state, each rendered once for the whole group."""
+"""What groups of subscribers are sent: the changes of a day, its latest state, or the changes of all days."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import date
-from itertools import count
 
 from memberstaff.attendance.cursor import Cursor
 from memberstaff.changes import Change
@@ -18,34 +17,29 @@ from memberstaff.live.watched_day import WatchedDay
 BATCH_BYTES = 65_536
 """Rendered bytes after which a batch is closed: with what a connection buffers, what a slow member costs at most."""
 
-RenderingCache = ByteLRU[tuple[int, int, int]]
-"""Rendered changes by (group, roster version, position), for members that catch up together."""
+RenderingCache = ByteLRU[tuple[object, int, int]]
+"""Rendered changes by (source, roster version, position), for members that catch up."""
 
 RenderChange = Callable[[Cursor, Change], bytes | Awaitable[bytes] | None]
-"""Renders a change for a group, or says that none of its members wants it."""
+"""Renders a change for a group, or answers None when none of its members wants it.
 
-_serial = count()
+Bytes that are answered at once depend on the change and the roster alone, and are cached.
+"""
+
+OpenRendering = Callable[[], AbstractAsyncContextManager[RenderChange]]
+"""Opens what one batch is rendered with: it shares a snapshot of the database, which is closed with it."""
 
 
 class DayChanges(EventSource):
-    """The changes of a day, in position order.
+    """The changes of a day, in the order of its log."""
 
-    `rendering` opens what a few changes may be rendered with; what needs no waiting depends on the change and
-    the roster alone, and is kept.
-    """
-
-    def __init__(
-        self,
-        feed: Feed,
-        day: date,
-        rendering: Callable[[], AbstractAsyncContextManager[RenderChange]],
-        kept: RenderingCache,
-    ) -> None:
+    def __init__(self, feed: Feed, day: date, rendering: OpenRendering, cache: RenderingCache) -> None:
         self._feed = feed
         self._day = day
         self._rendering = rendering
-        self._kept = kept
-        self._serial = next(_serial)
+        self._cache = cache
+        self._id = object()
+        """Stands for this source in the cache, which then does not keep it alive."""
         self._watched: WatchedDay
         self._epoch = ""
 
@@ -68,7 +62,12 @@ class DayChanges(EventSource):
         size = 0
         async with self._rendering() as render:
             for change in changes:
-                payload = await self._rendered(change, render)
+                try:
+                    payload = await self._rendered(change, render)
+                except Exception:
+                    if position == changes[0].position - 1:
+                        raise
+                    break  # those before it are not held up, and the next call raises
                 position = change.position
                 if payload:
                     payloads.append(payload)
@@ -78,15 +77,15 @@ class DayChanges(EventSource):
         return position, Batch(payloads)
 
     async def _rendered(self, change: Change, render: RenderChange) -> bytes:
-        key = (self._serial, self._watched.roster_version, change.position)
-        if (kept := self._kept.get(key)) is not None:
-            return kept
+        key = (self._id, self._watched.roster_version, change.position)
+        if (cached := self._cache.get(key)) is not None:
+            return cached
         payload = render(Cursor(self._epoch, self._day, change.position), change)
         if payload is None:
             payload = b""
         elif not isinstance(payload, bytes):
             return await payload
-        self._kept.put(key, payload, self._serial)
+        self._cache.put(key, payload, self._id)
         return payload
 
     def count(self, members: int) -> None:
@@ -102,8 +101,8 @@ class DayStates(EventSource):
         self._day = day
         self._render = render
         self._watched: WatchedDay
-        self._seen: object = None
-        self._rendered = 0
+        self._rendered_state: object = None
+        self._renderings = 0
         self._latest = b""
 
     @asynccontextmanager
@@ -120,11 +119,12 @@ class DayStates(EventSource):
 
     async def after(self, position: int) -> tuple[int, Batch]:
         """The latest, unless it is that one."""
-        if position == self._rendered:
-            self._seen = await self._feed.other_state(self._watched, self._seen)
+        if position == self._renderings:
+            state = await self._feed.other_state(self._watched, self._rendered_state)
             self._latest = await self._render()
-            self._rendered += 1
-        return self._rendered, Batch([self._latest])
+            self._rendered_state = state  # not before: a state that could not be rendered is still news
+            self._renderings += 1
+        return self._renderings, Batch([self._latest])
 
     def count(self, members: int) -> None:
         """Tell the day how many follow it."""

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from datetime import date
 
 from memberstaff.changes import Change, DayState
@@ -78,15 +77,6 @@ class WatchedDay:
         if not self._recent or self._recent[0].position > position + 1:
             return None
         return self._recent[position + 1 - self._recent[0].position :]
-
-    @contextmanager
-    def followed(self) -> Iterator[None]:
-        """Count one more follower for as long as the block lasts."""
-        self.followers += 1
-        try:
-            yield
-        finally:
-            self.followers -= 1
 
     def check(self) -> None:
         """Raise RestartRequired when this log has ended."""

@@ -14,7 +14,7 @@ class ChannelListener:
 
     __slots__ = ("_ended", "_protocol")
 
-    def __init__(self, protocol: WebSocketProtocol, ended: Callable[[Exception], None]) -> None:
+    def __init__(self, protocol: WebSocketProtocol, ended: Callable[[Exception | None], None]) -> None:
         self._protocol = protocol
         self._ended = ended
 
@@ -33,6 +33,6 @@ class ChannelListener:
         """Wait until the client has read most of it, or is gone."""
         await self._protocol.writable.wait()
 
-    def end(self, error: Exception) -> None:
+    def end(self, error: Exception | None) -> None:
         """End the subscription."""
         self._ended(error)

@@ -48,7 +48,6 @@ def mount(app: Shell, application: Application, *, ids: Ids, account_id: Callabl
             secret,
             grants=grants,
             shows=ChannelGroups(application, payload, presence),
-            addresses=app.addresses,
-            accounts=app.accounts,
+            limits=app.limits,
         )
         app.add_sockets(PREFIX, endpoint)

@@ -10,9 +10,8 @@ from urllib.parse import parse_qs
 
 from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
-from strawberry.http.exceptions import NonTextMessageReceived
 
-from memberstaff.access import Caller, Right, Role
+from memberstaff.access import AnyoneWith, Caller, Reader, Right, Role
 from memberstaff.accounts.access_watcher import GIVE_UP
 from memberstaff.application import Application
 from memberstaff.engine.request import Malformed
@@ -23,12 +22,12 @@ from memberstaff.pusher.channels import Channel, Kind, find
 from memberstaff.pusher.grants import Grants
 from memberstaff.pusher.listener import ChannelListener
 from memberstaff.pusher.presence import Presence
-from memberstaff.server.connection_limiter import ConnectionLimiter
+from memberstaff.server.connection_limiter import ConnectionLimits
 from memberstaff.server.listeners import text_frame
 from memberstaff.server.request_context import connection_of
 from memberstaff.server.token_bucket import TokenBucket
 from memberstaff.server.uvicorn_websocket import SOCKET, WebSocketProtocol
-from memberstaff.server.websocket import WebSocketAdapter
+from memberstaff.server.websocket import BinaryMessage, WebSocketAdapter
 from memberstaff.server.websocket_endpoint import may_open
 
 log = logging.getLogger("memberstaff.server")
@@ -40,6 +39,7 @@ STATUS = {
     RequestErrorCode.FORBIDDEN: 403,
     RequestErrorCode.RESTART_REQUIRED: 409,
     RequestErrorCode.RATE_LIMITED: 429,
+    RequestErrorCode.UNAVAILABLE: 503,
 }
 """Of a refused subscription; otherwise it is 500."""
 
@@ -70,8 +70,7 @@ class EchoEndpoint:
         *,
         grants: Grants,
         shows: ChannelGroups,
-        addresses: ConnectionLimiter,
-        accounts: ConnectionLimiter,
+        limits: ConnectionLimits,
     ) -> None:
         self.application = application
         self.settings = application.settings
@@ -80,8 +79,7 @@ class EchoEndpoint:
         self.grants = grants
         self.shows = shows
         self.presence: Presence = shows.presence
-        self.addresses = addresses
-        self.accounts = accounts
+        self.limits = limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Accept one socket and serve it, or say with a close code that the client understands why not."""
@@ -96,14 +94,14 @@ class EchoEndpoint:
         own.drain_code = protocol.COME_BACK
         if (refusal := self.refusal(scope)) is not None:
             await wire.close(*refusal)
-        elif not self.addresses.arrive(connection.address):
+        elif not self.limits.addresses.acquire(connection.address):
             await wire.close(protocol.COME_BACK, "Too many connections from this address")
         else:
             scope["headers"].clear()  # all is said: what lives as long as the socket is kept small
             try:
                 await EchoSocket(self, wire, own).handle()
             finally:
-                self.addresses.leave(connection.address)
+                self.limits.addresses.release(connection.address)
 
     def refusal(self, scope: Scope) -> tuple[int, str] | None:
         """Close code and reason for a client that is not served."""
@@ -149,7 +147,7 @@ class EchoSocket:
                 await self.handle_text(text)
                 if self.wire.closed:
                     break
-        except NonTextMessageReceived:
+        except BinaryMessage:
             await self.wire.close(protocol.COME_BACK, "Messages are text, never binary")
         except Exception:
             log.exception("a socket failed")
@@ -159,7 +157,7 @@ class EchoSocket:
             if self.idle is not None:
                 self.idle.cancel()
             for account_id in self.counted:
-                self.endpoint.accounts.leave(account_id)
+                self.endpoint.limits.accounts.release(account_id)
 
     async def handle_text(self, text: str) -> None:
         """Answer one message."""
@@ -206,11 +204,11 @@ class EchoSocket:
             self.drop(name, subscription)
             self.say(protocol.refused(name[:200], 500, "Something went wrong on our side. Try again in a moment."))
 
-    def anybody(self) -> Caller:
+    def anybody(self) -> Reader:
         """Who listens to the public channel. Raises Forbidden while it is closed."""
         if not self.endpoint.settings.echo_public:
             raise Forbidden("The public channel is closed here: subscribe to private-attendance, with a login.")
-        return Caller(None, "", "", Role.VIEWER)
+        return AnyoneWith(Role.VIEWER)
 
     async def admit(
         self, subscription: Subscription, channel: Channel, message: protocol.Subscribe
@@ -227,19 +225,20 @@ class EchoSocket:
         caller = await endpoint.application.access_watcher.admit(subscription, grant.claims)
         caller.require(Right.READ)
         if caller.account_id not in self.counted:
-            if not endpoint.accounts.arrive(caller.account_id):
+            if not endpoint.limits.accounts.acquire(caller.account_id):
                 raise RequestError(RequestErrorCode.RATE_LIMITED, "Too many connections of this account; close some.")
             self.counted.add(caller.account_id)
         return caller, grant.after
 
-    async def join(self, subscription: Subscription, channel: Channel, caller: Caller, after: str | None) -> None:
+    async def join(self, subscription: Subscription, channel: Channel, caller: Reader, after: str | None) -> None:
         """Have events sent from now on. Between the join and the answer nothing else can be sent."""
         shows = self.endpoint.shows
         if channel.kind is Kind.PRESENCE:
+            assert isinstance(caller, Caller)
             leave = shows.presence.join(caller, self.say)
             answer = protocol.subscribed(channel.name, shows.presence.here())
         else:
-            listener = ChannelListener(self.own, lambda error: self.close_for(error))
+            listener = ChannelListener(self.own, self.close_for)
             leave = await shows.join(channel, caller, listener, after)
             answer = protocol.subscribed(channel.name)
         if self.subscriptions.get(channel.name) is not subscription:  # the socket was closed meanwhile
@@ -277,7 +276,7 @@ class EchoSocket:
                 self.endpoint.settings.echo_idle_seconds, self.close, protocol.COME_BACK, why
             )
 
-    def close_for(self, error: Exception) -> None:
+    def close_for(self, error: Exception | None) -> None:
         """Events have ended: the client comes back, and is told then what it can have."""
         self.close(protocol.COME_BACK, error.message if isinstance(error, RequestError) else "Internal server error")
 

@@ -7,17 +7,17 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import strawberry
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from memberstaff.engine.schema import Schema
 from memberstaff.server import avatars, metrics
-from memberstaff.server.connection import Host
-from memberstaff.server.connection_limiter import ConnectionLimiter
+from memberstaff.server.connection_limiter import ConnectionLimiter, ConnectionLimits
 from memberstaff.server.graphql_http import HttpEndpoint
+from memberstaff.server.host import Host
 from memberstaff.server.request_context import RequestContextMiddleware
 from memberstaff.server.uvicorn_websocket import SETTINGS
 from memberstaff.server.web import BUILT, Site
@@ -37,9 +37,7 @@ class Shell(FastAPI):
     graphql: ASGIApp
     sockets: ASGIApp
     settings: Settings
-    addresses: ConnectionLimiter
-    accounts: ConnectionLimiter
-    """Sockets of this process, of whatever protocol."""
+    limits: ConnectionLimits
     other_sockets: dict[str, ASGIApp]
     """By the beginning of their path."""
 
@@ -60,7 +58,7 @@ class Shell(FastAPI):
             await self.sockets(scope, receive, send)
 
 
-def create_app(schema: strawberry.Schema, host: Host, built: Path = BUILT) -> Shell:
+def create_app(schema: Schema, host: Host, built: Path = BUILT) -> Shell:
     """The application that serves a schema on /graphql, and beside it /health, and the pages that were built.
 
     Other routers may be added to it; what no route takes is the dashboard's.
@@ -91,10 +89,13 @@ def create_app(schema: strawberry.Schema, host: Host, built: Path = BUILT) -> Sh
         ],
     )
     app.settings, app.other_sockets = host.settings, {}
-    app.graphql = CORSMiddleware(RequestContextMiddleware(HttpEndpoint(schema, host), host.settings), **cross_origin)
-    sockets = SocketEndpoint(schema, host)
-    app.addresses, app.accounts = sockets.addresses, sockets.accounts
-    app.sockets = RequestContextMiddleware(sockets, host.settings)
+    app.limits = limits = ConnectionLimits(
+        addresses=ConnectionLimiter(host.settings.max_sockets_per_address),
+        accounts=ConnectionLimiter(host.settings.max_sockets_per_account),
+    )
+    http = HttpEndpoint(schema, host, limits)
+    app.graphql = CORSMiddleware(RequestContextMiddleware(http, host.settings), **cross_origin)
+    app.sockets = RequestContextMiddleware(SocketEndpoint(schema, host, limits), host.settings)
 
     app.router.default = Site(host.settings, built)
     app.include_router(avatars.router)

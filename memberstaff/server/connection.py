@@ -1,24 +1,17 @@
-"""Who is on the other end, and what the shell asks of the application that it serves."""
+"""Who is on the other end of a request or a socket."""
 
 from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import lru_cache
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
-from typing import Any, Protocol
 
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
-from memberstaff.access import Caller
-from memberstaff.engine.request import OperationRequest
-from memberstaff.fanout.subscriber_group import Listener
+from memberstaff.server.client_address import Networks, forwarded_address, is_trusted, plain_address
 from memberstaff.server.session_cookie import SessionCookie
-from memberstaff.settings import Settings
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 """What an X-Request-ID of a proxy may look like; it ends up in our log and in error messages."""
@@ -26,7 +19,6 @@ REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 UNKNOWN = "unknown"
 """The address of a client that the server cannot name (a Unix socket)."""
 
-Networks = Iterable[IPv4Network | IPv6Network]
 Ending = Callable[[int, str], None]
 
 
@@ -55,6 +47,15 @@ class Connection:
     ending: Ending | None = field(default=None, repr=False)
     """How the shell ends it; None while nothing can be ended (a plain request runs to its end)."""
 
+    def endable(self, ending: Ending) -> Callable[[], None]:
+        """Let `end` call this; answers how to take that back."""
+        self.ending = ending
+
+        def forget() -> None:
+            self.ending = None
+
+        return forget
+
     def end(self, code: int, reason: str) -> None:
         """End a socket with this close code, or an event stream, soon and from the outside; never raises.
 
@@ -63,45 +64,6 @@ class Connection:
         """
         if self.ending is not None:
             self.ending(code, reason)
-
-
-class Context(Protocol):
-    """What one operation runs with; its class is the application's business."""
-
-    async def close(self) -> None:
-        """Give back what the operation held; awaited once, however the operation ended."""
-
-
-class Host(Protocol):
-    """What the shell serves."""
-
-    @property
-    def settings(self) -> Settings:
-        """How this installation runs."""
-
-    def context(self, connection: Connection, operation_id: str | None) -> Any:
-        """A fresh `Context` for one operation; the id is None for a request over HTTP."""
-
-    async def answer(self, context: Any, request: OperationRequest) -> bytes | None:
-        """The cached answer to a query, as JSON; None for any other operation. Never raises RequestError."""
-
-    async def join(self, context: Any, request: OperationRequest, listener: Listener) -> Callable[[], None] | None:
-        """Let a subscriber listen to the group of its equals; answers how it leaves, or None when it has none.
-
-        Raises RequestError when the subscriber may not, or cannot be served from where it wants to begin.
-        """
-
-    async def authenticate(self, connection: Connection) -> Caller:
-        """Who holds the connection's token; raises Unauthenticated."""
-
-    async def readiness(self) -> tuple[bool, Mapping[str, Any]]:
-        """Whether requests can be served, and what that rests on."""
-
-    def measures(self) -> Mapping[str, tuple[float, str]]:
-        """What this process does at this moment: value and meaning by name."""
-
-    def running(self) -> AbstractAsyncContextManager[None]:
-        """Everything that lives as long as the process."""
 
 
 def connection(scope: Scope, trusted: Networks) -> Connection:
@@ -122,41 +84,3 @@ def bearer(header: str | None) -> str | None:
     """The token in an Authorization header: "Bearer TOKEN", the word in any case."""
     scheme, _, token = (header or "").strip().partition(" ")
     return token.strip() or None if scheme.lower() == "bearer" else None
-
-
-def forwarded_address(peer: str, forwarded: list[str], trusted: Networks) -> str:
-    """The nearest address of the chain that is not one of our proxies: those further left may be invented."""
-    address = peer
-    for entry in reversed([part.strip() for line in forwarded for part in line.split(",") if part.strip()]):
-        if (known := _parse(entry)) is None:
-            break
-        address = str(known)
-        if not is_trusted(address, trusted):
-            break
-    return address
-
-
-def is_trusted(address: str, networks: Networks) -> bool:
-    """Whether the address lies in one of the networks."""
-    known = _parse(address)
-    return known is not None and any(known in network for network in networks)
-
-
-def plain_address(address: str) -> str:
-    """An address in its usual spelling; IPv4 that arrived in IPv6's clothes is IPv4."""
-    known = _parse(address)
-    return address if known is None else str(known)
-
-
-@lru_cache(4_096)
-def _parse(address: str) -> IPv4Address | IPv6Address | None:
-    host = address
-    if host.startswith("["):
-        host = host[1:].partition("]")[0]
-    elif host.count(":") == 1:
-        host = host.partition(":")[0]
-    try:
-        known = ip_address(host.partition("%")[0])
-    except ValueError:
-        return None
-    return known.ipv4_mapped or known if isinstance(known, IPv6Address) else known

@@ -1,56 +1,71 @@
-"""Subscriptions over HTTP: server-sent events and multipart, with a heartbeat, while the client is there."""
+"""Operations whose results go out as server-sent events or multipart, with a heartbeat, while the client is there."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import AsyncGenerator, Coroutine
-from contextlib import aclosing, suppress
-from typing import Any
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 
+import orjson
 from starlette.types import Receive, Send
-from strawberry.http import GraphQLHTTPResponse, process_result
-from strawberry.http.streaming import (
-    HTTPStreamTransport,
-    MultipartSubscriptionTransport,
-    SSETransport,
-    merge_stream_with_heartbeat,
-)
-from strawberry.types.execution import PreExecutionError
+from strawberry.http import process_result
+from strawberry.types.execution import ExecutionResult, PreExecutionError
 
-from memberstaff.errors import RequestErrorCode
+from memberstaff.engine.masking import internal_error
+from memberstaff.errors import RequestError
+from memberstaff.fanout.subscriber_group import Batch
+from memberstaff.server.listeners import ASGIListener, Framing, StreamListener, framed
 from memberstaff.server.negotiate import MULTIPART, SSE
+from memberstaff.server.uvicorn_http import HttpProtocol
+from memberstaff.server.websocket import Disconnected
+
+Result = TypeVar("Result")
 
 
-class LineFeedEvents(SSETransport):
-    """Server-sent events with LF: urql looks for two of them between events, and with CRLF reads nothing."""
+class ServerSentEvents(Framing):
+    """graphql-sse's distinct connections mode, with LF: urql looks for two of them between events."""
 
-    def encode_event(self, event: str, data: str | None = None) -> str:
-        """One event."""
-        return super().encode_event(event, data).replace("\r\n", "\n")
+    key = SSE
+    headers = (
+        (b"content-type", SSE.encode()),
+        (b"cache-control", b"no-cache, no-transform"),
+        (b"x-accel-buffering", b"no"),
+    )
+    begin = b""
+    complete = b"event: complete\ndata: \n\n"
+    heartbeat = b": ping\n\n"
+    heartbeat_seconds = 15.0
 
-    def encode_comment(self, comment: str) -> str:
-        """A comment, which only keeps the connection busy."""
-        return super().encode_comment(comment).replace("\r\n", "\n")
-
-
-class Parts(MultipartSubscriptionTransport):
-    """Multipart as RFC 2046 has it, with the end that Apollo waits for."""
-
-    def encode_complete(self) -> str:
-        """What makes the boundary that stands already the last one."""
-        return "--\r\n"
-
-
-TRANSPORTS: dict[str, type[HTTPStreamTransport]] = {SSE: LineFeedEvents, MULTIPART: Parts}
+    def event(self, payload: bytes) -> bytes:
+        """A `next` event; JSON has no line break."""
+        return b"event: next\ndata: %b\n\n" % payload
 
 
-def encode(value: object) -> str:
-    """A message as JSON text, ASCII only: no line break or lone surrogate can be in it."""
-    return json.dumps(value, separators=(",", ":"))
+class Multipart(Framing):
+    """Apollo's subscriptionSpec=1.0, as RFC 2046 has it, with the end that Apollo waits for."""
+
+    key = MULTIPART
+    headers = ((b"content-type", b"multipart/mixed;boundary=graphql;subscriptionSpec=1.0,application/json"),)
+    complete = b"--\r\n"
+    heartbeat_seconds = 5.0
+
+    def __init__(self) -> None:
+        self.heartbeat = self._part(b"{}")
+        self.begin = b"--graphql" + self.heartbeat
+
+    def event(self, payload: bytes) -> bytes:
+        """One part."""
+        return self._part(b'{"payload":%b}' % payload)
+
+    def _part(self, body: bytes) -> bytes:
+        head = b"\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: %d\r\n\r\n" % len(body)
+        return head + body + b"\r\n--graphql"
 
 
-def formatted(result: Any) -> GraphQLHTTPResponse:
+FRAMINGS: dict[str, Framing] = {SSE: ServerSentEvents(), MULTIPART: Multipart()}
+
+
+def formatted(result: ExecutionResult) -> Any:
     """A result as a client sees it; an operation that never ran has no `data`."""
     answer = process_result(result)
     if isinstance(result, PreExecutionError):
@@ -58,62 +73,109 @@ def formatted(result: Any) -> GraphQLHTTPResponse:
     return answer
 
 
-async def send_stream(
-    results: Any, form: str, receive: Receive, send: Send, *, deadline: float, stop: asyncio.Future[str]
-) -> None:
-    """Send an operation's results as they come, until they end, the client leaves, or `stop` says why it must end.
-
-    `deadline` is in seconds, for each chunk; raises TimeoutError when it passes: the client stopped reading.
-    """
-    transport = TRANSPORTS[form]()
-
-    async def chunks() -> AsyncGenerator[str, None]:
-        async with aclosing(results):
-            async for result in results:
-                yield transport.encode_next(formatted(result), encode)
-        yield transport.encode_complete()
-
-    merged = merge_stream_with_heartbeat(
-        chunks,
-        lambda: transport.heartbeat_message(encode),
-        interval=transport.heartbeat_interval,
-        send_initial_heartbeat=transport.send_initial_heartbeat,
-    )
-
-    async def write(text: str, *, more: bool = True) -> None:
-        async with asyncio.timeout(deadline):
-            await send({"type": "http.response.body", "body": text.encode(), "more_body": more})
-
-    async def pump() -> None:
-        async with aclosing(merged()) as texts:
-            async for text in texts:
-                await write(text)
-        await write("", more=False)
-
-    headers = [(name.lower().encode(), value.encode()) for name, value in transport.headers.items()]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    if isinstance(transport, Parts):
-        await write(f"--{transport.separator}")
-    await _until(pump(), asyncio.ensure_future(_gone(receive)), stop)
-    if stop.done() and not stop.cancelled():
-        error = {"message": stop.result(), "extensions": {"code": RequestErrorCode.UNAUTHENTICATED.value}}
-        last: Any = {"errors": [error]}
-        await write(transport.encode_next(last, encode) + transport.encode_complete(), more=False)
+def error_answer(error: RequestError) -> dict[str, Any]:
+    """The result that tells an error which ended the operation."""
+    extensions = {**error.extensions, "code": error.code.value}
+    return {"errors": [{"message": error.message, "extensions": extensions}]}
 
 
-async def _until(work: Coroutine[Any, Any, None], *others: asyncio.Future[Any]) -> None:
-    """Await the work, or cancel it as soon as one of the others is done; the work's own exception is raised."""
-    working = asyncio.ensure_future(work)
-    try:
-        await asyncio.wait({working, *others}, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        others[0].cancel()
-        if not working.done():
-            working.cancel()
-        with suppress(asyncio.CancelledError):
-            await working
+class EventStream:
+    """One response that goes on until its events are complete, its client leaves, or somebody ends it."""
 
+    def __init__(
+        self,
+        framing: Framing,
+        protocol: HttpProtocol | None,
+        receive: Receive,
+        send: Send,
+        *,
+        deadline: float,
+        reference: str,
+    ) -> None:
+        self.framing = framing
+        self.reference = reference
+        """Names the request in an internal error."""
+        self.deadline = deadline
+        """Seconds for one chunk to leave our buffers, where another server than ours writes it."""
+        self._protocol = protocol
+        self._receive = receive
+        self._send = send
+        self._ended: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
+        self._gone = asyncio.ensure_future(self._disconnected())
+        self.listener: StreamListener | ASGIListener = (
+            StreamListener(protocol, framing, self.end) if protocol else ASGIListener(self._send_batch, self.end)
+        )
 
-async def _gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
+    def end(self, error: Exception | None) -> None:
+        """End it soon: with this error, or because the events are complete."""
+        if not self._ended.done():
+            self._ended.set_result(error)
+
+    async def unless_gone(self, work: Coroutine[Any, Any, Result]) -> Result:
+        """The result of what is done before the stream begins; raises Disconnected when the client leaves first."""
+        working = asyncio.ensure_future(work)
+        try:
+            await asyncio.wait({working, self._gone}, return_when=asyncio.FIRST_COMPLETED)
+            if not working.done():
+                raise Disconnected
+            return working.result()
+        finally:
+            if not working.done():
+                working.cancel()
+                await asyncio.wait({working})
+
+    def close(self) -> None:
+        """Look no longer whether the client is there."""
+        self._gone.cancel()
+
+    async def serve(self) -> None:
+        """Send what comes, to its end. Raises TimeoutError when another server does not get rid of it."""
+        await self._start()
+        self.listener.begin()
+        while True:
+            seconds = self.framing.heartbeat_seconds
+            waiting: set[asyncio.Future[Any]] = {self._gone, self._ended}
+            await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            if self._gone.done():
+                return
+            if self._ended.done():
+                await self._finish(self._ended.result())
+                return
+            if not self.listener.blocked:
+                self.listener.send(self._heartbeat())
+
+    async def send_one(self, payload: bytes) -> None:
+        """Send the only result of an operation."""
+        await self._start()
+        await self._write(self.framing.event(payload) + self.framing.complete, more=False)
+
+    def _heartbeat(self) -> Batch:
+        batch = Batch(())
+        batch.frames[self.framing.key] = [self.framing.heartbeat]
+        return batch
+
+    async def _start(self) -> None:
+        await self._send({"type": "http.response.start", "status": 200, "headers": [*self.framing.headers]})
+        if self.framing.begin:
+            await self._write(self.framing.begin)
+
+    async def _finish(self, error: Exception | None) -> None:
+        last = b""
+        if isinstance(error, TimeoutError):
+            raise error
+        if error is not None:
+            if not isinstance(error, RequestError):
+                error = internal_error(self.reference)
+            last = self.framing.event(orjson.dumps(error_answer(error)))
+        await self._write(last + self.framing.complete, more=False)
+
+    async def _send_batch(self, batch: Batch) -> None:
+        await self._write(framed(batch, self.framing))
+
+    async def _write(self, body: bytes, *, more: bool = True) -> None:
+        async with asyncio.timeout(self.deadline):
+            await self._send({"type": "http.response.body", "body": body, "more_body": more})
+
+    async def _disconnected(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass

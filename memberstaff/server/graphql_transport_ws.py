@@ -1,22 +1,23 @@
-"""GraphQL over WebSocket (`graphql-transport-ws`): whatever arrives, the answer is the protocol's."""
+"""GraphQL over WebSocket (`graphql-transport-ws`): whatever arrives, the answer is the protocol's.
+
+The protocol is https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
-from contextlib import aclosing, suppress
-from datetime import timedelta
-from typing import Any, cast
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
 
-import strawberry
-from strawberry.http.exceptions import NonTextMessageReceived, WebSocketDisconnected
-from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import (
-    BaseGraphQLTransportWSHandler,
-    Operation,
-)
+from strawberry.http import process_result
 from strawberry.types.execution import ExecutionResult, PreExecutionError
+from strawberry.types.graphql import OperationType
 
 from memberstaff.access import Caller
+from memberstaff.engine.masking import internal_error
 from memberstaff.engine.request import (
     Malformed,
     OperationRequest,
@@ -28,13 +29,16 @@ from memberstaff.engine.request import (
     payload_of,
     text_map,
 )
+from memberstaff.engine.schema import OperationRefused, Schema
+from memberstaff.engine.shared_subscriptions import subscribe
 from memberstaff.errors import RequestError, RequestErrorCode
-from memberstaff.server.connection import Connection, Context, Host, bearer
+from memberstaff.fanout.subscriber_group import Batch, Listener
+from memberstaff.server.connection import Connection, bearer
 from memberstaff.server.connection_limiter import ConnectionLimiter
-from memberstaff.server.listeners import SocketListener
-from memberstaff.server.operation import Running
+from memberstaff.server.host import Context, Host
+from memberstaff.server.listeners import ASGIListener, NextMessages, WebSocketListener
 from memberstaff.server.token_bucket import TokenBucket
-from memberstaff.server.websocket import WebSocketAdapter
+from memberstaff.server.websocket import BinaryMessage, Disconnected, WebSocketAdapter
 
 log = logging.getLogger("memberstaff.server")
 
@@ -42,44 +46,57 @@ COME_BACK = 1013
 """For a client that sends or opens too much: graphql-ws comes back after a while; after 4429 it would give up."""
 
 
-class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
-    """Strawberry's handler, made strict, with a fresh context for each operation."""
+class Operation:
+    """One operation of a socket, from its `subscribe` to its end."""
 
-    websocket: WebSocketAdapter
-    operations: dict[str, Running]  # type: ignore[assignment]  # each is begun in `start`
+    __slots__ = ("id", "leave", "task")
+
+    def __init__(self, operation_id: str) -> None:
+        self.id = operation_id
+        self.task: asyncio.Task[None] | None = None
+        """What runs it; None once a group sends its results."""
+        self.leave: Callable[[], None] | None = None
+        """How it leaves that group."""
+
+    def stop(self) -> None:
+        """Send nothing more, from this moment on."""
+        if self.leave is not None:
+            self.leave()
+        if self.task is not None:
+            self.task.cancel()
+
+
+class SocketHandler:
+    """Serves one socket, each operation with a context of its own."""
 
     def __init__(
         self,
-        schema: strawberry.Schema,
+        schema: Schema,
         host: Host,
         connection: Connection,
-        wire: WebSocketAdapter,
+        websocket: WebSocketAdapter,
         accounts: ConnectionLimiter,
     ) -> None:
         settings = host.settings
-        super().__init__(
-            view=cast("Any", None),  # only its hooks use it, and they are all overridden here
-            websocket=wire,
-            context=None,
-            root_value=None,
-            schema=schema,
-            connection_init_wait_timeout=timedelta(seconds=settings.init_seconds),
-            max_subscriptions_per_connection=settings.max_operations_per_socket,
-        )
+        self.schema = schema
         self.host = host
         self.connection = connection
-        self.bucket = TokenBucket(settings.messages_per_second, settings.message_burst)
-        self.tasks: set[asyncio.Task[None]] = set()
+        self.websocket = websocket
         self.accounts = accounts
+        self.bucket = TokenBucket(settings.messages_per_second, settings.message_burst)
+        self.operations: dict[str, Operation] = {}
+        self.tasks: set[asyncio.Task[None]] = set()
         self.caller: Caller | None = None
-        self.patience: asyncio.TimerHandle | None = None
-        """Runs until `connection_init` is here."""
+        self.initialised = False
+        """Whether `connection_init` has come, or is too late."""
+        self.acknowledged = False
+        self.init_timer: asyncio.TimerHandle | None = None
 
     async def handle(self) -> None:
         """Serve the socket until it is closed; never raises."""
         self.connection.ending = self.end
         loop = asyncio.get_running_loop()
-        self.patience = loop.call_later(self.host.settings.init_seconds, self.lose_patience)
+        self.init_timer = loop.call_later(self.host.settings.init_seconds, self.init_timed_out)
         try:
             async for text in self.websocket.texts():
                 if not self.bucket.take(loop.time()):
@@ -88,21 +105,21 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
                     await self.handle_text(text)
                 if self.websocket.closed:
                     break
-        except NonTextMessageReceived:
+        except BinaryMessage:
             await self.websocket.close(4400, "Messages are text, never binary")
         except Malformed as error:
             await self.websocket.close(4400, str(error))
-        except WebSocketDisconnected:
+        except Disconnected:
             pass
         except Exception:
             log.exception("a socket failed")
             await self.websocket.close(4500, "Internal server error")
         finally:
             self.connection.ending = None
-            self.patience.cancel()
+            self.init_timer.cancel()
             if self.caller is not None:
-                self.accounts.leave(self.caller.account_id)
-            await self.shutdown()
+                self.accounts.release(self.caller.account_id)
+            self.stop_operations()
             for task in list(self.tasks):
                 task.cancel()
             for task in list(self.tasks):
@@ -111,14 +128,18 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
 
     def end(self, code: int, reason: str) -> None:
         """Close from the outside; what was running sends nothing any more."""
+        self.stop_operations()
+        self.keep(asyncio.ensure_future(self.websocket.close(code, reason)))
+
+    def stop_operations(self) -> None:
+        """Send no results any more, from this moment on."""
         for operation in self.operations.values():
             operation.stop()
         self.operations.clear()
-        self.keep(asyncio.ensure_future(self.websocket.close(code, reason)))
 
-    def lose_patience(self) -> None:
-        """Close a socket that does not say who it is (Strawberry's own timer is a task)."""
-        self.connection_timed_out = True
+    def init_timed_out(self) -> None:
+        """Close a socket that does not say who it is."""
+        self.initialised = True
         self.keep(asyncio.ensure_future(self.websocket.close(4408, "Connection initialisation timeout")))
 
     def keep(self, task: asyncio.Task[None]) -> None:
@@ -138,24 +159,22 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
             payload = payload_of(message)
             if kind == "ping":
                 await self.handle_renewal(payload)
-                await self.send_message({"type": "pong"})
+                await self.websocket.send_json({"type": "pong"})
         elif kind == "subscribe":
-            await self.handle_request(id_of(message), message)
+            await self.handle_subscribe(id_of(message), message)
         elif kind == "complete":
-            await self.cleanup_operation(id_of(message))
+            self.complete(id_of(message))
         else:
             raise Malformed("A message must have a known type")
 
     async def handle_init(self, payload: dict[str, Any]) -> None:
         """Find out who it is; raises Malformed."""
-        if self.connection_timed_out:
-            return
-        if self.connection_init_received:
+        if self.initialised:
             await self.websocket.close(4429, "Too many initialisation requests")
             return
-        self.connection_init_received = True
-        if self.patience is not None:
-            self.patience.cancel()
+        self.initialised = True
+        if self.init_timer is not None:
+            self.init_timer.cancel()
         given = authorization_of(payload)
         if given is not None:
             self.connection.authorization = bearer(given)
@@ -163,23 +182,26 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
         caller = await self.authenticate()
         if caller is None:
             return
-        if not self.accounts.arrive(caller.account_id):
+        if not self.accounts.acquire(caller.account_id):
             await self.websocket.close(COME_BACK, "Too many connections of this account; close some")
             return
         self.caller = caller
-        await self.send_message({"type": "connection_ack"})
-        self.connection_acknowledged = True
+        await self.websocket.send_json({"type": "connection_ack"})
+        self.acknowledged = True
 
     async def authenticate(self) -> Caller | None:
         """Who holds the connection's token; None when the socket was closed because it lets nobody in."""
         try:
             return await self.host.authenticate(self.connection)
-        except RequestError as fault:
-            await self.websocket.close(4403, fault.message)
+        except RequestError as error:
+            if error.code is not RequestErrorCode.UNAVAILABLE:
+                await self.websocket.close(4403, error.message)
+                return None
+            log.warning("a socket could not be authenticated: %s", error.message)
         except Exception:
-            # The database is away, most likely. After 4500 graphql-ws would give up for good.
             log.exception("a socket could not be authenticated")
-            await self.websocket.close(COME_BACK, "We cannot check your login just now; come back later")
+        # After 4500 graphql-ws would give up for good.
+        await self.websocket.close(COME_BACK, "We cannot check your login just now; come back later")
         return None
 
     async def handle_renewal(self, payload: dict[str, Any]) -> None:
@@ -193,9 +215,9 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
             # What runs on this socket was begun with other rights.
             await self.websocket.close(4403, "The token is somebody else's, or your role has changed. Connect again.")
 
-    async def handle_request(self, operation_id: str, message: dict[str, Any]) -> None:
+    async def handle_subscribe(self, operation_id: str, message: dict[str, Any]) -> None:
         """Begin an operation, or say why not; raises Malformed."""
-        if not self.connection_acknowledged:
+        if not self.acknowledged:
             await self.websocket.close(4401, "Unauthorized")
             return
         if operation_id in self.operations:
@@ -204,112 +226,112 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
         try:
             request = operation_request(message.get("payload"))
         except Unstorable as error:
-            await self.refuse(operation_id, str(error), RequestErrorCode.BAD_REQUEST)
+            await self.send_error(operation_id, RequestError(RequestErrorCode.BAD_REQUEST, str(error)))
             return
-        limit = self.max_subscriptions_per_connection
-        if limit is not None and len(self.operations) >= limit:
+        limit = self.host.settings.max_operations_per_socket
+        if len(self.operations) >= limit:
             why = f"{limit} operations are under way on this socket; complete one first."
-            await self.refuse(operation_id, why, RequestErrorCode.RATE_LIMITED)
+            await self.send_error(operation_id, RequestError(RequestErrorCode.RATE_LIMITED, why))
             return
-        self.start(operation_id, request)
-
-    def start(self, operation_id: str, request: OperationRequest) -> None:
-        """Run an operation beside the others: reading goes on."""
-        operation = Running(self, operation_id, request)
-        operation.task = asyncio.create_task(self.run_operation(operation))
-        self.operations[operation_id] = operation
+        operation = self.operations[operation_id] = Operation(operation_id)
+        operation.task = asyncio.create_task(self.run(operation, request))
         self.keep(operation.task)
 
-    async def refuse(self, operation_id: str, message: str, code: RequestErrorCode, **extensions: Any) -> None:
-        """End an operation with one error; the socket and the others go on."""
-        payload = [{"message": message, "extensions": {**extensions, "code": code.value}}]
-        await self.websocket.send_json({"type": "error", "id": operation_id, "payload": payload})
+    def complete(self, operation_id: str) -> None:
+        """Stop an operation, if it is under way."""
+        if (operation := self.operations.pop(operation_id, None)) is not None:
+            operation.stop()
 
-    async def run_operation(self, operation: Running) -> None:  # type: ignore[override]  # as begun in `start`
-        """Run one operation with a context of its own, closed however it ends."""
-        request = operation.request
-        context = None
+    async def run(self, operation: Operation, request: OperationRequest) -> None:
+        """Send the result of a query or a mutation, or have a group send a subscription's; never raises."""
+        context = self.host.context(self.connection, operation.id)
         try:
-            context = self.host.context(self.connection, operation.id)
-            if await self.join(operation, context):
+            kind = await self.schema.check(request.query, request.operation_name, context)
+            if kind is OperationType.SUBSCRIPTION:
+                await self.join(operation, context, request)
                 return
-            results = await self.schema.stream(
+            result = await self.schema.execute(
                 request.query,
                 variable_values=request.variables,
                 context_value=context,
                 operation_name=request.operation_name,
                 operation_extensions=request.extensions,
             )
-            async with aclosing(results):
-                await self.send_results(operation, results)
-        except WebSocketDisconnected:
+            await finish(context)  # nothing is held while the result is sent
+            await self.send_result(operation, result)
+        except Disconnected:
             pass
+        except OperationRefused as refused:
+            await self.end_operation(operation, [error.formatted for error in refused.errors])
+        except RequestError as error:
+            await self.end_operation(operation, [formatted(error)])
         except Exception:
             log.exception("an operation failed")
-            await self.apologise(operation)
+            await self.end_operation(operation, [formatted(internal_error(self.connection.request_id))])
         finally:
-            if operation.leave is None and self.operations.get(operation.id) is operation:
-                del self.operations[operation.id]
-            if context is not None:
-                await finish(context)
+            await finish(context)
 
-    async def join(self, operation: Running, context: Context) -> bool:
-        """Have a group send the operation's results, or refuse it; False when it has to run by itself."""
-        protocol = self.websocket.protocol
-        if protocol is None:
-            return False
-
-        def ended(error: Exception) -> None:
-            if self.operations.get(operation.id) is operation:
-                del self.operations[operation.id]
-                self.keep(asyncio.ensure_future(self.explain(operation, error)))
-
-        listener = SocketListener(protocol, operation.id, ended)
-        try:
-            leave = await self.host.join(context, operation.request, listener)
-        except RequestError as fault:
-            ended(fault)
-            return True
-        if leave is None:
-            return False
-        operation.leave = leave
-        operation.task = None
-        operation.forget_request()
+    async def join(self, operation: Operation, context: Context, request: OperationRequest) -> None:
+        """Let a group send the results from now on. Raises OperationRefused and RequestError."""
+        leave = await subscribe(self.schema, context, request, self.listener(operation))
+        operation.leave, operation.task = leave, None
         if self.operations.get(operation.id) is not operation:  # it was completed meanwhile
             leave()
-        return True
 
-    async def explain(self, operation: Running, error: Exception) -> None:
-        """Tell why an operation that a group served has ended."""
-        if not isinstance(error, RequestError):
-            why = f"Something went wrong on our side; the reference is {self.connection.request_id}."
-            error = RequestError(RequestErrorCode.INTERNAL, why)
-        with suppress(WebSocketDisconnected):
-            await self.refuse(operation.id, error.message, error.code, **error.extensions)
+    def listener(self, operation: Operation) -> Listener:
+        """What the operation is in its group."""
+        messages = NextMessages(operation.id)
 
-    async def cleanup_operation(self, operation_id: str) -> None:
-        """Stop an operation, if it is under way."""
-        operation = self.operations.pop(operation_id, None)
-        if operation is not None:
-            operation.stop()
-
-    async def send_results(self, operation: Operation[Any, None], results: Any) -> None:
-        """Send results until they end, or until one says that the operation did not run or broke off."""
-        async for result in results:
-            if isinstance(result, PreExecutionError):
-                await operation.send_initial_errors(result.errors or [])
+        def ended(error: Exception | None) -> None:
+            if error is None:
+                self.keep(asyncio.ensure_future(self.send_complete(operation)))
                 return
-            if not isinstance(result, ExecutionResult):
-                await self._reject_incremental_delivery(operation)
-                return
-            await operation.send_next(result)
-        await operation.send_operation_message({"type": "complete", "id": operation.id})
+            told = error if isinstance(error, RequestError) else internal_error(self.connection.request_id)
+            self.keep(asyncio.ensure_future(self.end_operation(operation, [formatted(told)])))
 
-    async def apologise(self, operation: Running) -> None:
-        """End an operation that failed for a reason of ours."""
+        protocol = self.websocket.protocol
+        if protocol is not None:
+            return WebSocketListener(protocol, messages, ended)
+
+        async def send(batch: Batch) -> None:
+            for text in messages.texts(batch):
+                await self.websocket.send_text(text)
+
+        listener = ASGIListener(send, ended)
+        listener.begin()
+        return listener
+
+    async def send_result(self, operation: Operation, result: ExecutionResult) -> None:
+        """Send the only result of an operation, its keys in the order in which a group's are."""
+        if isinstance(result, PreExecutionError):
+            await self.end_operation(operation, [error.formatted for error in result.errors or []])
+        elif self.operations.get(operation.id) is operation:
+            text = json.dumps(process_result(result), separators=(",", ":"))
+            await self.websocket.send_text(f'{{"type":"next","payload":{text},"id":{json.dumps(operation.id)}}}')
+            await self.send_complete(operation)
+
+    async def send_complete(self, operation: Operation) -> None:
+        """Say that an operation has no more results, unless the client has completed it."""
         if self.operations.get(operation.id) is operation:
             del self.operations[operation.id]
-            await self.explain(operation, RuntimeError())
+            with suppress(Disconnected):
+                await self.websocket.send_json({"type": "complete", "id": operation.id})
+
+    async def end_operation(self, operation: Operation, errors: list[Any]) -> None:
+        """End an operation with errors, unless the client has completed it; the socket and its others go on."""
+        if self.operations.get(operation.id) is operation:
+            del self.operations[operation.id]
+            with suppress(Disconnected):
+                await self.websocket.send_json({"type": "error", "id": operation.id, "payload": errors})
+
+    async def send_error(self, operation_id: str, error: RequestError) -> None:
+        """Refuse an operation; the socket and its others go on."""
+        await self.websocket.send_json({"type": "error", "id": operation_id, "payload": [formatted(error)]})
+
+
+def formatted(error: RequestError) -> dict[str, Any]:
+    """An error as GraphQL tells it."""
+    return {"message": error.message, "extensions": {**error.extensions, "code": error.code.value}}
 
 
 async def finish(context: Context) -> None:

@@ -11,7 +11,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from memberstaff.server.connection import Host
+from memberstaff.server.host import Host
 
 
 class Measures(Collector):

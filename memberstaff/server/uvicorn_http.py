@@ -1,16 +1,18 @@
-"""uvicorn's HTTP protocol with an end for every connection: slow requests, deaf readers, and a stop."""
+"""uvicorn's HTTP protocol with an end for every connection: slow requests, clients that do not read, shutdown."""
 
 from __future__ import annotations
 
 import asyncio
 import random
 from asyncio.transports import Transport
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from memberstaff.server.uvicorn_websocket import WebSocketProtocol, ordinary_key, settings_of
+from memberstaff.server.uvicorn_websocket import settings_of
 
 CONNECTION = "memberstaff.http"
 """The ASGI extension under which a connection hands itself to the application."""
@@ -19,16 +21,10 @@ LATE_SECONDS = 0.5
 """A timer that is later than this says that the process has been busy: thousands of clients come at once."""
 
 
-def mark_as_stream(scope: Scope) -> None:
-    """Say that the response to this request goes on until somebody ends it."""
-    if (protocol := _protocol(scope)) is not None:
-        protocol.streaming = True
-
-
-def abort(scope: Scope) -> None:
-    """Drop the connection of a client that does not read, with what waits to be sent to it."""
-    if (protocol := _protocol(scope)) is not None:
-        protocol.transport.abort()
+def protocol_of(scope: Scope) -> HttpProtocol | None:
+    """The connection of a request; None when another server than ours runs the application."""
+    found: HttpProtocol | None = (scope.get("extensions") or {}).get(CONNECTION)
+    return found
 
 
 class HttpProtocol(HttpToolsProtocol):
@@ -39,7 +35,13 @@ class HttpProtocol(HttpToolsProtocol):
         settings = settings_of(self.app_state)
         self.drain_seconds = settings.drain_seconds
         self.headers_seconds = settings.headers_seconds
-        self.streaming = False
+        self.silence_seconds = settings.silence_seconds
+        self.streams = False
+        """Whether the response goes on until somebody ends it."""
+        self.unsent = 0
+        """Bytes in our buffer when we last looked whether the client reads."""
+        self.deaf: asyncio.TimerHandle | None = None
+        """Runs while the client does not read."""
         self.patience: asyncio.TimerHandle | None = None
         """Runs from a connection's or a request's first byte to the end of its headers."""
 
@@ -51,21 +53,60 @@ class HttpProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Expect nothing any more."""
         self.stop_expecting()
+        self.stop_waiting()
         super().connection_lost(exc)
+
+    @contextmanager
+    def streaming(self) -> Iterator[None]:
+        """Tell that the response goes on until somebody ends it."""
+        self.streams = True
+        try:
+            yield
+        finally:
+            self.streams = False
+
+    @property
+    def blocked(self) -> bool:
+        """Whether the client has so much to read that nothing may be added."""
+        return self.flow.write_paused
+
+    def write_chunk(self, body: bytes) -> None:
+        """Write a part of a chunked response, unless the connection is closing; the caller sees to `blocked`."""
+        if not self.transport.is_closing():
+            self.transport.write(b"%x\r\n%b\r\n" % (len(body), body))
+
+    def pause_writing(self) -> None:
+        """The write buffer is above its high-water mark: the client must read within `silence_seconds`."""
+        super().pause_writing()
+        self.wait_for_reading()
+
+    def resume_writing(self) -> None:
+        """The client has read most of it."""
+        self.stop_waiting()
+        super().resume_writing()
+
+    def wait_for_reading(self) -> None:
+        """Look again, after `silence_seconds`, whether the client has read anything."""
+        self.unsent = self.transport.get_write_buffer_size()
+        self.deaf = self.loop.call_later(self.silence_seconds, self.drop_if_deaf)
+
+    def drop_if_deaf(self) -> None:
+        """Drop a client that has read nothing, with what waits to be sent."""
+        if self.transport.get_write_buffer_size() < self.unsent:
+            self.wait_for_reading()
+        else:
+            self.transport.abort()
+
+    def stop_waiting(self) -> None:
+        """The client reads, or has gone."""
+        if self.deaf is not None:
+            self.deaf.cancel()
+            self.deaf = None
 
     def handle_websocket_upgrade(self) -> None:
         """Hand the connection on, to a protocol with timers of its own."""
         self.stop_expecting()
-        scope: Any = self.scope
-        create: Any = self.ws_protocol_class
-        key = ordinary_key(scope["method"], scope["http_version"], self.url, self.headers)
-        if key is None or not issubclass(create, WebSocketProtocol):
-            super().handle_websocket_upgrade()
-            return
-        self.connections.discard(self)
-        protocol = create(config=self.config, server_state=self.server_state, app_state=self.app_state)
-        protocol.take_over(self.transport, scope, self.url, key)
-        self.transport.set_protocol(protocol)
+        super().handle_websocket_upgrade()
 
     def data_received(self, data: bytes) -> None:
         """Read on; what begins a request must end its headers in time."""
@@ -105,11 +146,6 @@ class HttpProtocol(HttpToolsProtocol):
         """Finish an ordinary request; close a stream at a moment of its own, so that not all return at once."""
         super().shutdown()
         cycle: Any = self.cycle
-        if self.streaming and cycle is not None and not cycle.response_complete:
+        if self.streams and cycle is not None and not cycle.response_complete:
             # No word of farewell: after a proper end graphql-sse would be content, after a broken one it comes back.
             self.loop.call_later(random.uniform(0, self.drain_seconds), self.transport.close)
-
-
-def _protocol(scope: Scope) -> HttpProtocol | None:
-    found: HttpProtocol | None = (scope.get("extensions") or {}).get(CONNECTION)
-    return found

@@ -9,16 +9,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from base64 import b64decode
-from binascii import Error as NotBase64
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import unquote
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
-from websockets.protocol import OPEN, Protocol
-from websockets.utils import accept_key
 
 from memberstaff.settings import Settings
 
@@ -41,65 +36,11 @@ def settings_of(app_state: Mapping[str, Any]) -> Settings:
     return found if isinstance(found, Settings) else Settings()
 
 
-def ordinary_key(method: str, version: str, url: bytes, headers: list[tuple[bytes, bytes]]) -> str | None:
-    """The key of a handshake as browsers and libraries send it (RFC 6455, section 4.2.1).
-
-    None for any other: it may be wrong in many ways, and websockets judges and answers each of them.
-    """
-    found = {name: value for name, value in headers if name in _HANDSHAKE}
-    if sum(name in _HANDSHAKE for name, _ in headers) != len(_HANDSHAKE) or len(found) != len(_HANDSHAKE):
-        return None
-    if method != "GET" or version != "1.1" or not url.startswith(b"/") or not url.isascii():
-        return None
-    if found[b"upgrade"].lower() != b"websocket" or found[b"sec-websocket-version"] != b"13":
-        return None
-    key = found[b"sec-websocket-key"]
-    try:
-        return key.decode("ascii") if len(b64decode(key, validate=True)) == 16 else None
-    except (NotBase64, ValueError):
-        return None
-
-
-_HANDSHAKE = frozenset({b"upgrade", b"sec-websocket-version", b"sec-websocket-key"})
-"""Headers that each handshake has exactly once."""
-
-
-class Inbox:
-    """What has come for the application, which takes it one by one: asyncio.Queue as far as uvicorn uses it.
-
-    That one has four deques of 600 bytes each, of which three are for things that nobody does here.
-    """
-
-    __slots__ = ("_messages", "_waiting")
-
-    def __init__(self) -> None:
-        self._messages: list[Any] = []
-        self._waiting: asyncio.Future[None] | None = None
-
-    def put_nowait(self, message: Any) -> None:
-        """Add one."""
-        self._messages.append(message)
-        if self._waiting is not None and not self._waiting.done():
-            self._waiting.set_result(None)
-
-    def empty(self) -> bool:
-        """Whether there is nothing to take."""
-        return not self._messages
-
-    async def get(self) -> Any:
-        """Take the oldest, as soon as there is one."""
-        while not self._messages:
-            self._waiting = asyncio.get_running_loop().create_future()
-            await self._waiting
-        return self._messages.pop(0)
-
-
 class WebSocketProtocol(WebSocketsSansIOProtocol):
     """One socket. Pass the class to uvicorn as `ws`; it bears ws_ping_interval + ws_ping_timeout of silence."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.queue = Inbox()  # type: ignore[assignment]
         # With uvicorn's logger there would be two more lines for each socket, and one shows the query string.
         self.logger = logging.getLogger("websockets")
         settings = settings_of(self.app_state)
@@ -114,45 +55,6 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         """Whether the client has so much to read that nothing may be added."""
         self.drain_code = COME_BACK
         """The close code at a stop."""
-        self.key: str | None = None
-        """Of a handshake that was taken over and is not answered yet."""
-
-    def take_over(self, transport: asyncio.Transport, scope: Mapping[str, Any], url: bytes, key: str) -> None:
-        """Go on from an ordinary handshake that HTTP has read, instead of having it written out and read again.
-
-        That was a fourth of what a socket costs until it stands. `scope` is that of the HTTP request.
-        """
-        self.connections.add(self)
-        self.transport = transport
-        self.server, self.client = scope["server"], scope["client"]
-        self.key = key
-        self.handshake_initiated = True
-        # Where websockets' own parser stands when it has read a handshake.
-        self.conn.parser = Protocol.parse(self.conn)
-        next(self.conn.parser)
-        path, _, query = url.partition(b"?")
-        root: str = scope["root_path"]
-        offered = [value.decode("latin-1") for name, value in scope["headers"] if name == b"sec-websocket-protocol"]
-        self.scope = {
-            "type": "websocket",
-            "asgi": {"version": self.asgi_version, "spec_version": "2.4"},
-            "http_version": "1.1",
-            "scheme": "wss" if scope["scheme"] == "https" else "ws",
-            "server": self.server,
-            "client": self.client,
-            "root_path": root,
-            "path": root + unquote(path.decode("ascii")),
-            "raw_path": root.encode("ascii") + path,
-            "query_string": query,
-            "headers": scope["headers"],
-            "subprotocols": [token.strip() for value in offered for token in value.split(",")],
-            "state": self.app_state.copy(),
-            "extensions": {"websocket.http.response": {}, SOCKET: self},  # type: ignore[dict-item]
-        }
-        self.queue.put_nowait({"type": "websocket.connect"})
-        task = self.loop.create_task(self.run_asgi())
-        task.add_done_callback(self.on_task_complete)
-        self.tasks.add(task)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop looking after it."""
@@ -163,32 +65,10 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     async def send(self, message: Any) -> None:
         """Send for the application, and forget the handshake as soon as it is done: it is most of a socket's memory."""
-        if message["type"] != "websocket.accept":
-            await super().send(message)
-        elif self.key is None:
-            await super().send(message)
+        await super().send(message)
+        if message["type"] == "websocket.accept":
             self.request.headers.clear()
             self.response.headers.clear()
-        elif not self.disconnected and not self.transport.is_closing():
-            self.accept(self.key, message)
-
-    def accept(self, key: str, message: Any) -> None:
-        """Answer the handshake that was taken over."""
-        headers = [
-            (b"Upgrade", b"websocket"),
-            (b"Connection", b"Upgrade"),
-            (b"Sec-WebSocket-Accept", accept_key(key).encode()),
-            *self.default_headers,
-            *message.get("headers", ()),
-        ]
-        if subprotocol := message.get("subprotocol"):
-            headers.append((b"Sec-WebSocket-Protocol", subprotocol.encode()))
-        lines = [b"HTTP/1.1 101 Switching Protocols", *(b"%s: %s" % pair for pair in headers), b"", b""]
-        self.key = None
-        self.conn.state = OPEN
-        self.handshake_complete = True
-        self.transport.write(b"\r\n".join(lines))
-        self.start_keepalive()
 
     def write(self, frames: bytes) -> None:
         """Write whole frames, unless the socket is closing; the caller sees to `blocked`."""

@@ -8,17 +8,23 @@ from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
 from starlette.types import Receive, Send
-from strawberry.http.async_base_view import AsyncWebSocketAdapter
-from strawberry.http.exceptions import NonTextMessageReceived, WebSocketDisconnected
 
 from memberstaff.server.uvicorn_websocket import WebSocketProtocol
 
 LONGEST_REASON = 123
-"""Bytes of a close reason: what a control frame holds beside the code."""
+"""Bytes of a close reason: what a control frame holds beside the code (RFC 6455, section 5.5)."""
 
 
-class WebSocketAdapter(AsyncWebSocketAdapter):
-    """What Strawberry's handler writes to. A send that does not finish in time ends the socket."""
+class Disconnected(Exception):
+    """The client is gone, or has stopped reading."""
+
+
+class BinaryMessage(Exception):
+    """The client sent a binary message; both protocols here are text."""
+
+
+class WebSocketAdapter:
+    """An ASGI WebSocket. A message that does not leave our buffers in time ends it."""
 
     def __init__(self, receive: Receive, send: Send, protocol: WebSocketProtocol | None, *, deadline: float) -> None:
         self._receive = receive
@@ -30,27 +36,22 @@ class WebSocketAdapter(AsyncWebSocketAdapter):
         self.closed = False
 
     async def texts(self) -> AsyncGenerator[str, None]:
-        """The client's messages until it has gone; raises NonTextMessageReceived."""
+        """The client's messages until it has gone; raises BinaryMessage."""
         while True:
             message = await self._receive()
             if message["type"] == "websocket.disconnect":
                 self.closed = True
                 return
             if (text := message.get("text")) is None:
-                raise NonTextMessageReceived
+                raise BinaryMessage
             yield text
 
-    async def iter_json(self, *, ignore_parsing_errors: bool = False) -> AsyncGenerator[object, None]:  # noqa: ARG002
-        """Not used: the handler decodes, so that what is no JSON is answered by the protocol."""
-        async for text in self.texts():
-            yield json.loads(text)
-
     async def send_json(self, message: Mapping[str, object]) -> None:
-        """Send one message; raises WebSocketDisconnected when the client is gone or has stopped reading."""
+        """Send one message; raises Disconnected."""
         await self.send_text(json.dumps(message, separators=(",", ":")))
 
     async def send_text(self, text: str) -> None:
-        """Send a message that is JSON already; raises WebSocketDisconnected."""
+        """Send a message that is JSON already; raises Disconnected."""
         await self._send({"type": "websocket.send", "text": text})
 
     async def close(self, code: int, reason: str) -> None:
@@ -59,27 +60,27 @@ class WebSocketAdapter(AsyncWebSocketAdapter):
             return
         try:
             await self._send({"type": "websocket.close", "code": code, "reason": fit(reason)})
-        except WebSocketDisconnected:
+        except Disconnected:
             return
         finally:
             self.closed = True
 
     async def _send(self, message: dict[str, Any]) -> None:
         if self.closed:
-            raise WebSocketDisconnected
+            raise Disconnected
         try:
             async with asyncio.timeout(self.deadline):
                 await self._write(message)
         except TimeoutError:
             self.abort()
-            raise WebSocketDisconnected from None
+            raise Disconnected from None
         except (OSError, RuntimeError):
             # Servers raise RuntimeError for a message after the end: another task had closed first.
             self.closed = True
-            raise WebSocketDisconnected from None
+            raise Disconnected from None
 
     def abort(self) -> None:
-        """Give up on the socket without a word: its client does not listen."""
+        """Drop the connection without a word: its client does not read."""
         self.closed = True
         if self.protocol is not None:
             self.protocol.abort()

@@ -4,29 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-import strawberry
 from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 from strawberry.http.websocket_origin import normalize_origin
-from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL as PROTOCOL
 
-from memberstaff.server.connection import Host
-from memberstaff.server.connection_limiter import ConnectionLimiter
+from memberstaff.engine.schema import Schema
+from memberstaff.server.connection_limiter import ConnectionLimits
 from memberstaff.server.graphql_transport_ws import COME_BACK, SocketHandler
+from memberstaff.server.host import Host
 from memberstaff.server.request_context import connection_of
 from memberstaff.server.session_cookie import is_own_page
 from memberstaff.server.uvicorn_websocket import SOCKET, WebSocketProtocol
 from memberstaff.server.websocket import WebSocketAdapter
 
+PROTOCOL = "graphql-transport-ws"
+
 
 class SocketEndpoint:
     """Accepts sockets and serves operations on them."""
 
-    def __init__(self, schema: strawberry.Schema, host: Host) -> None:
+    def __init__(self, schema: Schema, host: Host, limits: ConnectionLimits) -> None:
         self.schema = schema
         self.host = host
-        self.addresses = ConnectionLimiter(host.settings.max_sockets_per_address)
-        self.accounts = ConnectionLimiter(host.settings.max_sockets_per_account)
+        self.limits = limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Accept one socket, or refuse it, and serve it to its end."""
@@ -38,19 +38,19 @@ class SocketEndpoint:
         chosen = PROTOCOL if PROTOCOL in scope["subprotocols"] else None
         await send({"type": "websocket.accept", "subprotocol": chosen})
         protocol: WebSocketProtocol | None = (scope.get("extensions") or {}).get(SOCKET)
-        wire = WebSocketAdapter(receive, send, protocol, deadline=settings.silence_seconds)
+        websocket = WebSocketAdapter(receive, send, protocol, deadline=settings.silence_seconds)
         if chosen is None:
-            await wire.close(4406, f"The subprotocol here is {PROTOCOL}")
+            await websocket.close(4406, f"The subprotocol here is {PROTOCOL}")
             return
         connection = connection_of(scope)
-        if not self.addresses.arrive(connection.address):
-            await wire.close(COME_BACK, "Too many connections from this address; come back later")
+        if not self.limits.addresses.acquire(connection.address):
+            await websocket.close(COME_BACK, "Too many connections from this address; come back later")
             return
         scope["headers"].clear()  # all is said: what lives as long as the socket is kept small
         try:
-            await SocketHandler(self.schema, self.host, connection, wire, self.accounts).handle()
+            await SocketHandler(self.schema, self.host, connection, websocket, self.limits.accounts).handle()
         finally:
-            self.addresses.leave(connection.address)
+            self.limits.addresses.release(connection.address)
 
 
 def may_open(headers: Headers, allowed: Collection[str]) -> bool:

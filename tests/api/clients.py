@@ -61,12 +61,12 @@ class Client:
         for message in messages:
             await self.socket.send(message if isinstance(message, str | bytes) else json.dumps(message))
 
-    async def on_notification(self) -> Any:
+    async def hear(self) -> Any:
         return json.loads(await asyncio.wait_for(self.socket.recv(), SECONDS))
 
     async def begin(self) -> Client:
         await self.say(INIT)
-        assert await self.on_notification() == {"type": "connection_ack"}
+        assert await self.hear() == {"type": "connection_ack"}
         return self
 
     async def subscribe(self, operation_id: str, query: str, **rest: Any) -> None:

@@ -138,7 +138,7 @@ async def test_a_subscription_comes_as_server_sent_events_framed_with_line_feeds
         'event: next\ndata: {"data":{"count":2}}\n\n'
         "event: complete\ndata: \n\n"
     )
-    assert [context.closed for context in host.contexts] == [1]
+    assert {context.closed for context in host.contexts} == {1}
 
 
 async def test_a_subscription_comes_as_multipart() -> None:

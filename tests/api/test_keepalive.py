@@ -96,9 +96,10 @@ async def test_a_send_has_a_deadline_whatever_the_protocol_does() -> None:
     app, host = toy(silence_seconds=0.1, ping_seconds=0.05)
     async with serving(app, host.settings, ws_ping_interval=None) as address:
         client = await deaf(address)
-        flood = {"type": "subscribe", "id": "a", "payload": {"query": "subscription { flood }"}}
-        await asyncio.get_running_loop().sock_sendall(client, frame(INIT) + frame(flood))
-        await asyncio.wait_for(host.closed(1), SECONDS)
+        large = [
+            {"type": "subscribe", "id": str(n), "payload": {"query": "{ large(size: 4000000) }"}} for n in range(5)
+        ]
+        await asyncio.get_running_loop().sock_sendall(client, frame(INIT) + b"".join(map(frame, large)))
         await asyncio.wait_for(until_no_connections(address), SECONDS)
         client.close()
 

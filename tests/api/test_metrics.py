@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.clock import TurnedClock
-from tests.installation import install
+from tests.installation import WATCH, install
 
 
 async def test_metrics_are_off_unless_they_are_set(database_url: str, clock: TurnedClock) -> None:
@@ -15,15 +15,16 @@ async def test_metrics_tell_how_the_live_path_does(database_url: str, clock: Tur
     async with install(database_url, clock=clock, metrics=True) as office, office.watching("2026-01-12"):
         text = (await office.http.get("/metrics")).text
     values = dict(line.split() for line in text.splitlines() if not line.startswith("#"))
+    assert float(values.pop("memberstaff_document_cache_bytes")) >= 270 * len(WATCH)
     assert values == {
         "memberstaff_live_hearing": "1.0",
         "memberstaff_live_reading": "1.0",
-        "memberstaff_rings_unsent": "0.0",
+        "memberstaff_notifications_unsent": "0.0",
         "memberstaff_days_watched": "1.0",
         "memberstaff_subscriptions": "1.0",
         "memberstaff_groups": "1.0",
-        "memberstaff_renderings_bytes": "0.0",
-        "memberstaff_answers_bytes": "0.0",
-        "memberstaff_answers_hits": "0.0",
-        "memberstaff_doors_watched": "1.0",
+        "memberstaff_rendering_cache_bytes": "0.0",
+        "memberstaff_response_cache_bytes": "0.0",
+        "memberstaff_response_cache_hits": "0.0",
+        "memberstaff_connections_watched": "1.0",
     }

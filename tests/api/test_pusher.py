@@ -50,7 +50,7 @@ async def test_a_change_arrives_with_the_original_payload_and_a_cursor(
     async with echo(installation) as client:
         await client.joined("private-attendance", Role.MARKER)
         await mark(installation, "Amina", "LATE", note="Bus")
-        message = await client.on_notification()
+        message = await client.hear()
     staff = installation.staff["Amina"]
     number = staff_key(staff)
     cursor = message["data"].pop("cursor")
@@ -182,12 +182,12 @@ async def test_an_authorisation_is_for_one_socket_one_channel_and_one_time(insta
         auth = (await authorise(installation, Role.VIEWER, one.socket_id, DAY)).json()
         for client, channel in ((other, DAY), (one, "private-attendance")):
             await client.send("pusher:subscribe", {"channel": channel, **auth})
-            assert (await client.on_notification())["data"]["status"] == 401
+            assert (await client.hear())["data"]["status"] == 401
         await one.send("pusher:subscribe", {"channel": DAY, **auth})
-        assert (await one.on_notification())["event"] == "pusher_internal:subscription_succeeded"
+        assert (await one.hear())["event"] == "pusher_internal:subscription_succeeded"
         await one.send("pusher:unsubscribe", {"channel": DAY})
         await one.send("pusher:subscribe", {"channel": DAY, **auth})
-        assert (await one.on_notification())["data"]["status"] == 401
+        assert (await one.hear())["data"]["status"] == 401
 
 
 async def test_grants_that_nobody_uses_do_not_stay(installation: Installation, clock: TurnedClock) -> None:
@@ -195,7 +195,7 @@ async def test_grants_that_nobody_uses_do_not_stay(installation: Installation, c
         old = (await authorise(installation, Role.VIEWER, client.socket_id, DAY)).json()
         clock.turn(seconds=61)
         await client.send("pusher:subscribe", {"channel": DAY, **old})
-        assert (await client.on_notification())["data"]["status"] == 401
+        assert (await client.hear())["data"]["status"] == 401
         await authorise(installation, Role.VIEWER, "1.1", DAY)
         clock.turn(seconds=61)
         await authorise(installation, Role.VIEWER, "1.2", DAY)
@@ -241,14 +241,14 @@ async def test_a_presence_channel_tells_who_else_is_looking(installation: Instal
                 2,
                 ["Marker", "Viewer"],
             )
-            added = await marker.on_notification()
+            added = await marker.hear()
             [other] = set(both["ids"]) - {me}
             assert (added["event"], added["channel"]) == ("pusher_internal:member_added", "presence-attendance")
             assert added["data"] == {"user_id": other, "user_info": {"name": "Viewer"}}
             # One member for an account, however many tabs it has.
             await second.joined("presence-attendance", Role.VIEWER)
         await second.send("pusher:unsubscribe", {"channel": "presence-attendance"})
-        removed = await marker.on_notification()
+        removed = await marker.hear()
         assert (removed["event"], removed["data"]) == ("pusher_internal:member_removed", {"user_id": other})
 
 
@@ -273,7 +273,7 @@ async def test_a_socket_without_a_channel_is_closed_after_a_while(database_url: 
             await client.joined("attendance")
             assert await idle.closing() == (4100, "No channel was subscribed to")
             await client.send("pusher:ping", {})
-            assert await client.on_notification() == {"event": "pusher:pong", "data": {}}
+            assert await client.hear() == {"event": "pusher:pong", "data": {}}
             await client.send("pusher:unsubscribe", {"channel": "attendance"})
             assert (await client.closing())[0] == 4100
 
@@ -320,9 +320,9 @@ async def test_without_a_key_nothing_is_served(database_url: str) -> None:
 async def test_a_message_that_is_none_is_answered_and_the_socket_goes_on(installation: Installation, text: str) -> None:
     async with echo(installation) as client:
         await client.connection.send(text)
-        assert (await client.on_notification())["event"] == "pusher:error"
+        assert (await client.hear())["event"] == "pusher:error"
         await client.send("pusher:ping", {})
-        assert (await client.on_notification())["event"] == "pusher:pong"
+        assert (await client.hear())["event"] == "pusher:pong"
 
 
 async def test_too_many_messages_and_binary_ones_close_the_socket(database_url: str) -> None:

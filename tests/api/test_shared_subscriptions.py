@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import AsyncExitStack
+from datetime import date
 from typing import Any
 
 import pytest
@@ -125,14 +126,47 @@ async def test_boards_that_come_back_together_read_the_log_once(installation: In
     assert len(readings) == 1
 
 
-async def test_a_cursor_that_is_used_twice_does_not_leave_the_key(installation: Installation) -> None:
+async def test_a_cursor_that_is_used_twice_stays_in_the_key(installation: Installation) -> None:
     document = """subscription Twice($date: Date!, $after: String) {
       attendanceUpdated(date: $date, after: $after) {
         staffName day { records(first: 1, after: $after) { totalCount } } } }"""
     places = await cursors(installation)
-    async with installation.socket() as board:
-        await watch(installation, board, document, after=places[0])
-        assert len(installation.application.groups) == 0  # it is served alone
+    async with installation.socket() as one, installation.socket() as two:
+        for board, after in ((one, places[0]), (two, places[1])):
+            await watch(installation, board, document, after=after)
+        assert len(installation.application.groups) == 2
+
+
+async def test_a_socket_an_event_stream_and_a_multipart_answer_share_one_rendering(
+    installation: Installation, executions: Counter[str]
+) -> None:
+    async with (
+        installation.socket() as socket,
+        installation.stream(WATCH, "text/event-stream", date=TODAY) as events,
+        installation.stream(WATCH, "multipart/mixed;subscriptionSpec=1.0", date=TODAY) as parts,
+    ):
+        await watch(installation, socket)
+        await until(lambda: installation.application.feed.followers(date.fromisoformat(TODAY)) == 3)
+        for status in ("LATE", "PRESENT"):
+            await installation.marker.mark(installation.staff["Amina"], TODAY, status=status)
+            seen = [await socket.change(), await events.change(), await parts.change()]
+            assert [change["status"] for change in seen] == [status] * 3
+    assert executions == {"Watch": 2}
+    await until(lambda: len(installation.application.groups) == 0)
+
+
+async def test_a_slow_event_stream_is_fed_from_the_log_and_holds_up_nobody(installation: Installation) -> None:
+    document = "subscription ($date: Date!) { attendanceUpdated(date: $date) { version note } }"
+    note = "x" * 2_000
+    async with (
+        installation.stream(document, "text/event-stream", date=TODAY) as slow,
+        installation.stream(document, "text/event-stream", date=TODAY) as quick,
+    ):
+        await until(lambda: installation.application.feed.followers(date.fromisoformat(TODAY)) == 2)
+        for number in range(1, 301):
+            await installation.marker.mark(installation.staff["Amina"], TODAY, note=f"{number} {note}"[:2_000])
+            assert (await quick.change())["version"] == number
+        assert [(await slow.change())["version"] for _ in range(300)] == list(range(1, 301))
 
 
 async def test_the_days_state_is_rendered_once_too(installation: Installation, executions: Counter[str]) -> None:

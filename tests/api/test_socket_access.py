@@ -56,7 +56,7 @@ async def test_a_token_is_taken_from_the_payload_or_the_header(
     async with serving(app, host.settings) as address, client(address, additional_headers=headers) as someone:
         await someone.say({"type": "connection_init", "payload": payload})
         if code is None:
-            assert await someone.on_notification() == {"type": "connection_ack"}
+            assert await someone.hear() == {"type": "connection_ack"}
         else:
             assert (await someone.closing())[0] == code
 
@@ -64,9 +64,9 @@ async def test_a_token_is_taken_from_the_payload_or_the_header(
 async def test_a_client_says_where_its_operations_resume() -> None:
     async with served() as (someone, host):
         await someone.say({**INIT, "payload": {**INIT["payload"], "resume": {"a": "cursor-7"}}})
-        await someone.on_notification()
+        await someone.hear()
         await someone.subscribe("a", "{ hello }")
-        await someone.on_notification()
+        await someone.hear()
     assert host.contexts[0].connection.resume == {"a": "cursor-7"}
     assert host.contexts[0].connection is host.connections[0]
 
@@ -75,9 +75,9 @@ async def test_more_operations_than_allowed_are_refused_one_by_one() -> None:
     async with served(max_operations_per_socket=1) as (someone, host):
         await someone.begin()
         await someone.subscribe("a", "subscription { forever }")
-        await someone.on_notification()
+        await someone.hear()
         await someone.subscribe("b", "{ hello }")
-        assert await someone.on_notification() == {
+        assert await someone.hear() == {
             "type": "error",
             "id": "b",
             "payload": [
@@ -89,7 +89,7 @@ async def test_more_operations_than_allowed_are_refused_one_by_one() -> None:
         }
         await someone.say({"type": "complete", "id": "a"})
         await someone.subscribe("b", "{ hello }")
-        assert (await someone.on_notification())["type"] == "next"
+        assert (await someone.hear())["type"] == "next"
     assert [context.operation_id for context in host.contexts] == ["a", "b"]
 
 
@@ -111,7 +111,7 @@ async def test_a_client_that_vanishes_leaves_nothing_running() -> None:
         await someone.begin()
         await someone.subscribe("a", "subscription { forever }")
         await someone.subscribe("b", "{ waiting }")
-        await someone.on_notification()
+        await someone.hear()
         someone.socket.transport.abort()
         await asyncio.wait_for(host.closed(2), SECONDS)
     assert [context.closed for context in host.contexts] == [1, 1]
@@ -121,7 +121,7 @@ async def test_the_application_can_end_a_socket_from_outside() -> None:
     async with served() as (someone, host):
         await someone.begin()
         await someone.subscribe("a", "subscription { forever }")
-        await someone.on_notification()
+        await someone.hear()
         host.contexts[0].connection.end(4401, "Your login was revoked. " + "é" * 200)
         code, reason = await someone.closing()
         await asyncio.wait_for(host.closed(1), SECONDS)
@@ -132,7 +132,7 @@ async def test_an_error_inside_is_told_as_a_reference(caplog: pytest.LogCaptureF
     async with served() as (someone, host):
         await someone.begin()
         await someone.subscribe("a", "{ secret }")
-        answer = await someone.on_notification()
+        answer = await someone.hear()
     reference = host.contexts[0].request_id
     assert [error["message"] for error in answer["payload"]["errors"]] == [
         f"Something went wrong on our side; the reference is {reference}."

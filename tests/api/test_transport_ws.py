@@ -25,7 +25,7 @@ async def test_a_subscription_runs_from_the_first_event_to_complete() -> None:
     async with served() as (someone, host):
         await someone.begin()
         await someone.subscribe("a", "subscription Count($to: Int!) { count(to: $to) }", variables={"to": 2})
-        heard = [await someone.on_notification() for _ in range(3)]
+        heard = [await someone.hear() for _ in range(3)]
     assert heard == [
         {"type": "next", "id": "a", "payload": {"data": {"count": 1}}},
         {"type": "next", "id": "a", "payload": {"data": {"count": 2}}},
@@ -39,13 +39,13 @@ async def test_each_operation_has_a_context_of_its_own_and_reading_goes_on_besid
         await someone.begin()
         await someone.subscribe("slow", "{ waiting }")
         await someone.subscribe("quick", "{ hello }")
-        first = await someone.on_notification()
-        assert await someone.on_notification() == {"type": "complete", "id": "quick"}
+        first = await someone.hear()
+        assert await someone.hear() == {"type": "complete", "id": "quick"}
         await someone.say({"type": "ping", "payload": {"a": 1}})
-        pong = await someone.on_notification()
+        pong = await someone.hear()
         host.gate.set()
-        second = await someone.on_notification()
-        assert await someone.on_notification() == {"type": "complete", "id": "slow"}
+        second = await someone.hear()
+        assert await someone.hear() == {"type": "complete", "id": "slow"}
     assert first == {"type": "next", "id": "quick", "payload": {"data": {"hello": "Hello, world!"}}}
     assert pong == {"type": "pong"}
     assert second == {"type": "next", "id": "slow", "payload": {"data": {"waiting": "done"}}}
@@ -132,27 +132,27 @@ async def test_what_is_wrong_with_an_operation_is_its_error_and_leaves_the_other
     async with served() as (someone, _):
         await someone.begin()
         await someone.subscribe("good", "subscription { forever }")
-        assert (await someone.on_notification())["type"] == "next"
+        assert (await someone.hear())["type"] == "next"
         await someone.subscribe("bad", query, **rest)
-        answer = await someone.on_notification()
+        answer = await someone.hear()
         if code is None:
             assert (answer["type"], answer["payload"]["data"]["__typename"]) == ("next", "Query")
             return
         assert (answer["type"], answer["id"]) == ("error", "bad")
         assert [error["extensions"]["code"] for error in answer["payload"]] == [code]
         await someone.subscribe("bad", "{ hello }")
-        assert (await someone.on_notification())["id"] == "bad"
+        assert (await someone.hear())["id"] == "bad"
 
 
 async def test_a_subscription_that_breaks_off_ends_with_an_error_after_its_events() -> None:
     async with served() as (someone, _):
         await someone.begin()
-        await someone.subscribe("a", "subscription { broken(after: 1) }")
-        assert await someone.on_notification() == {"type": "next", "id": "a", "payload": {"data": {"broken": 1}}}
-        error = await someone.on_notification()
+        await someone.subscribe("a", "subscription { broken(afterEvents: 1) }")
+        assert await someone.hear() == {"type": "next", "id": "a", "payload": {"data": {"broken": 1}}}
+        error = await someone.hear()
         assert (error["type"], error["payload"][0]["extensions"]) == ("error", {"code": "RESTART_REQUIRED"})
         await someone.say({"type": "ping"})
-        assert await someone.on_notification() == {"type": "pong"}
+        assert await someone.hear() == {"type": "pong"}
 
 
 async def test_the_handshake_of_the_protocol_cannot_be_skipped_repeated_or_put_off() -> None:
@@ -171,10 +171,10 @@ async def test_an_id_stands_for_one_operation_at_a_time() -> None:
     async with served() as (someone, _):
         await someone.begin()
         await someone.subscribe("a", "subscription { forever }")
-        await someone.on_notification()
+        await someone.hear()
         await someone.say({"type": "complete", "id": "a"})
         await someone.subscribe("a", "subscription { forever }")
-        assert await someone.on_notification() == {"type": "next", "id": "a", "payload": {"data": {"forever": 1}}}
+        assert await someone.hear() == {"type": "next", "id": "a", "payload": {"data": {"forever": 1}}}
         await someone.subscribe("a", "{ hello }")
         assert await someone.closing() == (4409, "Subscriber for a already exists")
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import strawberry
 from fastapi import FastAPI
@@ -16,10 +16,12 @@ from memberstaff.access import Caller, Role
 from memberstaff.engine.limits import Limits
 from memberstaff.engine.request import OperationRequest
 from memberstaff.engine.schema import Schema, build_schema
+from memberstaff.engine.shared_subscriptions import OpenRendering, SharedSubscription
 from memberstaff.errors import RestartRequired, Unauthenticated
-from memberstaff.fanout.subscriber_group import Listener
+from memberstaff.fanout.subscriber_group import Batch, EndOfEvents, EventSource, SubscriberGroups
 from memberstaff.server.app import create_app
 from memberstaff.server.connection import Connection
+from memberstaff.server.host import limits_of
 from memberstaff.settings import Settings
 
 TOKENS = {
@@ -44,8 +46,26 @@ class ToyContext:
     async def may_introspect(self) -> bool:
         return self.connection.authorization == "amina-token"
 
+    @property
+    def groups(self) -> SubscriberGroups:
+        return self.host.groups
+
+    async def authorize(self) -> tuple[object, int | None]:
+        """A scope that nobody else has: each subscription is a group of one."""
+        caller = TOKENS.get(self.connection.authorization or "")
+        return object(), caller.account_id if caller else None
+
+    def as_scope(self, scope: object) -> ToyContext:
+        return self.host.shared_context(self.connection)
+
+    def fresh(self) -> ToyContext:
+        return self.host.shared_context(self.connection)
+
+    def resumed(self, after: str | None) -> str | None:
+        return after
+
     async def close(self) -> None:
-        self.closed += 1
+        self.closed = 1
         self.host.changed.set()
 
 
@@ -58,6 +78,7 @@ class ToyHost:
     connections: list[Connection] = field(default_factory=list)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     gate: asyncio.Event = field(default_factory=asyncio.Event)
+    groups: SubscriberGroups = field(default_factory=lambda: SubscriberGroups(limit=100, limit_per_owner=100))
     ready: bool = True
     is_running: bool = False
 
@@ -66,11 +87,12 @@ class ToyHost:
         self.changed.set()
         return self.contexts[-1]
 
-    async def answer(self, context: ToyContext, request: OperationRequest) -> None:
-        """Nothing is kept here."""
+    def shared_context(self, connection: Connection) -> ToyContext:
+        """Of a rendering, not of an operation: tests do not look at it."""
+        return ToyContext(self, connection, None)
 
-    async def join(self, context: ToyContext, request: OperationRequest, listener: Listener) -> None:
-        """Nothing is shared here."""
+    async def cached_answer(self, context: ToyContext, request: OperationRequest) -> None:
+        """Nothing is cached here."""
 
     async def authenticate(self, connection: Connection) -> Caller:
         self.connections.append(connection)
@@ -115,6 +137,10 @@ class Query:
         return "Hello, you!"
 
     @strawberry.field
+    def large(self, size: int = 60_000) -> str:
+        return "x" * size
+
+    @strawberry.field
     def secret(self) -> str:
         raise RuntimeError("password=hunter2")
 
@@ -139,30 +165,78 @@ class Mutation:
         return len(names)
 
 
+class Events(EventSource):
+    """What `at` gives for positions 1, 2, 3 …; it raises to end them."""
+
+    def __init__(self, at: Callable[[int], Awaitable[Any]], rendering: OpenRendering[Any]) -> None:
+        self.at = at
+        self.rendering = rendering
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[int]:
+        yield 0
+
+    async def start(self, after: str | None) -> int:
+        return 0
+
+    async def after(self, position: int) -> tuple[int, Batch]:
+        event = await self.at(position + 1)
+        async with self.rendering() as opened:
+            payload = opened.render(event)
+            return position + 1, Batch([payload if isinstance(payload, bytes) else await payload])
+
+    def count(self, members: int) -> None:
+        """Nobody asks."""
+
+
+class Stream(SharedSubscription[Any]):
+    def __init__(self, at: Callable[[int], Awaitable[Any]]) -> None:
+        self.at = at
+
+    def source(self, rendering: OpenRendering[Any]) -> Events:
+        return Events(self.at, rendering)
+
+
 @strawberry.type
 class Subscription:
     @strawberry.subscription
-    async def count(self, to: int = 3) -> AsyncGenerator[int, None]:
-        for number in range(1, to + 1):
-            yield number
+    def count(self, to: int = 3) -> AsyncIterable[int]:
+        async def at(number: int) -> int:
+            if number > to:
+                raise EndOfEvents
+            return number
+
+        return cast("AsyncIterable[int]", Stream(at))
 
     @strawberry.subscription
-    async def broken(self, after: int = 0) -> AsyncGenerator[int, None]:
-        for number in range(1, after + 1):
-            yield number
-        raise RestartRequired("The cursor is too old.")
+    def broken(self, after_events: int = 0) -> AsyncIterable[int]:
+        async def at(number: int) -> int:
+            if number > after_events:
+                raise RestartRequired("The cursor is too old.")
+            return number
+
+        return cast("AsyncIterable[int]", Stream(at))
 
     @strawberry.subscription
-    async def forever(self, info: Info[ToyContext, None]) -> AsyncGenerator[int, None]:
-        yield 1
-        await info.context.host.gate.wait()
-        yield 2
+    def forever(self, info: Info[ToyContext, None]) -> AsyncIterable[int]:
+        host = info.context.host
+
+        async def at(number: int) -> int:
+            if number > 1:
+                await host.gate.wait()
+            if number > 2:
+                raise EndOfEvents
+            return number
+
+        return cast("AsyncIterable[int]", Stream(at))
 
     @strawberry.subscription
-    async def flood(self, size: int = 60_000) -> AsyncGenerator[str, None]:
-        while True:
-            yield "x" * size
+    def flood(self, size: int = 60_000) -> AsyncIterable[str]:
+        async def at(number: int) -> str:
             await asyncio.sleep(0)
+            return "x" * size
+
+        return cast("AsyncIterable[str]", Stream(at))
 
 
 def toy_schema(limits: Limits | None = None, *, suggestions: bool = False) -> Schema:
@@ -172,4 +246,4 @@ def toy_schema(limits: Limits | None = None, *, suggestions: bool = False) -> Sc
 def toy(**settings: Any) -> tuple[FastAPI, ToyHost]:
     """An application to serve, and the host behind it."""
     host = ToyHost(Settings(**settings))
-    return create_app(toy_schema(Limits.of(host.settings)), host), host
+    return create_app(toy_schema(limits_of(host.settings)), host), host

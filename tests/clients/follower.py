@@ -25,7 +25,7 @@ class Follower:
         async for change in self.attendance.watch(date, after):
             self.coming.put_nowait(f"{change['staffName']} {change['status']}")
 
-    async def on_notification(self, last: str) -> None:
+    async def hear(self, last: str) -> None:
         """Wait for this change."""
         with suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE_SECONDS):

@@ -34,7 +34,7 @@ class Program:
         self.process.stdin.write(json.dumps({"command": command, **values}).encode() + b"\n")
         await self.process.stdin.drain()
 
-    async def on_notification(self, what: str, last: Any, *clients: str) -> None:
+    async def hear(self, what: str, last: Any, *clients: str) -> None:
         """Wait until the last that each client has said of this kind is `last`."""
         assert self.process.stdout is not None
         try:

@@ -22,11 +22,11 @@ async def test_an_event_updates_the_row_and_the_days_counters(
 ) -> None:
     async with playing(workshop, installation.address.http, TODAY, client) as program:
         await program.tell("show")
-        await program.on_notification("board", BEFORE, client)
+        await program.hear("board", BEFORE, client)
         await program.tell("watch")
         await installation.marker.mark(installation.staff["Amina"], TODAY, status="LATE")
-        await program.on_notification("board", AFTER, client)
-        await program.on_notification("read", 1, client)
+        await program.hear("board", AFTER, client)
+        await program.hear("read", 1, client)
         said = program.said[client]
         assert (said["board"], said["change"]) == ([BEFORE, AFTER], ["Amina LATE"])
 
@@ -37,10 +37,10 @@ async def test_a_mutations_answer_updates_the_row_and_the_days_counters(
 ) -> None:
     async with playing(workshop, installation.address.http, TODAY, client) as program:
         await program.tell("show")
-        await program.on_notification("board", BEFORE, client)
+        await program.hear("board", BEFORE, client)
         target = {"staffDate": {"staffId": installation.staff["Amina"], "date": TODAY}}
         await program.tell("mark", input={"target": target, "status": "LATE"})
-        await program.on_notification("marked", [], client)
-        await program.on_notification("board", AFTER, client)
-        await program.on_notification("read", 1, client)
+        await program.hear("marked", [], client)
+        await program.hear("board", AFTER, client)
+        await program.hear("read", 1, client)
         assert program.said[client]["board"] == [BEFORE, AFTER]

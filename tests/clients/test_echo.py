@@ -60,7 +60,7 @@ async def tell(program: Program, command: str, clients: Any = tuple(PUSHERS), **
     for client in clients:
         about = {"client": client, "pusher": PUSHERS.get(client, 8), "key": KEY, "options": {}, **values}
         await program.tell(command, **about)
-    await program.on_notification("done", command, *clients)
+    await program.hear("done", command, *clients)
 
 
 def bearing(installation: Installation, role: Role) -> dict[str, str]:
@@ -75,7 +75,7 @@ async def listening(program: Program, clients: Any, how: str, channel: str, **va
     """Clients with the original configuration, subscribed to a channel."""
     await tell(program, "open", clients, **values)
     await tell(program, how, clients, channel=channel)
-    await program.on_notification("subscribed", channel, *clients)
+    await program.hear("subscribed", channel, *clients)
 
 
 async def late(installation: Installation, name: str = "Amina") -> dict[str, Any]:
@@ -101,7 +101,7 @@ async def test_the_original_payload_arrives_once(workshop: Path, school: Install
         await listening(program, PUSHERS, "private", channel, options=bearing(school, Role.MARKER))
         first = await late(school)
         second = await late(school, "Chloé")
-        await program.on_notification("event", second, *PUSHERS)
+        await program.hear("event", second, *PUSHERS)
         assert all_said(program, "event") == [[first, second]] * 2
 
 
@@ -109,13 +109,13 @@ async def test_the_broadcaster_reverb_is_served_too(workshop: Path, school: Inst
     reverb = {**bearing(school, Role.MARKER), "broadcaster": "reverb"}
     async with playing(workshop, school.address.http) as program:
         await listening(program, PUSHERS, "private", "attendance", options=reverb)
-        await program.on_notification("event", await late(school), *PUSHERS)
+        await program.hear("event", await late(school), *PUSHERS)
 
 
 async def test_who_may_not_read_notes_is_sent_none(workshop: Path, school: Installation) -> None:
     async with playing(workshop, school.address.http) as program:
         await listening(program, PUSHERS, "private", "attendance", options=bearing(school, Role.VIEWER))
-        await program.on_notification("event", without_note(await late(school)), *PUSHERS)
+        await program.hear("event", without_note(await late(school)), *PUSHERS)
 
 
 async def test_without_a_login_nothing_arrives(workshop: Path, school: Installation) -> None:
@@ -124,19 +124,19 @@ async def test_without_a_login_nothing_arrives(workshop: Path, school: Installat
     async with playing(workshop, school.address.http) as program:
         await tell(program, "open", options=wrong)
         await tell(program, "channel", channel="attendance")
-        await program.on_notification("refused", ["attendance", "AuthError"], *PUSHERS)
+        await program.hear("refused", ["attendance", "AuthError"], *PUSHERS)
         await tell(program, "private", channel="attendance")
-        await program.on_notification("refused", ["private-attendance", "AuthError"], *PUSHERS)
+        await program.hear("refused", ["private-attendance", "AuthError"], *PUSHERS)
         await listening(program, allowed, "private", "attendance", options=bearing(school, Role.MARKER))
-        await program.on_notification("event", await late(school), *allowed)
+        await program.hear("event", await late(school), *allowed)
         assert all_said(program, "event") == [[], []]
 
 
 async def test_a_wrong_key_is_given_up(workshop: Path, school: Installation) -> None:
     async with playing(workshop, school.address.http) as program:
         await tell(program, "open", key="another")
-        await program.on_notification("closed", 4001, *PUSHERS)
-        await program.on_notification("state", "disconnected", *PUSHERS)
+        await program.hear("closed", 4001, *PUSHERS)
+        await program.hear("state", "disconnected", *PUSHERS)
 
 
 async def test_an_untouched_front_end_works_when_the_public_channel_is_open(
@@ -148,7 +148,7 @@ async def test_an_untouched_front_end_works_when_the_public_channel_is_open(
     ):
         await listening(program, PUSHERS, "channel", "attendance")
         first, second = without_note(await late(school)), without_note(await late(school, "Chloé"))
-        await program.on_notification("event", second, *PUSHERS)
+        await program.hear("event", second, *PUSHERS)
         assert all_said(program, "event") == [[first, second]] * 2
 
 
@@ -163,7 +163,7 @@ async def test_status_words_and_the_place_of_the_fields_are_settings(
         await listening(program, PUSHERS, "channel", "attendance")
         data = without_note(await late(school))
         flat = {**data["attendanceData"], "status": "delayed", "cursor": data["cursor"]}
-        await program.on_notification("event", flat, *PUSHERS)
+        await program.hear("event", flat, *PUSHERS)
 
 
 @pytest.mark.parametrize("pusher", PUSHERS.values())
@@ -171,13 +171,13 @@ async def test_a_presence_channel_tells_who_is_there(workshop: Path, school: Ins
     async with playing(workshop, school.address.http) as program:
         await tell(program, "open", ["wall"], pusher=pusher, options=bearing(school, Role.VIEWER))
         await tell(program, "join", ["wall"], channel="attendance")
-        await program.on_notification("here", ["Viewer"], "wall")
+        await program.hear("here", ["Viewer"], "wall")
         await tell(program, "open", ["desk"], pusher=pusher, options=bearing(school, Role.MARKER))
         await tell(program, "join", ["desk"], channel="attendance")
-        await program.on_notification("here", ["Marker", "Viewer"], "desk")
-        await program.on_notification("joining", "Marker", "wall")
+        await program.hear("here", ["Marker", "Viewer"], "desk")
+        await program.hear("joining", "Marker", "wall")
         await tell(program, "leave", ["desk"], channel="attendance")
-        await program.on_notification("leaving", "Marker", "wall")
+        await program.hear("leaving", "Marker", "wall")
         assert program.said["wall"]["joining"] == ["Marker"]
         assert program.said["desk"]["joining"] == []
 
@@ -209,20 +209,20 @@ async def test_nothing_of_a_day_is_missed_while_the_server_was_killed(
         await live(program)
         await tell(program, "day", date=today)
         await tell(program, "watch")
-        await program.on_notification("subscribed", f"attendance.{today}", *PUSHERS)
-        await program.on_notification("all read", 1, *PUSHERS)
+        await program.hear("subscribed", f"attendance.{today}", *PUSHERS)
+        await program.hear("all read", 1, *PUSHERS)
         await mark("Amina", "PRESENT")
-        await program.on_notification("change", "Amina present", *PUSHERS)
+        await program.hear("change", "Amina present", *PUSHERS)
         server.kill()
         await mark("Björn", "LATE")
         await mark("Chloé", "ABSENT")
         server.start()
-        await program.on_notification("change", "Chloé absent", *PUSHERS)
+        await program.hear("change", "Chloé absent", *PUSHERS)
         await mark("Amina", "REMOTE")
-        await program.on_notification("change", "Amina remote", *PUSHERS)
+        await program.hear("change", "Amina remote", *PUSHERS)
         once = ["Amina present", "Björn late", "Chloé absent", "Amina remote"]
         assert all_said(program, "change") == [once] * 2
-        await program.on_notification("all read", 2, *PUSHERS)  # since this channel sends nothing again
+        await program.hear("all read", 2, *PUSHERS)  # since this channel sends nothing again
         assert all_said(program, "day read") == [[1]] * 2
 
 
@@ -230,10 +230,10 @@ async def test_a_day_whose_cursor_leads_nowhere_is_read_anew(workshop: Path, sch
     async with playing(workshop, school.address.http) as program:
         await live(program)
         await tell(program, "day", date=TODAY, cursor="nonsense")
-        await program.on_notification("day read", 2, *PUSHERS)
-        await program.on_notification("subscribed", f"attendance.{TODAY}", *PUSHERS)
+        await program.hear("day read", 2, *PUSHERS)
+        await program.hear("subscribed", f"attendance.{TODAY}", *PUSHERS)
         await late(school)
-        await program.on_notification("change", "Amina late", *PUSHERS)
+        await program.hear("change", "Amina late", *PUSHERS)
         assert all_said(program, "day read") == [[1, 2], [1, 2]]
 
 
@@ -244,16 +244,16 @@ async def test_a_token_that_expires_is_renewed_and_nothing_is_missed(
     async with playing(workshop, school.address.http) as program:
         await live(program)
         await tell(program, "day", date=TODAY)
-        await program.on_notification("subscribed", f"attendance.{TODAY}", *PUSHERS)
+        await program.hear("subscribed", f"attendance.{TODAY}", *PUSHERS)
         await late(school)
-        await program.on_notification("change", "Amina late", *PUSHERS)
+        await program.hear("change", "Amina late", *PUSHERS)
         marker = school.marker
         clock.turn(seconds=lifetime - 1)
         await marker.mark(school.staff["Björn"], TODAY, status="LATE")
         clock.turn(seconds=2)
-        await program.on_notification("closed", 4100, *PUSHERS)
-        await program.on_notification("change", "Björn late", *PUSHERS)
-        await program.on_notification("subscribed", f"attendance.{TODAY}", *PUSHERS)
+        await program.hear("closed", 4100, *PUSHERS)
+        await program.hear("change", "Björn late", *PUSHERS)
+        await program.hear("subscribed", f"attendance.{TODAY}", *PUSHERS)
         assert all_said(program, "change") == [["Amina late", "Björn late"]] * 2
 
 
@@ -261,11 +261,11 @@ async def test_a_logout_ends_the_socket_for_good(workshop: Path, school: Install
     async with counting(school.address.port) as door, playing(workshop, door.http) as program:
         await listening(program, PUSHERS, "private", "attendance", options=bearing(school, Role.VIEWER))
         await school.viewer.ask("mutation { logout { errors { message } } }")
-        await program.on_notification("closed", 4009, *PUSHERS)
-        await program.on_notification("state", "disconnected", *PUSHERS)  # out of which only the page itself leads
+        await program.hear("closed", 4009, *PUSHERS)
+        await program.hear("state", "disconnected", *PUSHERS)  # out of which only the page itself leads
         again = ["allowed"]
         await listening(program, again, "private", "attendance", options=bearing(school, Role.MARKER))
-        await program.on_notification("event", await late(school), *again)
+        await program.hear("event", await late(school), *again)
         assert all_said(program, "event") == [[], []]
         assert len(door.opened) == 3
 
@@ -288,7 +288,7 @@ async def test_a_refused_token_makes_no_storm(
         await tell(program, "open", [client], options={**bearing(school, Role.VIEWER), "bearerToken": "nonsense"})
         await tell(program, "private", [client], channel="attendance")
         assert await fourth_connection(door) > 3  # a second after each close
-        await program.on_notification("refused", ["private-attendance", "AuthError"], client)
+        await program.hear("refused", ["private-attendance", "AuthError"], client)
 
 
 @pytest.mark.parametrize("client", PUSHERS)
@@ -313,12 +313,12 @@ async def test_a_server_that_drains_is_come_back_to_without_a_storm(
             staff = school.staff
             await live(program)
             await tell(program, "day", date=TODAY)
-            await program.on_notification("subscribed", f"attendance.{TODAY}", *PUSHERS)
+            await program.hear("subscribed", f"attendance.{TODAY}", *PUSHERS)
         async with install(database_url, clock=clock, port=port, furnish=False, **QUICK) as school:
             school.staff = staff
             await late(school)
-            await program.on_notification("closed", 4100, *PUSHERS)
-            await program.on_notification("change", "Amina late", *PUSHERS)
+            await program.hear("closed", 4100, *PUSHERS)
+            await program.hear("change", "Amina late", *PUSHERS)
             # The first one, one after a second, and, if that came too early, one after another fifteen.
             assert len(door.opened) <= 3 * len(PUSHERS)
 
@@ -329,14 +329,14 @@ async def test_a_broken_connection_comes_back_but_with_pusher_js_7_only_once(
 ) -> None:
     async with counting(school.address.port) as door, playing(workshop, door.http) as program:
         await tell(program, "open", [client], options={"enabledTransports": ["ws"]})
-        await program.on_notification("state", "connected", client)
+        await program.hear("state", "connected", client)
         door.cut()
-        await program.on_notification("state", "connecting", client)
-        await program.on_notification("state", "connected", client)
+        await program.hear("state", "connecting", client)
+        await program.hear("state", "connected", client)
         door.cut()
         if ends == "connected":
-            await program.on_notification("state", "connecting", client)
-        await program.on_notification("state", ends, client)
+            await program.hear("state", "connecting", client)
+        await program.hear("state", ends, client)
         assert len(door.opened) == (3 if ends == "connected" else 2)
 
 
@@ -351,10 +351,10 @@ async def test_laravel_echo_server_passes_the_event_on(
             async with playing(workshop, host) as program:
                 options = {"host": host, "bearerToken": school.tokens[Role.VIEWER]}
                 await tell(program, "socketIo", ["wall"], channel="attendance", options=options)
-                await program.on_notification("here", ["Viewer"], "wall")
+                await program.hear("here", ["Viewer"], "wall")
                 first, second = [without_note(await late(school, name)) for name in ("Amina", "Chloé")]
                 del first["cursor"], second["cursor"]
-                await program.on_notification("event", {**second, "socket": None}, "wall")
+                await program.hear("event", {**second, "socket": None}, "wall")
                 assert program.said["wall"]["event"] == [{**first, "socket": None}, {**second, "socket": None}]
 
 

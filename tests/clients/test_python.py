@@ -22,7 +22,7 @@ async def test_marks_go_over_http_and_arrive_over_the_socket(installation: Insta
             "attendance": {"staffName": "Amina", "status": "LATE"},
             "errors": [],
         }
-        await python.on_notification("Amina LATE")
+        await python.hear("Amina LATE")
 
 
 async def test_expired_tokens_are_renewed_over_http_and_on_the_socket(
@@ -35,12 +35,12 @@ async def test_expired_tokens_are_renewed_over_http_and_on_the_socket(
             clock.turn(seconds=lifetime + 1)
             await log_in(installation)
             await installation.marker.mark(installation.staff[name], TODAY, status="LATE")
-            await python.on_notification(f"{name} LATE")
+            await python.hear(f"{name} LATE")
             assert python.attendance.tokens["accessToken"] != token
         clock.turn(seconds=lifetime + 1)
         target = {"staffDate": {"staffId": installation.staff["Chloé"], "date": TODAY}}
         await python.attendance.execute(MARK, input={"target": target, "status": "ABSENT"})
-        await python.on_notification("Chloé ABSENT")
+        await python.hear("Chloé ABSENT")
         assert python.seen == ["Amina LATE", "Björn LATE", "Chloé ABSENT"]
 
 

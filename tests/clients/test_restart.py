@@ -39,11 +39,11 @@ async def test_every_client_resumes_after_the_server_was_killed(
             assert (await other.admin.mark(other.staff[name], today, status=status))["errors"] == []
 
         async def heard(change: str) -> None:
-            await program.on_notification("change", change, *CLIENTS)
-            await python.on_notification(change)
+            await program.hear("change", change, *CLIENTS)
+            await python.hear(change)
 
         await program.tell("show")
-        await program.on_notification("done", "show", *CLIENTS)
+        await program.hear("done", "show", *CLIENTS)
         await program.tell("watch")
         await mark("Amina", "PRESENT")
         await heard("Amina PRESENT")

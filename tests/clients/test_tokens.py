@@ -21,16 +21,16 @@ async def test_a_client_whose_token_expires_comes_back_with_another(
     lifetime = installation.application.settings.access_token_seconds
     async with playing(workshop, installation.address.http, TODAY, client) as program:
         await program.tell("show")
-        await program.on_notification("done", "show", client)
+        await program.hear("done", "show", client)
         await program.tell("watch")
         await installation.marker.mark(installation.staff["Amina"], TODAY, status="PRESENT")
-        await program.on_notification("change", "Amina PRESENT", client)
+        await program.hear("change", "Amina PRESENT", client)
         for times, name in enumerate(["Björn", "Chloé"], start=1):  # a subscription outlives many a token
             clock.turn(seconds=lifetime + 1)
             await log_in(installation)
             await installation.marker.mark(installation.staff[name], TODAY, status="LATE")
-            await program.on_notification("renewed", times, client)
-            await program.on_notification("change", f"{name} LATE", client)
+            await program.hear("renewed", times, client)
+            await program.hear("change", f"{name} LATE", client)
         await installation.marker.mark(installation.staff["Дмитрий"], TODAY, status="ABSENT")
-        await program.on_notification("change", "Дмитрий ABSENT", client)
+        await program.hear("change", "Дмитрий ABSENT", client)
         assert program.said[client]["change"] == ["Amina PRESENT", "Björn LATE", "Chloé LATE", "Дмитрий ABSENT"]

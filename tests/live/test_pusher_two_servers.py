@@ -49,7 +49,7 @@ async def test_an_authorisation_of_one_server_is_good_on_the_other_and_ends_ther
         for channel in (f"private-attendance.{TODAY}", "private-attendance"):
             auth = (await authorise(one, Role.VIEWER, client.socket_id, channel)).json()
             await client.send("pusher:subscribe", {"channel": channel, **auth})
-            assert (await client.on_notification())["event"] == "pusher_internal:subscription_succeeded"
+            assert (await client.hear())["event"] == "pusher_internal:subscription_succeeded"
         await one.admin.mark(one.staff["Amina"], TODAY, status="LATE")
         heard = [await client.change() for _ in range(2)]
         assert [each["attendanceData"]["staff_name"] for each in heard] == ["Amina", "Amina"]
@@ -65,9 +65,9 @@ async def test_presence_is_that_of_all_servers(postgres_url: str, redis_server: 
             answer = await there.subscribe("presence-attendance", Role.VIEWER)
             names = [member["name"] for member in answer["data"]["presence"]["hash"].values()]
             assert sorted(names) == ["Marker", "Viewer"]
-            added = await here.on_notification()
+            added = await here.hear()
             assert (added["event"], added["data"]["user_info"]) == ("pusher_internal:member_added", {"name": "Viewer"})
-        removed = await here.on_notification()
+        removed = await here.hear()
         assert (removed["event"], removed["data"]["user_id"]) == (
             "pusher_internal:member_removed",
             added["data"]["user_id"],
@@ -90,7 +90,7 @@ async def test_members_of_a_server_that_died_go_with_its_lease(
         answer = await client.subscribe("presence-attendance", Role.VIEWER)
         assert answer["data"]["presence"]["hash"]["QWNjb3VudDo5"] == {"name": "Ghost"}
         await redis.pexpire(f"{channel}:presence:dead", 1)
-        removed = await client.on_notification()
+        removed = await client.hear()
         assert (removed["event"], removed["data"]) == ("pusher_internal:member_removed", {"user_id": "QWNjb3VudDo5"})
         assert f"{channel}:presence:dead".encode() not in await redis.smembers(f"{channel}:presence:nodes")
 

@@ -11,7 +11,7 @@ import strawberry
 from graphql import get_introspection_query, parse
 
 from memberstaff.engine.documents import Documents
-from memberstaff.engine.limits import Limits, measure
+from memberstaff.engine.limits import ONCE, Limits, measure
 from memberstaff.engine.schema import Schema, build_schema
 
 LIMITS = Limits(depth=6, aliases=3, directives=2, tokens=500, characters=3_000, root_fields=4, cost=1_000)
@@ -64,7 +64,7 @@ class Query:
 
 @strawberry.type
 class Mutation:
-    @strawberry.mutation
+    @strawberry.mutation(metadata={ONCE: True})
     def login(self, name: str) -> str:
         return name
 
@@ -171,7 +171,7 @@ def test_the_cost_is_the_objects_that_an_answer_may_hold(schema: Schema, query: 
         ),
         (
             'mutation { a: login(name: "a") ...x } fragment x on Mutation { b: login(name: "b") }',
-            "The operation may hold one login or changePassword.",
+            "The operation may hold one login.",
         ),
         (
             "{ people(first: 600) { edges { node { name } } } }",
@@ -246,20 +246,19 @@ async def test_a_document_is_prepared_once_whatever_its_variables(schema: Schema
     assert schema.documents.prepare(query) is prepared
 
 
-def test_only_so_many_characters_of_documents_are_kept_and_no_refused_ones(
-    schema: Schema, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("memberstaff.engine.documents.KEPT_CHARACTERS", 100)
-    documents = schema.documents
+def test_only_so_many_bytes_of_documents_are_cached_and_no_refused_ones() -> None:
     texts = [f"query Q{number} {{ person {{ name }} }}" for number in range(10)]
-    first = documents.prepare(texts[0])
-    documents.prepare(texts[1])
-    assert documents.prepare(texts[0]) is first
+    each = 270 * len(texts[0])
+    documents = Documents(build_schema(Query, limits=LIMITS).core, Limits(cache_bytes=3 * each), suggestions=False)
+    prepared = {text: documents.prepare(text) for text in texts[:2]}
+    assert documents.prepare(texts[0]) is prepared[texts[0]]
     documents.prepare("{ nothing }")
-    for text in texts[2:]:
+    for text in texts[2:4]:
         documents.prepare(text)
-    assert list(documents._kept) == texts[-3:]
-    assert documents.prepare(texts[0]) is not first
+    assert documents.bytes == 3 * each
+    assert documents.prepare(texts[0]) is prepared[texts[0]]
+    assert documents.prepare(texts[1]) is not prepared[texts[1]]  # the least recently used one went
+    assert documents.bytes == 3 * each
 
 
 @pytest.mark.parametrize("may", [True, False])

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from datetime import date
 
 import pytest
 
 from memberstaff.access import COMMAND_LINE, Caller, Role
 from memberstaff.attendance import queries
-from memberstaff.attendance.board_cache import MOST_BOARDS, Board, BoardCache
+from memberstaff.attendance.board_cache import Board, BoardCache
 from memberstaff.attendance.model import Summary
 from memberstaff.attendance.queries import everybody
 from memberstaff.changes import Status
@@ -21,19 +21,19 @@ from tests.services.school import CALENDAR, TODAY, School, statements
 ADMIN, VIEWER = (Caller(None, "session", "", role) for role in (Role.ADMIN, Role.VIEWER))
 
 
-async def look(boards: BoardCache, school: School, caller: Caller = ADMIN, first: int = 100) -> Board:
-    """The day's board; whatever was kept, it and its counts are what reading them anew gives."""
+async def look(boards: BoardCache, school: School, caller: Caller = ADMIN, first: int = 100, on: date = TODAY) -> Board:
+    """The day's board; whatever was cached, it and its counts are what reading them anew gives."""
     async with school.database.read() as reading:
         reading.caller = caller
-        day = await CALENDAR.day(reading, TODAY)
-        shown = await boards.page(reading, day, everybody(TODAY), first=first, after=None)
-        assert shown.records[:first] == await queries.board(reading, day, everybody(TODAY), first=first, after=None)
-        assert await boards.summary(reading, day) == await queries.summary(reading, TODAY)
+        day = await CALENDAR.day(reading, on)
+        shown = await boards.page(reading, day, everybody(on), first=first, after=None)
+        assert shown.records[:first] == await queries.board(reading, day, everybody(on), first=first, after=None)
+        assert await boards.summary(reading, day) == await queries.summary(reading, on)
     return shown
 
 
 async def test_a_board_that_nobody_changed_is_not_read_again(school: School) -> None:
-    boards = BoardCache()
+    boards = BoardCache(16)
     first = await look(boards, school)
     async with school.database.read() as reading:
         reading.caller = ADMIN
@@ -45,7 +45,7 @@ async def test_a_board_that_nobody_changed_is_not_read_again(school: School) -> 
 
 
 async def test_after_a_mark_only_what_changed_is_read(school: School) -> None:
-    boards = BoardCache()
+    boards = BoardCache(16)
     before = await look(boards, school)
     await school.mark("Amina", Status.LATE, note="Bus")
     after = await look(boards, school)
@@ -54,7 +54,7 @@ async def test_after_a_mark_only_what_changed_is_read(school: School) -> None:
 
 
 async def test_a_kept_board_shows_whatever_is_done_to_people_and_accounts(school: School) -> None:
-    boards = BoardCache()
+    boards = BoardCache(16)
     await school.mark("Amina", Status.LATE, note="Bus")
     await look(boards, school)
     async with school.work(COMMAND_LINE) as work:
@@ -70,7 +70,7 @@ async def test_a_kept_board_shows_whatever_is_done_to_people_and_accounts(school
 
 
 async def test_a_viewer_gets_no_notes_from_a_board_that_was_kept_for_others(school: School) -> None:
-    boards = BoardCache()
+    boards = BoardCache(16)
     await school.mark("Amina", Status.LATE, note="Hospital")
     assert {record.note for record in (await look(boards, school)).records} == {"Hospital", None}
     assert {record.note for record in (await look(boards, school, VIEWER)).records} == {None}
@@ -79,7 +79,7 @@ async def test_a_viewer_gets_no_notes_from_a_board_that_was_kept_for_others(scho
 
 
 async def test_an_older_snapshot_is_not_shown_what_came_after_it(school: School) -> None:
-    boards = BoardCache()
+    boards = BoardCache(16)
     await look(boards, school)
     async with school.database.read() as reading:
         reading.caller = ADMIN
@@ -92,14 +92,14 @@ async def test_an_older_snapshot_is_not_shown_what_came_after_it(school: School)
 
 @pytest.mark.parametrize("first", [1, 3])
 async def test_a_page_that_may_not_hold_everybody_is_not_taken_for_the_board(school: School, first: int) -> None:
-    boards = BoardCache()
+    boards = BoardCache(16)
     shown = await look(boards, school, first=first)
     assert (len(shown.records), shown.is_whole) == (first, False)
     assert (await look(boards, school)).is_whole
 
 
 async def test_a_filter_is_answered_by_the_database(school: School) -> None:
-    boards = BoardCache()
+    boards = BoardCache(16)
     await school.mark("Amina", Status.LATE)
     await look(boards, school)
     late = queries.BoardFilter(StaffFilter(TODAY), (Status.LATE,))
@@ -111,10 +111,8 @@ async def test_a_filter_is_answered_by_the_database(school: School) -> None:
 
 
 async def test_the_boards_in_memory_are_bounded(school: School) -> None:
-    boards = BoardCache()
-    board = await look(boards, school)
-    async with school.database.read() as reading:
-        reading.caller = ADMIN
-        for day in range(1, 2 * MOST_BOARDS):
-            boards._keep(reading, replace(board, date=TODAY.replace(year=2000 + day)))
-    assert len(boards._kept) == MOST_BOARDS
+    boards = BoardCache(2)
+    days = [TODAY, TODAY.replace(day=13), TODAY.replace(day=14)]
+    shown = {day: await look(boards, school, on=day) for day in days}
+    assert await look(boards, school, on=days[2]) is shown[days[2]]
+    assert await look(boards, school, on=days[0]) is not shown[days[0]]  # the least recently used one went

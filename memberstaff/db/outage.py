@@ -1,0 +1,50 @@
+"""Telling an outage of the database from a statement that is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy.exc import DBAPIError, DisconnectionError, PendingRollbackError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from memberstaff.errors import Unavailable
+
+OUTAGES = (
+    "08",  # connection exception
+    "25P03",  # idle_in_transaction_session_timeout
+    "40",  # transaction rollback: deadlock, serialization failure
+    "53",  # insufficient resources: too many connections, disk full
+    "55P03",  # lock_not_available: lock_timeout
+    "57",  # operator intervention: shutdown, crash, statement_timeout, starting up
+    "58",  # system error: I/O
+    "XX",  # internal error
+)
+"""Beginnings of PostgreSQL's SQLSTATEs after which the same statement may succeed a moment later."""
+
+SQLITE_OUTAGES = ("database is locked", "database table is locked", "unable to open database file", "disk i/o error")
+
+
+@contextmanager
+def outages() -> Iterator[None]:
+    """Raise Unavailable for an error of the database that says nothing about the statement, and others as they are."""
+    try:
+        yield
+    except (SQLAlchemyError, OSError) as error:  # a refused connection is an OSError, and so is a time-out
+        if not is_outage(error):
+            raise
+        raise Unavailable("The database does not answer. Try again in a moment.") from error
+
+
+def is_outage(error: BaseException) -> bool:
+    """Whether the database, not the statement, is what failed."""
+    if isinstance(error, OSError | PoolTimeout | DisconnectionError | PendingRollbackError):
+        return True
+    if not isinstance(error, DBAPIError):
+        return False
+    if error.connection_invalidated or isinstance(error.orig, OSError):
+        return True
+    state = getattr(error.orig, "sqlstate", None)
+    if state is not None:
+        return str(state).startswith(OUTAGES)
+    return any(words in str(error.orig).lower() for words in (*SQLITE_OUTAGES, "connection is closed"))

@@ -1,0 +1,45 @@
+"""The address of a client behind proxies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+
+Networks = Iterable[IPv4Network | IPv6Network]
+
+
+def forwarded_address(peer: str, forwarded: list[str], trusted: Networks) -> str:
+    """The nearest address of the chain that is not one of our proxies: those further left may be invented."""
+    address = peer
+    for entry in reversed([part.strip() for line in forwarded for part in line.split(",") if part.strip()]):
+        if (known := _parse(entry)) is None:
+            break
+        address = str(known)
+        if not is_trusted(address, trusted):
+            break
+    return address
+
+
+def is_trusted(address: str, networks: Networks) -> bool:
+    """Whether the address lies in one of the networks."""
+    known = _parse(address)
+    return known is not None and any(known in network for network in networks)
+
+
+def plain_address(address: str) -> str:
+    """An address in its usual spelling; an IPv4-mapped IPv6 address becomes the IPv4 one."""
+    known = _parse(address)
+    return address if known is None else str(known)
+
+
+def _parse(address: str) -> IPv4Address | IPv6Address | None:
+    host = address
+    if host.startswith("["):
+        host = host[1:].partition("]")[0]
+    elif host.count(":") == 1:
+        host = host.partition(":")[0]
+    try:
+        known = ip_address(host.partition("%")[0])
+    except ValueError:
+        return None
+    return known.ipv4_mapped or known if isinstance(known, IPv6Address) else known

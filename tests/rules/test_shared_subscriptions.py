@@ -1,0 +1,359 @@
+"""Which subscriptions are equal, and what their group is sent."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import tracemalloc
+from collections.abc import AsyncIterable, AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import pytest
+import strawberry
+
+from memberstaff.engine.limits import Limits
+from memberstaff.engine.request import OperationRequest
+from memberstaff.engine.schema import OperationRefused, Schema, build_schema
+from memberstaff.engine.shared_subscriptions import OpenRendering, SharedSubscription, subscribe
+from memberstaff.errors import Forbidden, Refusal, RequestError, RequestErrorCode, Unavailable
+from memberstaff.fanout import retry
+from memberstaff.fanout.subscriber_group import Batch, EventSource, SubscriberGroups
+
+
+@strawberry.type
+class Leaf:
+    name: str = "leaf"
+
+
+@strawberry.type
+class Tree:
+    number: int
+
+    @strawberry.field
+    async def leaves(self) -> list[Leaf]:
+        return [Leaf(), Leaf()]
+
+    @strawberry.field
+    def upto(self, after: str | None = None) -> str | None:
+        return after
+
+    @strawberry.field
+    def forbidden(self) -> str | None:
+        raise Forbidden("Not for you.")
+
+    @strawberry.field
+    def failing(self, info: strawberry.Info[Context, None]) -> str | None:
+        if info.context.failures:
+            raise info.context.failures.pop(0)
+        return "mended"
+
+
+class Trees(EventSource):
+    """Tree 1, 2, 3 … as far as `last`; a cursor is a number."""
+
+    def __init__(self, context: Context, rendering: OpenRendering[Tree]) -> None:
+        self.context = context
+        self.rendering = rendering
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[int]:
+        yield self.context.last
+
+    async def start(self, after: str | None) -> int:
+        return self.context.last if after is None else int(after)
+
+    async def after(self, position: int) -> tuple[int, Batch]:
+        while position == self.context.last:
+            await asyncio.sleep(0)
+        async with self.rendering() as opened:
+            payload = opened.render(Tree(number=position + 1))
+            return position + 1, Batch([payload if isinstance(payload, bytes) else await payload])
+
+    def count(self, members: int) -> None:
+        """Nobody asks."""
+
+
+class TreeSubscription(SharedSubscription[Tree]):
+    def __init__(self, context: Context, kind: str | None) -> None:
+        self.context = context
+        self.kind = kind
+
+    def source(self, rendering: OpenRendering[Tree]) -> Trees:
+        if self.kind == "unknown":
+            raise Refusal(cast("Any", "NOT_FOUND"), "There is no such kind.")
+        return Trees(self.context, rendering)
+
+
+@dataclass
+class Context:
+    """A subscriber's, a group's and a rendering's context in one."""
+
+    scope: str = "MARKER"
+    groups: SubscriberGroups = field(default_factory=lambda: SubscriberGroups(limit=100, limit_per_owner=100))
+    last: int = 0
+    failures: list[Exception] = field(default_factory=list)
+    away: int = 0
+    """How often authorisation is unavailable."""
+    opened: int = 0
+    request_id: str = "none"
+
+    async def authorize(self) -> tuple[str, int]:
+        if self.away:
+            self.away -= 1
+            raise Unavailable("The database does not answer.")
+        return self.scope, 1
+
+    def as_scope(self, scope: object) -> Context:
+        return self
+
+    def resumed(self, after: str | None) -> str | None:
+        return after
+
+    def fresh(self) -> Context:
+        self.opened += 1
+        return self
+
+    async def close(self) -> None:
+        self.opened -= 1
+
+
+@strawberry.type
+class Query:
+    @strawberry.field
+    def hello(self) -> str:
+        return "world"
+
+
+@strawberry.type
+class Subscription:
+    @strawberry.subscription
+    def trees(
+        self, info: strawberry.Info[Context, None], kind: str | None = None, after: str | None = None
+    ) -> AsyncIterable[Tree]:
+        return cast("AsyncIterable[Tree]", TreeSubscription(info.context, kind))
+
+
+class Listener:
+    """Reads everything at once."""
+
+    def __init__(self) -> None:
+        self.payloads: list[bytes] = []
+        self.ends: list[Exception | None] = []
+
+    @property
+    def blocked(self) -> bool:
+        return False
+
+    def send(self, batch: Batch) -> None:
+        self.payloads += batch.payloads
+
+    async def unblocked(self) -> None:
+        """At once."""
+
+    def end(self, error: Exception | None) -> None:
+        self.ends.append(error)
+
+    @property
+    def results(self) -> list[Any]:
+        return [json.loads(payload) for payload in self.payloads]
+
+
+@pytest.fixture(scope="module")
+def schema() -> Schema:
+    return build_schema(Query, None, Subscription, limits=Limits())
+
+
+@pytest.fixture(autouse=True)
+def without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retry, "FIRST_SECONDS", 0.0)
+
+
+async def settled() -> None:
+    for _ in range(100):
+        await asyncio.sleep(0)
+
+
+async def listen(schema: Schema, context: Context, query: str, **variables: Any) -> Listener:
+    listener = Listener()
+    operation_name = variables.pop("operation_name", None)
+    request = OperationRequest(query, variables or None, operation_name, None)
+    await schema.check(query, operation_name, context)
+    await subscribe(schema, context, request, listener)
+    return listener
+
+
+EQUAL = {
+    "a variable": ("subscription ($after: String) { trees(after: $after) { number } }", {"after": "1"}),
+    "a literal": ('subscription { trees(after: "1") { number } }', {}),
+    "a default": ('subscription ($after: String = "1") { trees(after: $after) { number } }', {}),
+    "a fragment": (
+        "subscription ($c: String) { ...Root } fragment Root on Subscription { trees(after: $c) { number } }",
+        {"c": "1"},
+    ),
+    "an inline fragment": ("subscription ($c: String) { ... { trees(after: $c) { number } } }", {"c": "1"}),
+    "two merged fields": ('subscription { trees(after: "1") { number } trees(after: "1") { n: number } }', {}),
+}
+
+
+@pytest.mark.parametrize(("query", "variables"), EQUAL.values(), ids=EQUAL.keys())
+async def test_wherever_the_cursor_stands_it_leaves_the_key(
+    schema: Schema, query: str, variables: dict[str, Any]
+) -> None:
+    context = Context(last=3)
+    ahead = await listen(schema, context, query.replace('"1"', '"2"'), **dict.fromkeys(variables, "2"))
+    behind = await listen(schema, context, query, **variables)
+    assert len(context.groups) == 1
+    await settled()
+    assert [result["data"]["trees"]["number"] for result in ahead.results] == [3]
+    assert [result["data"]["trees"]["number"] for result in behind.results] == [2, 3]
+
+
+async def test_a_cursor_that_is_also_used_elsewhere_stays_in_the_key(schema: Schema) -> None:
+    context = Context(last=3)
+    query = "subscription ($after: String) { trees(after: $after) { number upto(after: $after) } }"
+    listeners = [await listen(schema, context, query, after=after) for after in ("1", "2")]
+    assert len(context.groups) == 2
+    await settled()
+    assert [[result["data"]["trees"]["upto"] for result in each.results] for each in listeners] == [["1", "1"], ["2"]]
+
+
+@pytest.mark.parametrize(
+    ("other", "variables"),
+    [
+        ("subscription ($kind: String) { trees(kind: $kind) { number } }", {"kind": "oak"}),
+        ("subscription ($kind: String) { trees(kind: $kind) { number } }", {"kind": None}),
+        ("subscription ($kind: String) { trees(kind: $kind) { number  } }", {}),
+        ('subscription { trees(kind: "oak") { number } }', {}),
+    ],
+)
+async def test_other_variables_and_other_documents_are_other_groups(
+    schema: Schema, other: str, variables: dict[str, Any]
+) -> None:
+    context = Context()
+    await listen(schema, context, "subscription ($kind: String) { trees(kind: $kind) { number } }")
+    await listen(schema, context, other, **variables)
+    assert len(context.groups) == 2
+
+
+async def test_another_scope_is_another_group(schema: Schema) -> None:
+    context = Context()
+    await listen(schema, context, "subscription { trees { number } }")
+    context.scope = "VIEWER"
+    await listen(schema, context, "subscription { trees { number } }")
+    assert len(context.groups) == 2
+
+
+async def test_the_operations_of_one_document_are_groups_of_their_own(schema: Schema) -> None:
+    context = Context()
+    query = "subscription A { trees { number } } subscription B { trees { number leaves { name } } }"
+    for name in ("A", "B", "A"):
+        await listen(schema, context, query, operation_name=name)
+    assert len(context.groups) == 2
+
+
+@pytest.mark.parametrize(
+    ("query", "variables", "message"),
+    [
+        ("subscription ($after: String!) { trees(after: $after) { number } }", {}, "Variable '$after' has invalid"),
+        ("subscription ($after: String) { trees(after: $after) { number } }", {"after": 5}, "Variable '$after' has"),
+        (
+            "subscription ($after: String) { trees(after: $after) { number } }",
+            {"after": ["1"]},
+            "Variable '$after' has",
+        ),
+        ('subscription { trees(kind: "unknown") { number } }', {}, "There is no such kind."),
+        ("subscription ($k: String) { trees(kind: $k) { number } }", {"k": 2**70}, "Variable '$k' has invalid"),
+    ],
+)
+async def test_what_cannot_begin_is_refused_also_when_others_watch_the_same(
+    schema: Schema, query: str, variables: dict[str, Any], message: str
+) -> None:
+    context = Context()
+    if "after" in query:
+        await listen(schema, context, query, after="0")
+    with pytest.raises(OperationRefused) as refused:
+        await listen(schema, context, query, **variables)
+    [error] = refused.value.errors
+    assert error.message.startswith(message)
+    assert error.extensions == {"code": "BAD_REQUEST"}
+
+
+async def test_whoever_subscribes_while_nobody_can_be_authorised_waits(schema: Schema) -> None:
+    context = Context(last=1, away=5)
+    listener = await listen(schema, context, 'subscription { trees(after: "0") { number } }')
+    await settled()
+    assert listener.results == [{"data": {"trees": {"number": 1}}}]
+
+
+async def test_what_is_wrong_with_the_document_is_told_in_the_event(schema: Schema) -> None:
+    context = Context(last=2)
+    listener = await listen(schema, context, 'subscription { trees(after: "0") { number forbidden } }')
+    await settled()
+    assert [result["data"] for result in listener.results] == [
+        {"trees": {"number": 1, "forbidden": None}},
+        {"trees": {"number": 2, "forbidden": None}},
+    ]
+    assert listener.results[0]["errors"][0]["extensions"] == {"code": "FORBIDDEN"}
+
+
+@pytest.mark.parametrize("failure", [Unavailable("The database does not answer."), ValueError("no such column")])
+async def test_an_event_that_cannot_be_read_is_rendered_again_and_not_taken_for_an_error(
+    schema: Schema, failure: Exception
+) -> None:
+    context = Context(last=1, failures=[failure, failure])
+    listener = await listen(schema, context, 'subscription { trees(after: "0") { number failing } }')
+    await settled()
+    assert listener.results == [{"data": {"trees": {"number": 1, "failing": "mended"}}}]
+    assert listener.ends == []
+
+
+async def test_an_event_that_fails_each_time_ends_the_operation_with_unavailable(schema: Schema) -> None:
+    context = Context(last=1, failures=[ValueError("no such column")] * 3)
+    listener = await listen(schema, context, 'subscription { trees(after: "0") { number failing } }')
+    await settled()
+    [error] = listener.ends
+    assert isinstance(error, RequestError)
+    assert (error.code, listener.results) == (RequestErrorCode.UNAVAILABLE, [])
+
+
+async def test_a_rendering_is_closed_before_its_events_are_sent(schema: Schema) -> None:
+    context = Context(last=1)
+    open_at_send: list[int] = []
+
+    class Looking(Listener):
+        def send(self, batch: Batch) -> None:
+            open_at_send.append(context.opened)
+
+    request = OperationRequest('subscription { trees(after: "0") { leaves { name } } }', None, None, None)
+    await subscribe(schema, context, request, Looking())
+    await settled()
+    assert open_at_send == [0]
+
+
+EVENTS = 100
+
+
+async def test_an_event_leaves_nothing_behind(schema: Schema) -> None:
+    """graphql-core 3.3.2 by itself keeps kilobytes of each nested event: see Execution."""
+    context = Context()
+    listener = await listen(schema, context, "subscription { trees { number leaves { name } } }")
+
+    async def events() -> None:
+        context.last += EVENTS
+        while len(listener.payloads) < EVENTS:
+            await asyncio.sleep(0)
+        listener.payloads.clear()
+        gc.collect()
+
+    await events()
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        await events()
+        kept = (tracemalloc.get_traced_memory()[0] - before) / EVENTS
+    finally:
+        tracemalloc.stop()
+    assert kept < 100
