@@ -116,5 +116,5 @@ async def test_the_boards_in_memory_are_bounded(school: School) -> None:
     async with school.database.read() as reading:
         reading.caller = ADMIN
         for day in range(1, 2 * MOST_BOARDS):
-            boards._keep(reading, replace(board, date=TODAY.replace(year=2000 + day)))
-    assert len(boards._kept) == MOST_BOARDS
+            boards._store(reading, replace(board, date=TODAY.replace(year=2000 + day)))
+    assert len(boards._boards) == MOST_BOARDS

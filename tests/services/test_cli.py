@@ -145,7 +145,7 @@ async def test_past_attendance_is_imported_once(database_url: str, tmp_path: Pat
     file.write_text("date,name,status\n2025-11-03,Nobody,late\n2099-01-01,N'Golo Traoré,late\n", encoding="utf-8")
     told = said(memberstaff("attendance", "import", file, url=database_url))
     assert "line 2: There is no such person." in told
-    assert "line 3: 2099-01-01 has not come yet" in told
+    assert "line 3: 2099-01-01 is in the future" in told
 
 
 async def test_a_null_character_is_the_rows_fault_and_not_the_databases(database_url: str, tmp_path: Path) -> None:
