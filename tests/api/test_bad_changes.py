@@ -61,7 +61,7 @@ async def test_a_mark_says_where_in_the_input_it_is_wrong(installation: Installa
         ({"note": "x" * 2_001}, ("INVALID", ["note"], "The note is longer than 2,000 characters.")),
         (
             {"photoUrl": "//evil.example/x.png"},
-            ("INVALID", ["photoUrl"], "A photo's address starts with https://, http:// or a single slash."),
+            ("INVALID", ["photoUrl"], "A photo URL must start with https://, http:// or a single slash."),
         ),
     ]
     for values, told in wrong:

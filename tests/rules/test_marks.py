@@ -94,7 +94,7 @@ def test_a_refusal_says_what_to_do_and_where_it_lies() -> None:
             "expectedVersion",
         ),
         (LATE, False, {"status": None}, "A status cannot be cleared; use UNMARKED to take a mark back.", "status"),
-        (LATE, False, {"note": "\x00"}, "It holds a null character (U+0000), which cannot be stored.", "note"),
+        (LATE, False, {"note": "\x00"}, "The text contains a null character (U+0000), which cannot be stored.", "note"),
     ]
     for to, locked, values, message, path in cases:
         with pytest.raises(Refusal) as told:
