@@ -23,13 +23,13 @@ PUBLISH_SECONDS = 2.0
 class Notifier:
     """Publishes this process's notifications, and receives those of every process, this one included.
 
-    Both need `run` to be running. `hear` is called for each notification, in this event loop; after an outage it is
+    Both need `run` to be running. `on_notification` is called for each one, in this event loop; after an outage it is
     called with an empty one, which means: something may have been missed, read the log.
     """
 
-    def __init__(self, url: str, channel: str, hear: Callable[[Notification], None]) -> None:
+    def __init__(self, url: str, channel: str, on_notification: Callable[[Notification], None]) -> None:
         self._channel = channel
-        self._on_notification = hear
+        self._on_notification = on_notification
         self._unsent: deque[Notification] = deque(maxlen=MOST_UNSENT)
         self._queued = asyncio.Event()
         self._over_redis = not url.startswith("memory:")
