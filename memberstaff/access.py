@@ -1,4 +1,4 @@
-"""Who may do what: the one place where rights are written down."""
+"""Roles and rights: the one place that says who may do what."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from memberstaff.errors import Forbidden
 
 
 class Role(StrEnum):
-    """What an account is for. Rights come from the account's row, never from a token."""
+    """An account's role, which is read from its row, never from a token."""
 
     VIEWER = "VIEWER"
     MARKER = "MARKER"
@@ -17,12 +17,12 @@ class Role(StrEnum):
 
 
 class Right(StrEnum):
-    """Something that a role allows, worded so that it completes "You may not …"."""
+    """A permission, worded to complete "A MARKER may not …"."""
 
     READ = "read attendance"
     READ_NOTES = "read notes"
     MARK = "mark attendance"
-    MARK_ANY_DAY = "mark attendance of another day than today"
+    MARK_ANY_DAY = "mark attendance for days other than today"
     MANAGE_DAYS = "open or lock days"
     MANAGE_STAFF = "manage staff"
     MANAGE_ACCOUNTS = "manage accounts"
@@ -61,9 +61,9 @@ class AnyoneWith(Reader):
 
 @dataclass(frozen=True, slots=True)
 class Caller(Reader):
-    """Somebody who is logged in, as the account's row says at this moment.
+    """Whoever is logged in, as the account's row says at this moment.
 
-    `account_id` is None for whoever runs the command line, who needs no account: see `COMMAND_LINE`.
+    `account_id` is None for the command line, which needs no account: see `COMMAND_LINE`.
     """
 
     account_id: int | None

@@ -1,4 +1,4 @@
-"""A change of one person's record on one day, and how far a day has come."""
+"""A change of one person's record on one day, and the state of a day."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class Status(StrEnum):
-    """What is known of one person on one day. UNMARKED: nobody has decided yet; never counted as absent."""
+    """A person's attendance on a day. UNMARKED means that nobody has decided yet; it never counts as absent."""
 
     UNMARKED = "UNMARKED"
     PRESENT = "PRESENT"
@@ -21,10 +21,10 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One revision of one record, as it was committed, with the names that the roster had when it was read.
+    """One revision of one record, as committed, with the names that the roster had when it was read.
 
-    `position` counts the changes of `date`: 1, 2, 3 with no hole, in commit order. `version` counts the
-    changes of this person's record on that day.
+    `position` counts the changes of `date`: 1, 2, 3, without gaps, in commit order. `version` counts the changes
+    of this person's record on that day.
     """
 
     date: date
@@ -44,7 +44,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class DayState:
-    """How far a day has come: a reader who has seen all three numbers has nothing to fetch."""
+    """How far a day has come: a reader who has seen both numbers has nothing to fetch."""
 
     date: date
     position: int

@@ -1,4 +1,4 @@
-"""What can go wrong, in the words of the people who meet it.
+"""What can go wrong, in words for the people who meet it.
 
 A `Refusal` is about the input and becomes an entry of a payload's `errors`; a `RequestError` is about the caller or
 the server and becomes a top-level GraphQL error with `extensions.code`.
@@ -26,7 +26,7 @@ class ErrorCode(StrEnum):
 
 
 class Refusal(Exception):
-    """One thing that is wrong with the input: `message` says what to do, `path` leads to it in the input."""
+    """One thing that is wrong with the input: `message` says what to do, `path` where it is in the input."""
 
     def __init__(self, code: ErrorCode, message: str, *path: str) -> None:
         super().__init__(message)
@@ -35,13 +35,13 @@ class Refusal(Exception):
         self.path = path
 
     def under(self, *prefix: str) -> Refusal:
-        """The same refusal, for an input that lies deeper in the request."""
+        """The same refusal, for an input nested deeper in the request."""
         self.path = (*prefix, *self.path)
         return self
 
 
 class Refusals(Exception):
-    """The whole request was refused, for each of these reasons; nothing of it was stored."""
+    """The whole request was refused, for all of these reasons; nothing was stored."""
 
     def __init__(self, *refusals: Refusal) -> None:
         super().__init__("; ".join(refusal.message for refusal in refusals))
@@ -49,7 +49,7 @@ class Refusals(Exception):
 
 
 class RequestErrorCode(StrEnum):
-    """Why the caller or the server cannot go on."""
+    """Why a request as a whole failed."""
 
     UNAUTHENTICATED = "UNAUTHENTICATED"
     FORBIDDEN = "FORBIDDEN"
@@ -61,7 +61,7 @@ class RequestErrorCode(StrEnum):
 
 
 class RequestError(Exception):
-    """The request as a whole cannot be served: `code` tells a program why, `message` a person."""
+    """The request as a whole failed: `code` is the reason for programs, `message` for people."""
 
     def __init__(self, code: RequestErrorCode, message: str, **extensions: Any) -> None:
         super().__init__(message)
@@ -71,21 +71,21 @@ class RequestError(Exception):
 
 
 class Unauthenticated(RequestError):
-    """Nobody is logged in, or no longer."""
+    """Nobody is logged in, or not any longer."""
 
     def __init__(self, message: str = "Log in first: this needs a valid access token.") -> None:
         super().__init__(RequestErrorCode.UNAUTHENTICATED, message)
 
 
 class Forbidden(RequestError):
-    """Somebody is logged in, whose role does not allow this."""
+    """The caller's role does not allow this."""
 
     def __init__(self, message: str) -> None:
         super().__init__(RequestErrorCode.FORBIDDEN, message)
 
 
 class RateLimited(RequestError):
-    """Too much, too fast; `retryAfter` (seconds) says when to try again."""
+    """Too many requests; `retryAfter` (seconds) says when to try again."""
 
     def __init__(self, message: str, retry_after: float) -> None:
         super().__init__(RequestErrorCode.RATE_LIMITED, message, retryAfter=max(1, ceil(retry_after)))
@@ -99,7 +99,7 @@ class Unavailable(RequestError):
 
 
 class RestartRequired(RequestError):
-    """The feed cannot promise that nothing was missed: read the day again and subscribe from its cursor."""
+    """The feed cannot guarantee that nothing was missed: query the day again and subscribe from its cursor."""
 
     def __init__(self, why: str) -> None:
         super().__init__(

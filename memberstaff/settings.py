@@ -19,161 +19,161 @@ from memberstaff.changes import Status
 
 PREFIX = "MEMBERSTAFF_"
 SMALLEST_SECRET = 32
-"""Characters; HS256 wants a key as long as its 256-bit hash."""
+"""Characters; HS256 needs a key as long as its 256-bit hash."""
 
 
 class InvalidSettings(Exception):
-    """The environment does not describe a memberstaff that can run; the message says what to change."""
+    """The settings are invalid; the message says what to change."""
 
 
 CommaSeparated = Annotated[tuple[str, ...], NoDecode]
 
 
 class Settings(BaseSettings):
-    """How this installation runs. Build it with `load()`, which explains what is wrong in plain words."""
+    """The settings of this installation. Build them with `load()`, which explains errors in plain words."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True, allow_inf_nan=False)
 
-    # What it stands on
+    # Database, Redis and secrets
     database_url: SecretStr = Field(
         SecretStr("sqlite+aiosqlite:///memberstaff.db"),
-        description="sqlite+aiosqlite:///FILE or postgresql+asyncpg://USER:PASSWORD@HOST/NAME.",
+        description="The database: sqlite+aiosqlite:///FILE or postgresql+asyncpg://USER:PASSWORD@HOST/NAME.",
     )
-    database_pool_size: int = Field(10, ge=1, le=500, description="Connections one process keeps open at most.")
+    database_pool_size: int = Field(10, ge=1, le=500, description="Database connections of one process, at most.")
     broadcast_url: SecretStr = Field(
         SecretStr("memory://"),
-        description="memory:// (one process only), redis://HOST:PORT/DB or rediss://….",
+        description="Pub/sub: memory:// (one process only), redis://HOST:PORT/DB or rediss://….",
     )
     broadcast_channel: str = Field(
-        "memberstaff", min_length=1, max_length=100, description="The Redis channel; one for each installation."
+        "memberstaff", min_length=1, max_length=100, description="Redis channel; each installation needs its own."
     )
     secret_key: SecretStr | None = Field(
-        None, description=f"Signs access tokens; at least {SMALLEST_SECRET} characters, the same on every node."
+        None, description=f"Signs tokens; at least {SMALLEST_SECRET} characters, the same on every node."
     )
-    demo: bool = Field(False, description="Demo mode: loopback only, playground and introspection on.")
+    demo: bool = Field(False, description="Demo mode: loopback only, with playground and introspection.")
 
     # The organisation
-    organisation: str = Field("memberstaff", min_length=1, max_length=200, description="Its name.")
-    time_zone: str = Field("UTC", description="IANA name, such as Europe/Lisbon; decides what today is.")
+    organisation: str = Field("memberstaff", min_length=1, max_length=200, description="The organisation's name.")
+    time_zone: str = Field("UTC", description="IANA time zone, such as Europe/Lisbon; decides which day is today.")
     working_days: CommaSeparated = Field(
-        ("mon", "tue", "wed", "thu", "fri"), description="Days that are working days until a day says otherwise."
+        ("mon", "tue", "wed", "thu", "fri"), description="Working days, unless a day says otherwise."
     )
 
-    # Who may come in
+    # Authentication
     allowed_origins: CommaSeparated = Field(
         (), description="Origins of front ends on other hosts, such as https://board.example.org."
     )
     trusted_proxies: CommaSeparated = Field(
-        (), description="Networks whose X-Forwarded-For is believed, such as 10.0.0.0/8."
+        (), description="Networks whose X-Forwarded-For is trusted, such as 10.0.0.0/8."
     )
-    access_token_seconds: int = Field(900, ge=10, le=86_400, description="How long an access token is good.")
+    access_token_seconds: int = Field(900, ge=10, le=86_400, description="Lifetime of an access token.")
     refresh_token_seconds: int = Field(
-        30 * 86_400, ge=60, le=366 * 86_400, description="How long a session lives without being refreshed."
+        30 * 86_400, ge=60, le=366 * 86_400, description="Lifetime of a session without a refresh."
     )
     display_token_seconds: int = Field(
-        90 * 86_400, ge=60, le=366 * 86_400, description="The same for a VIEWER's session: a screen on a wall."
+        90 * 86_400, ge=60, le=366 * 86_400, description="The same for a VIEWER, such as a wall display."
     )
     refresh_grace_seconds: int = Field(
-        30, ge=0, le=300, description="How long a refresh token just used gets more successors (two tabs)."
+        30, ge=0, le=300, description="How long a used refresh token can be used again (two tabs)."
     )
     logins_per_minute: int = Field(5, ge=1, description="Login attempts per account and address.")
-    logins_per_minute_per_address: int = Field(100, ge=1, description="Login attempts per address: a school is one.")
-    refreshes_per_minute: int = Field(60, ge=1, description="Refreshes of one session: a page that opens needs one.")
+    logins_per_minute_per_address: int = Field(
+        100, ge=1, description="Login attempts per address, which a school shares."
+    )
+    refreshes_per_minute: int = Field(60, ge=1, description="Refreshes per session: a page needs one when it opens.")
 
-    # Tokens of an outside issuer (OpenID Connect); all of it or nothing
-    oidc_issuer: str | None = Field(None, description="The `iss` of tokens accepted beside our own.")
-    oidc_audience: str | None = Field(None, description="The `aud` that such tokens must carry.")
-    oidc_jwks_url: str | None = Field(None, description="Where the issuer publishes its keys.")
-    oidc_role_claim: str = Field("role", description="The claim that names the role.")
+    # OpenID Connect; all of it or nothing
+    oidc_issuer: str | None = Field(None, description="Identity provider whose tokens are accepted too: their `iss`.")
+    oidc_audience: str | None = Field(None, description="The `aud` that its tokens must have.")
+    oidc_jwks_url: str | None = Field(None, description="URL of its public keys (JWKS).")
+    oidc_role_claim: str = Field("role", description="Claim that holds the role.")
     oidc_roles: Annotated[dict[str, Literal["ADMIN", "MARKER", "VIEWER"]], NoDecode] = Field(
-        default_factory=dict, description='JSON from claim value to role, such as {"teacher":"MARKER"}.'
+        default_factory=dict, description='JSON map from claim values to roles, such as {"teacher":"MARKER"}.'
     )
 
-    # What clients may see and use
-    introspection: bool | None = Field(None, description="Schema introspection for everyone; default: demo mode only.")
-    playground: bool | None = Field(None, description="Serve GraphiQL at /graphiql; default: demo mode only.")
-    metrics: bool = Field(False, description="Serve /metrics for Prometheus, to whoever can reach this server.")
-    image_origins: CommaSeparated = Field((), description="Other hosts whose photos the dashboard may show.")
+    # Features
+    introspection: bool | None = Field(None, description="Allow introspection to everyone; default: in demo mode only.")
+    playground: bool | None = Field(None, description="Serve GraphiQL at /graphiql; default: in demo mode only.")
+    metrics: bool = Field(False, description="Serve /metrics for Prometheus, to anybody who can reach this server.")
+    image_origins: CommaSeparated = Field((), description="Other origins whose photos the dashboard may show.")
 
     # Front ends that use Laravel Echo (docs/from-laravel.md)
     echo_key: str | None = Field(
         None,
         pattern=r"^[A-Za-z0-9_-]{1,64}$",
-        description="Their app key; without one /app is not served, except in demo mode (`memberstaff`).",
+        description="App key of Laravel Echo; without one /app is not served, except in demo mode (`memberstaff`).",
     )
-    echo_public: bool = Field(False, description="Open the channel `attendance`, without notes, to anybody at all.")
+    echo_public: bool = Field(False, description="Open the channel `attendance`, without notes, to anybody.")
     echo_statuses: Annotated[dict[Status, str], NoDecode] = Field(
-        default_factory=dict, description='JSON from status to their word, such as {"HALF_DAY":"half-day"}.'
+        default_factory=dict, description='JSON map from statuses to names for Echo, such as {"HALF_DAY":"half-day"}.'
     )
-    echo_flat: bool = Field(False, description="Send the event's fields at the top, not in `attendanceData`.")
+    echo_flat: bool = Field(False, description="Send the event's fields at the top level, not in `attendanceData`.")
     echo_channel: str | None = Field(
         None,
         min_length=1,
         max_length=100,
-        description="Redis channel on which laravel-echo-server finds the changes, such as attendance.",
+        description="Redis channel from which laravel-echo-server reads changes, such as attendance.",
     )
-    echo_prefix: str = Field("", max_length=100, description="What Laravel puts before it: REDIS_PREFIX.")
+    echo_prefix: str = Field("", max_length=100, description="Prefix of that channel: Laravel's REDIS_PREFIX.")
     echo_idle_seconds: float = Field(30.0, gt=0, description="How long an Echo socket may stay without a channel.")
 
     # Limits
-    max_depth: int = Field(8, ge=1, description="Levels of a GraphQL document.")
-    max_aliases: int = Field(15, ge=0, description="Aliases in a document, fragments counted where they are spread.")
+    max_depth: int = Field(8, ge=1, description="Nesting depth of a GraphQL document.")
+    max_aliases: int = Field(15, ge=0, description="Aliases in a document; fragments count once per spread.")
     max_directives: int = Field(9, ge=0, description="Directives in a document.")
     max_tokens: int = Field(1_000, ge=10, description="Lexical tokens of a document.")
     max_characters: int = Field(10_000, ge=100, description="Characters of a document.")
-    max_root_fields: int = Field(10, ge=1, description="Fields at the top of an operation.")
-    max_cost: int = Field(5_000, ge=1, description="Objects that an answer may hold, list sizes multiplied.")
-    max_body_bytes: int = Field(100_000, ge=1_000, description="Bytes of a GraphQL request.")
-    max_import_bytes: int = Field(8_000_000, ge=1_000, description="Bytes of a request that imports a roster.")
+    max_root_fields: int = Field(10, ge=1, description="Top-level fields of an operation.")
+    max_cost: int = Field(5_000, ge=1, description="Objects in a response, with list sizes multiplied.")
+    max_body_bytes: int = Field(100_000, ge=1_000, description="Size of a GraphQL request.")
+    max_import_bytes: int = Field(8_000_000, ge=1_000, description="Size of a request that imports a roster.")
     headers_seconds: float = Field(30.0, gt=0, description="Time to receive a request's headers.")
     body_seconds: float = Field(5.0, gt=0, description="Time to receive a request's body.")
-    max_frame_bytes: int = Field(65_536, ge=1_024, description="Bytes of one WebSocket message from a client.")
-    messages_per_second: float = Field(20.0, gt=0, description="WebSocket messages from one client, on average.")
-    message_burst: int = Field(100, ge=1, description="WebSocket messages that a client may send at once.")
-    max_operations_per_socket: int = Field(20, ge=1, description="GraphQL operations under way on one socket.")
-    max_sockets_per_account: int = Field(
-        100, ge=1, description="WebSockets and event streams of one account, in each process."
-    )
+    max_frame_bytes: int = Field(65_536, ge=1_024, description="Size of a WebSocket message from a client.")
+    messages_per_second: float = Field(20.0, gt=0, description="WebSocket messages from a client, sustained.")
+    message_burst: int = Field(100, ge=1, description="WebSocket messages from a client, at once.")
+    max_operations_per_socket: int = Field(20, ge=1, description="Concurrent GraphQL operations on a socket.")
+    max_sockets_per_account: int = Field(100, ge=1, description="WebSockets and event streams per account and process.")
     max_sockets_per_address: int = Field(
-        5_000, ge=1, description="WebSockets and event streams from one address, in each process: a school is one."
+        5_000, ge=1, description="WebSockets and event streams per address, which a school shares, and process."
     )
     init_seconds: float = Field(5.0, gt=0, description="Time for `connection_init` after a socket opens.")
-    max_backlog_bytes: int = Field(1_048_576, ge=65_536, description="Bytes that may wait to be sent to one client.")
-    ping_seconds: float = Field(20.0, gt=0, description="Between two WebSocket pings of the server.")
-    silence_seconds: float = Field(45.0, gt=0, description="Silence after which a client is gone.")
+    max_backlog_bytes: int = Field(1_048_576, ge=65_536, description="Data that may be queued for a client.")
+    ping_seconds: float = Field(20.0, gt=0, description="Interval of the server's WebSocket pings.")
+    silence_seconds: float = Field(45.0, gt=0, description="Silence after which a client counts as gone.")
     drain_seconds: float = Field(5.0, ge=0, description="Time over which open sockets close at shutdown.")
-    shutdown_seconds: int = Field(20, ge=1, description="Time that a shutdown takes at most.")
+    shutdown_seconds: int = Field(20, ge=1, description="Time that a shutdown may take.")
 
-    # What is kept, in this process
+    # The live feed, caches and logs of a process
     poll_seconds: float = Field(
-        2.0, gt=0, le=60, description="A quiet feed asks the database this often whether it missed something."
+        2.0, gt=0, le=60, description="How often a quiet feed asks the database for missed changes."
     )
-    recent_changes: int = Field(2_048, ge=0, description="Changes kept in memory for each watched day.")
+    recent_changes: int = Field(2_048, ge=0, description="Changes cached for each watched day.")
     max_groups: int = Field(
-        1_000, ge=1, description="Different subscriptions in a process; equal ones are one, rendered once for all."
+        1_000, ge=1, description="Different subscriptions of a process; equal ones are one group, rendered once."
     )
-    max_groups_per_account: int = Field(100, ge=1, description="Of these, begun by one account.")
+    max_groups_per_account: int = Field(100, ge=1, description="Such groups begun by one account.")
     rendering_cache_bytes: int = Field(
         16_777_216, ge=0, description="Cache of rendered changes, for boards that catch up."
     )
-    response_cache_bytes: int = Field(67_108_864, ge=0, description="Cache of whole answers, the boards of days.")
+    response_cache_bytes: int = Field(67_108_864, ge=0, description="Cache of responses with a day's board.")
     document_cache_bytes: int = Field(
-        54_000_000, ge=0, description="Cache of parsed GraphQL documents, 270 bytes for each of their characters."
+        54_000_000, ge=0, description="Cache of parsed GraphQL documents, each counted as 270 times its text."
     )
     board_cache_boards: int = Field(
-        16, ge=1, description="Cache of days' records, in boards of up to 1,000 people and a megabyte each."
+        16, ge=1, description="Cache of days' records: boards of up to 1,000 people, a megabyte each."
     )
-    max_replay: int = Field(100_000, ge=1, description="Changes that a resumed feed reads at most.")
+    max_replay: int = Field(100_000, ge=1, description="Changes that a feed may replay when it resumes.")
     data: Path = Field(Path(".data"), description="Demo mode's folder: its database, secret and passwords.")
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What is logged.")
-    log_format: Literal["console", "json"] = Field("console", description="How it is logged.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Lowest level that is logged.")
+    log_format: Literal["console", "json"] = Field("console", description="Format of the log.")
 
     @field_validator("allowed_origins", "trusted_proxies", "working_days", "image_origins", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
-    # What the validators raise never repeats the value: it may be a password that landed in the wrong variable.
+    # A validator's message never repeats the value, which may be a password put into the wrong variable.
 
     @field_validator("oidc_roles", "echo_statuses", mode="before")
     @classmethod
@@ -238,14 +238,14 @@ class Settings(BaseSettings):
     def _secret(cls, key: SecretStr | None) -> SecretStr | None:
         if key is not None and len(key.get_secret_value()) < SMALLEST_SECRET:
             raise ValueError(
-                f"is shorter than {SMALLEST_SECRET} characters; `openssl rand -base64 48` makes a good one"
+                f"is shorter than {SMALLEST_SECRET} characters; generate one with `openssl rand -base64 48`"
             )
         return key
 
     @model_validator(mode="after")
-    def _whole(self) -> Settings:
-        outside = (self.oidc_issuer, self.oidc_audience, self.oidc_jwks_url)
-        if any(outside) and not all(outside):
+    def _combinations(self) -> Settings:
+        oidc = (self.oidc_issuer, self.oidc_audience, self.oidc_jwks_url)
+        if any(oidc) and not all(oidc):
             raise ValueError(f"{PREFIX}OIDC_ISSUER, _AUDIENCE and _JWKS_URL belong together: set all three or none")
         if self.echo_channel is not None and self.one_process_only:
             raise ValueError(f"{PREFIX}ECHO_CHANNEL needs Redis: set {PREFIX}BROADCAST_URL")
@@ -255,17 +255,15 @@ class Settings(BaseSettings):
 
     @cached_property
     def zone(self) -> ZoneInfo:
-        """The organisation's time zone."""
         return ZoneInfo(self.time_zone)
 
     @cached_property
     def working_weekdays(self) -> frozenset[int]:
-        """Working days as Python counts them: Monday is 0."""
+        """Working days as Python numbers them: Monday is 0."""
         return frozenset(WEEKDAYS.index(day) for day in self.working_days)
 
     @cached_property
     def proxy_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
-        """The networks of `trusted_proxies`."""
         return tuple(ip_network(network) for network in self.trusted_proxies)
 
     @property
@@ -280,8 +278,8 @@ WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 def load(**overrides: Any) -> Settings:
     """Read the settings from the environment; `overrides` win over it.
 
-    Raises InvalidSettings with a line for each setting that is wrong. No value is repeated in it, since a
-    wrong value may be a password that landed in the wrong variable.
+    Raises InvalidSettings with a line for each invalid setting. It repeats no value, which may be a password put
+    into the wrong variable.
     """
     known = {f"{PREFIX}{name}".upper() for name in Settings.model_fields}
     ours = {name for name in os.environ if name.startswith(PREFIX) and not name.startswith(f"{PREFIX}TEST_")}
@@ -298,7 +296,7 @@ def load(**overrides: Any) -> Settings:
     except ValidationError as error:
         lines: dict[str, None] = {}
         for problem in error.errors(include_input=False, include_url=False):
-            # Only the variable's name: below it stand keys of its value.
+            # Only the variable's name: what follows it are keys of its value.
             name = f"{PREFIX}{problem['loc'][0]}".upper() if problem["loc"] else "Settings"
             lines[f"{name}: {problem['msg'].removeprefix('Value error, ')}"] = None
         raise InvalidSettings("\n".join(lines)) from None

@@ -1,1 +1,1 @@
-"""Who may come in: accounts, their passwords and tokens, and the sessions that can be ended."""
+"""Authentication: accounts, their passwords and tokens, and sessions, which can be ended."""

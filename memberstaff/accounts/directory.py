@@ -1,4 +1,4 @@
-"""The accounts as administrators and the command line manage them: audited, and in effect at once."""
+"""Account management for administrators and the command line: audited, and effective at once."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from memberstaff.inputs import LONGEST_NAME, fold, line
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Somebody who may log in. `email` is None for identities of an outside issuer, which have `issuer`."""
+    """Somebody who may log in. An identity provider's users have an `issuer`, and no `email`."""
 
     id: int
     email: str | None
@@ -34,36 +34,36 @@ class Account:
 
     @property
     def sort_key(self) -> str:
-        """The folded name."""
+        """The folded name, by which lists are ordered."""
         return fold(self.display_name)
 
 
 async def everyone(reading: Reading) -> list[Account]:
-    """All accounts, in the order in which they were made."""
+    """All accounts, in order of creation."""
     reading.require(Right.MANAGE_ACCOUNTS)
     return [_account(row) for row in await reading.rows(select(account).order_by(account.c.id))]
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a page of accounts ended: lists are ordered by folded name, then by id."""
+    """The end of a page of accounts, which are ordered by folded name, then by id."""
 
     sort_key: str
     id: int
 
 
 async def page(reading: Reading, *, search: str | None, first: int, after: Place | None) -> tuple[list[Account], int]:
-    """Accounts by name whose name or address holds every word of `search`, and how many there are on all pages."""
-    # Compared here, since the databases do not fold alike; they are read all, as an installation has hundreds.
+    """A page of the accounts whose name or email contains every word of `search`, by name, and their total number."""
+    # Filtered here, since the databases fold differently; reading all is cheap, as an installation has hundreds.
     words = fold(search or "").split()
-    found = [each for each in await everyone(reading) if all(word in _searched(each) for word in words)]
+    found = [each for each in await everyone(reading) if all(word in _search_text(each) for word in words)]
     found.sort(key=lambda each: (each.sort_key, each.id))
     beyond = [each for each in found if after is None or (each.sort_key, each.id) > (after.sort_key, after.id)]
     return beyond[:first], len(found)
 
 
 async def by_id(reading: Reading, account_id: int) -> Account | None:
-    """One account; None when there is none."""
+    """The account with this id, or None."""
     reading.require(Right.MANAGE_ACCOUNTS)
     row = await reading.row(select(account).where(account.c.id == account_id))
     return _account(row) if row is not None else None
@@ -81,9 +81,9 @@ async def find(reading: Reading, email: str) -> Account:
 async def add(
     work: Work, *, email: str, role: Role, password_hash: PasswordHash, display_name: str | None = None
 ) -> Account:
-    """A new account. Hash its password with `Passwords.hash` before the unit of work is opened.
+    """Create an account. Hash its password with `Passwords.hash` before opening the unit of work.
 
-    Without a display name it gets one made of the address. Raises Refusal: INVALID, DUPLICATE.
+    Without a display name, one is made from the address. Raises Refusal (INVALID, DUPLICATE).
     """
     work.require(Right.MANAGE_ACCOUNTS)
     address = emails.acceptable(email)
@@ -95,7 +95,7 @@ async def add(
         .returning(*account.c)
     )
     if row is None:
-        raise Refusal(ErrorCode.DUPLICATE, "There is an account with this email address already.", "email")
+        raise Refusal(ErrorCode.DUPLICATE, "An account with this email address already exists.", "email")
     await work.audit("account", row.id, "created", {"role": role, "display_name": name})
     return _account(row)
 
@@ -109,8 +109,8 @@ async def change(
     is_disabled: bool | None = None,
     password_hash: PasswordHash | None = None,
 ) -> Account:
-    """Change what is given, and nothing else. Raises Refusal, and then nothing may be committed."""
-    # All locks at once: whoever took more of them later could wait for somebody who waits for the first.
+    """Change what is given, and nothing else. Raises Refusal; then the caller must roll back."""
+    # All locks at once: taking more of them later could deadlock with another administrator.
     await _lock(work, account_id, leaving=bool(is_disabled) or (role is not None and role is not Role.ADMIN))
     if is_disabled is False:
         await enable(work, account_id)
@@ -131,19 +131,19 @@ async def change_own_password(work: Work, password_hash: PasswordHash, *, verifi
     """Replace the caller's password and end their other sessions.
 
     `verified` is the stored hash that the current password was checked against, before this transaction began.
-    Raises Refusal when it is no longer the stored one.
+    Raises Refusal if it has been replaced since.
     """
-    mine = account.c.id == work.caller.account_id
-    row = await work.row(select(account).where(mine).with_for_update(key_share=True))
+    own = account.c.id == work.caller.account_id
+    row = await work.row(select(account).where(own).with_for_update(key_share=True))
     if row is None or row.password_hash != verified:
-        message = "The password was changed just now, by somebody else. Try again."
+        message = "Somebody else has just changed the password. Try again."
         raise Refusal(ErrorCode.BAD_CREDENTIALS, message, "currentPassword")
     await _change(work, row.id, "password_changed", {}, password_hash=password_hash)
     await sessions.end_sessions_of(work, row.id, but=work.caller.session_id)
 
 
 async def disable(work: Work, account_id: int) -> Account:
-    """Let nobody in with this account, and end what is open. Raises Refusal for the last administrator."""
+    """Disable logins with this account, and end its sessions. Raises Refusal for the last administrator."""
     row = await _lock(work, account_id, leaving=True)
     if row.disabled_at is not None:
         return _account(row)
@@ -153,7 +153,7 @@ async def disable(work: Work, account_id: int) -> Account:
 
 
 async def enable(work: Work, account_id: int) -> Account:
-    """Let the account's holder log in again; the sessions of before stay ended."""
+    """Allow logins with this account again; earlier sessions stay ended."""
     row = await _lock(work, account_id)
     if row.disabled_at is None:
         return _account(row)
@@ -161,26 +161,26 @@ async def enable(work: Work, account_id: int) -> Account:
 
 
 async def set_role(work: Work, account_id: int, role: Role) -> Account:
-    """Change what the account may do, at once and in open sockets too. Raises Refusal."""
+    """Change the account's role, at once and in open sockets too. Raises Refusal."""
     row = await _lock(work, account_id, leaving=role is not Role.ADMIN)
     if row.role == role:
         return _account(row)
-    refuse_outside(row, "role")
+    refuse_external(row, "role")
     changed = await _change(work, account_id, "role_set", {"role": role}, role=role)
     work.announce_access(accounts=[account_id])
     return changed
 
 
 async def set_password(work: Work, account_id: int, password_hash: PasswordHash) -> Account:
-    """Replace the password and end all sessions; hash it before the unit of work opens. Raises Refusal."""
-    refuse_outside(await _lock(work, account_id), "password")
+    """Replace the password and end all sessions; hash it before opening the unit of work. Raises Refusal."""
+    refuse_external(await _lock(work, account_id), "password")
     changed = await _change(work, account_id, "password_set", {}, password_hash=password_hash)
     await sessions.end_sessions_of(work, account_id)
     return changed
 
 
 async def rename(work: Work, account_id: int, display_name: str) -> Account:
-    """Change the name that stands beside what the account has marked. Raises Refusal."""
+    """Change the name shown beside the account's marks. Raises Refusal."""
     name = _name(display_name)
     row = await _lock(work, account_id)
     if row.display_name == name:
@@ -191,10 +191,10 @@ async def rename(work: Work, account_id: int, display_name: str) -> Account:
 
 
 async def _lock(work: Work, account_id: int, *, leaving: bool = False) -> Row[Any]:
-    """Lock and read the account. `leaving`: it will be no enabled administrator any more.
+    """Lock and read the account. `leaving`: it is about to stop being an enabled administrator.
 
-    The last one may not leave, so all of them are locked as well, in order: else two administrators could
-    each remove the other at the same time. The lock leaves foreign keys to the row alone.
+    The last one may not, so all administrators are locked as well, in order: otherwise two of them could remove
+    each other at the same time. The lock does not block foreign keys to the row.
     """
     work.require(Right.MANAGE_ACCOUNTS)
     administrates = (account.c.role == Role.ADMIN) & account.c.disabled_at.is_(None)
@@ -209,7 +209,7 @@ async def _lock(work: Work, account_id: int, *, leaving: bool = False) -> Row[An
     if row is None:
         raise Refusal(ErrorCode.NOT_FOUND, "There is no such account.", "id")
     if leaving and [admin.id for admin in _administrators(locked)] == [account_id]:
-        message = "This is the last administrator who can log in. Make somebody else one first."
+        message = "This is the last active administrator. Make somebody else an administrator first."
         raise Refusal(ErrorCode.INVALID, message, "id")
     return row
 
@@ -225,14 +225,14 @@ async def _change(work: Work, account_id: int, action: str, details: dict[str, A
     return _account(row)
 
 
-def refuse_outside(row: Row[Any], what: str, *, path: str = "id") -> None:
-    """Raise Refusal for an account of an outside issuer, whose `what` is not ours to change."""
+def refuse_external(row: Row[Any], what: str, *, path: str = "id") -> None:
+    """Raise Refusal for an identity provider's account, whose `what` is not ours to change."""
     if row.issuer is not None:
-        message = f"This account belongs to an identity provider, which decides its {what}: change it there."
+        message = f"This account's {what} is managed by its identity provider. Change it there."
         raise Refusal(ErrorCode.INVALID, message, path)
 
 
-def _searched(of: Account) -> str:
+def _search_text(of: Account) -> str:
     return fold(f"{of.display_name} {of.email or ''}")
 
 

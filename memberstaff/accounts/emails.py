@@ -1,4 +1,4 @@
-"""Email addresses, which name the accounts: how they are compared, and which may be stored."""
+"""Email addresses of accounts: how they are compared, and which may be stored."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SHAPE = re.compile(r"[^\s@]+@[^\s@]+")
 
 
 def folded(email: str) -> str:
-    """The address as it is stored and compared: trimmed, in lower case. Empty when it can be nobody's."""
+    """The address as stored and compared: trimmed and in lower case; empty if it is not an address."""
     try:
         return acceptable(email)
     except Refusal:
@@ -22,18 +22,18 @@ def folded(email: str) -> str:
 
 
 def acceptable(email: str) -> str:
-    """The folded address. Raises Refusal when it cannot be one."""
+    """The folded address. Raises Refusal if it is not an address."""
     value = unicodedata.normalize("NFC", email.strip()).lower() if len(email) <= 2 * LONGEST else email
     if len(value) > LONGEST:
         raise Refusal(ErrorCode.INVALID, f"The email address is longer than {LONGEST} characters.", "email")
     odd = any(unicodedata.category(char).startswith("C") for char in value)
     if odd or not SHAPE.fullmatch(value):
-        raise Refusal(ErrorCode.INVALID, "That is not an email address, such as amina@example.org.", "email")
+        raise Refusal(ErrorCode.INVALID, "This is not an email address, such as amina@example.org.", "email")
     return value
 
 
 def display_name(email: str) -> str:
-    """A name made of an address, for want of a better one ("amina.diallo@example.org": "Amina Diallo")."""
+    """A display name made from an address: "amina.diallo@example.org" gives "Amina Diallo"."""
     local = email.partition("@")[0].partition("+")[0]
     words = re.split(r"[._-]+", local)
     return (" ".join(word.capitalize() for word in words if word) or email)[:LONGEST_NAME]

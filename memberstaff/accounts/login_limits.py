@@ -1,7 +1,7 @@
-"""How often somebody may try to log in: counted in the database, so across processes and without Redis.
+"""Rate limits of login attempts, counted in the database: across processes, and without Redis.
 
-The generic cell rate algorithm keeps one number for each key: the instant at which its allowance is whole
-again. One statement reads, decides and stores it, so that two processes cannot both take the last attempt.
+The generic cell rate algorithm (GCRA) keeps one number per key: the instant at which its allowance is full
+again. One statement reads it, decides and stores it, so that two processes cannot both take the last attempt.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from memberstaff.errors import RateLimited
 from memberstaff.settings import Settings
 
 MINUTE = 60_000
-"""Milliseconds over which the allowances are counted."""
+"""Milliseconds; the period of the allowances."""
 PRUNED_AT_ONCE = 20
-"""Rows that one attempt removes at most; each attempt adds two at most, so the table cannot grow for long."""
+"""Rows that an attempt deletes at most; it adds at most two, so the table cannot keep growing."""
 
 TAKE: TextClause = text(
     """
@@ -32,25 +32,25 @@ TAKE: TextClause = text(
     RETURNING full_at
     """
 )
-"""An instant beyond `possible` was stored by a clock since set back, and would lock people out."""
+"""An instant beyond `possible` was stored before a clock was set back, and would lock people out."""
 
 
 async def take_login(work: Work, settings: Settings, *, email: str, address: str) -> None:
-    """Count an attempt to log in to this account (its folded email) from this address.
+    """Count a login attempt on this account (its folded email) from this address. Raises RateLimited.
 
-    Raises RateLimited when it is one too many. An attempt that is refused is not counted, so that whoever
-    hammers one account from a school's address does not use up what the school has.
+    A refused attempt is not counted, so that hammering one account from a school's address does not use up the
+    allowance of the whole school.
     """
-    place = network(address)
-    await _take(work, f"login:{place}:{email}", settings.logins_per_minute)
-    await _take(work, f"login:{place}", settings.logins_per_minute_per_address)
+    source = network(address)
+    await _take(work, f"login:{source}:{email}", settings.logins_per_minute)
+    await _take(work, f"login:{source}", settings.logins_per_minute_per_address)
     await _prune(work)
 
 
 async def take_refresh(work: Work, settings: Settings, *, session_id: str) -> None:
-    """Count a refresh of this session. Raises RateLimited when it is one too many.
+    """Count a refresh of this session. Raises RateLimited.
 
-    Not by address: each page that opens refreshes once, and in the morning a whole school opens them. Whoever asks
+    Not limited by address: every page refreshes as it opens, and in the morning a whole school opens one. The caller
     has shown a token that we signed, so there is nothing to guess.
     """
     await _take(work, f"refresh:{session_id}", settings.refreshes_per_minute)
@@ -58,7 +58,7 @@ async def take_refresh(work: Work, settings: Settings, *, session_id: str) -> No
 
 
 def network(address: str) -> str:
-    """What counts as one address: an IPv6 customer has 2⁶⁴ of them, so their /64 counts as one."""
+    """What counts as one address: for IPv6 the /64, since a single customer has its 2⁶⁴ addresses."""
     try:
         parsed = ip_address(address)
     except ValueError:
@@ -69,11 +69,11 @@ def network(address: str) -> str:
 
 
 async def _take(work: Work, name: str, per_minute: int) -> None:
-    key = sha256(name.encode("utf-8", "backslashreplace")).hexdigest()  # the table names nobody
+    key = sha256(name.encode("utf-8", "backslashreplace")).hexdigest()  # so that the table identifies nobody
     now = _milliseconds(work.now)
     interval = max(1, MINUTE // per_minute)
     latest = now + interval * (per_minute - 1)
-    given = {
+    parameters = {
         "key": key,
         "now": now,
         "interval": interval,
@@ -81,7 +81,7 @@ async def _take(work: Work, name: str, per_minute: int) -> None:
         "latest": latest,
         "possible": latest + interval,
     }
-    if await work.scalar(TAKE, given) is not None:
+    if await work.scalar(TAKE, parameters) is not None:
         return
     full_at = await work.scalar(select(rate_limit.c.full_at).where(rate_limit.c.key == key))
     wait = math.ceil(max(1, full_at - latest) / 1000)
@@ -89,15 +89,15 @@ async def _take(work: Work, name: str, per_minute: int) -> None:
 
 
 async def _prune(work: Work) -> None:
-    """Remove rows that say no more than no row would; another process's are skipped, not waited for."""
-    whole = (
+    """Delete rows whose allowance is full again; rows that another process has locked are skipped, not waited for."""
+    full = (
         select(rate_limit.c.key)
         .where(rate_limit.c.full_at < _milliseconds(work.now))
         .order_by(rate_limit.c.full_at)
         .limit(PRUNED_AT_ONCE)
         .with_for_update(skip_locked=True)
     )
-    await work.write(delete(rate_limit).where(rate_limit.c.key.in_(whole)))
+    await work.write(delete(rate_limit).where(rate_limit.c.key.in_(full)))
 
 
 def _milliseconds(instant: datetime) -> int:

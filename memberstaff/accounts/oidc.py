@@ -1,4 +1,4 @@
-"""Tokens of an outside OpenID Connect issuer, which are accepted beside our own: verified, and read."""
+"""Tokens of an OpenID Connect identity provider, accepted beside our own."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ import jwt
 
 from memberstaff.access import Role
 from memberstaff.accounts import sessions
-from memberstaff.accounts.jwks import FAMILIES, IssuerKeys
-from memberstaff.accounts.provisioning import Identity, admit
-from memberstaff.accounts.tokens import LONGEST_TOKEN, Claims, NoAccess, Why, instant
+from memberstaff.accounts.jwks import KEY_TYPES, IssuerKeys
+from memberstaff.accounts.provisioning import Identity, provision
+from memberstaff.accounts.tokens import LONGEST_TOKEN, Claims, NoAccess, NoAccessReason, instant
 from memberstaff.db.work import Database
 from memberstaff.errors import Forbidden, Refusal
 from memberstaff.inputs import LONGEST_NAME, line
 from memberstaff.settings import Settings
 
-KEPT = 4_096
-"""Verified tokens remembered by one process, so that a request costs neither a signature nor a write."""
+MOST_CACHED = 4_096
+"""Verified tokens in memory, so that a request costs neither a signature check nor a write."""
 SKEW = timedelta(seconds=60)
-"""How far the issuer's clock may run ahead of ours: a token that is good from now on is good."""
+"""How far the issuer's clock may be ahead of ours when it issues a token that is valid from now on (`nbf`)."""
 LONGEST_SUBJECT = 500
 
 _OPTIONS: Any = {
@@ -34,107 +34,107 @@ _OPTIONS: Any = {
 }
 
 
-class OutsideIdentities:
-    """Tells who a token of the outside issuer stands for."""
+class OIDCTokens:
+    """Verifies the identity provider's tokens, and gives their holders an account and a session."""
 
     def __init__(self, settings: Settings, database: Database, *, issuer: str, keys: IssuerKeys) -> None:
         self.issuer = issuer
         self._keys = keys
         self._settings = settings
         self._database = database
-        self._seen: OrderedDict[bytes, Claims] = OrderedDict()
+        self._cache: OrderedDict[bytes, Claims] = OrderedDict()
 
     @classmethod
-    def of(cls, settings: Settings, database: Database) -> OutsideIdentities | None:
-        """The issuer of the settings, if they name one."""
+    def of(cls, settings: Settings, database: Database) -> OIDCTokens | None:
+        """For the identity provider in the settings; None if there is none."""
         issuer, keys = settings.oidc_issuer, settings.oidc_jwks_url
         if issuer is None or keys is None:
             return None
         return cls(settings, database, issuer=issuer, keys=IssuerKeys(keys))
 
     async def claims(self, token: str) -> Claims:
-        """What the token says; its account and session exist afterwards.
+        """The token's claims; afterwards its account and session exist.
 
-        Raises NoAccess, Forbidden when the settings give its holder no role, and IssuerUnreachable.
+        Raises NoAccess, Forbidden if the settings give its holder no role, and IssuerUnreachable.
         """
         now = self._database.now()
         digest = sha256(token.encode("utf-8", "surrogatepass")).digest()
-        seen = self._seen.get(digest)
-        if seen is None:
+        claims = self._cache.get(digest)
+        if claims is None:
             identity = self._identity(await self._verified(token, now), digest.hex(), now)
             async with self._database.write() as work:
-                account_id = await admit(work, identity)
+                account_id = await provision(work, identity)
                 await sessions.prune(work)
-            seen = Claims(identity.session, account_id, identity.expires_at, identity.issued_at)
-            self._seen[digest] = seen
-            if len(self._seen) > KEPT:
-                self._seen.popitem(last=False)
-        if seen.expires_at <= now:
-            self._seen.pop(digest, None)
-            raise NoAccess(Why.TOKEN_EXPIRED)
-        return seen
+            claims = Claims(identity.session, account_id, identity.expires_at, identity.issued_at)
+            self._cache[digest] = claims
+            if len(self._cache) > MOST_CACHED:
+                self._cache.popitem(last=False)
+        if claims.expires_at <= now:
+            self._cache.pop(digest, None)
+            raise NoAccess(NoAccessReason.TOKEN_EXPIRED)
+        return claims
 
     async def _verified(self, token: str, now: datetime) -> Mapping[str, Any]:
-        """The claims of a token that the issuer has signed for us. Raises NoAccess, IssuerUnreachable."""
+        """The payload of a token that the issuer has signed for us. Raises NoAccess, IssuerUnreachable."""
         try:
             if len(token) > LONGEST_TOKEN:
-                raise NoAccess(Why.TOKEN_INVALID)
+                raise NoAccess(NoAccessReason.TOKEN_INVALID)
             header = jwt.get_unverified_header(token)
             algorithm, key_id = header.get("alg"), header.get("kid")
-            if not isinstance(algorithm, str) or algorithm not in FAMILIES:
-                raise NoAccess(Why.TOKEN_INVALID)
+            if not isinstance(algorithm, str) or algorithm not in KEY_TYPES:
+                raise NoAccess(NoAccessReason.TOKEN_INVALID)
             key = await self._keys.find(key_id, algorithm, now=now)
             if key is None:
-                raise NoAccess(Why.TOKEN_INVALID)
-            said: Mapping[str, Any] = jwt.decode(
+                raise NoAccess(NoAccessReason.TOKEN_INVALID)
+            payload: Mapping[str, Any] = jwt.decode(
                 token,
                 key,
-                algorithms=list(FAMILIES),
+                algorithms=list(KEY_TYPES),
                 issuer=self.issuer,
                 audience=self._settings.oidc_audience,
                 options=_OPTIONS,
             )
-            return said
+            return payload
         except (jwt.PyJWTError, ValueError, RecursionError):
-            raise NoAccess(Why.TOKEN_INVALID) from None
+            raise NoAccess(NoAccessReason.TOKEN_INVALID) from None
 
-    def _identity(self, said: Mapping[str, Any], digest: str, now: datetime) -> Identity:
-        expires_at = instant(said["exp"])
+    def _identity(self, payload: Mapping[str, Any], digest: str, now: datetime) -> Identity:
+        expires_at = instant(payload["exp"])
         if expires_at <= now:
-            raise NoAccess(Why.TOKEN_EXPIRED)
-        if "nbf" in said and instant(said["nbf"]) > now + SKEW:
-            raise NoAccess(Why.TOKEN_INVALID)
-        subject: str = said["sub"]
+            raise NoAccess(NoAccessReason.TOKEN_EXPIRED)
+        if "nbf" in payload and instant(payload["nbf"]) > now + SKEW:
+            raise NoAccess(NoAccessReason.TOKEN_INVALID)
+        subject: str = payload["sub"]
         if len(subject) > LONGEST_SUBJECT or _storable(subject, LONGEST_SUBJECT) != subject:
-            raise NoAccess(Why.TOKEN_INVALID)  # never shortened or tidied: it would be somebody else's
-        names = (_storable(said.get(claim), LONGEST_NAME) for claim in ("name", "email"))
-        handles = (said.get(claim) for claim in ("sid", "jti"))
+            raise NoAccess(NoAccessReason.TOKEN_INVALID)  # never truncated or normalised: that could be somebody else's
+        names = (_storable(payload.get(claim), LONGEST_NAME) for claim in ("name", "email"))
+        handles = (payload.get(claim) for claim in ("sid", "jti"))
         handle = next((handle for handle in handles if isinstance(handle, str) and handle), digest)
-        named = f"{self.issuer}\0{subject}\0{handle}".encode("utf-8", "surrogatepass")
+        session = f"{self.issuer}\0{subject}\0{handle}".encode("utf-8", "surrogatepass")
         return Identity(
             issuer=self.issuer,
             subject=subject,
             display_name=next((name for name in names if name), subject[:LONGEST_NAME]),
-            role=self._role(said.get(self._settings.oidc_role_claim)),
-            # Hashed, so that the issuer's names can be neither too long nor taken for one of ours.
-            session=sha256(named).hexdigest(),
-            issued_at=instant(said["iat"]) if "iat" in said else None,
+            role=self._role(payload.get(self._settings.oidc_role_claim)),
+            # Hashed, so that the issuer's session ids are never too long, nor taken for one of ours.
+            session=sha256(session).hexdigest(),
+            issued_at=instant(payload["iat"]) if "iat" in payload else None,
             expires_at=expires_at,
         )
 
     def _role(self, claim: object) -> Role:
-        """The highest role that the claim, a value or a list of them, maps to. Raises Forbidden."""
-        known = self._settings.oidc_roles
-        said = claim if isinstance(claim, list) else [claim]
-        roles = {Role(known[value]) for value in said if isinstance(value, str) and value in known}
+        """The highest role that the claim, a value or a list of them, maps to. Raises Forbidden if none."""
+        role_of = self._settings.oidc_roles
+        values = claim if isinstance(claim, list) else [claim]
+        roles = {Role(role_of[value]) for value in values if isinstance(value, str) and value in role_of}
         for role in (Role.ADMIN, Role.MARKER, Role.VIEWER):
             if role in roles:
                 return role
-        raise Forbidden("Your account at the identity provider has no role here: ask an administrator.")
+        raise Forbidden("Your account at the identity provider has no role here. Ask an administrator.")
 
 
 def _storable(value: object, longest: int) -> str | None:
-    """The claim as one line of text that a database keeps; None when it is none."""
+    """The claim as one line of text that can be stored; None if it cannot."""
     if not isinstance(value, str):
         return None
     try:

@@ -1,6 +1,6 @@
-"""Identities of an outside issuer get an account and a session at first sight.
+"""Just-in-time provisioning: an identity provider's user gets an account and a session with the first token.
 
-So rights, logout and disabling work for them as for everybody else. Their role is the issuer's to decide.
+So rights, logout and disabling work for them as for everybody else. The provider decides their role.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from datetime import datetime
 from sqlalchemy import case, func, select, update
 
 from memberstaff.access import Caller, Role
-from memberstaff.accounts.tokens import NoAccess, Why
+from memberstaff.accounts.tokens import NoAccess, NoAccessReason
 from memberstaff.db.tables import account, session
 from memberstaff.db.upsert import insert
 from memberstaff.db.work import Work
@@ -19,7 +19,7 @@ from memberstaff.db.work import Work
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What an outside token says of its holder; `session` names the issuer's session or, else, the token."""
+    """What a provider's token says of its holder; `session` is the provider's session id or else the token's."""
 
     issuer: str
     subject: str
@@ -30,12 +30,12 @@ class Identity:
     expires_at: datetime
 
 
-async def admit(work: Work, identity: Identity) -> int:
-    """The account of an identity, made at first sight, with an open session. Raises NoAccess when disabled.
+async def provision(work: Work, identity: Identity) -> int:
+    """The account of an identity, created if need be, with an open session. Raises NoAccess if it is disabled.
 
-    Two processes may see it first at the same time: whichever comes second finds the row.
+    Two processes may create it at the same time: the second one finds the row.
     """
-    made = await work.scalar(
+    created_id = await work.scalar(
         insert(work.dialect, account)
         .values(
             issuer=identity.issuer,
@@ -54,28 +54,28 @@ async def admit(work: Work, identity: Identity) -> int:
     )
     assert row is not None
     if row.disabled_at is not None:
-        raise NoAccess(Why.ACCOUNT_DISABLED)
+        raise NoAccess(NoAccessReason.ACCOUNT_DISABLED)
     work.caller = Caller(row.id, identity.session, row.display_name, identity.role)
-    if made is not None:
+    if created_id is not None:
         await work.audit("account", row.id, "created", {"role": identity.role, "issuer": identity.issuer})
     issued_at = identity.issued_at or work.now
     if row.role != identity.role and await _is_newest(work, row.id, issued_at):
         await work.write(update(account).where(account.c.id == row.id).values(role=identity.role))
         await work.audit("account", row.id, "role_set", {"role": identity.role})
         work.announce_access(accounts=[row.id])
-    await _open(work, identity, row.id, issued_at)
+    await _upsert_session(work, identity, row.id, issued_at)
     return int(row.id)
 
 
 async def _is_newest(work: Work, account_id: int, issued_at: datetime) -> bool:
-    """Whether no newer token was seen: an older one, still good, must not bring back the role it names."""
+    """Whether no newer token was seen: an older one that is still valid must not restore the role it names."""
     of_account = session.c.account_id == account_id
     newest = await work.scalar(select(func.max(session.c.created_at)).where(of_account))
     return newest is None or newest <= issued_at
 
 
-async def _open(work: Work, identity: Identity, account_id: int, issued_at: datetime) -> None:
-    """The session's row: as old as the newest token seen, and good for as long as the last one to expire."""
+async def _upsert_session(work: Work, identity: Identity, account_id: int, issued_at: datetime) -> None:
+    """Store the session: created with its newest token, and valid until its last one expires."""
     new = insert(work.dialect, session).values(
         id=identity.session, account_id=account_id, created_at=issued_at, expires_at=identity.expires_at
     )

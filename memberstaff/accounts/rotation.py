@@ -1,10 +1,10 @@
-"""Rotating refresh tokens: each is good once; one that comes back after its successor was used ends its session.
+"""Refresh token rotation: a token is valid once, and reusing it after its successor was used ends the session.
 
-Within the grace period a used token gets one more successor: two tabs share a token and wake up together.
-Later it is accepted for as long as none of its successors has been used: the answer was lost on its way, and
-the screen on the wall comes back on line after hours. Or it is a thief, and nobody can tell which; so the
-unused successors are removed, and a victim who holds one of them ends the session by using it. When a
-successor has been used, the token is in two hands, and the session ends at once.
+Within the grace period a used token gets another successor: two tabs share a token and wake up together. Later it
+is accepted for as long as none of its successors has been used: the response was lost, and a wall display is back
+online hours later. Or it was stolen, and nobody can tell which; so the unused successors are deleted, and a victim
+who holds one of them ends the session by using it. Once a successor has been used, two parties hold the token, and
+the session ends at once.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from memberstaff.db.work import Work
 
 log = structlog.get_logger(__name__)
 
-KEPT_UNUSED = 50
-"""Unused tokens of one session: one for each tab that woke up with the same token."""
+MOST_UNUSED = 50
+"""Unused tokens of a session: one for each tab that woke up with the same token."""
 
 
-async def hand_out(work: Work, tokens: RefreshTokens, session_id: str) -> str:
+async def issue_first(work: Work, tokens: RefreshTokens, session_id: str) -> str:
     """The first refresh token of a session."""
     return await _issue(work, tokens, session_id, issued_at=work.now)
 
@@ -35,15 +35,15 @@ async def hand_out(work: Work, tokens: RefreshTokens, session_id: str) -> str:
 async def rotate(
     work: Work, tokens: RefreshTokens, token: str, *, lifetime: Lifetime, grace_seconds: int
 ) -> tuple[Session, str] | None:
-    """Use a refresh token: its session, now good for its role's lifetime, and the token's successor.
+    """Use a refresh token; returns its session, extended by its role's lifetime, and the token's successor.
 
-    None when the token lets nobody in. It is not raised, since what it did must be committed: when the token
-    was in two hands, its session has been ended on every node.
+    None if the token is not valid. That is no exception, since the work must be committed: if two parties held the
+    token, its session has been ended on every node.
     """
     session_id = tokens.session_of(token)
     if session_id is None:
         return None
-    # Two refreshes of one session take turns here (on SQLite, any two writers do).
+    # Concurrent refreshes of a session take turns from here (on SQLite, all writers do).
     row = await work.row(
         sessions.states().where(session.c.id == session_id).with_for_update(of=session, key_share=True)
     )
@@ -53,29 +53,29 @@ async def rotate(
         sessions.check(row, now=work.now)
     except NoAccess:
         return None
-    held = sessions.opened(row)
-    work.caller = held.caller
+    opened = sessions.opened(row)
+    work.caller = opened.caller
     grace = timedelta(seconds=grace_seconds)
     now = await _use(work, token, session_id, grace)
     if now is None:
         await sessions.end_session(work, session_id)
-        await work.audit("account", held.account_id, "refresh_reused", {"session": session_id})
-        log.warning("refresh_token_reused", account=held.account_id, session=session_id)
+        await work.audit("account", opened.account_id, "refresh_reused", {"session": session_id})
+        log.warning("refresh_token_reused", account=opened.account_id, session=session_id)
         return None
     successor = await _issue(work, tokens, session_id, issued_at=now, predecessor=fingerprint(token))
-    expires_at = work.now + lifetime(held.caller.role)
+    expires_at = work.now + lifetime(opened.caller.role)
     await work.write(update(session).where(session.c.id == session_id).values(expires_at=expires_at))
     await _prune(work, session_id, used_before=work.now - grace)
-    return Session(held.caller, held.account_id, held.email, expires_at), successor
+    return Session(opened.caller, opened.account_id, opened.email, expires_at), successor
 
 
 async def _use(work: Work, token: str, session_id: str, grace: timedelta) -> datetime | None:
-    """Mark the token used, and answer when its successor is issued; None when it must not get one."""
-    mine = refresh_token.c.hash == fingerprint(token)
-    row = await work.row(select(refresh_token).where(mine, refresh_token.c.session_id == session_id))
+    """Mark the token as used; returns the time of issue of its successor, or None if it must not get one."""
+    this_token = refresh_token.c.hash == fingerprint(token)
+    row = await work.row(select(refresh_token).where(this_token, refresh_token.c.session_id == session_id))
     if row is None:
         return None
-    # Never before it was issued or used last, even if another node's clock is ahead: `_prune` needs that order.
+    # Never before it was issued or last used, even if another node's clock is ahead: `_prune` relies on that order.
     now: datetime = max(work.now, row.used_at or row.issued_at)
     if row.used_at is not None:
         if work.now < row.used_at + grace:
@@ -85,8 +85,8 @@ async def _use(work: Work, token: str, session_id: str, grace: timedelta) -> dat
         if not used or any(used):
             return None
         await work.write(delete(refresh_token).where(successors))
-    # Used late, it begins a grace period once more: two tabs may come back on line together.
-    await work.write(update(refresh_token).where(mine).values(used_at=now))
+    # Late use begins another grace period: two tabs may come back online together.
+    await work.write(update(refresh_token).where(this_token).values(used_at=now))
     return now
 
 
@@ -100,23 +100,23 @@ async def _issue(
 
 
 async def _prune(work: Work, session_id: str, *, used_before: datetime) -> None:
-    """Remove the session's tokens whose row decides nothing any more: see `refresh_tokens`.
+    """Delete the session's tokens whose row no longer decides anything: see `refresh_tokens`.
 
-    A used token is kept while it may still be accepted: in its grace period, and then while it has successors
-    and none of them has been used. A successor is never used before its predecessor was, so it is not removed
-    before it: a token that had a used successor must not look like one that has none.
+    A used token stays while it may still be accepted: in its grace period, and then while it has successors and none
+    of them has been used. A successor is never used before its predecessor was, so it is not deleted before it: a
+    token with a used successor must not look like one that has none.
     """
     of_session = refresh_token.c.session_id == session_id
     successor = refresh_token.alias("successor")
     of_token = (successor.c.session_id == session_id) & (successor.c.predecessor == refresh_token.c.hash)
     succeeded = exists().where(of_token, successor.c.used_at.is_not(None))
-    # Whose successors were surplus: so there are never more of these than of unused tokens.
+    # Its successors were surplus; so there are never more of these than of unused tokens.
     childless = ~exists().where(of_token)
     surplus = (
         select(refresh_token.c.hash)
         .where(of_session, refresh_token.c.used_at.is_(None))
         .order_by(refresh_token.c.issued_at.desc(), refresh_token.c.hash)
-        .offset(KEPT_UNUSED)
+        .offset(MOST_UNUSED)
     )
     await work.write(
         delete(refresh_token).where(

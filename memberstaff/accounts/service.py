@@ -1,4 +1,4 @@
-"""Accounts as the rest of the program sees them: who a token stands for, login, refresh and logout."""
+"""Authentication as the rest of the program sees it: verifying tokens, login, refresh and logout."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sqlalchemy import Row, select, update
 from memberstaff.access import Caller, Right, Role
 from memberstaff.accounts import directory, login_limits, rotation, sessions
 from memberstaff.accounts.emails import folded
-from memberstaff.accounts.oidc import OutsideIdentities
+from memberstaff.accounts.oidc import OIDCTokens
 from memberstaff.accounts.passwords import PasswordHash, Passwords
 from memberstaff.accounts.refresh_tokens import RefreshTokens
 from memberstaff.accounts.sessions import Session
@@ -24,12 +24,12 @@ from memberstaff.settings import PREFIX, InvalidSettings, Settings
 
 @dataclass(frozen=True, slots=True)
 class IssuedSession:
-    """What a login or a refresh hands out. `expires_at` is that of the access token."""
+    """The tokens from a login or a refresh. `expires_at` is that of the access token."""
 
     access_token: str = field(repr=False)
     refresh_token: str = field(repr=False)
     refresh_seconds: int
-    """How long the refresh token is good."""
+    """How long the refresh token is valid."""
     expires_at: datetime
     caller: Caller
     account_id: int
@@ -37,14 +37,14 @@ class IssuedSession:
 
 
 class Accounts:
-    """Logs people in and out, and tells who a token stands for. One for each process.
+    """Logs people in and out, and verifies tokens. One for each process.
 
     Raises InvalidSettings without a secret key.
     """
 
     def __init__(self, settings: Settings, database: Database, *, passwords: Passwords | None = None) -> None:
         if settings.secret_key is None:
-            advice = "is missing; `openssl rand -base64 48` makes a good one"
+            advice = "is missing; generate one with `openssl rand -base64 48`"
             raise InvalidSettings(f"{PREFIX}SECRET_KEY: {advice}")
         key = settings.secret_key.get_secret_value()
         self._settings = settings
@@ -52,57 +52,57 @@ class Accounts:
         self._passwords = passwords or Passwords()
         self._access_tokens = AccessTokens(key)
         self._refresh_tokens = RefreshTokens(key)
-        self._outside = OutsideIdentities.of(settings, database)
+        self._oidc = OIDCTokens.of(settings, database)
 
     async def claims(self, token: str | None) -> Claims:
-        """What a token says, once it is verified: one of ours, or one of the outside issuer in the settings.
+        """The claims of a token, verified: one of ours, or of the identity provider in the settings.
 
-        Raises Unauthenticated without a token and NoAccess with a bad one, and for an outside token also
+        Raises Unauthenticated without a token and NoAccess for a bad one; for the identity provider's, also
         Forbidden (no role here) and IssuerUnreachable.
         """
         if not token:
             raise Unauthenticated
-        if self._outside is not None and issuer(token) == self._outside.issuer:
-            return await self._outside.claims(token)
+        if self._oidc is not None and issuer(token) == self._oidc.issuer:
+            return await self._oidc.claims(token)
         return self._access_tokens.read(token, now=self._database.now())
 
     async def login(self, email: str, password: str, address: str) -> IssuedSession:
-        """Open a session. Raises RateLimited, and one and the same Refusal whatever was wrong."""
-        named = select(account).where(account.c.email == folded(email))
+        """Open a session. Raises RateLimited, and the same Refusal whatever was wrong."""
+        by_email = select(account).where(account.c.email == folded(email))
         async with self._database.write() as work:
-            # Committed before the password is looked at: an attempt counts however it ends.
+            # Committed before the password is checked: an attempt counts whatever its outcome.
             await login_limits.take_login(work, self._settings, email=folded(email), address=address)
-            known = await work.row(named)
-        issued = await self._open(known, password)
-        if issued is None:  # changed since, perhaps only by another login that made its hash stronger
+            row = await work.row(by_email)
+        issued = await self._open(row, password)
+        if issued is None:  # changed since, perhaps only by another login that strengthened its hash
             async with self._database.read() as reading:
-                known = await reading.row(named)
-            issued = await self._open(known, password)
+                row = await reading.row(by_email)
+            issued = await self._open(row, password)
         if issued is None:
             raise _bad_credentials()
         return issued
 
-    async def _open(self, known: Row[Any] | None, password: str) -> IssuedSession | None:
-        """A session for the account in this row; None when the row has changed since it was read."""
-        stored = known.password_hash if known is not None and known.disabled_at is None else None
+    async def _open(self, row: Row[Any] | None, password: str) -> IssuedSession | None:
+        """A session for the account in this row; None if the row has changed since it was read."""
+        stored = row.password_hash if row is not None and row.disabled_at is None else None
         verdict = await self._passwords.verify(stored, password)
-        if known is None or stored is None or not verdict.right:
+        if row is None or stored is None or not verdict.right:
             raise _bad_credentials()
         async with self._database.write() as work:
-            opened = await sessions.open_session(work, known.id, verified=stored, lifetime=self._lifetime)
+            opened = await sessions.open_session(work, row.id, verified=stored, lifetime=self._lifetime)
             if opened is None:
                 return None
             if verdict.rehashed is not None:
-                mine = account.c.id == known.id
-                await work.write(update(account).where(mine).values(password_hash=verdict.rehashed))
-            token = await rotation.hand_out(work, self._refresh_tokens, opened.caller.session_id)
+                this_account = account.c.id == row.id
+                await work.write(update(account).where(this_account).values(password_hash=verdict.rehashed))
+            token = await rotation.issue_first(work, self._refresh_tokens, opened.caller.session_id)
             await sessions.prune(work)
             return self._issue(opened, token, now=work.now)
 
     async def refresh(self, refresh_token: str) -> IssuedSession:
-        """Prolong a session and hand out new tokens for the old refresh token.
+        """Extend a session, and exchange its refresh token for new tokens.
 
-        Raises RateLimited, and Refusal when the token lets nobody in. A made-up token costs no statement.
+        Raises RateLimited, and Refusal if the token is not valid. A made-up token costs no query.
         """
         session_id = self._refresh_tokens.session_of(refresh_token)
         if session_id is None:
@@ -126,7 +126,7 @@ class Accounts:
     async def logout(self, token: str | None, refresh_token: str | None = None) -> None:
         """End the session of an access token, of a refresh token, or of both, on every node.
 
-        Raises Unauthenticated when neither names a session: a refresh token of ours always does.
+        Raises Unauthenticated if neither names a session: a refresh token of ours always does.
         """
         named = self._refresh_tokens.session_of(refresh_token or "")
         ending = {named} if named is not None else set()
@@ -142,23 +142,23 @@ class Accounts:
                 await sessions.end_session(work, session_id)
 
     async def hashed(self, caller: Caller, password: str) -> PasswordHash:
-        """The hash of a password that an administrator gives somebody. Raises Forbidden and Refusal."""
-        caller.require(Right.MANAGE_ACCOUNTS)  # hashing is work: nobody else may ask for it
+        """Hash a password that an administrator sets for somebody. Raises Forbidden and Refusal."""
+        caller.require(Right.MANAGE_ACCOUNTS)  # hashing is expensive: nobody else may ask for it
         return await self._passwords.hash(password)
 
     async def change_password(self, token: str | None, current: str, new: str, address: str) -> None:
-        """Replace the caller's own password; their other sessions end. Counted as a login is.
+        """Replace the caller's own password and end their other sessions; rate-limited like a login.
 
         Raises Unauthenticated, RateLimited, and Refusal.
         """
         claims = await self.claims(token)
         async with self._database.write() as work:
             caller = work.caller = await sessions.identify(work, claims)
-            known = await work.row(select(account).where(account.c.id == caller.account_id))
-            assert known is not None
-            directory.refuse_outside(known, "password", path="currentPassword")
-            await login_limits.take_login(work, self._settings, email=known.email, address=address)
-        if not (await self._passwords.verify(known.password_hash, current)).right:
+            row = await work.row(select(account).where(account.c.id == caller.account_id))
+            assert row is not None
+            directory.refuse_external(row, "password", path="currentPassword")
+            await login_limits.take_login(work, self._settings, email=row.email, address=address)
+        if not (await self._passwords.verify(row.password_hash, current)).right:
             raise _wrong_password()
         try:
             hashed = await self._passwords.hash(new)
@@ -167,7 +167,7 @@ class Accounts:
             raise
         async with self._database.write() as work:
             work.caller = await sessions.identify(work, claims)
-            await directory.change_own_password(work, hashed, verified=known.password_hash)
+            await directory.change_own_password(work, hashed, verified=row.password_hash)
 
     def _lifetime(self, role: Role) -> timedelta:
         settings = self._settings

@@ -1,4 +1,4 @@
-"""Sessions: what a login opens, a refresh prolongs, and a logout ends on every node."""
+"""Sessions: a login opens one, a refresh extends it, and a logout ends it on every node."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, bindparam, case, delete, literal, select, update
 
 from memberstaff.access import Caller, Role
-from memberstaff.accounts.tokens import Claims, NoAccess, Why
+from memberstaff.accounts.tokens import Claims, NoAccess, NoAccessReason
 from memberstaff.db.tables import account, refresh_token, session
 from memberstaff.db.types import Instant
 from memberstaff.db.work import Reading, Work
 
-KEPT_EXPIRED = timedelta(hours=1)
-"""How long an expired session keeps its row; more than the clocks of two nodes may differ."""
+EXPIRED_RETENTION = timedelta(hours=1)
+"""How long an expired session keeps its row; longer than the clocks of two nodes may differ."""
 PRUNED_AT_ONCE = 20
-"""Expired sessions that one login or refresh removes at most."""
+"""Expired sessions that a login or refresh deletes at most."""
 
 Lifetime = Callable[[Role], timedelta]
-"""How long a session lives without being refreshed, by its account's role."""
+"""How long a session lives without a refresh, by its account's role."""
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A session that is open, and whose it is. `expires_at` moves with each refresh."""
+    """An open session and its account. `expires_at` moves with each refresh."""
 
     caller: Caller
     account_id: int
@@ -48,7 +48,7 @@ STATE = (
 
 
 def states() -> Select[Any]:
-    """Sessions with their accounts; the columns that `check` and `opened` read."""
+    """Select sessions with their accounts: the columns that `check` and `opened` read."""
     return select(*STATE).join_from(session, account, session.c.account_id == account.c.id)
 
 
@@ -57,30 +57,30 @@ _STATE_OF_MANY = states().where(session.c.id.in_(bindparam("session_ids", expand
 
 
 async def identify(reading: Reading, claims: Claims) -> Caller:
-    """Who holds the token, as the account's row says now. Raises NoAccess when that has ended."""
+    """The token's holder, as the account's row says now. Raises NoAccess if their access has ended."""
     row = await reading.row(_STATE_OF_ONE, {"session_id": claims.session_id})
-    return _who(row, claims, reading.now)
+    return _caller(row, claims, reading.now)
 
 
-async def identify_all(reading: Reading, held: Iterable[Claims]) -> dict[Claims, Caller | NoAccess]:
-    """The same for all tokens of a process's open sockets, in one statement."""
-    several = list(held)
+async def identify_all(reading: Reading, all_claims: Iterable[Claims]) -> dict[Claims, Caller | NoAccess]:
+    """The same for many tokens, in one statement; NoAccess is returned, not raised."""
+    several = list(all_claims)
     ids = {claims.session_id for claims in several}
     found = {row.session_id: row for row in await reading.rows(_STATE_OF_MANY, {"session_ids": list(ids)})}
     answers: dict[Claims, Caller | NoAccess] = {}
     for claims in several:
         try:
-            answers[claims] = _who(found.get(claims.session_id), claims, reading.now)
-        except NoAccess as ended:
-            answers[claims] = ended
+            answers[claims] = _caller(found.get(claims.session_id), claims, reading.now)
+        except NoAccess as error:
+            answers[claims] = error
     return answers
 
 
-def _who(row: Row[Any] | None, claims: Claims, now: datetime) -> Caller:
+def _caller(row: Row[Any] | None, claims: Claims, now: datetime) -> Caller:
     if claims.expires_at <= now:
-        raise NoAccess(Why.TOKEN_EXPIRED)
+        raise NoAccess(NoAccessReason.TOKEN_EXPIRED)
     if row is None or row.account_id != claims.account_id:
-        raise NoAccess(Why.SESSION_ENDED)
+        raise NoAccess(NoAccessReason.SESSION_ENDED)
     check(row, now=now, issued_at=claims.issued_at)
     return opened(row).caller
 
@@ -88,15 +88,15 @@ def _who(row: Row[Any] | None, claims: Claims, now: datetime) -> Caller:
 def check(row: Row[Any], *, now: datetime, issued_at: datetime | None = None) -> None:
     """Raise NoAccess unless the session is open and its account enabled.
 
-    `issued_at` is that of an outside issuer's token: one that was issued after its session was ended is a
-    new login, since the issuer goes on using the same session for as long as the browser is logged in there.
+    `issued_at` is that of an identity provider's token: one that was issued after its session was ended is a new
+    login, since the provider reuses the same session for as long as the browser is logged in there.
     """
     if row.disabled_at is not None:
-        raise NoAccess(Why.ACCOUNT_DISABLED)
+        raise NoAccess(NoAccessReason.ACCOUNT_DISABLED)
     if row.ended_at is not None and (issued_at is None or issued_at <= row.ended_at):
-        raise NoAccess(Why.SESSION_ENDED)
+        raise NoAccess(NoAccessReason.SESSION_ENDED)
     if row.expires_at <= now:
-        raise NoAccess(Why.SESSION_EXPIRED)
+        raise NoAccess(NoAccessReason.SESSION_EXPIRED)
 
 
 def opened(row: Row[Any]) -> Session:
@@ -106,10 +106,10 @@ def opened(row: Row[Any]) -> Session:
 
 
 async def open_session(work: Work, account_id: int, *, verified: str, lifetime: Lifetime) -> Session | None:
-    """A new session of the account, good for its role's lifetime unless it is refreshed.
+    """Open a session for the account, valid for its role's lifetime unless it is refreshed.
 
-    None when the account was disabled or its password hash is no longer the one that was `verified`: the
-    password was checked before this transaction began. The lock makes a change of either wait, or be seen.
+    None if the account was disabled or its password hash is no longer `verified`: the password was checked before
+    this transaction began. The lock makes a change of either wait, or be seen.
     """
     row = await work.row(
         select(account)
@@ -128,38 +128,38 @@ async def open_session(work: Work, account_id: int, *, verified: str, lifetime: 
 
 
 async def logout(work: Work) -> None:
-    """End the caller's session: its tokens let nobody in any more, and its open sockets close."""
+    """End the caller's session: its tokens become invalid, and its open sockets close."""
     await end_session(work, work.caller.session_id)
 
 
 async def end_session(work: Work, session_id: str) -> None:
     """End one session on every node."""
-    await work.write(update(session).where(session.c.id == session_id).values(ended_at=_end(work)))
+    await work.write(update(session).where(session.c.id == session_id).values(ended_at=_end_time(work)))
     await work.write(delete(refresh_token).where(refresh_token.c.session_id == session_id))
     work.announce_access(sessions=[session_id])
 
 
 async def end_sessions_of(work: Work, account_id: int, *, but: str | None = None) -> None:
-    """End all sessions of an account, perhaps but one. Lock the account's row first, or a login may slip in behind."""
-    # Ended ones too: an outside issuer's session may have been opened again by a newer token.
+    """End all sessions of an account, except `but`. Lock the account's row first, or a login may slip in."""
+    # Ended ones too: a newer token may have reopened an identity provider's session.
     live = (session.c.account_id == account_id) & (session.c.expires_at > work.now)
     if but is not None:
         live &= session.c.id != but
-    await work.write(update(session).where(live).values(ended_at=_end(work)))
+    await work.write(update(session).where(live).values(ended_at=_end_time(work)))
     work.announce_access(accounts=[account_id])
 
 
-def _end(work: Work) -> ColumnElement[datetime]:
-    """Now, or when the session's newest token was issued: an outside issuer's clock may run ahead of ours."""
+def _end_time(work: Work) -> ColumnElement[datetime]:
+    """Now, or when the session's newest token was issued: an identity provider's clock may be ahead of ours."""
     now = literal(work.now, Instant)
     return case((session.c.created_at > now, session.c.created_at), else_=now)
 
 
 async def prune(work: Work) -> None:
-    """Remove a few sessions that expired a while ago, with their tokens; others' locks are not waited for."""
+    """Delete a few sessions that expired a while ago, with their tokens; locked rows are skipped."""
     expired = (
         select(session.c.id)
-        .where(session.c.expires_at < work.now - KEPT_EXPIRED)
+        .where(session.c.expires_at < work.now - EXPIRED_RETENTION)
         .order_by(session.c.expires_at)
         .limit(PRUNED_AT_ONCE)
         .with_for_update(skip_locked=True)

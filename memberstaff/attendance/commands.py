@@ -1,7 +1,8 @@
-"""Changing attendance: one person's mark, many at once, or everybody still unmarked.
+"""Changing attendance: one person's mark, many people's at once, or everybody who is still unmarked.
 
-Each is one transaction that locks its day first. A change is a row of `attendance_revision`; the record is
-what the last one left. Commands take the caller's `Work`, never commit and never publish.
+Each command locks its day before it reads anything else. A change is a row of `attendance_revision`; a row of
+`attendance` is the result of a person's last one. Commands take the caller's `Work`; they never commit and never
+publish.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ from memberstaff.db.work import Work
 from memberstaff.errors import ErrorCode, Refusal, Refusals, RequestError
 
 MOST_ENTRIES = 20_000
-"""Marks in one request."""
+"""In one request."""
 
 
 class ErrorPolicy(StrEnum):
@@ -58,7 +59,7 @@ class ErrorPolicy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class BulkOutcome:
-    """What a bulk change did: it took the day from position `before` to `after`."""
+    """What a bulk change did: the day's position rose from `before` to `after`."""
 
     date: date
     before: int
@@ -68,77 +69,77 @@ class BulkOutcome:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The record as it is stored when one mark is done; `epoch` names the log that its position counts in."""
+    """The record as stored after a single mark; `epoch` names the log that its position belongs to."""
 
     record: Record
     epoch: str
 
 
 async def update_each(
-    work: Work, calendar: Calendar, on: date, asked: Sequence[tuple[Caller, Mark]]
+    work: Work, calendar: Calendar, on: date, marks: Sequence[tuple[Caller, Mark]]
 ) -> list[Outcome | Refusal | RequestError]:
-    """Record marks of one day for several callers, in their order; each is judged as if it had come alone."""
-    forbidden = [_forbidden(caller, on, work.today) for caller, _ in asked]
-    if all(forbidden):  # whoever may not mark does not hold up those who may
-        return [why for why in forbidden if why is not None]
+    """Record several callers' marks on one day, in order; each succeeds or fails as if it had come alone."""
+    forbidden = [_forbidden(caller, on, work.today) for caller, _ in marks]
+    if all(forbidden):  # a caller without the right must not take the lock that others wait for
+        return [error for error in forbidden if error is not None]
     day = await calendar.lock_row(work, on)
-    stored = await _stored(work, on, [mark for _, mark in asked], notes=True)
-    answers: list[Outcome | Refusal | RequestError] = []
-    following: list[Entry] = []
-    for (caller, mark), why in zip(asked, forbidden, strict=True):
+    records = await _records_of(work, on, [mark for _, mark in marks], notes=True)
+    outcomes: list[Outcome | Refusal | RequestError] = []
+    changed: list[Entry] = []
+    for (caller, mark), not_allowed in zip(marks, forbidden, strict=True):
         try:
-            if why is not None:
-                raise why
-            known = stored.get(mark.staff_id)
-            if known is None:
+            if not_allowed is not None:
+                raise not_allowed
+            current = records.get(mark.staff_id)
+            if current is None:
                 raise Refusal(ErrorCode.NOT_FOUND, "There is no such person.", "target")
-            after = rules.apply(mark.checked(), known, locked=day.locked, today=work.today)
+            after = rules.apply(mark.checked(), current, locked=day.locked, today=work.today)
         except (Refusal, RequestError) as error:
-            answers.append(error)
+            outcomes.append(error)
             continue
         if after is not None:
-            known = stored[mark.staff_id] = _next(work, day, len(following), after, caller)
-            following.append((known, caller))
-        answers.append(Outcome(known, day.epoch))
-    await _append(work, day, following)
-    return answers
+            current = records[mark.staff_id] = _numbered(work, day, len(changed), after, caller)
+            changed.append((current, caller))
+        outcomes.append(Outcome(current, day.epoch))
+    await _append(work, day, changed)
+    return outcomes
 
 
 async def update_many(
     work: Work, calendar: Calendar, on: date, marks: Sequence[Mark], policy: ErrorPolicy
 ) -> BulkOutcome:
-    """Record many people's attendance on one day, all or those that can be. Raises Refusals."""
-    day = await _enter(work, calendar, on)
+    """Record many people's attendance on one day: all of it, or whatever is valid. Raises Refusals."""
+    day = await _lock_for_marking(work, calendar, on)
     if len(marks) > MOST_ENTRIES:
-        raise Refusal(ErrorCode.LIMIT_EXCEEDED, f"More than {MOST_ENTRIES:,} entries in one request.", "entries")
-    stored = await _stored(work, on, marks, notes=work.caller.may(Right.READ_NOTES))
+        raise Refusal(ErrorCode.LIMIT_EXCEEDED, f"A request may have at most {MOST_ENTRIES:,} entries.", "entries")
+    records = await _records_of(work, on, marks, notes=work.caller.may(Right.READ_NOTES))
     refusals: list[Refusal] = []
-    following: list[Entry] = []
+    changed: list[Entry] = []
     seen: set[int] = set()
     for index, mark in enumerate(marks):
         try:
             if mark.staff_id in seen:
-                raise Refusal(ErrorCode.DUPLICATE, "This person stands in the request twice.", "staffId")
+                raise Refusal(ErrorCode.DUPLICATE, "This person is in the request twice.", "staffId")
             seen.add(mark.staff_id)
-            if mark.staff_id not in stored:
+            if mark.staff_id not in records:
                 raise Refusal(ErrorCode.NOT_FOUND, "There is no such person.", "staffId")
-            after = rules.apply(mark.checked(), stored[mark.staff_id], locked=day.locked, today=work.today)
+            after = rules.apply(mark.checked(), records[mark.staff_id], locked=day.locked, today=work.today)
         except Refusal as refusal:
             refusals.append(refusal.under("entries", str(index)))
         else:
             if after is not None:
-                following.append((_next(work, day, len(following), after, work.caller), work.caller))
+                changed.append((_numbered(work, day, len(changed), after, work.caller), work.caller))
     if refusals and policy is ErrorPolicy.REJECT_ALL:
         raise Refusals(*refusals)
-    await _append(work, day, following)
-    return BulkOutcome(on, day.position, day.position + len(following), tuple(refusals))
+    await _append(work, day, changed)
+    return BulkOutcome(on, day.position, day.position + len(changed), tuple(refusals))
 
 
 async def fill(
     work: Work, calendar: Calendar, on: date, status: Status, which: BoardFilter, *, only_unmarked: bool
 ) -> BulkOutcome:
-    """Give everybody on the roster that `which` finds this status; notes and photos stay. Raises Refusal."""
-    day = await _enter(work, calendar, on)
+    """Give everybody on the roster who matches `which` this status; notes and photos stay. Raises Refusal."""
+    day = await _lock_for_marking(work, calendar, on)
     rules.check_day(on, status, locked=day.locked, today=work.today)
     current: ColumnElement[str] = func.coalesce(attendance.c.status, Status.UNMARKED.value)
     conditions = [*which.conditions(), staff.c.erased_at.is_(None), current != status.value]
@@ -161,13 +162,12 @@ async def fill(
     )
     added = await work.write(attendance_revision.insert().from_select(_REVISION, found))
     if added:
-        await _follow_log(work, day, added)
+        await _apply_revisions(work, day, added)
         work.announce_day(day.epoch, DayState(on, day.position + added, day.day_version))
     return BulkOutcome(on, day.position, day.position + added)
 
 
-async def _enter(work: Work, calendar: Calendar, on: date) -> Day:
-    """Check that the caller may mark that day, and lock it."""
+async def _lock_for_marking(work: Work, calendar: Calendar, on: date) -> Day:
     _require_mark(work.caller, on, work.today)
     return await calendar.lock_row(work, on)
 
@@ -175,8 +175,8 @@ async def _enter(work: Work, calendar: Calendar, on: date) -> Day:
 def _forbidden(caller: Caller, on: date, today: date) -> RequestError | None:
     try:
         _require_mark(caller, on, today)
-    except RequestError as fault:
-        return fault
+    except RequestError as error:
+        return error
     return None
 
 
@@ -186,18 +186,18 @@ def _require_mark(caller: Caller, on: date, today: date) -> None:
         caller.require(Right.MARK_ANY_DAY)
 
 
-async def _stored(work: Work, on: date, marks: Sequence[Mark], *, notes: bool) -> dict[int, Record]:
-    """The records that the marks are about, in one statement of constant size.
+async def _records_of(work: Work, on: date, marks: Sequence[Mark], *, notes: bool) -> dict[int, Record]:
+    """The current records of the people marked, in one statement of constant size.
 
-    Their people cannot be erased until this work has ended, or its note would outlive them.
+    Locks those people against erasure until this work ends, or a note written here would outlive its person.
     """
-    statement = _select_stored(work.dialect, notes=notes)
+    statement = _select_records_of(work.dialect, notes=notes)
     ids = as_json([{"staff_id": mark.staff_id} for mark in marks])
     return {row.id: record(row, on) for row in await work.rows(statement, {"on": on, "rows": ids})}
 
 
 @cache
-def _select_stored(dialect: str, *, notes: bool) -> Select[Any]:
+def _select_records_of(dialect: str, *, notes: bool) -> Select[Any]:
     given = from_json(dialect, {"staff_id": BigInteger()})
     return (
         select_records(notes=notes)
@@ -251,11 +251,11 @@ def _insert_revisions(dialect: str) -> Insert:
 
 
 Entry = tuple[Record, Caller]
-"""A record as it will be stored, and who changed it."""
+"""A changed record, and who changed it."""
 
 
-def _next(work: Work, day: Day, before: int, after: Record, caller: Caller) -> Record:
-    """A changed record with the next version, and the position that follows the day's and `before` others."""
+def _numbered(work: Work, day: Day, before: int, after: Record, caller: Caller) -> Record:
+    """A changed record with its next version, and its position after the `before` other changes of this work."""
     return after._replace(
         version=after.version + 1,
         position=day.position + before + 1,
@@ -264,9 +264,9 @@ def _next(work: Work, day: Day, before: int, after: Record, caller: Caller) -> R
     )
 
 
-async def _append(work: Work, day: Day, following: Sequence[Entry]) -> None:
-    """Store records with a revision each; one may come several times, with rising versions."""
-    if not following:
+async def _append(work: Work, day: Day, changed: Sequence[Entry]) -> None:
+    """Append a revision for each record; a person may occur several times, with rising versions."""
+    if not changed:
         return
     changes = [
         Change(
@@ -284,16 +284,16 @@ async def _append(work: Work, day: Day, following: Sequence[Entry]) -> None:
             staff_category=record.person.category,
             staff_photo_url=record.person.photo_url,
         )
-        for record, caller in following
+        for record, caller in changed
     ]
     rows = as_json([{name: getattr(change, name) for name in _GIVEN} for change in changes])
     await work.write(_insert_revisions(work.dialect), {"on": day.date, "now": work.now, "rows": rows})
-    await _follow_log(work, day, len(changes))
+    await _apply_revisions(work, day, len(changes))
     work.announce_day(day.epoch, DayState(day.date, day.position + len(changes), day.day_version), changes)
 
 
-async def _follow_log(work: Work, day: Day, added: int) -> None:
-    """Bring the records and the day's position up to the revisions just added."""
+async def _apply_revisions(work: Work, day: Day, added: int) -> None:
+    """Bring the records and the day's position up to date with the revisions just added."""
     await work.write(_upsert_records(work.dialect), {"on": day.date, "after": day.position})
     await work.write(_MOVE_DAY, {"on": day.date, "to": day.position + added})
 

@@ -1,4 +1,4 @@
-"""Where a reader stands in a day's feed, as an opaque string that clients hand back."""
+"""A feed cursor: a position in a day's feed, as an opaque string that clients send back to resume."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from typing import Self
 from memberstaff.errors import RestartRequired
 
 LONGEST = 200
-"""Characters; a cursor is some sixty."""
+"""Characters; a cursor has about sixty."""
 
 
 def cursor_text(epoch: str, date: date, position: int) -> str:
-    """How a cursor is written."""
-    plain = f"{epoch}.{date.isoformat()}.{position}"
-    return urlsafe_b64encode(plain.encode()).decode().rstrip("=")
+    """The text of a cursor."""
+    text = f"{epoch}.{date.isoformat()}.{position}"
+    return urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """After `position` of `date`, in the log that `epoch` names (a restored backup begins a new epoch)."""
+    """After `position` of `date`, in the log of this `epoch` (restoring a backup begins a new one)."""
 
     epoch: str
     date: date
@@ -32,7 +32,7 @@ class Cursor:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read a cursor back; raises RestartRequired for anything that `str()` of a cursor never made."""
+        """Parse a cursor; raises RestartRequired for any text but a cursor's own `str()`."""
         unreadable = RestartRequired("This is not a feed cursor.")
         if len(text) > LONGEST:
             raise unreadable

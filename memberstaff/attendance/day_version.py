@@ -1,4 +1,4 @@
-"""What a kept answer about a day depends on, read anew for each request."""
+"""The version of a day: what a cached response depends on, read anew for each request."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from memberstaff.db.work import Database
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A day as it stands: two readings with the same version show the same, to callers with the same role."""
+    """Two readings of a day with the same version show the same to callers with the same role."""
 
     epoch: str
     date: date
@@ -26,24 +26,24 @@ class Version:
 
 
 class DayVersions:
-    """Who somebody is and how a day stands, in one snapshot; all who ask together share it."""
+    """Reads the caller and the day's version in one snapshot, which concurrent requests share."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._asking = Batcher(self._answer, rests=True)
+        self._batcher = Batcher(self._read, rests=True)
 
     async def ask(self, claims: Claims, day: date | None) -> tuple[Caller, Version]:
-        """The holder of a token, and the version of a day (None is today). Raises NoAccess."""
-        return await self._asking.ask((claims, day))
+        """The token's holder, and the version of the day (None: today). Raises NoAccess."""
+        return await self._batcher.ask((claims, day))
 
-    async def _answer(
-        self, asked: Sequence[tuple[Claims, date | None]]
+    async def _read(
+        self, requests: Sequence[tuple[Claims, date | None]]
     ) -> Sequence[tuple[Caller, Version] | Exception]:
         async with self._database.read() as reading:
-            callers = await identify_all(reading, {claims for claims, _ in asked})
-            states = await log.states(reading, {day or reading.today for _, day in asked})
+            callers = await identify_all(reading, {claims for claims, _ in requests})
+            states = await log.states(reading, {day or reading.today for _, day in requests})
         answers: list[tuple[Caller, Version] | Exception] = []
-        for claims, day in asked:
+        for claims, day in requests:
             caller = callers[claims]
             state = states.days[day or reading.today]
             version = Version(states.epoch, state.date, state.position, state.day_version, states.roster_version)

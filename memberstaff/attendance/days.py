@@ -1,4 +1,4 @@
-"""Days: reading them, locking their rows, and opening and closing them for marks."""
+"""Days: reading them, locking their rows, and changing their settings."""
 
 from __future__ import annotations
 
@@ -32,31 +32,30 @@ _LOCKING = (
 
 
 class Calendar:
-    """Days as this organisation counts them: which weekdays are working days until a day says otherwise."""
+    """The organisation's calendar: the weekday decides what is a working day, unless the day's row says otherwise."""
 
     def __init__(self, working_weekdays: AbstractSet[int]) -> None:
         self._working = working_weekdays
 
     async def days(self, reading: Reading, dates: Collection[date]) -> dict[date, Day]:
-        """These days, in one statement."""
+        """The days by date, in one statement; a day without a row gets its defaults."""
         reading.require(Right.READ)
         rows = await reading.rows(_DAYS, {"dates": list(dates)})
-        known = {row.date: _day(row) for row in rows if row.date is not None}
+        stored = {row.date: _day(row) for row in rows if row.date is not None}
         first = rows[0]
         return {
-            day: known.get(day)
+            day: stored.get(day)
             or Day(day, False, day.weekday() in self._working, None, 0, 0, first.epoch, first.roster_version)
             for day in dates
         }
 
     async def day(self, reading: Reading, on: date) -> Day:
-        """One day."""
         return (await self.days(reading, (on,)))[on]
 
     async def lock_row(self, work: Work, on: date) -> Day:
-        """Take the day's row for this transaction, making it if it is missing; before anything else is read.
+        """Lock the day's row, inserting it if it is missing; call this before anything else is read.
 
-        Under this lock positions are given, so position order is commit order.
+        Positions are assigned under this lock, so position order is commit order.
         """
         row = await work.row(_LOCKING, {"on": on})
         if row is None:
@@ -67,7 +66,7 @@ class Calendar:
         return _day(row)
 
     async def open(self, work: Work, on: date, *, working: bool | None | Unset, label: str | None | Unset) -> Day:
-        """Say what kind of day it is."""
+        """Set whether it is a working day, and its label."""
         work.require(Right.MANAGE_DAYS)
         day = await self.lock_row(work, on)
         values: dict[str, Any] = {}
@@ -79,12 +78,12 @@ class Calendar:
         return await self._change(work, day, "opened", values)
 
     async def set_locked(self, work: Work, on: date, *, locked: bool, reason: str | None) -> Day:
-        """Close a day for marks, or open it again."""
+        """Lock a day, which then takes no marks, or unlock it."""
         work.require(Right.MANAGE_DAYS)
         reason = paragraph(reason, longest=LONGEST_REASON, what="The reason", path="reason")
         day = await self.lock_row(work, on)
         if locked and on > work.today:
-            raise Refusal(ErrorCode.FUTURE_DATE, f"{on} has not come yet, so it cannot be locked.", "date")
+            raise Refusal(ErrorCode.FUTURE_DATE, f"{on} is in the future and cannot be locked.", "date")
         return await self._change(work, day, "locked" if locked else "unlocked", {"locked": locked}, reason=reason)
 
     async def _change(self, work: Work, day: Day, action: str, values: dict[str, Any], **details: Any) -> Day:

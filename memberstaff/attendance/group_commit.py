@@ -1,4 +1,4 @@
-"""Single marks that arrive together are committed together: the day's lock lets one transaction through at a time."""
+"""Group commit: single marks that arrive together share a transaction, since the day's lock admits one at a time."""
 
 from __future__ import annotations
 
@@ -16,58 +16,58 @@ from memberstaff.db.batcher import Batcher
 from memberstaff.db.work import Database
 from memberstaff.errors import Refusal, RequestError
 
-MOST_TOGETHER = 200
-"""Marks in one transaction: as many as one notification carries."""
+MOST_MARKS = 200
+"""In one transaction: as many as one notification carries."""
 
-Asked = tuple[Claims, Mark]
+_Request = tuple[Claims, Mark]
 
 
 class GroupCommit:
-    """Takes marks of single people. At the front desk's rush a transaction for each would spend its time waiting."""
+    """Records single marks. In a rush at the front desk a transaction for each would mostly wait for the lock."""
 
     def __init__(self, database: Database, calendar: Calendar) -> None:
         self._database = database
         self._calendar = calendar
-        self._days: dict[date, Batcher[Asked, Outcome]] = {}
+        self._days: dict[date, Batcher[_Request, Outcome]] = {}
 
     async def mark(self, claims: Claims, on: date, mark: Mark) -> Outcome:
-        """Record one person's attendance; it is committed when this returns. Raises RequestError and Refusal."""
-        together = self._days.get(on)
-        if together is None:
+        """Record one person's attendance; returns after the commit. Raises RequestError and Refusal."""
+        batcher = self._days.get(on)
+        if batcher is None:
 
-            async def answer(asked: Sequence[Asked]) -> Sequence[Outcome | Exception]:
-                return await self._commit(on, asked)
+            async def commit(requests: Sequence[_Request]) -> Sequence[Outcome | Exception]:
+                return await self._commit(on, requests)
 
-            together = self._days[on] = Batcher(answer, most=MOST_TOGETHER)
+            batcher = self._days[on] = Batcher(commit, most=MOST_MARKS)
         try:
-            return await together.ask((claims, mark))
+            return await batcher.ask((claims, mark))
         finally:
-            if together.idle and self._days.get(on) is together:
+            if batcher.idle and self._days.get(on) is batcher:
                 del self._days[on]
 
-    async def _commit(self, on: date, asked: Sequence[Asked]) -> Sequence[Outcome | Exception]:
+    async def _commit(self, on: date, requests: Sequence[_Request]) -> Sequence[Outcome | Exception]:
         try:
             async with self._database.write() as work:
-                callers = await identify_all(work, {claims for claims, _ in asked})
+                callers = await identify_all(work, {claims for claims, _ in requests})
                 admitted: list[tuple[Caller, Mark]] = []
-                for claims, mark in asked:
+                for claims, mark in requests:
                     caller = callers[claims]
                     if isinstance(caller, Caller):
                         admitted.append((caller, mark))
-                judged = await commands.update_each(work, self._calendar, on, admitted) if admitted else []
+                outcomes = await commands.update_each(work, self._calendar, on, admitted) if admitted else []
                 if work.notification is None:
-                    raise _NothingChanged(judged)
-        except _NothingChanged as nothing:  # rolled back: what was refused leaves nothing, not even the day's row
-            judged = nothing.judged
-        in_order = iter(judged)
+                    raise _NothingChanged(outcomes)
+        except _NothingChanged as nothing:  # so roll back: refused marks leave nothing behind, not even the day's row
+            outcomes = nothing.outcomes
+        in_order = iter(outcomes)
         answers: list[Outcome | Exception] = []
-        for claims, _ in asked:
-            found = callers[claims]
-            answers.append(next(in_order) if isinstance(found, Caller) else found)
+        for claims, _ in requests:
+            caller_or_error = callers[claims]
+            answers.append(next(in_order) if isinstance(caller_or_error, Caller) else caller_or_error)
         return answers
 
 
 class _NothingChanged(Exception):
-    def __init__(self, judged: list[Outcome | Refusal | RequestError]) -> None:
+    def __init__(self, outcomes: list[Outcome | Refusal | RequestError]) -> None:
         super().__init__()
-        self.judged = judged
+        self.outcomes = outcomes

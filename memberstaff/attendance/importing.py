@@ -1,4 +1,4 @@
-"""Importing attendance of days that have passed: through the ordinary marks, so that the log has them."""
+"""Importing the attendance of past days: as ordinary marks, so that the log contains them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from memberstaff.inputs import Unset, fold, sendable
 
 @dataclass(frozen=True, slots=True)
 class AttendanceRow:
-    """One person on one day; named by the reference, or else by a name that only one person has."""
+    """One person on one day, identified by external reference, or else by a name that nobody else has."""
 
     date: date
     external_ref: str | None
@@ -36,10 +36,10 @@ class AttendanceRow:
 async def import_attendance(
     work: Work, calendar: Calendar, rows: Sequence[AttendanceRow], *, progress: Callable[[int], None] = lambda _: None
 ) -> int:
-    """Store these rows, day after day in the order of their dates; answers how many changes that made.
+    """Store the rows, day by day in date order; returns the number of changes.
 
-    `progress` is told the number of rows done. Raises Refused with every bad row, each at the path
-    ("rows", its index, the field); the work is then to be rolled back.
+    `progress` is called with the number of rows done for each day. Raises Refusals with every bad row, each at the
+    path ("rows", its index, the field); the caller must then roll back.
     """
     work.require(Right.MARK_ANY_DAY)
     people = await _people(work, rows)
@@ -47,7 +47,7 @@ async def import_attendance(
     refusals: list[Refusal] = []
     for index, row in enumerate(rows):
         try:
-            days[row.date].append((index, Mark(_who(people, row), status=row.status, note=row.note)))
+            days[row.date].append((index, Mark(_staff_id(people, row), status=row.status, note=row.note)))
         except Refusal as refusal:
             refusals.append(refusal.under("rows", str(index)))
     changes = 0
@@ -56,8 +56,8 @@ async def import_attendance(
         outcome = await commands.update_many(work, calendar, day, marks, ErrorPolicy.SKIP_FAILED)
         changes += outcome.after - outcome.before
         for refused in outcome.refusals:
-            _entries, place, *rest = refused.path
-            refused.path = ("rows", str(days[day][int(place)][0]), *rest)
+            _entries, index_in_day, *rest = refused.path
+            refused.path = ("rows", str(days[day][int(index_in_day)][0]), *rest)
             refusals.append(refused)
         progress(len(marks))
     if refusals:
@@ -65,7 +65,7 @@ async def import_attendance(
     return changes
 
 
-def _who(people: dict[str, set[int]], row: AttendanceRow) -> int:
+def _staff_id(people: dict[str, set[int]], row: AttendanceRow) -> int:
     if row.external_ref:
         found, field = people.get(f"ref:{row.external_ref}", set()), "external_ref"
     else:
@@ -73,12 +73,12 @@ def _who(people: dict[str, set[int]], row: AttendanceRow) -> int:
     if not found:
         raise Refusal(ErrorCode.NOT_FOUND, "There is no such person.", field)
     if len(found) > 1:
-        raise Refusal(ErrorCode.INVALID, "Several people have this name; use their references.", field)
+        raise Refusal(ErrorCode.INVALID, "Several people have this name; use the external reference.", field)
     return next(iter(found))
 
 
 async def _people(work: Work, rows: Sequence[AttendanceRow]) -> dict[str, set[int]]:
-    """Everybody who is named, by reference and by name, in one statement of constant size."""
+    """The ids of the people named, by reference and by name, in one statement of constant size."""
     named = [{"ref": sendable(row.external_ref), "sort_key": sendable(fold(row.name or ""))} for row in rows]
     given = from_json(work.dialect, {"ref": Text(), "sort_key": Text()})
     found = await work.rows(

@@ -1,4 +1,4 @@
-"""Reading the log of changes: the truth that the doorbell only announces."""
+"""Reading the log of changes: the source of truth, of which a notification is only a hint."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from memberstaff.db.work import Reading
 
 @dataclass(frozen=True, slots=True)
 class States:
-    """How far the installation and some of its days have come, in one snapshot."""
+    """The roster version and the state of some days, in one snapshot."""
 
     epoch: str
     roster_version: int
@@ -35,18 +35,18 @@ _STATES = select(
 
 
 async def states(reading: Reading, dates: Collection[date]) -> States:
-    """Where these days stand, in one statement; a day that has no row yet stands at zero."""
+    """The state of these days, in one statement; a day without a row is at zero."""
     rows = await reading.rows(_STATES, {"dates": list(dates)})
-    known = {row.date: DayState(row.date, row.position, row.day_version) for row in rows if row.date is not None}
+    stored = {row.date: DayState(row.date, row.position, row.day_version) for row in rows if row.date is not None}
     return States(
         epoch=rows[0].epoch,
         roster_version=rows[0].roster_version,
-        days={day: known.get(day) or DayState(day, 0, 0) for day in dates},
+        days={day: stored.get(day) or DayState(day, 0, 0) for day in dates},
     )
 
 
 _revision = attendance_revision.c
-_living = staff.c.erased_at.is_(None)
+_not_erased = staff.c.erased_at.is_(None)
 
 _CHANGES: Select[Any] = select(
     _revision.date,
@@ -59,9 +59,9 @@ _CHANGES: Select[Any] = select(
     _revision.changed_at,
     _revision.changed_by,
     account.c.display_name.label("changed_by_name"),
-    case((_living, staff.c.name), else_=null()).label("staff_name"),
-    case((_living, staff.c.category), else_=null()).label("staff_category"),
-    case((_living, staff.c.photo_url), else_=null()).label("staff_photo_url"),
+    case((_not_erased, staff.c.name), else_=null()).label("staff_name"),
+    case((_not_erased, staff.c.category), else_=null()).label("staff_category"),
+    case((_not_erased, staff.c.photo_url), else_=null()).label("staff_photo_url"),
 ).select_from(
     attendance_revision.join(staff, staff.c.id == _revision.staff_id).outerjoin(
         account, account.c.id == _revision.changed_by
@@ -70,7 +70,7 @@ _CHANGES: Select[Any] = select(
 
 
 async def after(reading: Reading, positions: Mapping[date, int], *, limit: int) -> list[Change]:
-    """The changes after each day's position, by date and position; at most `limit`, in one statement."""
+    """The first `limit` changes after each day's position, ordered by date and position, in one statement."""
     if not positions:
         return []
     rows = await reading.rows(

@@ -23,7 +23,7 @@ RECORD_COLUMNS = (
     attendance.c.updated_at,
     account.c.display_name.label("updated_by"),
 )
-"""What a statement selects, beside the person's columns, so that `record()` can read a Record."""
+"""What a statement selects after a person's columns, for `record()`."""
 
 WITHOUT_NOTE = (
     attendance.c.status,
@@ -35,7 +35,7 @@ WITHOUT_NOTE = (
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """A calendar day; one that nobody has touched is open, at position 0, and has no row yet."""
+    """A calendar day; an untouched one is open, at position 0, and has no row yet."""
 
     date: date
     locked: bool
@@ -48,12 +48,12 @@ class Day:
 
     @property
     def cursor(self) -> Cursor:
-        """Where the day's feed stands: subscribing from here misses nothing."""
+        """The end of the day's feed: a subscription from here misses nothing."""
         return Cursor(self.epoch, self.date, self.position)
 
 
 class Record(NamedTuple):
-    """One person on one day; `version` 0 means that nobody has marked them yet. A tuple like Person."""
+    """One person on one day; `version` 0 means not marked yet. A named tuple for the same reason as Person."""
 
     person: Person
     date: date
@@ -67,7 +67,7 @@ class Record(NamedTuple):
 
 
 def record(row: Sequence[Any], day: date) -> Record:
-    """Read a Record from a row of the person's columns and then `RECORD_COLUMNS`, and of nothing else."""
+    """Build a Record from a row of exactly the person's columns and then `RECORD_COLUMNS`."""
     of_person, (status, note, photo_url, version, position, updated_at, updated_by) = row[:_OF_PERSON], row[_OF_PERSON:]
     if version is None:
         return Record(person(of_person), day, Status.UNMARKED, None, None, 0, 0, None, None)
@@ -92,7 +92,7 @@ class Summary:
 
     @property
     def present_rate(self) -> float | None:
-        """Those at work among those expected and decided on: a half day counts half, leave not at all."""
+        """The share present of those marked and not on leave, 0 to 1; a half day counts half."""
         of = self.counts
         expected = self.total - of[Status.UNMARKED] - of[Status.ON_LEAVE]
         if not expected:

@@ -21,13 +21,13 @@ from memberstaff.staff.queries import Place, StaffFilter, beyond, employed_on
 
 @dataclass(frozen=True, slots=True)
 class BoardFilter:
-    """Which of a day's records: of these people, and with one of these statuses."""
+    """Filters a day's records by person and by status."""
 
     staff: StaffFilter
     statuses: tuple[Status, ...] | None = None
 
     def conditions(self) -> list[ColumnElement[bool]]:
-        """The filter in SQL."""
+        """The WHERE conditions."""
         conditions = self.staff.conditions()
         if self.statuses is not None:
             conditions.append(_status().in_(self.statuses))
@@ -36,7 +36,7 @@ class BoardFilter:
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """What a record was after one of its changes."""
+    """A record's values after one of its changes."""
 
     staff_id: int
     date: date
@@ -57,9 +57,9 @@ def _status() -> ColumnElement[str]:
 
 @cache
 def select_records(*, notes: bool) -> Select[Any]:
-    """Everybody with their record of the day that is the parameter `on`, marked or not.
+    """Everybody with their record, if any, on the day in the parameter `on`.
 
-    Made once: putting a statement together costs more than running it. Without notes for those who may not read them.
+    Cached, since building the statement costs more than running it.
     """
     columns = RECORD_COLUMNS if notes else WITHOUT_NOTE
     of_day = and_(attendance.c.staff_id == staff.c.id, attendance.c.date == _ON)
@@ -75,7 +75,7 @@ def _records(reading: Reading) -> Select[Any]:
 async def board(reading: Reading, day: Day, which: BoardFilter, *, first: int, after: Place | None) -> list[Record]:
     """A page of the day's roster, by name."""
     reading.require(Right.READ)
-    if after is None and which == everybody(day.date):  # what everybody loads in the morning
+    if after is None and which == everybody(day.date):  # what everybody loads in the morning: a cached statement
         statement = _select_everybody(notes=reading.reader.may(Right.READ_NOTES))
         rows = await reading.rows(statement, {"on": day.date, "first": first})
     else:
@@ -90,7 +90,7 @@ async def board(reading: Reading, day: Day, which: BoardFilter, *, first: int, a
 
 
 def everybody(on: date) -> BoardFilter:
-    """All of a day's roster."""
+    """Matches the day's whole roster."""
     return BoardFilter(StaffFilter(on))
 
 
@@ -105,7 +105,7 @@ def _select_everybody(*, notes: bool) -> Select[Any]:
 
 
 async def count(reading: Reading, day: Day, which: BoardFilter) -> int:
-    """How many of the day's roster the filter finds."""
+    """How many of the day's roster match."""
     reading.require(Right.READ)
     return int(
         await reading.scalar(
@@ -124,7 +124,7 @@ _SUMMARY = (
 
 
 async def summary(reading: Reading, on: date) -> Summary:
-    """The counts of a day's roster."""
+    """How many of a day's roster have each status."""
     reading.require(Right.READ)
     rows = await reading.rows(_SUMMARY, {"on": on})
     counts = dict.fromkeys(Status, 0)
@@ -134,14 +134,14 @@ async def summary(reading: Reading, on: date) -> Summary:
 
 
 async def records(reading: Reading, on: date, staff_ids: Collection[int]) -> dict[int, Record]:
-    """These people's records of a day, in one statement; whoever is unknown is left out."""
+    """These people's records on a day, in one statement; unknown ids are left out."""
     reading.require(Right.READ)
     rows = await reading.rows(_records(reading).where(staff.c.id.in_(staff_ids)), {"on": on})
     return {row.id: record(row, on) for row in rows}
 
 
 async def changed_since(reading: Reading, on: date, position: int, *, until: int) -> list[Record]:
-    """The records whose last change lies after `position` and not after `until`, by name."""
+    """The records last changed after `position`, up to and including `until`, by name."""
     reading.require(Right.READ)
     rows = await reading.rows(
         _records(reading)
@@ -153,7 +153,7 @@ async def changed_since(reading: Reading, on: date, position: int, *, until: int
 
 
 async def marked(reading: Reading, staff_ids: Collection[int], start: date, end: date) -> dict[int, list[Record]]:
-    """What was recorded of these people from `start` to `end`, by day, in one statement."""
+    """These people's stored records from `start` to `end`, by date, in one statement."""
     reading.require(Right.READ)
     columns = RECORD_COLUMNS if reading.reader.may(Right.READ_NOTES) else WITHOUT_NOTE
     rows = await reading.rows(
@@ -175,7 +175,7 @@ async def marked(reading: Reading, staff_ids: Collection[int], start: date, end:
 async def history(
     reading: Reading, keys: Sequence[tuple[int, date]], *, first: int, before: int | None
 ) -> dict[tuple[int, date], list[Revision]]:
-    """The newest revisions of each record (older than version `before`), in one statement for all of them."""
+    """The newest `first` revisions of each record (older than version `before`, if given), in one statement."""
     reading.require(Right.READ)
     of = attendance_revision.c
     note = of.note if reading.reader.may(Right.READ_NOTES) else literal(None).label("note")
@@ -219,7 +219,7 @@ async def history(
 
 
 async def revision(reading: Reading, staff_id: int, on: date, version: int) -> Revision | None:
-    """One revision of one record."""
+    """The revision with this version, or None."""
     found = await history(reading, [(staff_id, on)], first=1, before=version + 1)
     newest = next(iter(found[staff_id, on]), None)
     return newest if newest is not None and newest.version == version else None

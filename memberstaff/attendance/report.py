@@ -1,4 +1,4 @@
-"""What the days of a few weeks looked like, category by category: counts, from three statements in all."""
+"""Attendance reports: daily counts by category over a few weeks, from three statements in all."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Key = tuple[str, date]
 
 @dataclass(frozen=True, slots=True)
 class ReportedDay:
-    """A day of one category."""
+    """One day of one category."""
 
     summary: Summary
     working: bool
@@ -32,13 +32,13 @@ class ReportedDay:
 
 @dataclass(frozen=True, slots=True)
 class Which:
-    """Whose days: of these categories (as stored) and of these people; None is all."""
+    """Filters by category (as stored) and by person; None is no restriction."""
 
     categories: tuple[str, ...] | None = None
     staff_ids: tuple[int, ...] | None = None
 
     def conditions(self) -> list[Any]:
-        """The choice in SQL."""
+        """The WHERE conditions."""
         conditions: list[Any] = []
         if self.categories is not None:
             conditions.append(staff.c.category.in_(self.categories))
@@ -50,37 +50,37 @@ class Which:
 async def report(
     reading: Reading, calendar: Calendar, start: date, end: date, which: Which, *, no_category: str
 ) -> dict[str, list[ReportedDay]]:
-    """Every day from `start` to `end`, by today's categories in order of their names.
+    """The days from `start` to `end` of each category, as people have them now, in order of name.
 
-    People without a category are counted as `no_category`, also beside those who have one of that name. A day counts
-    whoever is employed on it, as `queries.summary` does.
+    People without a category count under `no_category`, together with any who have a category of that name. A day
+    counts the people employed on it, as `queries.summary` does.
     """
     reading.require(Right.READ)
     days = list(_days(start, end))
     expected = await _expected(reading, start, end, which, no_category)
     marks = await _marks(reading, start, end, which, no_category)
-    known = await calendar.days(reading, days)
+    stored = await calendar.days(reading, days)
     report: dict[str, list[ReportedDay]] = {}
     for name in sorted({name for name, _ in expected}, key=lambda name: (fold(name), name)):
         report[name] = []
         for day in days:
             counts = dict.fromkeys(Status, 0) | marks[name, day]
             counts[Status.UNMARKED] = expected[name, day] - sum(marks[name, day].values())
-            report[name].append(ReportedDay(Summary(day, counts), known[day].working))
+            report[name].append(ReportedDay(Summary(day, counts), stored[day].working))
     return report
 
 
 async def _expected(reading: Reading, start: date, end: date, which: Which, no_category: str) -> Counter[Key]:
-    """How many people are employed on each day, by category; read as spans, which many people share."""
+    """How many people are employed on each day, by category; read as periods of employment, which many share."""
     first = case((staff.c.starts_on > start, staff.c.starts_on), else_=literal(start, Date())).label("first")
     last = case((staff.c.ends_on < end, staff.c.ends_on), else_=literal(end, Date())).label("last")
-    spans = (
+    periods = (
         select(staff.c.category, first, last, func.count().label("number"))
         .where(staff.c.starts_on <= end, or_(staff.c.ends_on.is_(None), staff.c.ends_on >= start), *which.conditions())
         .group_by(staff.c.category, first, last)
     )
     expected: Counter[Key] = Counter()
-    for row in await reading.rows(spans):
+    for row in await reading.rows(periods):
         for day in _days(row.first, row.last):
             expected[row.category or no_category, day] += row.number
     return expected
@@ -89,7 +89,7 @@ async def _expected(reading: Reading, start: date, end: date, which: Which, no_c
 async def _marks(
     reading: Reading, start: date, end: date, which: Which, no_category: str
 ) -> defaultdict[Key, Counter[Status]]:
-    """How many people have each status on each day, by category; a mark taken back is none."""
+    """How many people have each status on each day, by category, without UNMARKED."""
     counts = (
         select(attendance.c.date, staff.c.category, attendance.c.status, func.count().label("number"))
         .select_from(attendance.join(staff, and_(staff.c.id == attendance.c.staff_id, employed_on(attendance.c.date))))

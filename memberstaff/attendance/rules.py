@@ -1,4 +1,4 @@
-"""What a mark does to a record: the rules, free of I/O."""
+"""The rules for applying a mark to a record, free of I/O."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from memberstaff.errors import ErrorCode, Refusal
 from memberstaff.inputs import LONGEST_NOTE, UNSET, Unset, paragraph, photo_address
 
 FUTURE = frozenset({Status.ON_LEAVE, Status.UNMARKED})
-"""What can be known of a day that has not come: leave, and that a leave was taken back."""
+"""What can be recorded in advance: leave, and that leave was cancelled."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What somebody says of one person on one day; `UNSET` leaves what is stored."""
+    """A change to one person's record on one day; `UNSET` keeps the stored value."""
 
     staff_id: int
     status: Status | None | Unset = UNSET
@@ -25,9 +25,9 @@ class Mark:
     expected_version: int | None = None
 
     def checked(self) -> Mark:
-        """The mark with its texts as they will be stored; raises Refusal for what cannot be."""
+        """The mark with its texts normalised for storage. Raises Refusal."""
         if self.status is None:
-            raise Refusal(ErrorCode.INVALID, "A status cannot be cleared; UNMARKED takes a mark back.", "status")
+            raise Refusal(ErrorCode.INVALID, "A status cannot be cleared; use UNMARKED to take a mark back.", "status")
         note = self.note
         if note is not UNSET:
             note = paragraph(note, longest=LONGEST_NOTE, what="The note", path="note")
@@ -38,10 +38,10 @@ class Mark:
 
 
 def apply(mark: Mark, to: Record, *, locked: bool, today: date) -> Record | None:
-    """The record with a checked mark's values; None when it holds them already.
+    """The record with a checked mark applied; None when that changes nothing. Raises Refusal.
 
-    A request that changes nothing is a retry of one that was acknowledged, so it succeeds even on a day
-    that was locked since, and even with an old `expected_version`. Raises Refusal for what may not be.
+    A mark that changes nothing is a retry of one that was acknowledged, so it succeeds even if the day has been
+    locked since, and even with an old `expected_version`.
     """
     values = {
         name: value
@@ -60,20 +60,20 @@ def apply(mark: Mark, to: Record, *, locked: bool, today: date) -> Record | None
 
 
 def check_day(day: date, status: Status, *, locked: bool, today: date) -> None:
-    """Raise Refusal when the day takes no such mark."""
+    """Raise Refusal when the day does not take this status."""
     if locked:
         raise Refusal(ErrorCode.DAY_LOCKED, f"{day} is locked; an administrator can unlock it.", "date")
     if day > today and status not in FUTURE:
-        raise Refusal(ErrorCode.FUTURE_DATE, f"{day} has not come yet; only leave can be recorded ahead.", "date")
+        raise Refusal(ErrorCode.FUTURE_DATE, f"{day} is in the future; only leave can be recorded in advance.", "date")
 
 
 class VersionConflict(Refusal):
-    """Somebody else was faster; `current` is what is stored now, for the client to show and decide."""
+    """Somebody else changed the record first; `current` is the record now, for the client to show."""
 
     def __init__(self, current: Record, expected: int) -> None:
         super().__init__(
             ErrorCode.VERSION_CONFLICT,
-            f"Somebody else has changed this record: version {current.version}, not {expected}.",
+            f"Somebody else has changed this record: it is at version {current.version}, not {expected}.",
             "expectedVersion",
         )
         self.current = current

@@ -1,16 +1,16 @@
-"""The command line: for the people who install memberstaff and keep it running."""
+"""The command line, for the people who install and run memberstaff."""
 
 from __future__ import annotations
 
 import sys
 
 from memberstaff.cli import accounts, imports, install, schema, serving
-from memberstaff.cli.console import app, explained
+from memberstaff.cli.console import app, explain_errors
 
 __all__ = ["accounts", "app", "imports", "install", "main", "schema", "serving"]
 
 
 def main() -> None:
-    """Run a command; what goes wrong is said in a paragraph, and the exit code is 1."""
-    with explained():
+    """Run a command; expected errors are printed in plain words, with exit code 1."""
+    with explain_errors():
         app(args=sys.argv[1:], prog_name="memberstaff")

@@ -1,4 +1,4 @@
-"""Commands about accounts: who may log in, and as what."""
+"""Commands for accounts: who may log in, and with which role."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from rich.table import Table
 from memberstaff.access import COMMAND_LINE, Role
 from memberstaff.accounts import directory
 from memberstaff.accounts.passwords import SHORTEST, PasswordHash, Passwords
-from memberstaff.cli.console import Trouble, app, database, out, run, work
+from memberstaff.cli.console import CommandError, app, database, out, run, work
 
-group = typer.Typer(help="Who may log in, and as what.", no_args_is_help=True)
+group = typer.Typer(help="Who may log in, and with which role.", no_args_is_help=True)
 app.add_typer(group, name="account")
 
 Email = Annotated[str, typer.Argument(help="The account's email address.")]
@@ -25,11 +25,11 @@ FromStdin = Annotated[
 @group.command("add")
 def add(
     email: Email,
-    role: Annotated[Role, typer.Option(case_sensitive=False, help="What the account is for.")],
+    role: Annotated[Role, typer.Option(case_sensitive=False, help="What the account may do.")],
     password_stdin: FromStdin = False,
-    name: Annotated[str | None, typer.Option(help="Shown beside what the account marks. Default: from EMAIL.")] = None,
+    name: Annotated[str | None, typer.Option(help="Shown beside the account's marks. Default: from EMAIL.")] = None,
 ) -> None:
-    """Let somebody in."""
+    """Create an account."""
     password = _password(password_stdin)
 
     async def main() -> None:
@@ -43,7 +43,7 @@ def add(
 
 @group.command("list")
 def show() -> None:
-    """All accounts."""
+    """List all accounts."""
 
     async def main() -> None:
         async with database() as opened, opened.read() as reading:
@@ -60,7 +60,7 @@ def show() -> None:
 
 @group.command("disable")
 def disable(email: Email) -> None:
-    """Let an account in no longer, and close what it has open on every node."""
+    """Disable an account, and close its open boards on every node."""
 
     async def main() -> None:
         async with work() as writing:
@@ -72,7 +72,7 @@ def disable(email: Email) -> None:
 
 @group.command("enable")
 def enable(email: Email) -> None:
-    """Let a disabled account in again."""
+    """Enable a disabled account."""
 
     async def main() -> None:
         async with work() as writing:
@@ -84,7 +84,7 @@ def enable(email: Email) -> None:
 
 @group.command("role")
 def role(email: Email, to: Annotated[Role, typer.Argument(case_sensitive=False)]) -> None:
-    """Change what an account is for."""
+    """Change an account's role."""
 
     async def main() -> None:
         async with work() as writing:
@@ -96,7 +96,7 @@ def role(email: Email, to: Annotated[Role, typer.Argument(case_sensitive=False)]
 
 @group.command("password")
 def password(email: Email, password_stdin: FromStdin = False) -> None:
-    """Set a new password, and end every session of the account."""
+    """Set a new password, and end all sessions of the account."""
     given = _password(password_stdin)
 
     async def main() -> None:
@@ -109,11 +109,11 @@ def password(email: Email, password_stdin: FromStdin = False) -> None:
 
 
 def _password(from_stdin: bool) -> str:
-    """From stdin, or typed twice; never from the command line, which other users of the machine can read."""
+    """From stdin, or typed twice; never an argument, which other users of the machine can read."""
     if from_stdin:
         return sys.stdin.readline().rstrip("\r\n")
     if not sys.stdin.isatty():
-        raise Trouble("Give the password on stdin, with --password-stdin.")
+        raise CommandError("Without a terminal, pass the password on stdin with --password-stdin.")
     return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True))
 
 

@@ -1,4 +1,4 @@
-"""What every command shares: settings, a database to work on, and errors in plain words."""
+"""Shared by all commands: settings, database access, and errors in plain words."""
 
 from __future__ import annotations
 
@@ -29,24 +29,24 @@ out = Console()
 errors = Console(stderr=True, highlight=False)
 
 
-class Trouble(Exception):
-    """Something that the person at the keyboard has to mend."""
+class CommandError(Exception):
+    """An error that the user can fix; the message says how."""
 
 
 @contextmanager
-def explained() -> Iterator[None]:
-    """Turn what can go wrong into a message and exit code 1; a defect of ours keeps its traceback."""
+def explain_errors() -> Iterator[None]:
+    """Turn expected errors into a message and exit code 1; a bug keeps its traceback."""
     try:
         yield
     except InvalidSettings as error:
-        _fail(f"The settings are not right:\n{error}")
+        _fail(f"The settings are invalid:\n{error}")
     except Refusals as refused:
         _fail("\n".join(refusal.message for refusal in refused.refusals))
     except Unavailable as error:
         _fail(_unusable(error.__cause__ or error))
     except (Refusal, RequestError) as error:
         _fail(error.message)
-    except (Trouble, Unmigrated) as error:
+    except (CommandError, Unmigrated) as error:
         _fail(str(error))
     except (DBAPIError, ConnectionError) as error:
         _fail(_unusable(error))
@@ -66,7 +66,7 @@ def _fail(message: str) -> None:
 
 @asynccontextmanager
 async def database(settings: Settings | None = None, *, migrated: bool = True) -> AsyncIterator[Database]:
-    """The database in the settings; raises Unmigrated when its tables are not this release's."""
+    """The database in the settings. Raises Unmigrated if its tables are not this release's."""
     settings = settings or load()
     opened = Database(settings.database_url.get_secret_value(), zone=settings.zone, pool_size=2)
     try:
@@ -79,9 +79,9 @@ async def database(settings: Settings | None = None, *, migrated: bool = True) -
 
 @asynccontextmanager
 async def work() -> AsyncIterator[Work]:
-    """One transaction, as whoever has a shell on the server.
+    """A transaction with the rights of whoever has a shell on the server.
 
-    Its changes are not rung for: running servers learn of them by their two-second poll.
+    Its changes are not announced: running servers find them by polling.
     """
     async with database() as opened, opened.write() as writing:
         writing.caller = COMMAND_LINE
@@ -89,5 +89,5 @@ async def work() -> AsyncIterator[Work]:
 
 
 def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Run an async command."""
+    """Run a command's coroutine."""
     asyncio.run(main())

@@ -1,4 +1,4 @@
-"""Commands that bring data in, and take a person out: rosters, past attendance, erasure."""
+"""Commands for importing rosters and past attendance, and for erasing people."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from memberstaff.attendance.days import Calendar
 from memberstaff.attendance.importing import AttendanceRow, import_attendance
 from memberstaff.changes import Status
 from memberstaff.cli import table
-from memberstaff.cli.console import Trouble, app, errors, out, run, work
+from memberstaff.cli.console import CommandError, app, errors, out, run, work
 from memberstaff.cli.table import Row
 from memberstaff.errors import Refusals
 from memberstaff.inputs import UNSET
@@ -24,12 +24,12 @@ from memberstaff.staff.importing import ImportOutcome, import_staff
 
 staff_group = typer.Typer(help="The people whose attendance is recorded.", no_args_is_help=True)
 app.add_typer(staff_group, name="staff")
-attendance_group = typer.Typer(help="Attendance of days that have passed.", no_args_is_help=True)
+attendance_group = typer.Typer(help="Attendance of past days.", no_args_is_help=True)
 app.add_typer(attendance_group, name="attendance")
 
 T = TypeVar("T")
-File = Annotated[Path, typer.Argument(metavar="FILE.csv", help="UTF-8; separated by comma, semicolon or tab.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would happen, and change nothing.")]
+File = Annotated[Path, typer.Argument(metavar="FILE.csv", help="UTF-8, separated by comma, semicolon or tab.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would happen, and change nothing.")]
 
 STAFF_COLUMNS = {
     "name": "name",
@@ -54,16 +54,16 @@ ATTENDANCE_COLUMNS = {
 
 
 class _BadCell(Exception):
-    """A cell that cannot be read; the message says why."""
+    """A cell that is not valid; the message says why."""
 
 
 class _DryRun(Exception):
-    """Leaves the transaction, which is then rolled back."""
+    """Leaves the transaction, to roll it back."""
 
 
 @staff_group.command("import")
 def staff_import(file: File, dry_run: DryRun = False) -> None:
-    """Add and change people. Columns: name, category, photo_url, external_ref, starts_on, ends_on.
+    """Create and update people. Columns: name, category, photo_url, external_ref, starts_on, ends_on.
 
     Rows are matched by external_ref or, without one, by name and category. All or nothing.
     """
@@ -76,17 +76,17 @@ def staff_import(file: File, dry_run: DryRun = False) -> None:
             async with work() as writing:
                 outcome = await import_staff(writing, people, dry_run=dry_run)
         except Refusals as refused:
-            _name_rows(file, rows, refused)
+            _raise_with_lines(file, rows, refused)
         would = "would be " if dry_run else ""
         changes = f"{outcome.created:,} {would}created, {outcome.updated:,} {would}updated"
-        out.print(f"{changes}, {outcome.unchanged:,} as they were.", soft_wrap=True)
+        out.print(f"{changes}, {outcome.unchanged:,} unchanged.", soft_wrap=True)
 
     run(main)
 
 
 @attendance_group.command("import")
 def attendance_import(file: File, dry_run: DryRun = False) -> None:
-    """Record past attendance. Columns: date, external_ref or name, status, note. All or nothing."""
+    """Import past attendance. Columns: date, external_ref or name, status, note. All or nothing."""
     rows = table.read(file, ATTENDANCE_COLUMNS, required={"date", "status"})
     marks = _converted(file, rows, _mark)
 
@@ -105,19 +105,19 @@ def attendance_import(file: File, dry_run: DryRun = False) -> None:
             except _DryRun:
                 pass
             except Refusals as refused:
-                _name_rows(file, rows, refused)
+                _raise_with_lines(file, rows, refused)
         would = "would be made" if dry_run else "made"
-        out.print(f"{changes:,} changes {would}, {len(marks) - changes:,} rows were there already.")
+        out.print(f"{changes:,} changes {would}, {len(marks) - changes:,} rows unchanged.")
 
     run(main)
 
 
 @staff_group.command("erase")
 def staff_erase(
-    person: Annotated[str, typer.Argument(metavar="ID", help="Of the Staff in GraphQL, or its number.")],
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    person: Annotated[str, typer.Argument(metavar="ID", help="The person's id in GraphQL, or their number.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
 ) -> None:
-    """Forget a person: name, photo and notes are gone from every table and the log; statuses and positions stay."""
+    """Erase a person: name, photo and notes go from every table and the log; statuses and positions stay."""
     number = staff_number(person)
     if not yes:
         typer.confirm("This cannot be undone. Erase?", abort=True)
@@ -131,7 +131,7 @@ def staff_erase(
 
 
 def staff_number(person: str) -> int:
-    """The number of a person from the id that GraphQL shows, or from the number itself."""
+    """A person's number, from their GraphQL id or from the number itself."""
     from base64 import urlsafe_b64decode
 
     if person.isascii() and person.isdigit():
@@ -142,11 +142,11 @@ def staff_number(person: str) -> int:
             return int(number)
     except ValueError:
         pass
-    raise Trouble(f"{person!r} is not the id of a person.")
+    raise CommandError(f"{person!r} is not the id of a person.")
 
 
 def _converted(file: Path, rows: Sequence[Row], convert: Callable[[Row], T]) -> list[T]:
-    """All rows converted; raises Trouble that names each bad one with its line."""
+    """All rows converted; raises CommandError, which names each bad row with its line."""
     good: list[T] = []
     bad: list[str] = []
     for row in rows:
@@ -155,17 +155,17 @@ def _converted(file: Path, rows: Sequence[Row], convert: Callable[[Row], T]) -> 
         except _BadCell as error:
             bad.append(f"{file}, line {row.line}: {error}")
     if bad:
-        raise Trouble("\n".join([*bad, "Nothing was imported."]))
+        raise CommandError("\n".join([*bad, "Nothing was imported."]))
     return good
 
 
-def _name_rows(file: Path, rows: Sequence[Row], refused: Refusals) -> None:
+def _raise_with_lines(file: Path, rows: Sequence[Row], refused: Refusals) -> None:
     lines = []
     for refusal in refused.refusals:
-        place = refusal.path[1] if len(refusal.path) > 1 else ""
-        where = f"{file}, line {rows[int(place)].line}: " if place.isdigit() else ""
-        lines.append(f"{where}{refusal.message}")
-    raise Trouble("\n".join([*lines, "Nothing was imported."])) from None
+        index = refusal.path[1] if len(refusal.path) > 1 else ""
+        line = f"{file}, line {rows[int(index)].line}: " if index.isdigit() else ""
+        lines.append(f"{line}{refusal.message}")
+    raise CommandError("\n".join([*lines, "Nothing was imported."])) from None
 
 
 def _details(row: Row) -> Details:
@@ -185,7 +185,7 @@ def _details(row: Row) -> Details:
 def _mark(row: Row) -> AttendanceRow:
     cells = row.cells
     if not {"name", "external_ref"} & set(cells):
-        raise _BadCell("Neither external_ref nor name says who it is.")
+        raise _BadCell("The external_ref and the name are both empty.")
     if not {"date", "status"} <= set(cells):
         raise _BadCell("The date or the status is empty.")
     status = cells["status"].upper().replace(" ", "_").replace("-", "_")

@@ -1,4 +1,4 @@
-"""Commands about the installation itself: tables, settings, epoch and demo data."""
+"""Commands for the installation itself: tables, epoch, demo data and settings."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from memberstaff.settings import PREFIX, Settings, load
 
 @app.command("migrate")
 def migrate_command() -> None:
-    """Make the database's tables those of this release. Safe to run again, and on several nodes at once."""
+    """Migrate the database's tables to this release. Safe to repeat, and to run on several nodes at once."""
 
     async def main() -> None:
         async with database(migrated=False) as opened:
@@ -28,57 +28,57 @@ def migrate_command() -> None:
 
 @app.command("new-epoch")
 def new_epoch_command() -> None:
-    """After a backup was restored: send every open board back to the start.
+    """After restoring a backup: make every open board start again.
 
-    A restored log gives positions again that it gave before, to other changes. A new epoch makes every cursor
-    that was given out before end in RESTART_REQUIRED, so no board shows a mixture.
+    A restored log reuses positions for other changes. With a new epoch every cursor issued before leads to
+    RESTART_REQUIRED, so no board shows a mixture.
     """
 
     async def main() -> None:
         async with work() as writing:
             epoch = await new_epoch(writing)
-        out.print(f"A new epoch has begun: {epoch}. Open boards read their day again.")
+        out.print(f"A new epoch has begun: {epoch}. Open boards will reload their day.")
 
     run(main)
 
 
 @app.command("demo")
 def demo_command(
-    staff: Annotated[int, typer.Option(min=1, max=100_000, help="How many people.")] = 60,
+    staff: Annotated[int, typer.Option(min=1, max=100_000, help="Number of people.")] = 60,
     day: Annotated[
         datetime | None, typer.Option("--date", formats=["%Y-%m-%d"], help="The partly marked day. Default: today.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="The same seed makes the same people and marks.")] = 1,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same people and marks.")] = 1,
 ) -> None:
-    """Fill an empty database with people and two weeks of attendance; refuses one that has people."""
+    """Fill an empty database with people and two weeks of attendance; fails if it has people."""
 
     async def main() -> None:
         settings = load()
         async with database(settings) as opened:
             on = day.date() if day else await demo.today(opened)
-            made = await demo.load(opened, people=staff, on=on, seed=seed, working=settings.working_weekdays)
-        out.print(f"{made.people:,} people and {made.marks:,} marks, the last on {on}.")
+            loaded = await demo.load(opened, people=staff, on=on, seed=seed, working=settings.working_weekdays)
+        out.print(f"{loaded.people:,} people and {loaded.marks:,} marks, the last on {on}.")
 
     run(main)
 
 
 @app.command("settings")
 def settings_command(
-    markdown: Annotated[bool, typer.Option(help="As the page in docs/settings.md.")] = False,
+    markdown: Annotated[bool, typer.Option(help="As Markdown: the page docs/settings.md.")] = False,
 ) -> None:
-    """Every setting: its variable, its default, and what it means."""
+    """Print every setting: its variable, default and meaning."""
     print(settings_page() if markdown else settings_page().replace("`", ""), end="")
 
 
 def settings_page() -> str:
-    """docs/settings.md, from the settings themselves."""
+    """The text of docs/settings.md."""
     lines = [
         "# Settings",
         "",
-        "Each is an environment variable. Names that end in `_SECONDS` are seconds, `_BYTES` bytes; lists are",
+        "Each is an environment variable. Those that end in `_SECONDS` are in seconds, `_BYTES` in bytes; lists are",
         "separated by commas. `memberstaff settings` prints this page.",
         "",
-        "| variable | default | what |",
+        "| variable | default | meaning |",
         "|---|---|---|",
     ]
     for name, field in Settings.model_fields.items():

@@ -1,4 +1,4 @@
-"""Commands about the GraphQL schema."""
+"""Commands for the GraphQL schema."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
-from memberstaff.cli.console import Trouble, app
+from memberstaff.cli.console import CommandError, app
 
 SCHEMA = "schema.asgi"
-"""Loaded by name: memberstaff never imports the schema that is built on it."""
+"""Loaded by name, since memberstaff never imports the schema that is built on it."""
 
 group = typer.Typer(help="The GraphQL schema.", no_args_is_help=True)
 app.add_typer(group, name="schema")
@@ -19,14 +19,14 @@ app.add_typer(group, name="schema")
 
 @group.command("export")
 def export(
-    output: Annotated[Path | None, typer.Option(help="Write it there instead of printing it.")] = None,
-    check: Annotated[Path | None, typer.Option(help="Fail unless this file holds exactly the schema.")] = None,
+    output: Annotated[Path | None, typer.Option(help="Write it to this file instead of printing it.")] = None,
+    check: Annotated[Path | None, typer.Option(help="Fail unless this file contains exactly the schema.")] = None,
 ) -> None:
-    """Print the schema in GraphQL's own language, sorted."""
+    """Print the schema as sorted SDL."""
     text: str = import_module(SCHEMA).export_sdl()
     if check is not None:
         if not check.exists() or check.read_text(encoding="utf-8") != text:
-            raise Trouble(f"{check} is stale: `memberstaff schema export --output {check}` writes it anew.")
+            raise CommandError(f"{check} is out of date: run `memberstaff schema export --output {check}`.")
     elif output is not None:
         output.write_text(text, encoding="utf-8")
     else:

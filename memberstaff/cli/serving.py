@@ -1,4 +1,4 @@
-"""`memberstaff serve`: the server, for production and as a demo."""
+"""`memberstaff serve`: the server, in production and as a demo."""
 
 from __future__ import annotations
 
@@ -12,44 +12,44 @@ from typing import Annotated
 import typer
 
 from memberstaff import demo
-from memberstaff.cli.console import Trouble, app, database, out
+from memberstaff.cli.console import CommandError, app, database, out
 from memberstaff.demo.logins import Login, prepare
 from memberstaff.server.run import serve
 from memberstaff.settings import PREFIX, Settings, load
 
 APP = "schema.asgi:serve_alone"
-"""Loaded by name, in each worker: memberstaff never imports the schema that is built on it."""
+"""Loaded by name, in each worker, since memberstaff never imports the schema that is built on it."""
 
 
 @app.command("serve")
 def serve_command(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65_535)] = 8000,
-    workers: Annotated[int, typer.Option(min=1, max=256, help="Processes; more than one needs Redis.")] = 1,
-    certificate: Annotated[Path | None, typer.Option(help="TLS certificate chain, PEM.")] = None,
-    key: Annotated[Path | None, typer.Option(help="The certificate's key, PEM.")] = None,
-    demo_mode: Annotated[bool, typer.Option("--demo", help="Demo data and logins; this machine only.")] = False,
-    data: Annotated[Path | None, typer.Option(help="Where the demo keeps its database and passwords.")] = None,
+    workers: Annotated[int, typer.Option(min=1, max=256, help="Worker processes; more than one needs Redis.")] = 1,
+    certificate: Annotated[Path | None, typer.Option(help="TLS certificate chain (PEM).")] = None,
+    key: Annotated[Path | None, typer.Option(help="The certificate's private key (PEM).")] = None,
+    demo_mode: Annotated[bool, typer.Option("--demo", help="Demo data and logins, on this machine only.")] = False,
+    data: Annotated[Path | None, typer.Option(help="The folder of the demo's database and passwords.")] = None,
 ) -> None:
-    """Serve the API. Settings come from the environment: docs/settings.md, or `memberstaff settings`.
+    """Run the server. Settings come from the environment: see docs/settings.md or `memberstaff settings`.
 
-    Without --demo it needs MEMBERSTAFF_SECRET_KEY and a database that `memberstaff migrate` has prepared.
+    Without --demo it needs MEMBERSTAFF_SECRET_KEY and a database prepared by `memberstaff migrate`.
     """
     if (certificate is None) != (key is None):
-        raise Trouble("--certificate and --key belong together.")
+        raise CommandError("--certificate and --key must be given together.")
     for file in (certificate, key):
         if file is not None and not os.access(file, os.R_OK):
-            raise Trouble(f"{file} cannot be read.")
+            raise CommandError(f"{file} cannot be read.")
     logins: list[Login] = []
     if demo_mode:
         if not _is_loopback(host):
-            raise Trouble(f"Demo mode listens on this machine only; {host} would open it to others.")
+            raise CommandError(f"Demo mode listens on this machine only; {host} would expose it to others.")
         logins = prepare(data or Path(".data"))
     settings = load()
     if settings.secret_key is None:
-        raise Trouble(f"{PREFIX}SECRET_KEY is missing; `openssl rand -base64 48` makes a good one.")
+        raise CommandError(f"{PREFIX}SECRET_KEY is missing; generate one with `openssl rand -base64 48`.")
     if workers > 1 and settings.one_process_only:
-        raise Trouble(f"Several workers hear each other through Redis: set {PREFIX}BROADCAST_URL to redis://….")
+        raise CommandError(f"Several workers need Redis to notify each other: set {PREFIX}BROADCAST_URL to redis://….")
     _require_free(host, port)
     if demo_mode:
         asyncio.run(demo.install(settings, logins))
@@ -72,7 +72,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def _require_free(host: str, port: int) -> None:
-    """Fail before anything is set up, and in plain words, when somebody else listens there."""
+    """Fail early, and in plain words, if the port cannot be listened on."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, protocol) as listener:
@@ -80,7 +80,7 @@ def _require_free(host: str, port: int) -> None:
             listener.bind(address)
     except OSError as error:
         reason = "is in use; choose another with --port" if error.errno == 98 else f"cannot be used: {error.strerror}"
-        raise Trouble(f"Port {port} of {host} {reason}.") from None
+        raise CommandError(f"Port {port} of {host} {reason}.") from None
 
 
 def _welcome(address: str, logins: list[Login]) -> None:
@@ -93,7 +93,7 @@ def _welcome(address: str, logins: list[Login]) -> None:
             f"[bold]Playground[/] {address}/graphiql\n"
             f"[bold]GraphQL[/]    {address}/graphql   (POST, and WebSocket: graphql-transport-ws)\n"
             f"[bold]Health[/]     {address}/health/ready",
-            title="memberstaff, a demo",
+            title="memberstaff demo",
             title_align="left",
             expand=False,
         )
@@ -102,4 +102,4 @@ def _welcome(address: str, logins: list[Login]) -> None:
     for login in logins:
         table.add_row(login.role, login.email, login.password)
     out.print(table)
-    out.print("Ctrl-C stops it; the data stays.\n", highlight=False)
+    out.print("Press Ctrl-C to stop. The data is kept.\n", highlight=False)

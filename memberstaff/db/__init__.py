@@ -1,1 +1,1 @@
-"""The database: its tables, and the unit of work in which everything is read and written."""
+"""The database: its tables, and the unit of work through which everything is read and written."""

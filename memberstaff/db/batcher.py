@@ -1,4 +1,4 @@
-"""Questions that are asked at the same time, answered by one reading of the database."""
+"""A batcher: questions asked at the same time are answered with one read of the database."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ Answer = TypeVar("Answer")
 
 
 class Batcher(Generic[Question, Answer]):
-    """Collects questions while the ones before are being answered.
+    """Collects questions while the batch before is being answered: a DataLoader without a cache.
 
-    An answer rests on a reading that began after its question was asked. `answer_all` gets several questions and gives
-    an answer, or the exception to raise, for each; what it raises itself is raised to all of them. `most` are answered
-    at a time. One that `rests` lets questions gather after an answer for as long as that took: answers that cost this
-    process more than the database are then shared by twice as many.
+    An answer comes from a read that began after its question was asked. `answer_all` takes a batch of at most `most`
+    questions and returns an answer, or the exception to raise, for each; an exception that it raises itself goes to
+    all of them. With `rests`, the batcher pauses after each batch for as long as the batch took: answers that cost
+    this process more than the database are then shared by twice as many.
     """
 
     def __init__(
@@ -29,34 +29,34 @@ class Batcher(Generic[Question, Answer]):
         self._answer_all = answer_all
         self._most = most
         self._rests = rests
-        self._asking: list[tuple[Question, asyncio.Future[Answer]]] = []
-        self._answering: asyncio.Task[None] | None = None
+        self._waiting: list[tuple[Question, asyncio.Future[Answer]]] = []
+        self._task: asyncio.Task[None] | None = None
 
     async def ask(self, question: Question) -> Answer:
-        """The answer to one question."""
+        """The answer; raises the exception that `answer_all` returned or raised instead."""
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._asking.append((question, future))
-        if self._answering is None:
-            self._answering = asyncio.create_task(self._answer())
+        self._waiting.append((question, future))
+        if self._task is None:
+            self._task = asyncio.create_task(self._answer())
         return await future
 
     @property
     def idle(self) -> bool:
-        """Whether nobody is waiting for an answer."""
-        return self._answering is None
+        """Whether no question is waiting for an answer."""
+        return self._task is None
 
     async def _answer(self) -> None:
         loop = asyncio.get_running_loop()
-        while self._asking:
+        while self._waiting:
             began = loop.time()
-            asking, self._asking = self._asking[: self._most], self._asking[self._most :]
+            batch, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
             answers: Sequence[Answer | Exception]
             try:
-                answers = await self._answer_all([question for question, _ in asking])
+                answers = await self._answer_all([question for question, _ in batch])
             except Exception as error:
-                answers = [error] * len(asking)
-            for (_, future), answer in zip(asking, answers, strict=True):
-                if future.done():  # whoever asked has gone
+                answers = [error] * len(batch)
+            for (_, future), answer in zip(batch, answers, strict=True):
+                if future.done():  # its caller was cancelled
                     continue
                 if isinstance(answer, Exception):
                     future.set_exception(answer)
@@ -64,4 +64,4 @@ class Batcher(Generic[Question, Answer]):
                     future.set_result(answer)
             if self._rests:
                 await asyncio.sleep(loop.time() - began)
-        self._answering = None
+        self._task = None

@@ -1,4 +1,4 @@
-"""The time: instants in UTC, and today as a date where the organisation is."""
+"""The clock: instants in UTC, and today's date in the organisation's time zone."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 Clock = Callable[[], datetime]
-"""Answers the present instant, in UTC. Tests hand in one of their own."""
+"""Returns the current instant, in UTC; tests pass one of their own."""
 
 
 def utc_now() -> datetime:
-    """The present instant; whole milliseconds, so that every database keeps it exactly."""
+    """The current instant in whole milliseconds, which every database stores exactly."""
     now = datetime.now(UTC)
     return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
 
 def today(now: datetime, zone: ZoneInfo) -> date:
-    """The calendar day in the organisation's time zone."""
+    """The date of this instant in the organisation's time zone."""
     return now.astimezone(zone).date()

@@ -1,7 +1,7 @@
-"""Idempotency keys: a request that is sent again gets the first answer, and does nothing.
+"""Idempotency keys: a repeated request gets the first one's answer, and does nothing.
 
 The key is claimed in the transaction that does the work, so a refused request leaves no key behind, and of
-two that arrive together the second waits for the first one's answer.
+two concurrent requests the second waits for the first one's answer.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ from memberstaff.db.upsert import insert
 from memberstaff.db.work import Work
 from memberstaff.errors import ErrorCode, Refusal
 
-KEPT = timedelta(hours=24)
+LIFETIME = timedelta(hours=24)
 LONGEST_KEY = 200
 """Characters."""
 
 
 async def claim(work: Work, key: str, request: Any) -> Any | None:
-    """Take the key for this request; the answer it got before, or None when it is new. Raises Refusal.
+    """Claim the key; returns the stored answer if this request was made before, else None. Raises Refusal.
 
-    `request` is anything orjson can write; the key is refused for a request other than the first.
+    `request` is anything that orjson can serialise; a key that was used for a different one is refused.
     """
     if not key or len(key) > LONGEST_KEY:
-        message = f"An idempotency key has 1 to {LONGEST_KEY} characters."
+        message = f"An idempotency key must have 1 to {LONGEST_KEY} characters."
         raise Refusal(ErrorCode.INVALID, message, "idempotencyKey")
     digest = sha256(orjson.dumps(request, option=orjson.OPT_SORT_KEYS)).hexdigest()
-    mine = (idempotency.c.account_id == work.caller.account_id, idempotency.c.key == key)
-    await work.write(delete(idempotency).where(*mine, idempotency.c.created_at < work.now - KEPT))
+    own_key = (idempotency.c.account_id == work.caller.account_id, idempotency.c.key == key)
+    await work.write(delete(idempotency).where(*own_key, idempotency.c.created_at < work.now - LIFETIME))
     claimed = await work.write(
         insert(work.dialect, idempotency)
         .values(account_id=work.caller.account_id, key=key, request_hash=digest, answer={}, created_at=work.now)
@@ -41,16 +41,16 @@ async def claim(work: Work, key: str, request: Any) -> Any | None:
     )
     if claimed:
         return None
-    row = await work.row(select(idempotency.c.request_hash, idempotency.c.answer).where(*mine))
+    row = await work.row(select(idempotency.c.request_hash, idempotency.c.answer).where(*own_key))
     assert row is not None
     if row.request_hash != digest:
-        message = "This idempotency key was used for another request."
+        message = "This idempotency key was used for a different request; use a new key."
         raise Refusal(ErrorCode.INVALID, message, "idempotencyKey")
     return row.answer
 
 
 async def keep(work: Work, key: str, answer: Any) -> None:
-    """Store the answer for those who ask again; it is committed with the work itself."""
+    """Store the answer for repeats of the request; it is committed with the work itself."""
     await work.write(
         update(idempotency)
         .where(idempotency.c.account_id == work.caller.account_id, idempotency.c.key == key)

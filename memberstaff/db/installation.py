@@ -1,4 +1,4 @@
-"""The installation's one row: the epoch of its log, and the version of its roster."""
+"""The installation's single row: the epoch of its log, and the version of its roster."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from memberstaff.db.work import Work
 
 
 async def new_epoch(work: Work) -> str:
-    """Begin a new epoch: every feed cursor given out so far ends in RESTART_REQUIRED.
+    """Begin a new epoch: every feed cursor issued so far leads to RESTART_REQUIRED.
 
-    A restored log gives positions again that it gave before, to other changes; only the epoch tells them apart.
+    A restored log reuses positions for other changes; only the epoch tells them apart.
     """
     epoch = secrets.token_hex(8)
     await work.write(update(installation).values(epoch=epoch))
@@ -21,7 +21,7 @@ async def new_epoch(work: Work) -> str:
 
 
 async def raise_roster_version(work: Work) -> None:
-    """Tell every board that people or names changed, once this work is committed."""
+    """Count a change of people or names, and announce it after the commit."""
     row = await work.row(
         update(installation)
         .values(roster_version=installation.c.roster_version + 1)

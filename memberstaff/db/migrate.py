@@ -1,4 +1,4 @@
-"""Alembic, run from code: there is no alembic.ini to find, and the settings name the database."""
+"""Runs Alembic from code: there is no alembic.ini to find, and the settings name the database."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 HERE = Path(__file__).parent / "migrations"
 
-# Two nodes that start together migrate one after the other. The number only has to be ours.
+# An advisory lock, so that nodes starting together migrate one after the other. Any number will do.
 _LOCK = 5_370_114_628_991_001
 
 
 def config(connection: Connection) -> Config:
-    """Alembic's configuration for one open connection."""
-    made = Config()
-    made.set_main_option("script_location", str(HERE))
-    made.attributes["connection"] = connection
-    return made
+    """Alembic's configuration for an open connection."""
+    configuration = Config()
+    configuration.set_main_option("script_location", str(HERE))
+    configuration.attributes["connection"] = connection
+    return configuration
 
 
 async def migrate(engine: AsyncEngine, revision: str = "head") -> None:
-    """Bring the database's tables up to this release (or to `revision`)."""
+    """Upgrade the tables to this release, or to `revision`."""
 
     def upgrade(connection: Connection) -> None:
         if connection.dialect.name == "postgresql":
@@ -40,7 +40,7 @@ async def migrate(engine: AsyncEngine, revision: str = "head") -> None:
 
 
 async def is_current(engine: AsyncEngine) -> bool:
-    """Whether the database has exactly this release's tables."""
+    """Whether the tables are exactly this release's."""
 
     def check(connection: Connection) -> bool:
         head = ScriptDirectory(str(HERE)).get_current_head()

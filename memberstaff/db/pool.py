@@ -1,4 +1,4 @@
-"""Pooled connections to PostgreSQL: none that is dead, or in the midst of something, is used again."""
+"""Connection pooling for PostgreSQL: no connection is reused that is dead or has a transaction open."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from typing import Any
 from sqlalchemy import Engine, event
 from sqlalchemy.exc import DisconnectionError
 
-REST_SECONDS = 1.0
-"""A connection that was used more recently is taken at its word: asking costs a round trip for each transaction,
-and the pool drops all of its connections as soon as one of them turns out to be dead."""
+PING_AFTER_SECONDS = 1.0
+"""Idle time after which a connection is pinged before use. Pinging it each time would cost every transaction a round
+trip, and the pool drops all of its connections as soon as one turns out to be dead."""
 
 
 def watch_connections(engine: Engine) -> None:
-    """Throw away connections that come back with their transaction still open; ask those that have rested.
+    """Discard connections that are returned with a transaction still open; ping those that have been idle.
 
-    A COMMIT that could not even be sent leaves a transaction that SQLAlchemy takes for ended, and nothing could be
-    begun on that connection ever again. The driver knows, without a round trip. The question is SQLAlchemy's pre-ping,
-    but only after a rest.
+    A COMMIT that could not even be sent leaves a transaction open that SQLAlchemy believes ended, and no other could
+    ever begin on that connection. The driver knows without a round trip. The ping is SQLAlchemy's pre-ping, but sent
+    only after an idle time.
     """
 
     @event.listens_for(engine, "checkin")
-    def look(connection: Any, record: Any) -> None:
-        record.info["rests_since"] = time.monotonic()
+    def discard_open_transaction(connection: Any, record: Any) -> None:
+        record.info["idle_since"] = time.monotonic()
         if connection is not None and connection.driver_connection.is_in_transaction():
             record.invalidate()
 
     @event.listens_for(engine, "checkout")
-    def ask(connection: Any, record: Any, _proxy: Any) -> None:
-        rested = time.monotonic() - record.info.get("rests_since", time.monotonic())
-        if rested > REST_SECONDS and not engine.dialect._do_ping_w_event(connection):  # noqa: SLF001 - as the pool does
-            raise DisconnectionError("The connection has gone while it rested.")
+    def ping_if_idle(connection: Any, record: Any, _proxy: Any) -> None:
+        idle = time.monotonic() - record.info.get("idle_since", time.monotonic())
+        if idle > PING_AFTER_SECONDS and not engine.dialect._do_ping_w_event(connection):  # noqa: SLF001 - as the pool does
+            raise DisconnectionError("The connection was lost while idle.")

@@ -1,7 +1,6 @@
-"""Many rows as one parameter: a JSON array that the database reads as a table.
+"""Many rows in one parameter: a JSON array that the database reads as a table.
 
-A bulk mark of 20,000 people is then one statement of constant size, where a list of parameters would be
-20,000 of them.
+Marking 20,000 people is then one statement of constant size, instead of one with parameters for each of them.
 """
 
 from __future__ import annotations
@@ -16,14 +15,14 @@ from sqlalchemy.types import TypeEngine
 
 
 def as_json(rows: Sequence[Mapping[str, Any]]) -> str:
-    """The parameter `rows` of a statement that reads `from_json`."""
+    """The value for the parameter `rows` of a statement that selects from `from_json`."""
     return orjson.dumps(list(rows)).decode()
 
 
 def from_json(dialect: str, columns: Mapping[str, TypeEngine[Any]]) -> Subquery:
-    """A table with these columns, whose rows travel as one JSON parameter, `rows`.
+    """A table with these columns, whose rows are passed in one JSON parameter, `rows`.
 
-    The columns hold integers and text; the key of a row that lacks a column reads as NULL.
+    Columns hold integers or text; a missing key reads as NULL.
     """
     text = bindparam("rows", type_=Text())
     if dialect == "postgresql":

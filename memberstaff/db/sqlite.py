@@ -1,4 +1,4 @@
-"""What SQLite needs to keep the same promises as PostgreSQL."""
+"""Makes SQLite give the same guarantees as PostgreSQL."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from sqlalchemy import Connection, Engine, event
 _WRITES = "memberstaff_writes"
 
 BUSY_MILLISECONDS = 10_000
-"""How long a writer waits for another process's transaction before it gives up."""
+"""How long a writer waits for another process's transaction before it fails."""
 
 
 def write_option() -> dict[str, bool]:
-    """The execution option that makes a connection's transaction a writing one."""
+    """The execution option that makes a connection's transaction a write transaction."""
     return {_WRITES: True}
 
 
 def prepare_sqlite(engine: Engine) -> None:
-    """Make every connection explicit about its transactions, durable, and strict about foreign keys.
+    """Make every connection begin its transactions explicitly, commit durably, and enforce foreign keys.
 
-    Python's driver sends no BEGIN before a SELECT, so a snapshot would not be one; and a deferred
-    transaction that turns into a writing one fails at once with "database is locked", whatever the timeout.
+    Python's driver sends no BEGIN before a SELECT, so a snapshot would not be one; and upgrading a deferred
+    transaction to a write fails at once with "database is locked", whatever the timeout.
     """
 
     @event.listens_for(engine, "connect")
@@ -29,7 +29,7 @@ def prepare_sqlite(engine: Engine) -> None:
         connection.isolation_level = None
         cursor = connection.cursor()
         cursor.execute("PRAGMA journal_mode = WAL")
-        cursor.execute("PRAGMA synchronous = FULL")  # NORMAL may lose an acknowledged commit with the power
+        cursor.execute("PRAGMA synchronous = FULL")  # NORMAL may lose an acknowledged commit in a power failure
         cursor.execute("PRAGMA foreign_keys = ON")
         cursor.execute(f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}")
         cursor.close()

@@ -1,6 +1,6 @@
-"""The tables, as SQLAlchemy sees them; `migrations/` makes them, and a test compares the two.
+"""The tables as SQLAlchemy sees them; `migrations/` creates them, and a test compares the two.
 
-`attendance_revision` is audit trail, outbox and event log at once: see docs/decisions/0001-one-log.md.
+`attendance_revision` is audit trail, outbox and event log in one: see docs/decisions/0001-one-log.md.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ metadata = MetaData(
 )
 
 Id = BigInteger().with_variant(Integer, "sqlite")
-"""SQLite counts up only what it knows as INTEGER PRIMARY KEY."""
+"""SQLite auto-increments nothing but an INTEGER PRIMARY KEY."""
 
 
 def _one_of(column: str, values: type[Role | Status]) -> CheckConstraint:

@@ -11,13 +11,13 @@ from sqlalchemy.types import TypeDecorator
 
 
 class Instant(TypeDecorator[datetime]):
-    """A point in time, always aware and in UTC; SQLite, which knows no zones, keeps it as UTC."""
+    """A point in time, always time-zone-aware and in UTC; SQLite, which has no time zones, stores it as UTC."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Refuse naive values: they would be read as the server's local time."""
+        """Reject naive values, which would be read as the server's local time."""
         if value is None:
             return None
         if value.tzinfo is None:
@@ -26,13 +26,13 @@ class Instant(TypeDecorator[datetime]):
         return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Answer in UTC, whatever the connection's zone."""
+        """Return UTC, whatever the connection's time zone."""
         if value is None or value.tzinfo is UTC:
             return value
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 FoldedText: Any = Text().with_variant(Text(collation="C"), "postgresql")
-"""Text that has been folded: compared byte by byte, so that both databases list in the same order."""
+"""Folded text, compared byte by byte, so that both databases sort alike."""
 
 Json: Any = JSON().with_variant(JSONB(), "postgresql")

@@ -1,4 +1,4 @@
-"""INSERT … ON CONFLICT, which both databases have, and SQLAlchemy spells twice."""
+"""INSERT … ON CONFLICT, which both databases have, but SQLAlchemy offers per dialect only."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 
 def insert(dialect: str, table: Table) -> postgresql.Insert | sqlite.Insert:
-    """An insert into the table that may say what happens on a conflict."""
+    """An INSERT with the dialect's `on_conflict_do_nothing` and `on_conflict_do_update`."""
     return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)

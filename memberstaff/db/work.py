@@ -1,8 +1,8 @@
-"""The unit of work: one transaction, what it read, and what it will announce once it is committed.
+"""The unit of work: one transaction, and what it announces once it is committed.
 
 A reader sees one snapshot (REPEATABLE READ, READ ONLY on PostgreSQL). A writer takes its locks before it
 reads (BEGIN IMMEDIATE on SQLite, `SELECT … FOR UPDATE` at READ COMMITTED on PostgreSQL). Nothing is
-announced before COMMIT has answered, and nothing at all when it did not.
+announced before COMMIT has returned, and nothing at all if it failed.
 """
 
 from __future__ import annotations
@@ -33,20 +33,20 @@ Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
 
 class Reading:
-    """One consistent view of the database, as `reader` may see it, at the instant `now`."""
+    """A consistent view of the database, as `reader` may see it, at the instant `now`."""
 
     def __init__(self, connection: AsyncConnection, *, now: datetime, zone: ZoneInfo) -> None:
         self._connection = connection
         # Sibling GraphQL fields resolve concurrently, and a connection runs one statement at a time.
-        self._turn = asyncio.Lock()
-        self._over = False
+        self._one_at_a_time = asyncio.Lock()
+        self._ended = False
         self._reader: Reader | None = None
         self.now = now
         self.zone = zone
 
     @property
     def today(self) -> date:
-        """The calendar day where the organisation is."""
+        """Today's date in the organisation's time zone."""
         return today(self.now, self.zone)
 
     @property
@@ -56,7 +56,7 @@ class Reading:
 
     @property
     def reader(self) -> Reader:
-        """Whose rights decide what may be read; raises Unauthenticated when nobody is logged in."""
+        """Whose rights decide what may be read; raises Unauthenticated if nobody is logged in."""
         if self._reader is None:
             raise Unauthenticated
         return self._reader
@@ -82,7 +82,7 @@ class Reading:
         self.reader.require(right)
 
     async def rows(self, statement: Executable, parameters: Parameters | None = None) -> Sequence[Row[Any]]:
-        """All rows of the statement's answer."""
+        """All rows of the result."""
         return (await self._execute(statement, parameters)).fetchall()
 
     async def row(self, statement: Executable, parameters: Parameters | None = None) -> Row[Any] | None:
@@ -94,32 +94,32 @@ class Reading:
         return (await self._execute(statement, parameters)).scalar()
 
     async def end(self) -> None:
-        """Take no more statements, and wait for the one that is under way: whoever asked for it may have gone."""
-        self._over = True
-        async with self._turn:
+        """Take no more statements, and wait for the one that is running: its caller may have been cancelled."""
+        self._ended = True
+        async with self._one_at_a_time:
             return
 
     async def _execute(self, statement: Executable, parameters: Parameters | None) -> CursorResult[Any]:
-        async with self._turn:
-            if self._over:
+        async with self._one_at_a_time:
+            if self._ended:
                 raise InvalidRequestError("This reading has ended.")
             with outages():
                 return await self._connection.execute(statement, parameters)
 
 
 class Work(Reading):
-    """A reading that may also write. Commands take it, never commit, and never publish."""
+    """A reading that may also write. Commands take one; they never commit and never publish."""
 
     def __init__(self, connection: AsyncConnection, *, now: datetime, zone: ZoneInfo) -> None:
         super().__init__(connection, now=now, zone=zone)
         self._notification = Notification(epoch="")
 
     async def write(self, statement: Executable, parameters: Parameters | None = None) -> int:
-        """Run the statement and answer the number of rows it touched."""
+        """Execute the statement; returns the number of rows affected."""
         return int((await self._execute(statement, parameters)).rowcount)
 
     async def audit(self, subject: str, subject_id: object, action: str, details: Mapping[str, Any]) -> None:
-        """Note a change of staff, accounts or days: who, when, and the values after it."""
+        """Record a change of staff, accounts or days in the audit log: who, when, and the new values."""
         await self.write(
             audit.insert().values(
                 at=self.now,
@@ -132,18 +132,18 @@ class Work(Reading):
         )
 
     def announce_day(self, epoch: str, state: DayState, changes: Iterable[Change] = ()) -> None:
-        """Notification for a day that has come further, once this work is committed."""
+        """Announce a day's new state, and the changes that led to it, after the commit."""
         days = (*(day for day in self._notification.days if day.date != state.date), state)
         self._notification = replace(
             self._notification, epoch=epoch, days=days, changes=(*self._notification.changes, *changes)
         )
 
     def announce_roster(self, epoch: str, roster_version: int) -> None:
-        """Notification for a changed person or name of an account."""
+        """Announce after the commit that a person, or an account's name, has changed."""
         self._notification = replace(self._notification, epoch=epoch, roster_version=roster_version)
 
     def announce_access(self, *, accounts: Iterable[int] = (), sessions: Iterable[str] = ()) -> None:
-        """Notification for accounts and sessions whose access changed or ended."""
+        """Announce after the commit that these accounts' and sessions' access has changed or ended."""
         self._notification = replace(
             self._notification,
             accounts=(*self._notification.accounts, *accounts),
@@ -152,15 +152,15 @@ class Work(Reading):
 
     @property
     def notification(self) -> Notification | None:
-        """What is to be announced after the commit; None when nothing changed."""
+        """What to announce after the commit; None if nothing changed."""
         return self._notification if self._notification != Notification(epoch="") else None
 
 
 class Database:
-    """The engine, and the two ways into it: `read` and `write`.
+    """The engine, and the two ways to use it: `read` and `write`.
 
-    `after_commit` is handed each committed work's notification, so that this module need not know who listens. It
-    must not block and must not raise.
+    `after_commit` is called with the notification of each committed work, so that this module need not know who
+    listens. It must neither block nor raise.
     """
 
     def __init__(
@@ -182,7 +182,7 @@ class Database:
             pool_size=pool_size,
             max_overflow=0,
             pool_timeout=10,
-            hide_parameters=True,  # a failed statement's parameters are notes and names, and errors are logged
+            hide_parameters=True,  # errors are logged, and a failed statement's parameters are notes and names
         )
         # SQLite has one writer at a time. Queueing here is fair; its own busy handler sleeps and retries.
         self._writer: asyncio.Lock | nullcontext[None] = asyncio.Lock() if self.is_sqlite else nullcontext()
@@ -192,12 +192,12 @@ class Database:
             watch_connections(self.engine.sync_engine)
 
     def now(self) -> datetime:
-        """The present instant, by the clock that this database's work uses."""
+        """The current instant, by the clock that this database's work uses."""
         return self._clock()
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Reading]:
-        """A snapshot; leave it soon, since it holds a connection. Raises Unavailable."""
+        """A read-only snapshot; leave it soon, since it holds a connection. Raises Unavailable."""
         options = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         with outages():
             async with self.engine.connect() as connection:
@@ -211,7 +211,7 @@ class Database:
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[Work]:
-        """A transaction: committed when the block ends, rolled back when it raises; then announced.
+        """A transaction: committed and then announced when the block ends, rolled back when it raises.
 
         Raises Unavailable when nothing of it was stored; an outage during the COMMIT itself is raised as it is.
         """

@@ -1,4 +1,4 @@
-"""Demo data that a person would believe: a school, two weeks of attendance, and a morning half done."""
+"""Plausible demo data: a school, two weeks of attendance, and a morning in progress."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from memberstaff.db.work import Database, Work
 from memberstaff.demo import avatar
 from memberstaff.demo.logins import Login
 from memberstaff.demo.marks import DemoMark, marks
-from memberstaff.demo.people import people as made_up
+from memberstaff.demo.people import people as demo_people
 from memberstaff.errors import ErrorCode, Refusal
 from memberstaff.settings import Settings
 from memberstaff.staff.commands import keys
@@ -32,20 +32,20 @@ __all__ = ["Loaded", "install", "load", "today"]
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What was made: people, and changes in the log."""
+    """How many people and changes were stored."""
 
     people: int
     marks: int
 
 
 async def today(database: Database) -> date:
-    """The calendar day where the organisation is."""
+    """Today's date in the organisation's time zone."""
     async with database.read() as reading:
         return reading.today
 
 
 async def install(settings: Settings, logins: list[Login]) -> None:
-    """Prepare the demo's database: tables, accounts, people, and today half marked; what is there already stays."""
+    """Prepare the demo's database: tables, accounts, people, and today partly marked; existing data stays."""
     database = Database(settings.database_url.get_secret_value(), zone=settings.zone, pool_size=2)
     try:
         await migrate(database.engine)
@@ -64,21 +64,21 @@ async def install(settings: Settings, logins: list[Login]) -> None:
 
 
 async def load(database: Database, *, people: int, on: date, seed: int, working: AbstractSet[int]) -> Loaded:
-    """Fill an empty database: so many people, two weeks of attendance, and `on` partly marked. Raises Refusal."""
+    """Fill an empty database: people, two weeks of attendance, and `on` partly marked. Raises Refusal."""
     async with database.write() as work:
         work.caller = COMMAND_LINE
         if not await _is_empty(work):
-            raise Refusal(ErrorCode.INVALID, "There are people in this database already; demo data needs an empty one.")
+            raise Refusal(ErrorCode.INVALID, "This database already has people; demo data needs an empty one.")
         await _add_people(work, people, on, seed)
         numbers = await _numbers(work)
-        made = 0
+        added = 0
         for day in _days(on, working):
-            made += await _add_day(work, day, numbers, seed, on, working)
-    return Loaded(people, made)
+            added += await _add_day(work, day, numbers, seed, on, working)
+    return Loaded(people, added)
 
 
 def _days(last: date, working: AbstractSet[int]) -> list[date]:
-    """The working days of two weeks, and the last day whatever it is."""
+    """The working days of two weeks, and the last day in any case."""
     days = [last - timedelta(days=back) for back in range(HISTORY.days, 0, -1)]
     return [*(day for day in days if day.weekday() in working), last]
 
@@ -95,8 +95,8 @@ async def _add_accounts(database: Database, logins: list[Login]) -> None:
     passwords = Passwords()
     for login in logins:
         async with database.read() as reading:
-            known = await reading.scalar(select(account.c.id).where(account.c.email == login.email))
-        if known is None:
+            existing = await reading.scalar(select(account.c.id).where(account.c.email == login.email))
+        if existing is None:
             hashed = await passwords.hash(login.password)
             async with database.write() as work:
                 work.caller = COMMAND_LINE
@@ -107,13 +107,13 @@ async def _add_accounts(database: Database, logins: list[Login]) -> None:
 
 async def _add_people(work: Work, number: int, on: date, seed: int) -> None:
     rows = []
-    for made in made_up(number, seed):
+    for person in demo_people(number, seed):
         values = {
-            "name": made.name,
-            "category": made.category,
-            "photo_url": f"/avatars/{avatar.key(made.name)}.svg",
-            "external_ref": made.external_ref,
-            "starts_on": on.replace(month=1, day=1) - timedelta(days=365 * made.tenure),
+            "name": person.name,
+            "category": person.category,
+            "photo_url": f"/avatars/{avatar.key(person.name)}.svg",
+            "external_ref": person.external_ref,
+            "starts_on": on.replace(month=1, day=1) - timedelta(days=365 * person.tenure),
         }
         rows.append({**values, **keys(values), "version": 1})
     await work.write(staff.insert(), rows)
@@ -136,7 +136,7 @@ async def _add_day(work: Work, day: date, numbers: list[int], seed: int, on: dat
 
 
 def _until(work: Work, day: date) -> datetime | None:
-    """A day that is going on has no marks of later; any other ends with itself."""
+    """Now for a day in progress, its end for any other."""
     ends = datetime.combine(day, datetime.max.time(), work.zone)
     return min(work.now, ends)
 
@@ -156,7 +156,7 @@ def _revision(day: date, position: int, mark: DemoMark, by: int | None) -> dict[
 
 
 def _record(revision: dict[str, object]) -> dict[str, object]:
-    """The record that a person's last revision leaves."""
+    """The record after a person's last revision."""
     record = dict(revision)
     record["updated_at"] = record.pop("changed_at")
     record["updated_by"] = record.pop("changed_by")

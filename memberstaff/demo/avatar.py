@@ -1,4 +1,4 @@
-"""Avatars drawn from a name: initials on a colour of their own, as SVG, with nothing to store."""
+"""SVG avatars drawn from a name: initials on a colour of their own, with nothing to store."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from html import escape
 
 KEY = re.compile(r"(\d{1,3})-([A-Za-z0-9_-]{2,24})")
 HUES = 24
-"""Colours that are told apart; 360 degrees in equal steps."""
+"""Distinguishable colours: equal steps of 360 degrees."""
 
 
 def key(name: str) -> str:
-    """What an avatar is drawn from, fit for an address: hue and initials. The same name has the same one."""
+    """What an avatar is drawn from, safe in a URL: hue and initials. The same name always has the same key."""
     hue = sha256(name.encode()).digest()[0] % HUES * (360 // HUES)
     return f"{hue}-{urlsafe_b64encode(initials(name).encode()).decode().rstrip('=')}"
 
 
 def initials(name: str) -> str:
-    """First letters of the first and the last word; of one word, or of a script without capitals, one letter."""
+    """The first letters of the first and last word; one letter for a single word, or a script without capitals."""
     words = [letters for word in name.split() if (letters := [c for c in word if c.isalpha()])]
     if not words:
         return "?"
@@ -31,11 +31,11 @@ def initials(name: str) -> str:
 
 
 def _capital(letter: str) -> str:
-    return letter.upper()[0]  # of ß, upper() makes two
+    return letter.upper()[0]  # upper() turns ß into two letters
 
 
 def draw(text: str) -> str | None:
-    """The SVG for a key; None for what `key` never made."""
+    """The SVG for a key; None for text that is no key."""
     found = KEY.fullmatch(text)
     if found is None or int(found[1]) >= 360:
         return None

@@ -1,4 +1,4 @@
-"""The demo's secrets: a signing key and one login per role, made once and kept in the demo's own folder."""
+"""The demo's secrets: a signing key and one login per role, created once and stored in the demo's own folder."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NAMES = {Role.ADMIN: "Robin Admin", Role.MARKER: "Front desk", Role.VIEWER: "Wal
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """Who can log in to the demo."""
+    """A login to the demo."""
 
     role: Role
     email: str
@@ -25,35 +25,38 @@ class Login:
 
     @property
     def name(self) -> str:
-        """Shown beside what the account marks."""
+        """Shown beside the account's marks."""
         return NAMES[self.role]
 
 
 def prepare(folder: Path) -> list[Login]:
-    """Make the folder, its key and its passwords if they are missing, and point the settings there.
+    """Create the folder, key and passwords if they are missing, and point the settings to them.
 
-    What the environment already says wins. Nobody else on this machine can read the folder.
+    Variables that are already set win. Other users of this machine cannot read the folder.
     """
     folder = folder.resolve()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.chmod(0o700)
-    key = _kept(folder / "secret-key", lambda: secrets.token_urlsafe(48))
-    passwords = _kept(folder / "logins.json", _passwords)
+    key = _read_or_create(folder / "secret-key", lambda: secrets.token_urlsafe(48))
+    passwords = _read_or_create(folder / "logins.json", _passwords)
     os.environ[f"{PREFIX}DEMO"] = "true"
     os.environ.setdefault(f"{PREFIX}DATA", str(folder))
     os.environ.setdefault(f"{PREFIX}SECRET_KEY", key)
     os.environ.setdefault(f"{PREFIX}DATABASE_URL", f"sqlite+aiosqlite:///{folder / 'memberstaff.db'}")
-    os.environ.setdefault(f"{PREFIX}DRAIN_SECONDS", "0")  # one person's Ctrl-C need not spare a thousand boards
-    known = json.loads(passwords)
-    return [Login(role, f"{role.lower()}@demo.example", known[role]) for role in (Role.ADMIN, Role.MARKER, Role.VIEWER)]
+    os.environ.setdefault(f"{PREFIX}DRAIN_SECONDS", "0")  # no thousand boards to close gently
+    password_of = json.loads(passwords)
+    return [
+        Login(role, f"{role.lower()}@demo.example", password_of[role])
+        for role in (Role.ADMIN, Role.MARKER, Role.VIEWER)
+    ]
 
 
 def _passwords() -> str:
     return json.dumps({role: secrets.token_urlsafe(12) for role in Role}, indent=1)
 
 
-def _kept(file: Path, make: Callable[[], str]) -> str:
-    """What the file holds; made and stored, readable by its owner only, if there is none."""
+def _read_or_create(file: Path, make: Callable[[], str]) -> str:
+    """The file's text; if it is missing, it is created first, readable by its owner only."""
     try:
         with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as new:
             new.write(make())

@@ -1,4 +1,4 @@
-"""Made-up attendance of made-up people, day by day; the same for the same seed."""
+"""Made-up attendance, day by day; the same for the same seed."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ NOTES = {
 DOORS_OPEN = time(7, 30)
 BUSY_MINUTES = 120
 TODAY_SHARE = 0.6
-"""How much of an unfinished day has been marked."""
+"""The share of people who are marked on a day in progress."""
 
 
 @dataclass(frozen=True, slots=True)
 class DemoMark:
-    """One change; `version` counts those of this person on that day."""
+    """One change; `version` counts the person's changes on that day."""
 
     staff_id: int
     at: datetime
@@ -43,7 +43,7 @@ class DemoMark:
 
 
 def marks(day: date, staff_ids: Sequence[int], seed: int, zone: ZoneInfo, *, until: datetime | None) -> list[DemoMark]:
-    """A day's changes in order; a whole day's, or with `until` those of a day that is still going on by then."""
+    """A day's changes, in order; with `until`, those of a day that is still in progress then."""
     random = Random(f"marks {seed} {day}")  # noqa: S311
     marked = staff_ids if until is None else [number for number in staff_ids if random.random() < TODAY_SHARE]
     made = sorted(
@@ -51,7 +51,7 @@ def marks(day: date, staff_ids: Sequence[int], seed: int, zone: ZoneInfo, *, unt
         key=lambda mark: (mark.at, mark.staff_id, mark.version),
     )
     if until is not None and made and made[-1].at > until:
-        early = made[-1].at - until  # it is still early in the morning: everybody was
+        early = made[-1].at - until  # it is still early in the morning, so everybody came earlier
         made = [DemoMark(mark.staff_id, mark.at - early, mark.status, mark.note, mark.version) for mark in made]
     return made
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from random import Random
 
 CATEGORIES = {"Teaching": 52, "Support": 16, "Administration": 10, "Kitchen": 9, "Facilities": 8, "Leadership": 5}
-"""Share of each, in per cent."""
+"""The share of each, in per cent."""
 
 NAMES = (
     (
@@ -53,15 +53,15 @@ NAMES = (
         "Fujimoto Hayashi Inoue Kobayashi Matsumoto Nakamura Ōno Saitō Tanaka Watanabe Yamada",
     ),
 )
-"""First and last names of places; what belongs together stays together."""
+"""First and last names by origin; only those of the same origin are combined."""
 
 FAMILY_FIRST = {8, 9}
-"""Where the family's name comes first, and no space stands between the two."""
+"""Indexes of `NAMES` where the family name comes first, without a space."""
 
 
 @dataclass(frozen=True, slots=True)
 class DemoPerson:
-    """Somebody who does not exist. `category` is one of `CATEGORIES`; `tenure` counts years."""
+    """A fictitious person. `category` is one of `CATEGORIES`; `tenure` is in years."""
 
     name: str
     category: str
@@ -70,15 +70,15 @@ class DemoPerson:
 
 
 def people(number: int, seed: int) -> Iterator[DemoPerson]:
-    """So many people; the first ones are the same whatever the number."""
+    """Yield `number` people; the first ones are the same whatever the number."""
     random = Random(f"people {seed}")  # noqa: S311
     taken: set[str] = set()
     for index in range(number):
-        place = random.randrange(len(NAMES))
-        firsts, lasts = (names.split() for names in NAMES[place])
-        for _ in range(3):  # the same name twice is rare in a small school, and usual in a large one
+        origin = random.randrange(len(NAMES))
+        firsts, lasts = (names.split() for names in NAMES[origin])
+        for _ in range(3):  # duplicate names are rare in a small school, and common in a large one
             first, last = random.choice(firsts), random.choice(lasts)
-            name = f"{last}{first}" if place in FAMILY_FIRST else f"{first} {last}"
+            name = f"{last}{first}" if origin in FAMILY_FIRST else f"{first} {last}"
             if name not in taken:
                 break
         taken.add(name)

@@ -1,1 +1,1 @@
-"""Notifications between processes, over Redis: something was committed, ask the database."""
+"""Notifications between processes, over Redis: something was committed, so ask the database."""

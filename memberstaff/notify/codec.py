@@ -1,4 +1,4 @@
-"""How a notification travels between processes: one JSON object, made and read only here."""
+"""The wire format of notifications: one JSON object, encoded and decoded only here."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from memberstaff.changes import Change, DayState, Status
 from memberstaff.notify.notification import Notification
 
 MOST_CHANGES = 200
-"""A notification with more says only how far its days came, and its listeners read the log."""
+"""In one notification; one with more carries none, only the days' positions, and its listeners read the log."""
 
 
 class Unreadable(Exception):
@@ -21,23 +21,23 @@ class Unreadable(Exception):
 
 
 def encode(notification: Notification) -> str:
-    """The notification as text for one message."""
+    """Serialise a notification, without its changes if there are more than `MOST_CHANGES`."""
     if len(notification.changes) > MOST_CHANGES:
         notification = replace(notification, changes=())
     return orjson.dumps(notification).decode()
 
 
 def decode(text: str) -> Notification:
-    """The notification that a message holds; raises Unreadable for anything else."""
+    """Parse a message; raises Unreadable if it is not a valid notification."""
     try:
         data = orjson.loads(text)
         return Notification(
-            epoch=_is(data["epoch"], str),
-            roster_version=_is(data["roster_version"], int, NoneType),
-            days=tuple(_state(fields) for fields in _is(data["days"], list)),
-            changes=tuple(_change(fields) for fields in _is(data["changes"], list)),
-            accounts=tuple(_is(account, int) for account in _is(data["accounts"], list)),
-            sessions=tuple(_is(session, str) for session in _is(data["sessions"], list)),
+            epoch=_typed(data["epoch"], str),
+            roster_version=_typed(data["roster_version"], int, NoneType),
+            days=tuple(_state(fields) for fields in _typed(data["days"], list)),
+            changes=tuple(_change(fields) for fields in _typed(data["changes"], list)),
+            accounts=tuple(_typed(account, int) for account in _typed(data["accounts"], list)),
+            sessions=tuple(_typed(session, str) for session in _typed(data["sessions"], list)),
         )
     except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
         raise Unreadable(str(type(error).__name__)) from error
@@ -46,8 +46,8 @@ def decode(text: str) -> Notification:
 def _state(fields: dict[str, Any]) -> DayState:
     return DayState(
         date=date.fromisoformat(fields["date"]),
-        position=_is(fields["position"], int),
-        day_version=_is(fields["day_version"], int),
+        position=_typed(fields["position"], int),
+        day_version=_typed(fields["day_version"], int),
     )
 
 
@@ -59,9 +59,9 @@ def _change(fields: dict[str, Any]) -> Change:
     return Change(
         **{
             **fields,
-            **{name: _is(fields[name], int) for name in ("position", "staff_id", "version")},
-            **{name: _is(fields[name], str, NoneType) for name in texts},
-            "changed_by": _is(fields["changed_by"], int, NoneType),
+            **{name: _typed(fields[name], int) for name in ("position", "staff_id", "version")},
+            **{name: _typed(fields[name], str, NoneType) for name in texts},
+            "changed_by": _typed(fields["changed_by"], int, NoneType),
             "date": date.fromisoformat(fields["date"]),
             "status": Status(fields["status"]),
             "changed_at": changed_at,
@@ -69,8 +69,8 @@ def _change(fields: dict[str, Any]) -> Change:
     )
 
 
-def _is(value: Any, *types: type) -> Any:
-    """The value, if it has one of these very types (True is no number); what is wrong must not get any further."""
+def _typed(value: Any, *types: type) -> Any:
+    """The value, if it is of exactly one of these types: to isinstance(), True is an int. Raises TypeError."""
     if type(value) not in types:
         raise TypeError
     return value

@@ -1,4 +1,4 @@
-"""What one commit announces to every process."""
+"""What a commit announces to every process."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from memberstaff.changes import Change, DayState
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """What one commit did, for those who listen; everything in it can be read from the database as well.
+    """What a commit changed; all of it can be read from the database as well.
 
-    `changes` may be empty although `days` rose: a large bulk mark notifications without them, and the listeners
-    read the log. `accounts` and `sessions` name those whose access changed or ended.
+    `changes` may be empty although `days` advanced: a large bulk mark is announced without them, and the listeners
+    read the log. `accounts` and `sessions` are those whose access changed or ended.
     """
 
     epoch: str

@@ -1,4 +1,4 @@
-"""The doorbell: tells every process that something was committed. Never the truth: see feed.py."""
+"""Publishes notifications to every process. They may be lost: the source of truth is the log, see live/feed.py."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from collections.abc import Callable
 import structlog
 from broadcaster import Broadcast
 
-from memberstaff.notify import codec as wire
+from memberstaff.notify import codec
 from memberstaff.notify.notification import Notification
 from memberstaff.notify.redis_backend import RedisBackend
 
 log = structlog.get_logger(__name__)
 
 MOST_UNSENT = 1_000
-"""Rings that wait for Redis; the oldest is dropped first, since readers find what it announced in the log."""
+"""Notifications queued for Redis; the oldest is dropped first, since readers find its changes in the log."""
 PUBLISH_SECONDS = 2.0
 
 
 class Notifier:
-    """Rings for committed work and hears the notifications of every process, this one included.
+    """Publishes this process's notifications, and receives those of every process, this one included.
 
-    `run` must be running for either. `hear` is called for each notification, in this event loop; after an outage it
-    is called with an empty notification, which means: something may have been missed, read the log.
+    Both need `run` to be running. `on_notification` is called for each one, in this event loop; after an outage it is
+    called with an empty one, which means: something may have been missed, read the log.
     """
 
-    def __init__(self, url: str, channel: str, hear: Callable[[Notification], None]) -> None:
+    def __init__(self, url: str, channel: str, on_notification: Callable[[Notification], None]) -> None:
         self._channel = channel
-        self._on_notification = hear
+        self._on_notification = on_notification
         self._unsent: deque[Notification] = deque(maxlen=MOST_UNSENT)
-        self._work = asyncio.Event()
+        self._queued = asyncio.Event()
         self._over_redis = not url.startswith("memory:")
         self.hearing = False
         if self._over_redis:
@@ -40,13 +40,13 @@ class Notifier:
             self._broadcast = Broadcast("memory://")
 
     def notification(self, notification: Notification) -> None:
-        """Announce it soon; neither waits nor fails."""
+        """Queue it for publishing; neither blocks nor fails."""
         self._unsent.append(notification)
-        self._work.set()
+        self._queued.set()
 
     @property
     def unsent(self) -> int:
-        """Rings that wait to be sent."""
+        """How many notifications are waiting to be published."""
         return len(self._unsent)
 
     async def run(self) -> None:
@@ -69,22 +69,24 @@ class Notifier:
 
     def _receive(self, message: str) -> None:
         try:
-            notification = wire.decode(message)
-        except wire.Unreadable as error:
-            log.warning("Something else publishes on our channel", channel=self._channel, reason=str(error))
+            notification = codec.decode(message)
+        except codec.Unreadable as error:
+            log.warning(
+                "Ignored a message on our channel that is not a notification", channel=self._channel, reason=str(error)
+            )
         else:
             self._on_notification(notification)
 
     async def _publish(self) -> None:
         while True:
-            await self._work.wait()
-            self._work.clear()
+            await self._queued.wait()
+            self._queued.clear()
             while self._unsent:
                 notification = self._unsent.popleft()
                 try:
                     async with asyncio.timeout(PUBLISH_SECONDS):
-                        await self._broadcast.publish(self._channel, wire.encode(notification))
-                except Exception as error:  # any failure to announce costs delay only
+                        await self._broadcast.publish(self._channel, codec.encode(notification))
+                except Exception as error:  # a notification that is not sent costs delay only
                     log.warning(
                         "A notification was not sent; boards learn of it by polling", reason=type(error).__name__
                     )

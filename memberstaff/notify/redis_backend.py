@@ -1,7 +1,7 @@
-"""broadcaster's Redis backend as we need it: one that comes back after an outage, and says that it was away.
+"""A Redis backend for broadcaster that reconnects after an outage, and reports that there was one.
 
-broadcaster's own loses its listener for ever when the connection drops, and with redis-py 8 never hears
-anything at all: see docs/decisions/0003-doorbell.md.
+broadcaster's own loses its listener for ever when the connection drops, and with redis-py 8 never receives
+anything at all: see docs/decisions/0003-the-doorbell.md.
 """
 
 from __future__ import annotations
@@ -23,38 +23,38 @@ from redis.exceptions import RedisError
 log = structlog.get_logger(__name__)
 
 QUIET_SECONDS = 1.0
-"""Silence after which the connection is asked whether it is alive; twice that, and it is given up."""
+"""Silence after which the subscription is pinged; after as much again it is considered dead."""
 LONGEST_PAUSE_SECONDS = 5.0
-"""Between two attempts to connect."""
+"""Between two attempts to connect, at most."""
 
 _OUTAGES = (RedisError, OSError, TimeoutError)
 
 
 def redis_client(url: str, *, retries: int) -> Redis:
-    """A client that waits for nothing longer than two seconds."""
-    patience = 2 * QUIET_SECONDS
+    """A client whose socket operations time out after two seconds."""
+    timeout = 2 * QUIET_SECONDS
     retry = Retry(NoBackoff(), retries)
-    return Redis.from_url(url, socket_timeout=patience, socket_connect_timeout=patience, retry=retry)
+    return Redis.from_url(url, socket_timeout=timeout, socket_connect_timeout=timeout, retry=retry)
 
 
 class RedisBackend(BroadcastBackend):
-    """Publish and subscribe on one Redis. `reachable` is told True and False as the subscription comes and goes."""
+    """Pub/sub on one Redis; `reachable` is called with True or False as the subscription comes and goes."""
 
     def __init__(self, url: str, reachable: Callable[[bool], None]) -> None:
-        # A publisher tries a second time at once: after a restart of Redis its pooled connection is a dead one. A
-        # message heard twice does no harm, since positions tell. A silent retry of the subscription would hide that
-        # messages were lost, so there is none.
+        # Publishing is retried at once, since a restart of Redis leaves a dead connection in the pool. A duplicate
+        # does no harm, since positions tell. The subscription is not retried silently, which would hide that messages
+        # were lost.
         self._publisher = redis_client(url, retries=1)
         self._client = redis_client(url, retries=0)
         self._pubsub: PubSub | None = None
         self._channels: set[str] = set()
         self._reachable = reachable
         self._hearing = False
-        self._asked = False
+        self._pinged = False
         self._failures = 0
 
     async def connect(self) -> None:
-        """Nothing yet: the first `next_published` connects, so that a start does not depend on Redis."""
+        """Do nothing: the first `next_published` connects, so that starting does not depend on Redis."""
 
     async def disconnect(self) -> None:
         """Close every connection."""
@@ -68,23 +68,22 @@ class RedisBackend(BroadcastBackend):
         await self._drop()
 
     async def unsubscribe(self, group: str) -> None:
-        """Listen no longer."""
         self._channels.discard(group)
         await self._drop()
 
     async def publish(self, channel: str, message: Any) -> None:
-        """Send one message; raises what redis-py raises when Redis is away."""
+        """Send one message; raises redis-py's errors if Redis is unreachable."""
         await self._publisher.publish(channel, message)
         heed_cancellation()
 
     async def next_published(self) -> Event:
-        """The next message; during an outage it waits and reconnects, and never raises."""
+        """The next message; never raises: during an outage it waits and reconnects."""
         while True:
             try:
                 event = await self._next_message()
             except _OUTAGES as error:
                 await self._drop()
-                self._say(hearing=False, error=error)
+                self._report(hearing=False, error=error)
                 await self._pause()
             else:
                 if event is not None:
@@ -94,20 +93,20 @@ class RedisBackend(BroadcastBackend):
         pubsub = self._pubsub
         if pubsub is None:
             pubsub = self._pubsub = self._client.pubsub()
-            self._asked = False
+            self._pinged = False
             await pubsub.subscribe(*sorted(self._channels))
         message = await pubsub.get_message(timeout=QUIET_SECONDS)
         heed_cancellation()
         if message is None:
-            if self._asked:
+            if self._pinged:
                 raise TimeoutError("Redis does not answer a PING")
-            self._asked = True
+            self._pinged = True
             await pubsub.ping()
             return None
-        self._asked = False
+        self._pinged = False
         if message["type"] == "subscribe":
             self._failures = 0
-            self._say(hearing=True)
+            self._report(hearing=True)
         elif message["type"] == "message":
             return Event(channel=message["channel"].decode(), message=message["data"].decode())
         return None
@@ -115,29 +114,31 @@ class RedisBackend(BroadcastBackend):
     async def _drop(self) -> None:
         pubsub, self._pubsub = self._pubsub, None
         if pubsub is not None:
-            with suppress(*_OUTAGES):  # it is being thrown away because it is broken
+            with suppress(*_OUTAGES):  # it is being discarded because it is broken
                 await pubsub.aclose()  # type: ignore[no-untyped-call]
 
-    def _say(self, *, hearing: bool, error: Exception | None = None) -> None:
+    def _report(self, *, hearing: bool, error: Exception | None = None) -> None:
         if hearing != self._hearing or (error is not None and self._failures == 0):
             if hearing:
-                log.info("Redis is heard", channels=sorted(self._channels))
+                log.info("Subscribed to Redis", channels=sorted(self._channels))
             else:
-                log.warning("Redis is not heard; changes arrive by polling until it is", reason=type(error).__name__)
+                log.warning(
+                    "Redis is unreachable; until it is back, changes arrive by polling", reason=type(error).__name__
+                )
             self._hearing = hearing
             self._reachable(hearing)
 
     async def _pause(self) -> None:
-        """Exponential back-off with full jitter, so that a fleet does not return in step."""
+        """Exponential back-off with full jitter, so that servers do not all reconnect at once."""
         self._failures += 1
         longest = min(LONGEST_PAUSE_SECONDS, 0.1 * 2 ** min(self._failures, 10))
         await asyncio.sleep(random.uniform(0, longest))  # noqa: S311 - spreads load, guards nothing
 
 
 def heed_cancellation() -> None:
-    """End a task that was told to end while redis-py was sending.
+    """Raise CancelledError if this task was cancelled while redis-py was sending.
 
-    On Python 3.11 its `asyncio.wait_for` drops a cancellation that comes in the moment the sending is done, and the
+    On Python 3.11 its `asyncio.wait_for` swallows a cancellation that arrives just as the sending is done, and the
     task, and so the shutdown, would wait for ever.
     """
     task = asyncio.current_task()

@@ -1,1 +1,1 @@
-"""The people whose attendance is recorded."""
+"""The roster: the people whose attendance is recorded."""

@@ -1,4 +1,4 @@
-"""Changing the roster: create, update, and forget a person."""
+"""Changing the roster: creating, updating and erasing people."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from memberstaff.staff.model import COLUMNS, Person, person
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """What is known of a person; `UNSET` leaves what is stored (or, for a new person, the default)."""
+    """A person's details; `UNSET` keeps the stored value (for a new person, the default)."""
 
     name: str | None | Unset = UNSET
     category: str | None | Unset = UNSET
@@ -30,7 +30,7 @@ class Details:
     ends_on: date | None | Unset = UNSET
 
     def checked(self, *, stored: dict[str, Any]) -> dict[str, Any]:
-        """The values to store on top of `stored`; raises Refusal for the first that cannot be."""
+        """The new values on top of the `stored` ones. Raises Refusal for the first invalid one."""
         values = stored | {
             field.name: value for field in fields(self) if (value := getattr(self, field.name)) is not UNSET
         }
@@ -43,7 +43,7 @@ class Details:
         values["external_ref"] = _optional(values["external_ref"], "The reference", "externalRef")
         values["photo_url"] = photo_address(values["photo_url"], path="photoUrl")
         if values["ends_on"] is not None and values["ends_on"] < values["starts_on"]:
-            raise Refusal(ErrorCode.INVALID, "The last day lies before the first day.", "endsOn")
+            raise Refusal(ErrorCode.INVALID, "The last day is before the first day.", "endsOn")
         return values
 
 
@@ -52,30 +52,30 @@ def _optional(text: str | None, what: str, path: str) -> str | None:
 
 
 def keys(values: dict[str, Any]) -> dict[str, str]:
-    """The columns by which people are listed and found."""
+    """The columns by which people are sorted and searched."""
     return {
         "sort_key": fold(values["name"]),
         "search_key": fold(f"{values['name']} {values['category'] or ''}"),
     }
 
 
-def empty(work: Work) -> dict[str, Any]:
-    """What a new person is before anything is said: employed from today."""
+def defaults(work: Work) -> dict[str, Any]:
+    """The values of a new person: employed from today."""
     return dict.fromkeys(("name", "category", "photo_url", "external_ref", "ends_on")) | {"starts_on": work.today}
 
 
 async def create(work: Work, details: Details) -> Person:
     """Add a person to the roster."""
     work.require(Right.MANAGE_STAFF)
-    values = details.checked(stored=empty(work))
+    values = details.checked(stored=defaults(work))
     created = person(await _store(work, staff.insert().values(**values, **keys(values), version=1).returning(*COLUMNS)))
-    await work.audit("staff", created.id, "created", printable(values))
+    await work.audit("staff", created.id, "created", audit_details(values))
     await raise_roster_version(work)
     return created
 
 
 async def update_person(work: Work, staff_id: int, details: Details, *, expected_version: int | None) -> Person:
-    """Change what is known of a person; storing what is stored already changes nothing."""
+    """Change a person's details, if they differ from the stored ones. Raises Refusal."""
     work.require(Right.MANAGE_STAFF)
     row = await work.row(select(*COLUMNS).where(staff.c.id == staff_id).with_for_update())
     if row is None or row.erased_at is not None:
@@ -88,7 +88,7 @@ async def update_person(work: Work, staff_id: int, details: Details, *, expected
     if expected_version is not None and expected_version != before.version:
         raise Refusal(
             ErrorCode.VERSION_CONFLICT,
-            f"Somebody else has changed this person: version {before.version}, not {expected_version}.",
+            f"Somebody else has changed this person: they are at version {before.version}, not {expected_version}.",
             "expectedVersion",
         )
     row = await _store(
@@ -98,18 +98,18 @@ async def update_person(work: Work, staff_id: int, details: Details, *, expected
         .values(**values, **keys(values), version=before.version + 1)
         .returning(*COLUMNS),
     )
-    await work.audit("staff", staff_id, "updated", printable(values))
+    await work.audit("staff", staff_id, "updated", audit_details(values))
     await raise_roster_version(work)
     return person(row)
 
 
 async def erase(work: Work, staff_id: int) -> None:
-    """Forget a person: name, photo, notes and reference are gone from every table; positions stay.
+    """Erase a person: name, photo, notes and reference go from every table; positions stay.
 
-    Their statuses stay too, as those of "Unknown", so that past days add up as they did.
+    Their statuses stay too, as those of "Unknown", so that past days still add up.
     """
     work.require(Right.MANAGE_STAFF)
-    # Days before people, and in order, as everybody who writes: a bulk mark that copies notes ends first.
+    # Days before people, and in order, as every writer locks them: a bulk mark that copies notes ends first.
     marked = select(attendance.c.date).where(attendance.c.staff_id == staff_id)
     days = select(attendance_day.c.date).where(attendance_day.c.date.in_(marked))
     await work.rows(days.order_by(attendance_day.c.date).with_for_update())
@@ -143,11 +143,13 @@ async def _store(work: Work, statement: Executable) -> Row[Any]:
     try:
         row = await work.row(statement)
     except IntegrityError:
-        raise Refusal(ErrorCode.DUPLICATE, "Another person has this reference.", "externalRef") from None
+        raise Refusal(
+            ErrorCode.DUPLICATE, "Another person already has this external reference.", "externalRef"
+        ) from None
     assert row is not None
     return row
 
 
-def printable(values: dict[str, Any]) -> dict[str, Any]:
-    """Values as the audit keeps them."""
+def audit_details(values: dict[str, Any]) -> dict[str, Any]:
+    """The values as the audit log stores them."""
     return {name: value.isoformat() if isinstance(value, date) else value for name, value in values.items()}

@@ -1,4 +1,4 @@
-"""Importing a roster: many people at once, all or nothing, and the same roster twice changes nothing."""
+"""Importing a roster: many people at once, all or nothing; importing it again changes nothing."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from memberstaff.db.tables import audit, staff
 from memberstaff.db.work import Work
 from memberstaff.errors import ErrorCode, Refusal, Refusals
 from memberstaff.inputs import fold, sendable
-from memberstaff.staff.commands import Details, empty, keys, printable
+from memberstaff.staff.commands import Details, audit_details, defaults, keys
 from memberstaff.staff.model import COLUMNS, Person, person
 
 MOST_ROWS = 20_000
-"""People in one import."""
+"""In one import."""
 
 COLUMN_NAMES = tuple(each.name for each in fields(Details))
 
 
 class Action(StrEnum):
-    """What an import does about one of its rows."""
+    """What an import does with one of its rows."""
 
     CREATED = "CREATED"
     UPDATED = "UPDATED"
@@ -37,7 +37,7 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RowChange:
-    """What an import does about the row with this index; `columns` are those that differ."""
+    """What an import does with the row at this index; `columns` are those that change."""
 
     row: int
     action: Action
@@ -47,7 +47,7 @@ class RowChange:
 
 @dataclass(frozen=True, slots=True)
 class ImportOutcome:
-    """What an import did, or would do; `changes` leaves out the rows that change nothing."""
+    """What an import did, or would do; `changes` omits the rows that change nothing."""
 
     created: int
     updated: int
@@ -55,8 +55,8 @@ class ImportOutcome:
     changes: tuple[RowChange, ...] = field(default=(), repr=False, compare=False)
 
 
-class Known:
-    """The people that rows may be about: those with a reference by it, the others by name and category."""
+class Candidates:
+    """The people that rows may match: by reference those who have one, the others by name and category."""
 
     def __init__(self, people: Sequence[Person]) -> None:
         self._by_ref = {found.external_ref: found for found in people if found.external_ref is not None}
@@ -66,7 +66,7 @@ class Known:
                 self._by_name[found.sort_key, fold(found.category or "")].append(found)
 
     def match(self, values: dict[str, Any]) -> Person | None:
-        """Whom a row is about; None for somebody new. Raises Refusal when it could be several."""
+        """The person a row is about; None for a new one. Raises Refusal if it could be several."""
         if values["external_ref"] is not None:
             return self._by_ref.get(values["external_ref"])
         found = self._by_name.get(_identity(values), [])
@@ -77,15 +77,15 @@ class Known:
 
 
 async def import_staff(work: Work, rows: Sequence[Details], *, dry_run: bool = False) -> ImportOutcome:
-    """Add or change the people in these rows; what a row leaves out stays as it is.
+    """Create or update the people in these rows; what a row omits stays as it is.
 
     Rows with a reference are matched by it, the others by name and category among the people who have none.
-    Raises Refused with every bad row, each at the path ("rows", its index, the field); nothing is stored then.
+    Raises Refusals with every bad row, each at the path ("rows", its index, the field); nothing is stored then.
     """
     work.require(Right.MANAGE_STAFF)
     if len(rows) > MOST_ROWS:
-        raise Refusals(Refusal(ErrorCode.LIMIT_EXCEEDED, f"More than {MOST_ROWS:,} rows in one import.", "rows"))
-    known = Known(await _candidates(work, rows))
+        raise Refusals(Refusal(ErrorCode.LIMIT_EXCEEDED, f"An import may have at most {MOST_ROWS:,} rows.", "rows"))
+    candidates = Candidates(await _find_candidates(work, rows))
     refusals: list[Refusal] = []
     seen: dict[object, int] = {}
     created: list[dict[str, Any]] = []
@@ -93,16 +93,16 @@ async def import_staff(work: Work, rows: Sequence[Details], *, dry_run: bool = F
     changes: list[RowChange] = []
     for index, row in enumerate(rows):
         try:
-            before, values = _resolve(work, row, known)
-            who = before.id if before else values["external_ref"] or _identity(values)
-            if who in seen:
-                message = f"This is the same person as in row {seen[who] + 1} of the import."
+            before, values = _resolve(work, row, candidates)
+            key = before.id if before else values["external_ref"] or _identity(values)
+            if key in seen:
+                message = f"This is the same person as in row {seen[key] + 1} of the import."
                 raise Refusal(ErrorCode.DUPLICATE, message, "name")
-            seen[who] = index
+            seen[key] = index
         except Refusal as refusal:
             refusals.append(refusal.under("rows", str(index)))
             continue
-        columns = _differing(values, empty(work) if before is None else _stored(before))
+        columns = _differing(values, defaults(work) if before is None else _stored(before))
         if before is None:
             created.append(values)
             changes.append(RowChange(index, Action.CREATED, values["name"], columns))
@@ -116,15 +116,15 @@ async def import_staff(work: Work, rows: Sequence[Details], *, dry_run: bool = F
     return ImportOutcome(len(created), len(updated), len(rows) - len(changes), tuple(changes))
 
 
-def _resolve(work: Work, row: Details, known: Known) -> tuple[Person | None, dict[str, Any]]:
-    """Whom the row is about, and the values that they then have; raises Refusal."""
-    alone = row.checked(stored=empty(work))
-    before = known.match(alone)
-    return before, alone if before is None else row.checked(stored=_stored(before))
+def _resolve(work: Work, row: Details, candidates: Candidates) -> tuple[Person | None, dict[str, Any]]:
+    """The person the row is about, and their new values. Raises Refusal."""
+    as_new = row.checked(stored=defaults(work))
+    before = candidates.match(as_new)
+    return before, as_new if before is None else row.checked(stored=_stored(before))
 
 
-def _stored(known: Person) -> dict[str, Any]:
-    return {name: getattr(known, name) for name in COLUMN_NAMES}
+def _stored(before: Person) -> dict[str, Any]:
+    return {name: getattr(before, name) for name in COLUMN_NAMES}
 
 
 def _differing(values: dict[str, Any], stored: dict[str, Any]) -> tuple[str, ...]:
@@ -135,8 +135,8 @@ def _identity(values: dict[str, Any]) -> tuple[str, str]:
     return fold(values["name"]), fold(values["category"] or "")
 
 
-async def _candidates(work: Work, rows: Sequence[Details]) -> list[Person]:
-    """Everybody whom a row may be about, in one statement of constant size."""
+async def _find_candidates(work: Work, rows: Sequence[Details]) -> list[Person]:
+    """Everybody whom a row may match, in one statement of constant size."""
     given = from_json(work.dialect, {"ref": Text(), "sort_key": Text()})
     found = await work.rows(
         select(*COLUMNS)
@@ -147,7 +147,7 @@ async def _candidates(work: Work, rows: Sequence[Details]) -> list[Person]:
                 staff.c.external_ref.is_(None) & staff.c.sort_key.in_(select(given.c.sort_key)),
             ),
         )
-        .order_by(staff.c.id)  # two imports at once take the same people in the same order
+        .order_by(staff.c.id)  # concurrent imports lock people in the same order
         .with_for_update(key_share=True),
         {"rows": as_json(list(_names(rows)))},
     )
@@ -164,21 +164,21 @@ def _names(rows: Sequence[Details]) -> Iterator[dict[str, str | None]]:
 
 
 async def _store(work: Work, created: list[dict[str, Any]], updated: list[tuple[Person, dict[str, Any]]]) -> None:
-    noted: list[tuple[int, str, dict[str, Any]]] = []
+    audited: list[tuple[int, str, dict[str, Any]]] = []
     try:
         if created:
             new = [{**values, **keys(values), "version": 1} for values in created]
             rows = await work.rows(staff.insert().returning(staff.c.id, sort_by_parameter_order=True), new)
-            noted += [(row.id, "created", values) for row, values in zip(rows, created, strict=True)]
+            audited += [(row.id, "created", values) for row, values in zip(rows, created, strict=True)]
         if updated:
             changes = [
                 {**values, **keys(values), "version": before.version + 1, "_id": before.id}
                 for before, values in updated
             ]
             await work.write(update(staff).where(staff.c.id == bindparam("_id")), changes)
-            noted += [(before.id, "updated", values) for before, values in updated]
+            audited += [(before.id, "updated", values) for before, values in updated]
     except IntegrityError:
-        message = "Somebody else was given one of these references just now. Import again."
+        message = "One of these references has just been given to somebody else. Import again."
         raise Refusals(Refusal(ErrorCode.DUPLICATE, message, "rows")) from None
     await work.write(
         audit.insert(),
@@ -189,9 +189,9 @@ async def _store(work: Work, created: list[dict[str, Any]], updated: list[tuple[
                 "subject": "staff",
                 "subject_id": str(staff_id),
                 "action": action,
-                "details": printable(values),
+                "details": audit_details(values),
             }
-            for staff_id, action, values in noted
+            for staff_id, action, values in audited
         ],
     )
     await raise_roster_version(work)

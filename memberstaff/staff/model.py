@@ -1,4 +1,4 @@
-"""A person, as the roster knows them."""
+"""A person on the roster."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ COLUMNS = (
     staff.c.sort_key,
     staff.c.erased_at,
 )
-"""What a statement selects so that `person()` can read a Person from its rows."""
+"""What a statement selects for `person()`."""
 
 
 class Person(NamedTuple):
-    """Somebody employed from `starts_on` to `ends_on`, both included; a day's roster is those employed on it.
+    """Somebody employed from `starts_on` to `ends_on`, inclusive; a day's roster is those employed on it.
 
-    `name` is None once it has been erased. A tuple, since a board makes a thousand at a time: a frozen dataclass costs
+    `name` is None once erased. A named tuple, since a board creates a thousand at a time, and a frozen dataclass costs
     five times as much.
     """
 
@@ -41,12 +41,12 @@ class Person(NamedTuple):
     sort_key: str
 
     def is_employed_on(self, day: date) -> bool:
-        """Whether the day's roster has this person."""
+        """Whether the person is on the day's roster."""
         return self.starts_on <= day and (self.ends_on is None or day <= self.ends_on)
 
 
 def person(row: Sequence[Any]) -> Person:
-    """Read a Person from a row of `COLUMNS`, and of nothing else."""
+    """Build a Person from a row of exactly `COLUMNS`."""
     staff_id, name, category, photo_url, external_ref, starts_on, ends_on, version, sort_key, erased_at = row
     if erased_at is not None:
         name = None

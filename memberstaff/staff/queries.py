@@ -17,7 +17,7 @@ from memberstaff.staff.model import COLUMNS, Person, person
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a page of people ended: lists are ordered by folded name, then by id."""
+    """The end of a page of people, who are ordered by folded name, then by id."""
 
     sort_key: str
     id: int
@@ -25,7 +25,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class StaffFilter:
-    """Which people: employed `on` a day, in one of `categories`, with `search` in name or category."""
+    """Filters people: employed `on` a day, in `categories`, with each word of `search` in name or category."""
 
     on: date
     categories: tuple[str, ...] | None = None
@@ -33,7 +33,7 @@ class StaffFilter:
     search: str | None = None
 
     def conditions(self) -> list[ColumnElement[bool]]:
-        """The filter in SQL."""
+        """The WHERE conditions."""
         conditions = [employed_on(self.on)]
         if self.staff_ids is not None:
             conditions.append(staff.c.id.in_(self.staff_ids))
@@ -45,12 +45,12 @@ class StaffFilter:
 
 
 def employed_on(day: date | ColumnElement[date]) -> ColumnElement[bool]:
-    """Who is on the day's roster, in SQL."""
+    """The WHERE condition for the day's roster."""
     return and_(staff.c.starts_on <= day, or_(staff.c.ends_on.is_(None), staff.c.ends_on >= day))
 
 
 def beyond(place: Place | None) -> list[ColumnElement[bool]]:
-    """The part of a list after `place`, in SQL."""
+    """The WHERE condition for the part of a list after `place`."""
     return [] if place is None else [tuple_(staff.c.sort_key, staff.c.id) > tuple_(place.sort_key, place.id)]
 
 
@@ -67,7 +67,7 @@ async def people(reading: Reading, which: StaffFilter, *, first: int, after: Pla
 
 
 async def count(reading: Reading, which: StaffFilter) -> int:
-    """How many people the filter finds."""
+    """How many people match."""
     reading.require(Right.READ)
     return int(
         await reading.scalar(
@@ -77,7 +77,7 @@ async def count(reading: Reading, which: StaffFilter) -> int:
 
 
 async def by_id(reading: Reading, ids: Collection[int]) -> dict[int, Person]:
-    """These people, in one statement; whoever is unknown is left out."""
+    """These people, in one statement; unknown ids are left out."""
     reading.require(Right.READ)
     rows: Sequence[object] = await reading.rows(select(*COLUMNS).where(staff.c.id.in_(ids))) if ids else ()
     return {found.id: found for found in map(person, rows)}  # type: ignore[arg-type]

@@ -140,7 +140,7 @@ async def test_the_last_administrator_stays(installation: Installation, leaving:
     assert (await update(installation, id=admin["id"], displayName="Gone", **leaving))["errors"] == [
         {
             "code": "INVALID",
-            "message": "This is the last administrator who can log in. Make somebody else one first.",
+            "message": "This is the last active administrator. Make somebody else an administrator first.",
             "path": ["id"],
         }
     ]
@@ -176,9 +176,7 @@ async def test_an_account_of_an_identity_provider_shows_it_and_keeps_its_role(in
     assert (changed["account"]["email"], changed["account"]["issuer"]) == (None, "https://id.example")
     for change, what in (({"role": "ADMIN"}, "role"), ({"password": NEW}, "password")):
         [error] = (await update(installation, id=global_id("Account", marker.id), **change))["errors"]
-        assert error["message"] == (
-            f"This account belongs to an identity provider, which decides its {what}: change it there."
-        )
+        assert error["message"] == (f"This account's {what} is managed by its identity provider. Change it there.")
 
 
 async def test_everybody_changes_their_own_password_and_stays_logged_in(installation: Installation) -> None:

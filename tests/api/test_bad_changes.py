@@ -57,11 +57,11 @@ async def test_a_mark_says_where_in_the_input_it_is_wrong(installation: Installa
             {"target": {"staffDate": {"staffId": global_id("Staff", 10**18 - 1), "date": TODAY}}},
             ("NOT_FOUND", ["target"], NOBODY),
         ),
-        ({"status": None}, ("INVALID", ["status"], "A status cannot be cleared; UNMARKED takes a mark back.")),
+        ({"status": None}, ("INVALID", ["status"], "A status cannot be cleared; use UNMARKED to take a mark back.")),
         ({"note": "x" * 2_001}, ("INVALID", ["note"], "The note is longer than 2,000 characters.")),
         (
             {"photoUrl": "//evil.example/x.png"},
-            ("INVALID", ["photoUrl"], "A photo's address starts with https://, http:// or a single slash."),
+            ("INVALID", ["photoUrl"], "A photo URL must start with https://, http:// or a single slash."),
         ),
     ]
     for values, told in wrong:
@@ -107,9 +107,9 @@ async def test_each_wrong_entry_of_a_bulk_is_told_in_its_place(installation: Ins
         (
             "VERSION_CONFLICT",
             ["entries", "5", "expectedVersion"],
-            "Somebody else has changed this record: version 0, not 3.",
+            "Somebody else has changed this record: it is at version 0, not 3.",
         ),
-        ("DUPLICATE", ["entries", "6", "staffId"], "This person stands in the request twice."),
+        ("DUPLICATE", ["entries", "6", "staffId"], "This person is in the request twice."),
     ]
     assert await refusals(installation.marker, BULK, date=TODAY, change=change, idempotencyKey="k") == told
     assert (await revisions(installation), await rows(installation, idempotency)) == (0, 0)
@@ -179,7 +179,7 @@ async def test_a_person_is_changed_only_into_what_a_person_can_be(installation: 
 async def test_a_day_that_has_not_come_is_not_locked(installation: Installation) -> None:
     for date in ("2026-01-13", "9999-12-31"):
         [(code, path, message)] = await refusals(installation.admin, DAY, date=date, state="LOCKED")
-        assert (code, path, message) == ("FUTURE_DATE", ["date"], f"{date} has not come yet, so it cannot be locked.")
+        assert (code, path, message) == ("FUTURE_DATE", ["date"], f"{date} is in the future and cannot be locked.")
     [(code, path, _)] = await refusals(installation.admin, DAY, date=TODAY, state="LOCKED", reason="x" * 501)
     assert (code, path) == ("INVALID", ["reason"])
     assert await rows(installation, attendance_day) == 0

@@ -49,7 +49,7 @@ async def held(installation: Installation, number: int) -> AsyncIterator[None]:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(marking, "_commit", waiting)
         yield
-        await until(lambda: taken + (len(marking._days[day]._asking) if day in marking._days else 0) == number)
+        await until(lambda: taken + (len(marking._days[day]._waiting) if day in marking._days else 0) == number)
         go.set()
 
 

@@ -215,7 +215,7 @@ async def test_a_marker_may_not_touch_another_day(installation: Installation) ->
       updateAttendance(input: $input) { errors { code } } }"""
     target = {"staffDate": {"staffId": installation.staff["Amina"], "date": YESTERDAY}}
     code, message = await installation.marker.fail(document, input={"target": target, "status": "LATE"})
-    assert (code, message) == (NO, "A MARKER may not mark attendance of another day than today.")
+    assert (code, message) == (NO, "A MARKER may not mark attendance for days other than today.")
     assert (await installation.admin.mark(installation.staff["Amina"], YESTERDAY, status="LATE"))["errors"] == []
 
 

@@ -15,8 +15,8 @@ from memberstaff.inputs import LONGEST_NOTE, LONGEST_URL, fold, line, paragraph,
 ANYTHING = st.text(st.characters(codec=None)) | st.text("\x00\ud800\udfff a\u0301\r\n\t")
 """Lone surrogates and NUL included."""
 
-NUL = "It holds a null character (U+0000), which cannot be stored."
-HALF = "It holds half of a character (a lone surrogate)."
+NUL = "The text contains a null character (U+0000), which cannot be stored."
+HALF = "The text contains half of a character (a lone surrogate)."
 
 
 def name(text: str) -> str:
@@ -192,7 +192,7 @@ def test_what_runs_or_spies_in_an_image_element_is_refused(url: str) -> None:
     with pytest.raises(Refusal) as refused:
         photo(url)
     assert (refused.value.code, refused.value.path) == (ErrorCode.INVALID, ("photoUrl",))
-    assert refused.value.message == "A photo's address starts with https://, http:// or a single slash."
+    assert refused.value.message == "A photo URL must start with https://, http:// or a single slash."
 
 
 @pytest.mark.parametrize(
@@ -200,7 +200,7 @@ def test_what_runs_or_spies_in_an_image_element_is_refused(url: str) -> None:
     [
         ("https://x.example/\x00", NUL),
         ("https://x.example/\ud800", HALF),
-        ("https://x.example/" + "a" * (LONGEST_URL - 17), "The photo's address is longer than 2,048 characters."),
+        ("https://x.example/" + "a" * (LONGEST_URL - 17), "The photo URL is longer than 2,048 characters."),
     ],
 )
 def test_a_photo_that_cannot_be_stored_is_refused(url: str, message: str) -> None:
@@ -239,7 +239,7 @@ def test_an_address_that_passes_leads_to_a_host_of_its_own_or_to_this_server(url
 
 
 @pytest.mark.parametrize(
-    ("text", "words"), [("A\x1b[31mna", "holds a control character"), ("\u200b\u200d", "is empty")]
+    ("text", "words"), [("A\x1b[31mna", "contains a control character"), ("\u200b\u200d", "is empty")]
 )
 def test_a_name_can_be_seen_and_does_nothing_to_a_terminal(text: str, words: str) -> None:
     with pytest.raises(Refusal, match=words):

@@ -81,7 +81,7 @@ def test_a_note_has_2000_characters_at_most() -> None:
 def test_a_refusal_says_what_to_do_and_where_it_lies() -> None:
     tomorrow = UNMARKED._replace(date=TODAY + timedelta(days=1))
     gone = UNMARKED._replace(person=AMINA._replace(ends_on=TODAY - timedelta(days=1)))
-    ahead = "2026-01-13 has not come yet; only leave can be recorded ahead."
+    ahead = "2026-01-13 is in the future; only leave can be recorded in advance."
     cases = [
         (LATE, True, {"status": Status.ABSENT}, "2026-01-12 is locked; an administrator can unlock it.", "date"),
         (tomorrow, False, {"status": Status.LATE}, ahead, "date"),
@@ -90,11 +90,11 @@ def test_a_refusal_says_what_to_do_and_where_it_lies() -> None:
             LATE,
             False,
             {"status": Status.ABSENT, "expected_version": 0},
-            "Somebody else has changed this record: version 3, not 0.",
+            "Somebody else has changed this record: it is at version 3, not 0.",
             "expectedVersion",
         ),
-        (LATE, False, {"status": None}, "A status cannot be cleared; UNMARKED takes a mark back.", "status"),
-        (LATE, False, {"note": "\x00"}, "It holds a null character (U+0000), which cannot be stored.", "note"),
+        (LATE, False, {"status": None}, "A status cannot be cleared; use UNMARKED to take a mark back.", "status"),
+        (LATE, False, {"note": "\x00"}, "The text contains a null character (U+0000), which cannot be stored.", "note"),
     ]
     for to, locked, values, message, path in cases:
         with pytest.raises(Refusal) as told:

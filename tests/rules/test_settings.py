@@ -72,7 +72,7 @@ WRONG = {
     "database_pool_size": ("0", "Input should be greater than or equal to 1"),
     "broadcast_url": (f"{SECRET}", "must begin with memory://, redis:// or rediss://"),
     "broadcast_channel": ("", "String should have at least 1 character"),
-    "secret_key": (SECRET, "is shorter than 32 characters; `openssl rand -base64 48` makes a good one"),
+    "secret_key": (SECRET, "is shorter than 32 characters; generate one with `openssl rand -base64 48`"),
     "demo": (SECRET, "Input should be a valid boolean, unable to interpret input"),
     "organisation": (SECRET * 20, "String should have at most 200 characters"),
     "time_zone": (f"Europe/{SECRET}", "is not an IANA time zone such as Europe/Lisbon"),

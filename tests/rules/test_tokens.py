@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from memberstaff.accounts.refresh_tokens import LONGEST, RefreshTokens, fingerprint
-from memberstaff.accounts.tokens import AccessTokens, Claims, NoAccess, Why, instant, issuer
+from memberstaff.accounts.tokens import AccessTokens, Claims, NoAccess, NoAccessReason, instant, issuer
 from memberstaff.errors import RequestErrorCode
 
 KEY = "a secret of the tests, long enough for HS256"
@@ -47,10 +47,10 @@ def unsigned(header: object, said: object, signature: bytes = b"") -> str:
     return ".".join(urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts)
 
 
-def why_not(token: str) -> Why:
+def why_not(token: str) -> NoAccessReason:
     with pytest.raises(NoAccess) as refused:
         TOKENS.read(token, now=NOW)
-    return refused.value.why
+    return refused.value.reason
 
 
 def test_a_token_says_what_it_was_issued_for() -> None:
@@ -82,7 +82,9 @@ def test_a_bad_token_is_called_bad_and_nothing_else_is_said() -> None:
 
 @pytest.mark.parametrize("claim", ["iss", "aud", "sub", "sid", "exp"])
 def test_a_token_without_one_of_its_claims_is_refused(claim: str) -> None:
-    assert why_not(signed({name: value for name, value in GOOD.items() if name != claim})) is Why.TOKEN_INVALID
+    assert (
+        why_not(signed({name: value for name, value in GOOD.items() if name != claim})) is NoAccessReason.TOKEN_INVALID
+    )
 
 
 @pytest.mark.parametrize(
@@ -107,21 +109,24 @@ def test_a_token_without_one_of_its_claims_is_refused(claim: str) -> None:
     ],
 )
 def test_a_token_with_a_wrong_claim_is_refused(wrong: dict[str, Any]) -> None:
-    assert why_not(signed(GOOD | wrong)) is Why.TOKEN_INVALID
+    assert why_not(signed(GOOD | wrong)) is NoAccessReason.TOKEN_INVALID
 
 
 def test_a_token_signed_with_another_key_or_algorithm_is_refused() -> None:
     other = "another secret of the tests, which is longer than 64 bytes, as HS512 wants it"
-    assert why_not(signed(GOOD, key=other)) is Why.TOKEN_INVALID
-    assert why_not(signed(GOOD, key=KEY * 2, algorithm="HS512")) is Why.TOKEN_INVALID
-    assert why_not(unsigned({"alg": "none", "typ": "JWT"}, GOOD)) is Why.TOKEN_INVALID
-    assert why_not(unsigned({"alg": "HS256"}, GOOD)) is Why.TOKEN_INVALID
+    assert why_not(signed(GOOD, key=other)) is NoAccessReason.TOKEN_INVALID
+    assert why_not(signed(GOOD, key=KEY * 2, algorithm="HS512")) is NoAccessReason.TOKEN_INVALID
+    assert why_not(unsigned({"alg": "none", "typ": "JWT"}, GOOD)) is NoAccessReason.TOKEN_INVALID
+    assert why_not(unsigned({"alg": "HS256"}, GOOD)) is NoAccessReason.TOKEN_INVALID
 
 
 def test_a_token_with_one_character_changed_is_refused() -> None:
     token = TOKENS.issue(CLAIMS, now=NOW)
     middle = token.index(".") + 5
-    assert why_not(token[:middle] + ("A" if token[middle] != "A" else "B") + token[middle + 1 :]) is Why.TOKEN_INVALID
+    assert (
+        why_not(token[:middle] + ("A" if token[middle] != "A" else "B") + token[middle + 1 :])
+        is NoAccessReason.TOKEN_INVALID
+    )
 
 
 @pytest.mark.parametrize(
@@ -140,7 +145,7 @@ def test_a_token_with_one_character_changed_is_refused() -> None:
     ],
 )
 def test_strings_that_have_broken_parsers_are_bad_tokens(token: str) -> None:
-    assert why_not(token) is Why.TOKEN_INVALID
+    assert why_not(token) is NoAccessReason.TOKEN_INVALID
     with pytest.raises(NoAccess):
         issuer(token)
 
@@ -148,7 +153,7 @@ def test_strings_that_have_broken_parsers_are_bad_tokens(token: str) -> None:
 @settings(deadline=None)
 @given(any_text)
 def test_any_string_is_a_bad_token_and_raises_nothing_else(token: str) -> None:
-    assert why_not(token) is Why.TOKEN_INVALID
+    assert why_not(token) is NoAccessReason.TOKEN_INVALID
 
 
 @settings(deadline=None)
@@ -157,7 +162,7 @@ def test_any_claims_under_our_own_signature_are_read_or_refused(changed: dict[st
     try:
         assert isinstance(TOKENS.read(signed(GOOD | {"iss": "memberstaff"} | changed), now=NOW), Claims)
     except NoAccess as refused:
-        assert refused.why in {Why.TOKEN_INVALID, Why.TOKEN_EXPIRED}
+        assert refused.reason in {NoAccessReason.TOKEN_INVALID, NoAccessReason.TOKEN_EXPIRED}
     except TypeError as unsignable:  # PyJWT does not sign an `iss` or `aud` that is no string
         assert "Issuer" in str(unsignable) or "aud" in str(unsignable)
 
@@ -168,7 +173,7 @@ def test_the_unverified_issuer_of_anything_is_found_or_refused(header: Any, said
     try:
         issuer(unsigned(header, said))
     except NoAccess as refused:
-        assert refused.why is Why.TOKEN_INVALID
+        assert refused.reason is NoAccessReason.TOKEN_INVALID
 
 
 def test_a_date_in_a_token_is_an_instant_in_whole_milliseconds() -> None:
@@ -200,7 +205,7 @@ def test_a_refresh_token_moved_to_another_session_is_not_ours() -> None:
 
 def test_an_access_token_is_no_refresh_token_nor_the_reverse() -> None:
     assert REFRESH.session_of(TOKENS.issue(CLAIMS, now=NOW)) is None
-    assert why_not(REFRESH.issue("session-1")) is Why.TOKEN_INVALID
+    assert why_not(REFRESH.issue("session-1")) is NoAccessReason.TOKEN_INVALID
 
 
 def test_what_is_kept_of_a_refresh_token_does_not_hold_it() -> None:

@@ -71,7 +71,7 @@ async def test_a_change_that_removes_the_last_administrator_changes_nothing(
     refusal = await refused(office, boss.id, display_name="Another name", **leaving)
     assert said(refusal) == (
         ErrorCode.INVALID,
-        "This is the last administrator who can log in. Make somebody else one first.",
+        "This is the last active administrator. Make somebody else an administrator first.",
         ("id",),
     )
 

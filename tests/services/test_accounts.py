@@ -13,7 +13,7 @@ from sqlalchemy import select
 from memberstaff.access import Caller, Role
 from memberstaff.accounts import directory, emails
 from memberstaff.accounts.passwords import PasswordHash
-from memberstaff.accounts.tokens import NoAccess, Why
+from memberstaff.accounts.tokens import NoAccess, NoAccessReason
 from memberstaff.db.tables import account, installation
 from memberstaff.db.work import Database
 from memberstaff.errors import ErrorCode, Forbidden, Refusal
@@ -77,7 +77,7 @@ async def test_an_address_is_taken_once_whatever_its_case(office: Office) -> Non
     refusal = await refused(office, directory.add, email="AMINA@example.org", role=Role.ADMIN, password_hash=HASH)
     assert said(refusal) == (
         ErrorCode.DUPLICATE,
-        "There is an account with this email address already.",
+        "An account with this email address already exists.",
         ("email",),
     )
 
@@ -90,7 +90,7 @@ async def test_what_is_no_address_is_refused(office: Office, email: str) -> None
     refusal = await refused(office, directory.add, email=email, role=Role.VIEWER, password_hash=HASH)
     assert said(refusal) == (
         ErrorCode.INVALID,
-        "That is not an email address, such as amina@example.org.",
+        "This is not an email address, such as amina@example.org.",
         ("email",),
     )
 
@@ -118,7 +118,7 @@ async def test_a_disabled_account_is_out_at_once_and_cannot_come_back(office: Of
     assert [notification.accounts for notification in office.notifications] == [(amina.id,)]
     with pytest.raises(NoAccess) as refusal:
         await office.whoami(opened.access_token)
-    assert refusal.value.why is Why.ACCOUNT_DISABLED
+    assert refusal.value.reason is NoAccessReason.ACCOUNT_DISABLED
     with pytest.raises(Refusal):
         await office.login("amina@example.org")
     with pytest.raises(Refusal):
@@ -133,7 +133,7 @@ async def test_an_enabled_account_may_log_in_again_but_its_old_sessions_stay_end
         await directory.enable(work, amina.id)
     with pytest.raises(NoAccess) as refusal:
         await office.whoami(opened.access_token)
-    assert refusal.value.why is Why.SESSION_ENDED
+    assert refusal.value.reason is NoAccessReason.SESSION_ENDED
     assert (await office.login("amina@example.org")).account_id == amina.id
     assert [action for _, action in await office.audited()] == ["created", "disabled", "enabled"]
 
@@ -187,7 +187,7 @@ async def test_the_last_administrator_who_can_log_in_stays_one(office: Office) -
     async with office.as_administrator() as work:
         await directory.disable(work, ben.id)
     office.notifications.clear()
-    last = "This is the last administrator who can log in. Make somebody else one first."
+    last = "This is the last active administrator. Make somebody else an administrator first."
     assert said(await refused(office, directory.disable, amina.id)) == (ErrorCode.INVALID, last, ("id",))
     assert said(await refused(office, directory.set_role, amina.id, Role.MARKER))[1] == last
 

@@ -197,12 +197,12 @@ async def test_no_note_outlives_an_erasure_that_comes_between_reading_and_markin
             await staff_commands.erase(work, amina)
 
     async with school.work() as work:
-        day = await commands._enter(work, CALENDAR, TODAY)
-        stored = (await commands._stored(work, TODAY, [Mark(amina)], notes=True))[amina]
+        day = await commands._lock_for_marking(work, CALENDAR, TODAY)
+        stored = (await commands._records_of(work, TODAY, [Mark(amina)], notes=True))[amina]
         erasing = asyncio.create_task(erase())
         await school.until_done_or_waiting(erasing)
         noted = stored._replace(status=Status.LATE, note="Hospital")
-        await commands._append(work, day, [(commands._next(work, day, 0, noted, work.caller), work.caller)])
+        await commands._append(work, day, [(commands._numbered(work, day, 0, noted, work.caller), work.caller)])
     await erasing
     assert await school.notes(amina) == {None}
 
@@ -217,7 +217,7 @@ async def test_no_note_outlives_an_erasure_during_a_fill(school: School) -> None
             await staff_commands.erase(work, amina)
 
     async with school.work() as work:
-        day = await commands._enter(work, CALENDAR, TODAY)
+        day = await commands._lock_for_marking(work, CALENDAR, TODAY)
         erasing = asyncio.create_task(erase())
         await school.until_done_or_waiting(erasing)
         assert not erasing.done()  # the day is taken: the fill copies notes while it holds it

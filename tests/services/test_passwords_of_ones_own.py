@@ -111,7 +111,7 @@ async def test_an_account_of_an_identity_provider_has_no_password_here(office: O
         await work.write(account.update().values(outside))
     assert said(await refused(office, opened)) == (
         ErrorCode.INVALID,
-        "This account belongs to an identity provider, which decides its password: change it there.",
+        "This account's password is managed by its identity provider. Change it there.",
         ("currentPassword",),
     )
 
@@ -137,6 +137,6 @@ async def test_a_password_that_an_administrator_has_just_replaced_cannot_be_chan
             await directory.change_own_password(work, before, verified="what was stored before")
     assert said(refusal.value) == (
         ErrorCode.BAD_CREDENTIALS,
-        "The password was changed just now, by somebody else. Try again.",
+        "Somebody else has just changed the password. Try again.",
         ("currentPassword",),
     )

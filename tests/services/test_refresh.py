@@ -10,8 +10,8 @@ import pytest
 
 from memberstaff.access import Role
 from memberstaff.accounts import directory
-from memberstaff.accounts.rotation import KEPT_UNUSED
-from memberstaff.accounts.tokens import NoAccess, Why
+from memberstaff.accounts.rotation import MOST_UNUSED
+from memberstaff.accounts.tokens import NoAccess, NoAccessReason
 from memberstaff.db.tables import refresh_token
 from memberstaff.db.work import Database
 from memberstaff.errors import ErrorCode, Refusal
@@ -28,10 +28,10 @@ async def office(database: Database, clock: TurnedClock) -> AsyncIterator[Office
         yield opened
 
 
-async def why_not(office: Office, access_token: str) -> Why:
+async def why_not(office: Office, access_token: str) -> NoAccessReason:
     with pytest.raises(NoAccess) as refusal:
         await office.whoami(access_token)
-    return refusal.value.why
+    return refusal.value.reason
 
 
 async def cannot_refresh(office: Office, token: str) -> Refusal:
@@ -48,7 +48,7 @@ async def test_a_refresh_prolongs_the_session_and_uses_the_token_up(office: Offi
     assert second.refresh_token != first.refresh_token
     assert second.caller == first.caller
     assert second.expires_at == office.clock.instant + timedelta(minutes=15)
-    assert await why_not(office, first.access_token) is Why.TOKEN_EXPIRED
+    assert await why_not(office, first.access_token) is NoAccessReason.TOKEN_EXPIRED
     office.clock.turn(days=29)  # 58 days after the login
     third = await office.accounts.refresh(second.refresh_token)
     assert await office.whoami(third.access_token) == first.caller
@@ -150,7 +150,7 @@ async def test_a_thief_who_uses_an_old_token_late_is_found_when_its_owner_refres
     await cannot_refresh(office, owner.refresh_token)
     assert [notification.sessions for notification in office.notifications] == [(stolen.caller.session_id,)]
     assert (await office.audited())[-1] == (str(amina.id), "refresh_reused")
-    assert await why_not(office, thief.access_token) is Why.SESSION_ENDED
+    assert await why_not(office, thief.access_token) is NoAccessReason.SESSION_ENDED
     await cannot_refresh(office, thief.refresh_token)
 
 
@@ -165,7 +165,7 @@ async def test_a_token_whose_successor_was_used_ends_the_session_everywhere_and_
     assert refusal.message == "The session has ended, or the refresh token is not valid. Log in again."
     assert [notification.sessions for notification in office.notifications] == [(stolen.caller.session_id,)]
     assert (await office.audited())[-1] == (str(amina.id), "refresh_reused")
-    assert await why_not(office, owner.access_token) is Why.SESSION_ENDED
+    assert await why_not(office, owner.access_token) is NoAccessReason.SESSION_ENDED
     await cannot_refresh(office, owner.refresh_token)
 
 
@@ -180,7 +180,7 @@ async def test_a_token_two_generations_back_ends_the_session_although_the_latest
     lost = await office.accounts.refresh(second.refresh_token)
     office.clock.turn(minutes=14)
     await cannot_refresh(office, first.refresh_token)
-    assert await why_not(office, lost.access_token) is Why.SESSION_ENDED
+    assert await why_not(office, lost.access_token) is NoAccessReason.SESSION_ENDED
 
 
 async def test_one_tab_that_used_its_successor_makes_the_shared_token_bad_for_the_other(office: Office) -> None:
@@ -216,7 +216,7 @@ async def test_a_token_used_long_ago_is_known_although_its_row_is_gone(office: O
         latest = await office.accounts.refresh(latest.refresh_token)
     assert await office.count(refresh_token) == 2  # the one just used, and its successor
     await cannot_refresh(office, first.refresh_token)
-    assert await why_not(office, latest.access_token) is Why.SESSION_ENDED
+    assert await why_not(office, latest.access_token) is NoAccessReason.SESSION_ENDED
 
 
 async def test_a_made_up_token_ends_nobodys_session(office: Office) -> None:
@@ -240,10 +240,10 @@ async def test_a_refresh_counts_the_role_of_now(office: Office) -> None:
 async def test_a_session_keeps_a_bounded_number_of_tokens(office: Office) -> None:
     await office.employ(AMINA)
     shared = await office.login(AMINA)
-    for _ in range(KEPT_UNUSED + 5):
+    for _ in range(MOST_UNUSED + 5):
         office.clock.turn(milliseconds=1)
         latest = await office.accounts.refresh(shared.refresh_token)
-    assert await office.count(refresh_token) == KEPT_UNUSED + 1
+    assert await office.count(refresh_token) == MOST_UNUSED + 1
     assert await office.accounts.refresh(latest.refresh_token)
 
 
@@ -253,9 +253,9 @@ async def test_a_session_keeps_a_bounded_number_of_tokens_also_when_most_tabs_ar
     await office.employ(AMINA)
     last = await office.login(AMINA)
     for _ in range(3):
-        tabs = [await office.accounts.refresh(last.refresh_token) for _ in range(KEPT_UNUSED)]
+        tabs = [await office.accounts.refresh(last.refresh_token) for _ in range(MOST_UNUSED)]
         for tab in tabs:
             last = await office.accounts.refresh(tab.refresh_token)
-        assert await office.count(refresh_token) == 1 + 2 * KEPT_UNUSED
+        assert await office.count(refresh_token) == 1 + 2 * MOST_UNUSED
         office.clock.turn(minutes=14)
     await office.accounts.refresh(last.refresh_token)

@@ -17,8 +17,8 @@ from memberstaff.access import Role
 from memberstaff.accounts import directory, sessions
 from memberstaff.accounts.passwords import Passwords
 from memberstaff.accounts.service import Accounts
-from memberstaff.accounts.sessions import KEPT_EXPIRED, PRUNED_AT_ONCE
-from memberstaff.accounts.tokens import Claims, NoAccess, Why
+from memberstaff.accounts.sessions import EXPIRED_RETENTION, PRUNED_AT_ONCE
+from memberstaff.accounts.tokens import Claims, NoAccess, NoAccessReason
 from memberstaff.db.tables import account, refresh_token, session
 from memberstaff.db.work import Database
 from memberstaff.errors import ErrorCode, Refusal, Unauthenticated
@@ -37,10 +37,10 @@ async def office(database: Database, clock: TurnedClock) -> AsyncIterator[Office
         yield opened
 
 
-async def why_not(office: Office, access_token: str) -> Why:
+async def why_not(office: Office, access_token: str) -> NoAccessReason:
     with pytest.raises(NoAccess) as refusal:
         await office.whoami(access_token)
-    return refusal.value.why
+    return refusal.value.reason
 
 
 async def cannot_refresh(office: Office, token: str) -> Refusal:
@@ -64,7 +64,7 @@ async def test_no_token_is_told_apart_from_a_bad_one(office: Office) -> None:
         with pytest.raises(Unauthenticated) as refusal:
             await office.accounts.claims(nothing)
         assert refusal.value.message == "Log in first: this needs a valid access token."
-    assert await why_not(office, "nonsense") is Why.TOKEN_INVALID
+    assert await why_not(office, "nonsense") is NoAccessReason.TOKEN_INVALID
 
 
 async def test_the_answer_is_the_same_whatever_was_wrong(office: Office) -> None:
@@ -144,7 +144,7 @@ async def test_a_logout_ends_this_session_and_no_other(office: Office) -> None:
     phone, laptop = [await office.login(AMINA) for _ in range(2)]
     await office.accounts.logout(phone.access_token)
     assert [notification.sessions for notification in office.notifications] == [(phone.caller.session_id,)]
-    assert await why_not(office, phone.access_token) is Why.SESSION_ENDED
+    assert await why_not(office, phone.access_token) is NoAccessReason.SESSION_ENDED
     await cannot_refresh(office, phone.refresh_token)
     assert await office.whoami(laptop.access_token) == laptop.caller
     with pytest.raises(NoAccess):
@@ -163,7 +163,7 @@ async def test_a_token_without_its_session_or_of_another_account_lets_nobody_in(
         ):
             with pytest.raises(NoAccess) as refusal:
                 await sessions.identify(reading, claims)
-            assert refusal.value.why is Why.SESSION_ENDED
+            assert refusal.value.reason is NoAccessReason.SESSION_ENDED
 
 
 async def test_many_sockets_are_checked_in_one_go(office: Office) -> None:
@@ -179,8 +179,8 @@ async def test_many_sockets_are_checked_in_one_go(office: Office) -> None:
     async with office.database.read() as reading:
         answers = await sessions.identify_all(reading, [*held, expired])
     assert answers[held[0]] == open_.caller
-    whys = [answer.why for answer in answers.values() if isinstance(answer, NoAccess)]
-    assert whys == [Why.SESSION_ENDED, Why.SESSION_EXPIRED, Why.TOKEN_EXPIRED]
+    whys = [answer.reason for answer in answers.values() if isinstance(answer, NoAccess)]
+    assert whys == [NoAccessReason.SESSION_ENDED, NoAccessReason.SESSION_EXPIRED, NoAccessReason.TOKEN_EXPIRED]
 
 
 async def test_old_sessions_and_their_tokens_are_removed_a_few_at_a_time(office: Office) -> None:
@@ -188,7 +188,7 @@ async def test_old_sessions_and_their_tokens_are_removed_a_few_at_a_time(office:
     for _ in range(PRUNED_AT_ONCE + 5):
         await office.login(AMINA)
     office.clock.turn(days=30)
-    office.clock.turn(seconds=KEPT_EXPIRED.total_seconds())
+    office.clock.turn(seconds=EXPIRED_RETENTION.total_seconds())
     await office.login(AMINA)
     assert await office.count(session) == PRUNED_AT_ONCE + 6  # kept for another hour, at least
     office.clock.turn(milliseconds=1)

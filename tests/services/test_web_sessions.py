@@ -10,7 +10,7 @@ import pytest
 from memberstaff.access import Role
 from memberstaff.accounts import directory
 from memberstaff.accounts.service import IssuedSession
-from memberstaff.accounts.tokens import NoAccess, Why
+from memberstaff.accounts.tokens import NoAccess, NoAccessReason
 from memberstaff.db.work import Database
 from memberstaff.errors import ErrorCode, Refusal, Unauthenticated
 from tests.clock import TurnedClock
@@ -31,10 +31,10 @@ async def refresh(office: Office, opened: IssuedSession) -> IssuedSession:
     return await office.accounts.refresh(opened.refresh_token)
 
 
-async def why_not(office: Office, opened: IssuedSession) -> Why:
+async def why_not(office: Office, opened: IssuedSession) -> NoAccessReason:
     with pytest.raises(NoAccess) as refusal:
         await office.whoami(opened.access_token)
-    return refusal.value.why
+    return refusal.value.reason
 
 
 async def test_a_screen_on_the_wall_stays_logged_in_for_ninety_days_after_each_refresh(office: Office) -> None:
@@ -96,15 +96,15 @@ async def test_a_refresh_token_that_was_used_up_logs_its_session_out_all_the_sam
     first = await office.login(AMINA)
     second = await refresh(office, first)
     await office.accounts.logout(None, first.refresh_token)
-    assert await why_not(office, second) is Why.SESSION_ENDED
+    assert await why_not(office, second) is NoAccessReason.SESSION_ENDED
 
 
 async def test_an_access_token_and_a_refresh_token_of_two_sessions_end_both(office: Office) -> None:
     await office.employ(AMINA)
     one, other, third = [await office.login(AMINA) for _ in range(3)]
     await office.accounts.logout(one.access_token, other.refresh_token)
-    assert await why_not(office, one) is Why.SESSION_ENDED
-    assert await why_not(office, other) is Why.SESSION_ENDED
+    assert await why_not(office, one) is NoAccessReason.SESSION_ENDED
+    assert await why_not(office, other) is NoAccessReason.SESSION_ENDED
     assert await office.whoami(third.access_token) == third.caller
 
 
