@@ -1,4 +1,4 @@
-"""`python -m benchmarks`, which is `./dev bench`: run benchmarks, print their tables, and keep their results."""
+"""`python -m benchmarks`, which is `./dev bench`: run scenarios, print their tables, and keep their results."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import tempfile
 from pathlib import Path
 
 from benchmarks import chart, load, machine, versions
-from benchmarks.catalogue import BENCHMARKS, Benchmark
+from benchmarks.environment import Environment, running_environment
 from benchmarks.machine import Unable
 from benchmarks.processes import Failed
 from benchmarks.report import Report
+from benchmarks.scenarios import SCENARIOS, Scenario
 from benchmarks.servers import SERVERS, Server, chosen
-from benchmarks.stage import Stage, prepared_stage
 from benchmarks.tools import HERE, prepare
 
 
@@ -28,7 +28,7 @@ def main() -> int:
     server_cores, other_cores = machine.cores()
     if server_cores == other_cores:
         print("There is one core only: the server and the load generator share it, so trust only CPU figures.")
-    benchmarks = [BENCHMARKS[name] for name in options.names or BENCHMARKS]
+    scenarios = [SCENARIOS[name] for name in options.names or SCENARIOS]
     servers = chosen(options.peers.split(",")) if options.peers else list(SERVERS.values())
     tools = prepare(server.packages for server in servers if server.packages)
     usable = [server for server in servers if server.packages not in tools.missing]
@@ -40,11 +40,11 @@ def main() -> int:
     failures = 0
     with (
         tempfile.TemporaryDirectory(prefix="ms-bench-") as folder,
-        prepared_stage(tools, Path(folder), server_cores, durable=options.fsync) as stage,
+        running_environment(tools, Path(folder), server_cores, durable=options.fsync) as environment,
     ):
-        about = {"date": stage.day.isoformat(), "machine": description, "versions": versions.all_of(stage)}
-        for benchmark in benchmarks:
-            report = _measure(benchmark.lasting(options.seconds), usable, options.reps, stage)
+        about = {"date": environment.day.isoformat(), "machine": description, "versions": versions.all_of(environment)}
+        for scenario in scenarios:
+            report = _measure(scenario.lasting(options.seconds), usable, options.reps, environment)
             print(f"\n{report.table()}\n", flush=True)
             how = {"repetitions": options.reps, "seconds": options.seconds, "fsync": options.fsync}
             _keep(report, {**about, **how}, options.results)
@@ -54,7 +54,7 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}; default: all of them")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(SCENARIOS)}; default: all of them")
     parser.add_argument("--reps", type=int, default=3, help="repetitions, the servers in turns; default: 3")
     parser.add_argument("--peers", default="", metavar="A,B", help=f"only these servers of {', '.join(SERVERS)}")
     parser.add_argument("--seconds", type=float, default=4.0, help="of each measurement at full load; default: 4")
@@ -62,24 +62,24 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--results", type=Path, default=HERE / "results", help="where the results are written")
     options = parser.parse_args()
     for name in options.names:
-        if name not in BENCHMARKS:
-            parser.error(f"there is no benchmark {name!r}; these are known: {', '.join(BENCHMARKS)}")
+        if name not in SCENARIOS:
+            parser.error(f"there is no scenario {name!r}; these are known: {', '.join(SCENARIOS)}")
     return options
 
 
-def _measure(benchmark: Benchmark, servers: list[Server], repetitions: int, stage: Stage) -> Report:
+def _measure(scenario: Scenario, servers: list[Server], repetitions: int, environment: Environment) -> Report:
     """All cases and repetitions, the servers in turns, each time with a process that has just begun."""
-    taking_part = [server for server in servers if server.name in benchmark.servers]
-    taking_part.sort(key=lambda server: benchmark.servers.index(server.name))
-    report = Report(benchmark, [])
-    for case in benchmark.cases:
+    taking_part = [server for server in servers if server.name in scenario.servers]
+    taking_part.sort(key=lambda server: scenario.servers.index(server.name))
+    report = Report(scenario, [])
+    for case in scenario.cases:
         for repetition in range(repetitions):
             for server in taking_part:
-                progress = f"{benchmark.name}, {case.label}, {repetition + 1} of {repetitions}: {server.name}"
+                progress = f"{scenario.name}, {case.label}, {repetition + 1} of {repetitions}: {server.name}"
                 print(progress, end=" … ", file=sys.stderr, flush=True)
                 try:
-                    with server.start(stage) as measured:
-                        result = load.run(case, measured, stage)
+                    with server.start(environment) as measured:
+                        result = load.run(case, measured, environment)
                 except Failed as error:
                     result = {"ok": False, "error": str(error)}
                 print("ok" if result["ok"] else "FAILED", file=sys.stderr, flush=True)
@@ -89,7 +89,7 @@ def _measure(benchmark: Benchmark, servers: list[Server], repetitions: int, stag
 
 def _keep(report: Report, about: dict[str, object], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    name = report.benchmark.name
+    name = report.scenario.name
     text = json.dumps({**about, **report.as_json()}, indent=1, ensure_ascii=False)
     (folder / f"{name}.json").write_text(text + "\n", encoding="utf-8")
     if name == "fanout" and (picture := chart.fanout(report)):

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
-from benchmarks.catalogue import Benchmark, Metric
 from benchmarks.load import Result
+from benchmarks.scenarios import Metric, Scenario
 from benchmarks.servers import SERVERS
 
 BOTTLENECK = 0.9
@@ -44,9 +44,9 @@ class Row:
 
 @dataclass
 class Report:
-    """All rows of one benchmark."""
+    """All rows of one scenario."""
 
-    benchmark: Benchmark
+    scenario: Scenario
     rows: list[Row]
 
     def row(self, case: str, server: str) -> Row:
@@ -59,7 +59,7 @@ class Report:
 
     def best_peer(self, case: str, metric: Metric) -> float | None:
         """The best median among the servers that memberstaff is compared with."""
-        compared = self.benchmark.compared_with
+        compared = self.scenario.compared_with
         medians = [
             value
             for row in self.rows
@@ -84,7 +84,7 @@ class Report:
 
     def table(self) -> str:
         """As Markdown that is readable as it is."""
-        metrics = self.benchmark.metrics
+        metrics = self.scenario.metrics
         lines = [["case", "server", "runs", *(metric.title for metric in metrics)]]
         for row in self.rows:
             cells = [self._cell(row, metric) for metric in metrics]
@@ -92,7 +92,7 @@ class Report:
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         lines.insert(1, ["-" * width for width in widths])
         table = "\n".join("| " + " | ".join(map(str.ljust, line, widths)) + " |" for line in lines)
-        return "\n".join([f"{self.benchmark.title}\n", table, *self._notes()])
+        return "\n".join([f"{self.scenario.title}\n", table, *self._notes()])
 
     def _cell(self, row: Row, metric: Metric) -> str:
         value = row.median(metric)
@@ -106,7 +106,7 @@ class Report:
         return text if ratio is None else f"{text} (×{ratio:.2f})"
 
     def _notes(self) -> list[str]:
-        notes = [self.benchmark.note] if self.benchmark.note else []
+        notes = [self.scenario.note] if self.scenario.note else []
         for row in self.rows:
             where = f"{row.case}, {row.server}"
             if any(load > BOTTLENECK for run in row.good for load in load_shares(run)):
@@ -122,10 +122,10 @@ class Report:
 
     def as_json(self) -> dict[str, Any]:
         """Everything, with all repetitions."""
-        metrics = self.benchmark.metrics
+        metrics = self.scenario.metrics
         return {
-            "benchmark": self.benchmark.name,
-            "title": self.benchmark.title,
+            "benchmark": self.scenario.name,
+            "title": self.scenario.title,
             "rows": [
                 {
                     "case": row.case,

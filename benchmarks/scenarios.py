@@ -1,4 +1,4 @@
-"""The benchmarks: which work, on which servers, and what is read from the results."""
+"""The scenarios: which load, on which servers, and what is read from the results."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Metric:
 
 
 @dataclass(frozen=True)
-class Benchmark:
+class Scenario:
     """One table."""
 
     name: str
@@ -83,7 +83,7 @@ class Benchmark:
     note: str = ""
     """Stands below the table."""
 
-    def lasting(self, seconds: float) -> Benchmark:
+    def lasting(self, seconds: float) -> Scenario:
         """The same, with full load for that long."""
         return replace(self, cases=tuple(case.lasting(seconds) for case in self.cases))
 
@@ -106,10 +106,10 @@ _REQUESTS = (
     Metric("load busy", "load_busy"),
 )
 
-BENCHMARKS = {
-    benchmark.name: benchmark
-    for benchmark in (
-        Benchmark(
+SCENARIOS = {
+    scenario.name: scenario
+    for scenario in (
+        Scenario(
             name="fanout",
             title="Fan-out: every change of a day to all its subscribers, as many as the server can",
             cases=(
@@ -120,14 +120,14 @@ BENCHMARKS = {
             servers=LIVE,
             metrics=(*_SATURATED, _CONNECT, _RSS, _FRAME, *_LOADS),
         ),
-        Benchmark(
+        Scenario(
             name="halves",
             title="Halves: 1,000 subscribers, of whom half follow another day and must receive nothing",
             cases=(Fan("500 of 1,000", 1000, desks=40, other_share=0.5, saturate_seconds=4),),
             servers=ON_TWO_DAYS,
             metrics=(*_SATURATED, _FRAME, *_LOADS),
         ),
-        Benchmark(
+        Scenario(
             name="latency",
             title="Latency: 1,000 subscribers, 10 changes a second for 8 s",
             cases=(Fan("10 changes/s", 1000, rate=10, rate_seconds=8),),
@@ -142,7 +142,7 @@ BENCHMARKS = {
                 Metric("load busy", "rate.load_busy"),
             ),
         ),
-        Benchmark(
+        Scenario(
             name="idle",
             title="Idle: 5,000 subscribers to whom nothing happens",
             cases=(Fan("5,000 subscribers", 5000, rest_seconds=3, hold_seconds=5),),
@@ -154,7 +154,7 @@ BENCHMARKS = {
                 Metric("CPU share at rest", "idle_cpu_share"),
             ),
         ),
-        Benchmark(
+        Scenario(
             name="board",
             title="Board: a day's 200 people, asked for over 16 connections",
             cases=(
@@ -166,7 +166,7 @@ BENCHMARKS = {
             metrics=_REQUESTS,
             note="Only memberstaff's board has a summary, and only memberstaff checks who asks.",
         ),
-        Benchmark(
+        Scenario(
             name="mark",
             title="Mark: updateAttendance over 16 connections, without any subscriber",
             cases=(Http("one day", "mark"),),

@@ -1,4 +1,4 @@
-"""PostgreSQL, Redis and a school of 200 people in a database that every measurement gets a fresh copy of."""
+"""PostgreSQL, Redis, and a template database with a school of 200 people; every run gets a copy of it."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ DURABLE = ("fsync", "synchronous_commit", "full_page_writes")
 
 
 @dataclass
-class Stage:
-    """What all the servers stand on."""
+class Environment:
+    """What all the servers share."""
 
     tools: Tools
     postgres: postgres.PostgresServer
@@ -51,7 +51,6 @@ class Stage:
     day: date
     other_day: date
     template: str = ""
-    """The database that is copied."""
     token: str = ""
     staff_id: str = ""
     """Of whoever is marked, as memberstaff's clients see it."""
@@ -67,14 +66,14 @@ class Stage:
         return int(self.redis.url.rpartition(":")[2].partition("/")[0])
 
     def settings(self, database: str) -> dict[str, str]:
-        """The environment of a memberstaff on this database."""
+        """Environment variables of a memberstaff on this database."""
         others = {key: value for key, value in os.environ.items() if not key.startswith("MEMBERSTAFF_")}
         here = {"MEMBERSTAFF_DATABASE_URL": database, "MEMBERSTAFF_BROADCAST_URL": self.redis.url}
         return {**others, **SETTINGS, **here}
 
     @contextmanager
     def database(self) -> Iterator[str]:
-        """A copy of the school."""
+        """A copy of the template."""
         url = self.postgres.create_database(template=self.template)
         try:
             yield url
@@ -88,15 +87,15 @@ class Stage:
         with server_running(
             [sys.executable, "-m", "memberstaff", "serve", "--port", str(port)],
             ready=lambda: answers_graphql(port),
-            environment={**self.settings(database), **more},
+            env={**self.settings(database), **more},
             folder=ROOT,
             log=self.folder / "memberstaff.log",
             cores=self.server_cores,
         ) as process:
             yield port, process
 
-    def furnish(self) -> None:
-        """Make the school as an administrator would: with the command line, and with the API."""
+    def seed(self) -> None:
+        """Fill the template database as an administrator would: with the command line and the API."""
         self.template = self.postgres.create_database()
         self._run("migrate")
         self._run("account", "add", EMAIL, "--role", "ADMIN", "--password-stdin", given=f"{PASSWORD}\n")
@@ -138,18 +137,18 @@ class Stage:
         headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
         answer = post(port, json.dumps({"query": document, "variables": variables}), headers)
         if answer.get("errors"):
-            raise Failed(f"furnishing the school: {answer['errors'][0]['message']}")
+            raise Failed(f"seeding the database: {answer['errors'][0]['message']}")
         return answer["data"]
 
     def _run(self, *words: str, given: str = "") -> None:
         command = [sys.executable, "-m", "memberstaff", *words]
-        environment = self.settings(self.template)
-        subprocess.run(command, cwd=ROOT, env=environment, input=given, text=True, check=True, capture_output=True)
+        env = self.settings(self.template)
+        subprocess.run(command, cwd=ROOT, env=env, input=given, text=True, check=True, capture_output=True)
 
 
 @contextmanager
-def prepared_stage(tools: Tools, folder: Path, server_cores: set[int], *, durable: bool) -> Iterator[Stage]:
-    """Everything that the servers stand on, as long as the block lasts. Raises Unable."""
+def running_environment(tools: Tools, folder: Path, server_cores: set[int], *, durable: bool) -> Iterator[Environment]:
+    """An environment with a seeded database, as long as the block lasts. Raises Unable."""
     if durable:
         postgres.TUNING.update(dict.fromkeys(DURABLE, "on"))
     today = datetime.now(UTC).date()
@@ -159,6 +158,6 @@ def prepared_stage(tools: Tools, folder: Path, server_cores: set[int], *, durabl
             broker = stack.enter_context(running(redis.RedisServer(folder / "redis")))
         except NotFound as missing:
             raise Unable(str(missing)) from None
-        stage = Stage(tools, database, broker, folder, server_cores, today, today - timedelta(days=1))
-        stage.furnish()
-        yield stage
+        environment = Environment(tools, database, broker, folder, server_cores, today, today - timedelta(days=1))
+        environment.seed()
+        yield environment
