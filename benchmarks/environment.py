@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -50,6 +49,8 @@ class Environment:
     server_cores: set[int]
     day: date
     other_day: date
+    checkout: Path = ROOT
+    """Whose memberstaff runs here."""
     template: str = ""
     token: str = ""
     staff_id: str = ""
@@ -71,6 +72,12 @@ class Environment:
         here = {"MEMBERSTAFF_DATABASE_URL": database, "MEMBERSTAFF_BROADCAST_URL": self.redis.url}
         return {**others, **SETTINGS, **here}
 
+    def of(self, checkout: Path) -> Environment:
+        """The same PostgreSQL and Redis for another checkout's memberstaff, with a template of its own."""
+        other = replace(self, checkout=checkout, token="")
+        other.seed()
+        return other
+
     @contextmanager
     def database(self) -> Iterator[str]:
         """A copy of the template."""
@@ -85,17 +92,17 @@ class Environment:
         """A server on this database, with further settings: its port and its process id."""
         port = free_port()
         with server_running(
-            [sys.executable, "-m", "memberstaff", "serve", "--port", str(port)],
+            [self._program(), "serve", "--port", str(port)],
             ready=lambda: answers_graphql(port),
             env={**self.settings(database), **more},
-            folder=ROOT,
+            folder=self.checkout,
             log=self.folder / "memberstaff.log",
             cores=self.server_cores,
         ) as process:
             yield port, process
 
     def seed(self) -> None:
-        """Fill the template database as an administrator would: with the command line and the API."""
+        """Fill the template database as an administrator would: with the command line and the API. Raises Unable."""
         self.template = self.postgres.create_database()
         self._run("migrate")
         self._run("account", "add", EMAIL, "--role", "ADMIN", "--password-stdin", given=f"{PASSWORD}\n")
@@ -141,9 +148,20 @@ class Environment:
         return answer["data"]
 
     def _run(self, *words: str, given: str = "") -> None:
-        command = [sys.executable, "-m", "memberstaff", *words]
         env = self.settings(self.template)
-        subprocess.run(command, cwd=ROOT, env=env, input=given, text=True, check=True, capture_output=True)
+        command: list[str | Path] = [self._program(), *words]
+        done = subprocess.run(
+            command, cwd=self.checkout, env=env, input=given, text=True, capture_output=True, check=False
+        )
+        if done.returncode:
+            raise Failed(f"{self.checkout}: memberstaff {words[0]} failed:\n{done.stderr[-1000:].strip()}")
+
+    def _program(self) -> Path:
+        """The checkout's own command: what else is in a checkout differs from one to the next."""
+        program = self.checkout / ".venv" / "bin" / "memberstaff"
+        if not program.exists():
+            raise Unable(f"{self.checkout} has no .venv/bin/memberstaff: run `./dev bench --help` there once.")
+        return program
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from benchmarks.environment import Environment
 from benchmarks.machine import processes_below
 from benchmarks.processes import Failed
 from benchmarks.scenarios import Fan, Http
-from benchmarks.servers import Measured
+from benchmarks.servers import Measured, Server
 
 MOST_SECONDS = 240
 """A run is bounded in time, whatever the server does."""
@@ -19,8 +20,20 @@ MOST_SECONDS = 240
 Result = dict[str, Any]
 
 
-def run(case: Fan | Http, server: Measured, environment: Environment) -> Result:
-    """One measurement; its "ok" says whether everything arrived as it should. Raises Failed."""
+def measure(name: str, case: Fan | Http, server: Server, environment: Environment) -> Result:
+    """One run against a server that has just been started; says on stderr, with this name, how it goes."""
+    print(name, end=" … ", file=sys.stderr, flush=True)
+    try:
+        with server.start(environment) as measured:
+            result = _run(case, measured, environment)
+    except Failed as error:
+        result = {"ok": False, "error": str(error)}
+    print("ok" if result["ok"] else "FAILED", file=sys.stderr, flush=True)
+    return result
+
+
+def _run(case: Fan | Http, server: Measured, environment: Environment) -> Result:
+    """What the load generator found; its "ok" says whether everything arrived as it should. Raises Failed."""
     words = ["--port", str(server.port), "--processes", ",".join(map(str, processes_below(server.process)))]
     if server.token:
         words += ["--header", f"Authorization: Bearer {server.token}"]

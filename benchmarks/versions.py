@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import platform
 from importlib.metadata import version
+from pathlib import Path
 
 from benchmarks.environment import Environment
 from benchmarks.machine import first_line
@@ -13,10 +14,15 @@ from benchmarks.tools import HERE, ROOT
 PYTHON = ("memberstaff", "strawberry-graphql", "graphql-core", "fastapi", "uvicorn", "uvloop", "broadcaster")
 
 
+def commit(checkout: Path) -> str:
+    """As git describes it."""
+    return first_line("git", "-C", str(checkout), "describe", "--always", "--dirty")
+
+
 def all_of(environment: Environment) -> dict[str, str]:
     """By name; the Node servers' packages as their lock files say."""
     found = {
-        "commit": first_line("git", "-C", str(ROOT), "describe", "--always", "--dirty"),
+        "commit": commit(ROOT),
         "python": platform.python_version(),
         "postgresql": environment.postgres.version(),
         "redis": environment.redis.version(),
