@@ -1,4 +1,4 @@
-"""`python -m benchmarks`, which is `./dev bench`: run benchmarks, print their tables, and keep their results."""
+"""`python -m benchmarks`, which is `./dev bench`: run scenarios, print their tables, and keep their results."""
 
 from __future__ import annotations
 
@@ -9,18 +9,20 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import chart, load, machine, versions
-from benchmarks.catalogue import BENCHMARKS, Benchmark
+from benchmarks import chart, machine, versions
+from benchmarks.comparison import Comparison
+from benchmarks.environment import Environment, running_environment
+from benchmarks.load import measure
 from benchmarks.machine import Unable
 from benchmarks.processes import Failed
 from benchmarks.report import Report
+from benchmarks.scenarios import SCENARIOS, Scenario
 from benchmarks.servers import SERVERS, Server, chosen
-from benchmarks.stage import Stage, prepared_stage
-from benchmarks.tools import HERE, prepare
+from benchmarks.tools import CACHE, HERE, prepare
 
 
 def main() -> int:
-    """Run what was asked for; answers 1 when a run failed its checks."""
+    """Run what was asked for; answers 1 when a run failed its checks, or a figure regressed."""
     options = _options()
     machine.require_linux()
     machine.allow_many_files()
@@ -28,8 +30,9 @@ def main() -> int:
     server_cores, other_cores = machine.cores()
     if server_cores == other_cores:
         print("There is one core only: the server and the load generator share it, so trust only CPU figures.")
-    benchmarks = [BENCHMARKS[name] for name in options.names or BENCHMARKS]
-    servers = chosen(options.peers.split(",")) if options.peers else list(SERVERS.values())
+    scenarios = [SCENARIOS[name] for name in options.names or SCENARIOS]
+    names = ["memberstaff"] if options.baseline else options.peers.split(",") if options.peers else list(SERVERS)
+    servers = chosen(names)
     tools = prepare(server.packages for server in servers if server.packages)
     usable = [server for server in servers if server.packages not in tools.missing]
     for server in servers:
@@ -37,63 +40,100 @@ def main() -> int:
             print(f"Without {server.name}: {tools.missing[str(server.packages)]}.")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that everything that was started is ended
     machine.keep_to(other_cores)  # PostgreSQL, Redis and the load generators inherit it
-    failures = 0
     with (
         tempfile.TemporaryDirectory(prefix="ms-bench-") as folder,
-        prepared_stage(tools, Path(folder), server_cores, durable=options.fsync) as stage,
+        running_environment(tools, Path(folder), server_cores, durable=options.fsync) as environment,
     ):
-        about = {"date": stage.day.isoformat(), "machine": description, "versions": versions.all_of(stage)}
-        for benchmark in benchmarks:
-            report = _measure(benchmark.lasting(options.seconds), usable, options.reps, stage)
-            print(f"\n{report.table()}\n", flush=True)
-            how = {"repetitions": options.reps, "seconds": options.seconds, "fsync": options.fsync}
-            _keep(report, {**about, **how}, options.results)
-            failures += report.failures
-    return 1 if failures else 0
+        about = {
+            "date": environment.day.isoformat(),
+            "machine": description,
+            "versions": versions.all_of(environment),
+            "seconds": options.seconds,
+            "fsync": options.fsync,
+        }
+        lasting = [scenario.lasting(options.seconds) for scenario in scenarios]
+        if options.baseline:
+            baseline = environment.of(options.baseline.resolve())
+            return _compare(lasting, environment, baseline, options.pairs, about, options.results or CACHE)
+        return _benchmark(lasting, usable, environment, options.reps or 3, about, options.results or HERE / "results")
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}; default: all of them")
-    parser.add_argument("--reps", type=int, default=3, help="repetitions, the servers in turns; default: 3")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(SCENARIOS)}; default: all of them")
+    parser.add_argument("--reps", type=int, help="repetitions, the servers in turns; default: 3")
     parser.add_argument("--peers", default="", metavar="A,B", help=f"only these servers of {', '.join(SERVERS)}")
     parser.add_argument("--seconds", type=float, default=4.0, help="of each measurement at full load; default: 4")
     parser.add_argument("--no-fsync", dest="fsync", action="store_false", help="PostgreSQL does not wait for the disk")
-    parser.add_argument("--results", type=Path, default=HERE / "results", help="where the results are written")
+    parser.add_argument(
+        "--results",
+        type=Path,
+        metavar="DIR",
+        help="where the results are written; default: benchmarks/results, for a comparison .cache/bench",
+    )
+    parser.add_argument("--baseline", type=Path, metavar="DIR", help="compare memberstaff with another checkout's")
+    parser.add_argument("--pairs", type=int, default=5, help="of runs in a comparison; default: 5")
     options = parser.parse_args()
+    if options.baseline and (options.peers or options.reps):
+        parser.error("--baseline compares memberstaff only, in --pairs: it goes with neither --peers nor --reps")
     for name in options.names:
-        if name not in BENCHMARKS:
-            parser.error(f"there is no benchmark {name!r}; these are known: {', '.join(BENCHMARKS)}")
+        if name not in SCENARIOS:
+            parser.error(f"there is no scenario {name!r}; these are known: {', '.join(SCENARIOS)}")
     return options
 
 
-def _measure(benchmark: Benchmark, servers: list[Server], repetitions: int, stage: Stage) -> Report:
+def _benchmark(
+    scenarios: list[Scenario],
+    servers: list[Server],
+    environment: Environment,
+    repetitions: int,
+    about: dict[str, object],
+    results: Path,
+) -> int:
+    failures = 0
+    for scenario in scenarios:
+        report = _measure(scenario, servers, repetitions, environment)
+        print(f"\n{report.table()}\n", flush=True)
+        _keep({**about, "repetitions": repetitions, **report.as_json()}, results / f"{scenario.name}.json")
+        if scenario.name == "fanout" and (picture := chart.fanout(report)):
+            (results / "fanout.svg").write_text(picture, encoding="utf-8")
+        failures += report.failures
+    return 1 if failures else 0
+
+
+def _measure(scenario: Scenario, servers: list[Server], repetitions: int, environment: Environment) -> Report:
     """All cases and repetitions, the servers in turns, each time with a process that has just begun."""
-    taking_part = [server for server in servers if server.name in benchmark.servers]
-    taking_part.sort(key=lambda server: benchmark.servers.index(server.name))
-    report = Report(benchmark, [])
-    for case in benchmark.cases:
+    taking_part = [server for server in servers if server.name in scenario.servers]
+    taking_part.sort(key=lambda server: scenario.servers.index(server.name))
+    report = Report(scenario, [])
+    for case in scenario.cases:
         for repetition in range(repetitions):
             for server in taking_part:
-                progress = f"{benchmark.name}, {case.label}, {repetition + 1} of {repetitions}: {server.name}"
-                print(progress, end=" … ", file=sys.stderr, flush=True)
-                try:
-                    with server.start(stage) as measured:
-                        result = load.run(case, measured, stage)
-                except Failed as error:
-                    result = {"ok": False, "error": str(error)}
-                print("ok" if result["ok"] else "FAILED", file=sys.stderr, flush=True)
-                report.row(case.label, server.name).runs.append(result)
+                name = f"{scenario.name}, {case.label}, {repetition + 1} of {repetitions}: {server.name}"
+                report.row(case.label, server.name).runs.append(measure(name, case, server, environment))
     return report
 
 
-def _keep(report: Report, about: dict[str, object], folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    name = report.benchmark.name
-    text = json.dumps({**about, **report.as_json()}, indent=1, ensure_ascii=False)
-    (folder / f"{name}.json").write_text(text + "\n", encoding="utf-8")
-    if name == "fanout" and (picture := chart.fanout(report)):
-        (folder / "fanout.svg").write_text(picture, encoding="utf-8")
+def _compare(
+    scenarios: list[Scenario],
+    candidate: Environment,
+    baseline: Environment,
+    pairs: int,
+    about: dict[str, object],
+    results: Path,
+) -> int:
+    comparison = Comparison(candidate, baseline)
+    about = {**about, "baseline": versions.commit(baseline.checkout), "pairs": pairs}
+    for scenario in scenarios:
+        comparison.measure(scenario, pairs)
+        _keep({**about, **comparison.as_json()}, results / "comparison.json")  # now: the rest may be cut short
+    print(f"\n{comparison.table()}", flush=True)
+    return 0 if comparison.passed else 1
+
+
+def _keep(results: dict[str, object], file: Path) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

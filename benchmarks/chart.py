@@ -24,7 +24,7 @@ COLOURS = {  # of each class, on light pages and on dark ones; with a page of it
 
 def fanout(report: Report) -> str | None:
     """An SVG, readable on light and dark pages; None when the case was not measured."""
-    metric = report.benchmark.metrics[0]
+    metric = report.scenario.metrics[0]
     medians = {row.server: row.median(metric) for row in report.rows if row.case == CASE}
     bars = sorted((value, server) for server, value in medians.items() if value is not None)
     if not bars:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks.catalogue import Fan, Http
+from benchmarks.environment import Environment
 from benchmarks.machine import processes_below
 from benchmarks.processes import Failed
-from benchmarks.servers import Measured
-from benchmarks.stage import Stage
+from benchmarks.scenarios import Fan, Http
+from benchmarks.servers import Measured, Server
 
 MOST_SECONDS = 240
 """A run is bounded in time, whatever the server does."""
@@ -19,15 +20,27 @@ MOST_SECONDS = 240
 Result = dict[str, Any]
 
 
-def run(case: Fan | Http, server: Measured, stage: Stage) -> Result:
-    """One measurement; its "ok" says whether everything arrived as it should. Raises Failed."""
+def measure(name: str, case: Fan | Http, server: Server, environment: Environment) -> Result:
+    """One run against a server that has just been started; says on stderr, with this name, how it goes."""
+    print(name, end=" … ", file=sys.stderr, flush=True)
+    try:
+        with server.start(environment) as measured:
+            result = _run(case, measured, environment)
+    except Failed as error:
+        result = {"ok": False, "error": str(error)}
+    print("ok" if result["ok"] else "FAILED", file=sys.stderr, flush=True)
+    return result
+
+
+def _run(case: Fan | Http, server: Measured, environment: Environment) -> Result:
+    """What the load generator found; its "ok" says whether everything arrived as it should. Raises Failed."""
     words = ["--port", str(server.port), "--processes", ",".join(map(str, processes_below(server.process)))]
     if server.token:
         words += ["--header", f"Authorization: Bearer {server.token}"]
     if isinstance(case, Fan):
-        program, more = stage.tools.fanload, _fan(case, server, stage)
+        program, more = environment.tools.fanload, _fan(case, server, environment)
     else:
-        program, more = stage.tools.httpload, _http(case, server, stage)
+        program, more = environment.tools.httpload, _http(case, server, environment)
     try:
         done = subprocess.run([program, *words, *more], capture_output=True, timeout=MOST_SECONDS, check=False)
     except subprocess.TimeoutExpired:
@@ -42,10 +55,10 @@ def run(case: Fan | Http, server: Measured, stage: Stage) -> Result:
     return result
 
 
-def _fan(case: Fan, server: Measured, stage: Stage) -> list[str]:
+def _fan(case: Fan, server: Measured, environment: Environment) -> list[str]:
     dialect = server.dialect
     words = ["--protocol", dialect.wire, "--path", server.path]
-    words += ["--date", stage.day.isoformat(), "--other-date", stage.other_day.isoformat()]
+    words += ["--date", environment.day.isoformat(), "--other-date", environment.other_day.isoformat()]
     words += ["--subscribers", str(case.subscribers), "--other-share", str(case.other_share)]
     words += ["--rest", str(case.rest_seconds), "--hold", str(case.hold_seconds)]
     if dialect.wire == "socket.io":
@@ -53,12 +66,12 @@ def _fan(case: Fan, server: Measured, stage: Stage) -> list[str]:
     elif dialect.wire == "pusher":
         words += ["--channel", dialect.subscription]
     else:
-        words += ["--document-file", _file(stage.folder / "document", dialect.subscription)]
+        words += ["--document-file", _file(environment.folder / "document", dialect.subscription)]
     if server.token:
         words += ["--init", json.dumps({"authorization": f"Bearer {server.token}"})]
     if not case.publishes:
         return words
-    words += ["--body-file", _file(stage.folder / "body", dialect.mark), "--window", str(case.desks)]
+    words += ["--body-file", _file(environment.folder / "body", dialect.mark), "--window", str(case.desks)]
     words += ["--publishers", str(case.desks)]
     words += ["--saturate", str(case.saturate_seconds)]
     words += ["--rate", str(case.rate), "--rate-seconds", str(case.rate_seconds)]
@@ -70,15 +83,15 @@ def _fan(case: Fan, server: Measured, stage: Stage) -> list[str]:
     return words
 
 
-def _http(case: Http, server: Measured, stage: Stage) -> list[str]:
+def _http(case: Http, server: Measured, environment: Environment) -> list[str]:
     dialect = server.dialect
     body = {"board": dialect.board, "board_anew": dialect.board_anew, "mark": dialect.mark}[case.body]
-    words = ["--body-file", _file(stage.folder / "body", body), "--connections", str(case.connections)]
+    words = ["--body-file", _file(environment.folder / "body", body), "--connections", str(case.connections)]
     words += ["--seconds", str(case.seconds), "--warm", str(case.warm_seconds)]
     if case.write_rate:
         words += [
             "--write-body-file",
-            _file(stage.folder / "write", dialect.mark),
+            _file(environment.folder / "write", dialect.mark),
             "--write-rate",
             str(case.write_rate),
         ]

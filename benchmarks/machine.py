@@ -41,7 +41,7 @@ def allow_many_files() -> None:
     if soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
     if wanted < 6_000:
-        raise Unable(f"The largest benchmark needs 6,000 open files in one process; the limit is {hard} (ulimit -Hn).")
+        raise Unable(f"The largest scenario needs 6,000 open files in one process; the limit is {hard} (ulimit -Hn).")
 
 
 def describe() -> dict[str, str | int]:

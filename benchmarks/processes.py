@@ -27,7 +27,7 @@ def running(
     command: Sequence[str | Path],
     *,
     ready: Callable[[], bool],
-    environment: Mapping[str, str],
+    env: Mapping[str, str],
     folder: Path,
     log: Path,
     cores: set[int],
@@ -37,7 +37,7 @@ def running(
         process = subprocess.Popen(
             [str(word) for word in command],
             cwd=folder,
-            env=dict(environment),
+            env=dict(env),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

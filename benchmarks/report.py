@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
-from benchmarks.catalogue import Benchmark, Metric
 from benchmarks.load import Result
+from benchmarks.scenarios import Metric, Scenario
 from benchmarks.servers import SERVERS
 
 BOTTLENECK = 0.9
@@ -33,8 +33,8 @@ class Row:
 
     def values(self, metric: Metric) -> list[float]:
         """Of all good runs."""
-        found = (_get(run, metric.path) for run in self.good)
-        return [float(value) for value in found if value is not None]
+        found = (value_of(run, metric) for run in self.good)
+        return [value for value in found if value is not None]
 
     def median(self, metric: Metric) -> float | None:
         """Of all good runs."""
@@ -44,9 +44,9 @@ class Row:
 
 @dataclass
 class Report:
-    """All rows of one benchmark."""
+    """All rows of one scenario."""
 
-    benchmark: Benchmark
+    scenario: Scenario
     rows: list[Row]
 
     def row(self, case: str, server: str) -> Row:
@@ -59,7 +59,7 @@ class Report:
 
     def best_peer(self, case: str, metric: Metric) -> float | None:
         """The best median among the servers that memberstaff is compared with."""
-        compared = self.benchmark.compared_with
+        compared = self.scenario.compared_with
         medians = [
             value
             for row in self.rows
@@ -84,15 +84,12 @@ class Report:
 
     def table(self) -> str:
         """As Markdown that is readable as it is."""
-        metrics = self.benchmark.metrics
+        metrics = self.scenario.metrics
         lines = [["case", "server", "runs", *(metric.title for metric in metrics)]]
         for row in self.rows:
             cells = [self._cell(row, metric) for metric in metrics]
             lines.append([row.case, row.server, f"{len(row.good)}/{len(row.runs)}", *cells])
-        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        lines.insert(1, ["-" * width for width in widths])
-        table = "\n".join("| " + " | ".join(map(str.ljust, line, widths)) + " |" for line in lines)
-        return "\n".join([f"{self.benchmark.title}\n", table, *self._notes()])
+        return "\n".join([f"{self.scenario.title}\n", markdown(lines), *self._notes()])
 
     def _cell(self, row: Row, metric: Metric) -> str:
         value = row.median(metric)
@@ -106,7 +103,7 @@ class Report:
         return text if ratio is None else f"{text} (×{ratio:.2f})"
 
     def _notes(self) -> list[str]:
-        notes = [self.benchmark.note] if self.benchmark.note else []
+        notes = [self.scenario.note] if self.scenario.note else []
         for row in self.rows:
             where = f"{row.case}, {row.server}"
             if any(load > BOTTLENECK for run in row.good for load in load_shares(run)):
@@ -116,16 +113,15 @@ class Report:
                 notes.append(f"{where}: it was too slow for this; changes were sent up to {late:,.0f} ms late.")
             bad = [run for run in row.runs if not run.get("ok")]
             if bad:
-                reason = str(bad[0].get("error") or bad[0].get("said") or _faults(bad[0]))
-                notes.append(f"{where}: {len(bad)} of {len(row.runs)} runs failed and do not count: {reason[:600]}")
+                notes.append(f"{where}: {len(bad)} of {len(row.runs)} runs failed and do not count: {fault(bad[0])}")
         return notes
 
     def as_json(self) -> dict[str, Any]:
         """Everything, with all repetitions."""
-        metrics = self.benchmark.metrics
+        metrics = self.scenario.metrics
         return {
-            "benchmark": self.benchmark.name,
-            "title": self.benchmark.title,
+            "benchmark": self.scenario.name,
+            "title": self.scenario.title,
             "rows": [
                 {
                     "case": row.case,
@@ -154,14 +150,27 @@ def load_shares(run: Result) -> Sequence[float]:
     return [phase["load_busy"] for phase in phases if "load_busy" in phase]
 
 
-def _faults(run: Result) -> str:
+def markdown(lines: list[list[str]]) -> str:
+    """A table that is readable as it is; the first line is its head."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    ruled = [lines[0], ["-" * width for width in widths], *lines[1:]]
+    return "\n".join("| " + " | ".join(map(str.ljust, line, widths)) + " |" for line in ruled)
+
+
+def fault(run: Result) -> str:
+    """Why a run does not count."""
+    return str(run.get("error") or run.get("said") or _counted(run))[:600]
+
+
+def _counted(run: Result) -> str:
     names = ("wrong_content", "wrong_id", "duplicates", "unexpected", "out_of_order", "protocol_errors")
     more = ("lost_connections", "mutation_errors", "bad_answers", "stale_answers")
     return ", ".join(f"{name}: {run[name]}" for name in (*names, *more) if run.get(name)) or "events are missing"
 
 
-def _get(run: Result, path: str) -> Any:
+def value_of(run: Result, metric: Metric) -> float | None:
+    """A figure of a run, if it has it."""
     value: Any = run
-    for name in path.split("."):
+    for name in metric.path.split("."):
         value = value.get(name) if isinstance(value, dict) else None
-    return value
+    return None if value is None else float(value)

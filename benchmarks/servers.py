@@ -14,9 +14,9 @@ from typing import NamedTuple
 from sqlalchemy import make_url
 
 from benchmarks.documents import Dialect, echo, ours, pusher, theirs
+from benchmarks.environment import Environment
 from benchmarks.machine import Unable
 from benchmarks.processes import answers_graphql, running
-from benchmarks.stage import Stage
 from benchmarks.tools import ROOT
 from tests.infrastructure.process import free_port
 
@@ -48,7 +48,7 @@ class Server:
 
     name: str
     what: str
-    start: Callable[[Stage], AbstractContextManager[Measured]]
+    start: Callable[[Environment], AbstractContextManager[Measured]]
     packages: str | None = None
     """The folder of peers/ whose packages it needs."""
     is_peer: bool = True
@@ -56,69 +56,69 @@ class Server:
 
 
 @contextmanager
-def _memberstaff(stage: Stage) -> Iterator[Measured]:
-    dialect = ours(stage.day, stage.staff_id)
-    with stage.database() as database, stage.memberstaff(database) as (port, process):
-        yield Measured(port, process, dialect, token=stage.token)
+def _memberstaff(environment: Environment) -> Iterator[Measured]:
+    dialect = ours(environment.day, environment.staff_id)
+    with environment.database() as database, environment.memberstaff(database) as (port, process):
+        yield Measured(port, process, dialect, token=environment.token)
 
 
 @contextmanager
-def _pusher(stage: Stage) -> Iterator[Measured]:
-    dialect = pusher(stage.day, stage.staff_id)
+def _pusher(environment: Environment) -> Iterator[Measured]:
+    dialect = pusher(environment.day, environment.staff_id)
     settings = {"MEMBERSTAFF_ECHO_KEY": "bench", "MEMBERSTAFF_ECHO_PUBLIC": "true"}
     # As for laravel-echo-server, delivery alone is measured: the marks are made on a second server.
     with (
-        stage.database() as database,
-        stage.memberstaff(database, **settings) as (port, process),
-        stage.memberstaff(database) as (desk, _),
+        environment.database() as database,
+        environment.memberstaff(database, **settings) as (port, process),
+        environment.memberstaff(database) as (desk, _),
     ):
         elsewhere = Publishing(desk, None)
-        yield Measured(port, process, dialect, "/app/bench?protocol=7", stage.token, publishing=elsewhere)
+        yield Measured(port, process, dialect, "/app/bench?protocol=7", environment.token, publishing=elsewhere)
 
 
 @contextmanager
-def _naive(stage: Stage) -> Iterator[Measured]:
+def _naive(environment: Environment) -> Iterator[Measured]:
     port = free_port()
     command = [sys.executable, "-m", "uvicorn", "benchmarks.peers.naive:app", "--host", "127.0.0.1"]
     command += ["--port", str(port), "--log-level", "warning", "--timeout-keep-alive", "75"]  # busy, it takes long
-    with _peer(stage, "strawberry", command, ROOT, port) as process:
-        yield Measured(port, process, theirs(stage.day))
+    with _peer(environment, "strawberry", command, ROOT, port) as process:
+        yield Measured(port, process, theirs(environment.day))
 
 
-def _node(script: str) -> Callable[[Stage], AbstractContextManager[Measured]]:
+def _node(script: str) -> Callable[[Environment], AbstractContextManager[Measured]]:
     @contextmanager
-    def start(stage: Stage) -> Iterator[Measured]:
-        port, folder = free_port(), stage.tools.packages("node")
-        with _peer(stage, script, [str(stage.tools.node), f"{script}.js"], folder, port) as process:
-            yield Measured(port, process, theirs(stage.day))
+    def start(environment: Environment) -> Iterator[Measured]:
+        port, folder = free_port(), environment.tools.packages("node")
+        with _peer(environment, script, [str(environment.tools.node), f"{script}.js"], folder, port) as process:
+            yield Measured(port, process, theirs(environment.day))
 
     return start
 
 
 @contextmanager
-def _mercurius_pg(stage: Stage) -> Iterator[Measured]:
-    port, folder = free_port(), stage.tools.packages("node")
-    with stage.database() as database:
+def _mercurius_pg(environment: Environment) -> Iterator[Measured]:
+    port, folder = free_port(), environment.tools.packages("node")
+    with environment.database() as database:
         url = make_url(database)
         where = {
             "BENCH_POSTGRES_HOST": str(url.query["host"]),
             "BENCH_POSTGRES_USER": str(url.username),
             "BENCH_POSTGRES_DATABASE": str(url.database),
         }
-        command = [str(stage.tools.node), "mercurius-pg.js"]
-        with _peer(stage, "mercurius-pg", command, folder, port, where) as process:
-            yield Measured(port, process, theirs(stage.day, str(stage.staff_number)))
+        command = [str(environment.tools.node), "mercurius-pg.js"]
+        with _peer(environment, "mercurius-pg", command, folder, port, where) as process:
+            yield Measured(port, process, theirs(environment.day, str(environment.staff_number)))
 
 
 @contextmanager
-def _echo(stage: Stage) -> Iterator[Measured]:
-    port, folder = free_port(), stage.tools.packages("echo")
+def _echo(environment: Environment) -> Iterator[Measured]:
+    port, folder = free_port(), environment.tools.packages("echo")
     settings = {
         "authHost": "http://127.0.0.1",
         "authEndpoint": "/broadcasting/auth",
         "clients": [],
         "database": "redis",
-        "databaseConfig": {"redis": {"host": "127.0.0.1", "port": stage.redis_port}},
+        "databaseConfig": {"redis": {"host": "127.0.0.1", "port": environment.redis_port}},
         "devMode": False,
         "host": "127.0.0.1",
         "port": str(port),
@@ -129,24 +129,24 @@ def _echo(stage: Stage) -> Iterator[Measured]:
     (folder / "laravel-echo-server.json").write_text(json.dumps(settings))
     (folder / "laravel-echo-server.lock").unlink(missing_ok=True)  # left by one that was killed
     program = folder / "node_modules" / "laravel-echo-server" / "bin" / "server.js"
-    command = [str(stage.tools.node), str(program), "start", "--force", f"--dir={folder}"]
+    command = [str(environment.tools.node), str(program), "start", "--force", f"--dir={folder}"]
 
     def subscribed() -> bool:
-        with stage.redis.client() as client:
+        with environment.redis.client() as client:
             return int(client.pubsub_numpat()) > 0
 
-    with _peer(stage, "echo", command, folder, port, ready=subscribed) as process:
+    with _peer(environment, "echo", command, folder, port, ready=subscribed) as process:
         yield Measured(
             port,
             process,
-            echo(stage.day),
+            echo(environment.day),
             path="/socket.io/?EIO=3&transport=websocket",
-            publishing=Publishing(stage.redis_port, f"attendance-{stage.day}"),
+            publishing=Publishing(environment.redis_port, f"attendance-{environment.day}"),
         )
 
 
 def _peer(
-    stage: Stage,
+    environment: Environment,
     name: str,
     command: list[str],
     folder: Path,
@@ -154,22 +154,22 @@ def _peer(
     more: dict[str, str] | None = None,
     ready: Callable[[], bool] | None = None,
 ) -> AbstractContextManager[int]:
-    environment = {
+    env = {
         **os.environ,
         "NODE_ENV": "production",
         "PORT": str(port),
-        "REDIS_URL": stage.redis.url,
-        "BENCH_DATE": stage.day.isoformat(),
-        "BENCH_OTHER_DATE": stage.other_day.isoformat(),
+        "REDIS_URL": environment.redis.url,
+        "BENCH_DATE": environment.day.isoformat(),
+        "BENCH_OTHER_DATE": environment.other_day.isoformat(),
         **(more or {}),
     }
     return running(
         command,
         ready=ready or (lambda: answers_graphql(port)),
-        environment=environment,
+        env=env,
         folder=folder,
-        log=stage.folder / f"{name}.log",
-        cores=stage.server_cores,
+        log=environment.folder / f"{name}.log",
+        cores=environment.server_cores,
     )
 
 

@@ -1,14 +1,13 @@
-"""PostgreSQL, Redis and a school of 200 people in a database that every measurement gets a fresh copy of."""
+"""PostgreSQL, Redis, and a template database with a school of 200 people; every run gets a copy of it."""
 
 from __future__ import annotations
 
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -40,8 +39,8 @@ DURABLE = ("fsync", "synchronous_commit", "full_page_writes")
 
 
 @dataclass
-class Stage:
-    """What all the servers stand on."""
+class Environment:
+    """What all the servers share."""
 
     tools: Tools
     postgres: postgres.PostgresServer
@@ -50,8 +49,9 @@ class Stage:
     server_cores: set[int]
     day: date
     other_day: date
+    checkout: Path = ROOT
+    """Whose memberstaff runs here."""
     template: str = ""
-    """The database that is copied."""
     token: str = ""
     staff_id: str = ""
     """Of whoever is marked, as memberstaff's clients see it."""
@@ -67,14 +67,20 @@ class Stage:
         return int(self.redis.url.rpartition(":")[2].partition("/")[0])
 
     def settings(self, database: str) -> dict[str, str]:
-        """The environment of a memberstaff on this database."""
+        """Environment variables of a memberstaff on this database."""
         others = {key: value for key, value in os.environ.items() if not key.startswith("MEMBERSTAFF_")}
         here = {"MEMBERSTAFF_DATABASE_URL": database, "MEMBERSTAFF_BROADCAST_URL": self.redis.url}
         return {**others, **SETTINGS, **here}
 
+    def of(self, checkout: Path) -> Environment:
+        """The same PostgreSQL and Redis for another checkout's memberstaff, with a template of its own."""
+        other = replace(self, checkout=checkout, token="")
+        other.seed()
+        return other
+
     @contextmanager
     def database(self) -> Iterator[str]:
-        """A copy of the school."""
+        """A copy of the template."""
         url = self.postgres.create_database(template=self.template)
         try:
             yield url
@@ -86,17 +92,17 @@ class Stage:
         """A server on this database, with further settings: its port and its process id."""
         port = free_port()
         with server_running(
-            [sys.executable, "-m", "memberstaff", "serve", "--port", str(port)],
+            [self._program(), "serve", "--port", str(port)],
             ready=lambda: answers_graphql(port),
-            environment={**self.settings(database), **more},
-            folder=ROOT,
+            env={**self.settings(database), **more},
+            folder=self.checkout,
             log=self.folder / "memberstaff.log",
             cores=self.server_cores,
         ) as process:
             yield port, process
 
-    def furnish(self) -> None:
-        """Make the school as an administrator would: with the command line, and with the API."""
+    def seed(self) -> None:
+        """Fill the template database as an administrator would: with the command line and the API. Raises Unable."""
         self.template = self.postgres.create_database()
         self._run("migrate")
         self._run("account", "add", EMAIL, "--role", "ADMIN", "--password-stdin", given=f"{PASSWORD}\n")
@@ -138,18 +144,29 @@ class Stage:
         headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
         answer = post(port, json.dumps({"query": document, "variables": variables}), headers)
         if answer.get("errors"):
-            raise Failed(f"furnishing the school: {answer['errors'][0]['message']}")
+            raise Failed(f"seeding the database: {answer['errors'][0]['message']}")
         return answer["data"]
 
     def _run(self, *words: str, given: str = "") -> None:
-        command = [sys.executable, "-m", "memberstaff", *words]
-        environment = self.settings(self.template)
-        subprocess.run(command, cwd=ROOT, env=environment, input=given, text=True, check=True, capture_output=True)
+        env = self.settings(self.template)
+        command: list[str | Path] = [self._program(), *words]
+        done = subprocess.run(
+            command, cwd=self.checkout, env=env, input=given, text=True, capture_output=True, check=False
+        )
+        if done.returncode:
+            raise Failed(f"{self.checkout}: memberstaff {words[0]} failed:\n{done.stderr[-1000:].strip()}")
+
+    def _program(self) -> Path:
+        """The checkout's own command: what else is in a checkout differs from one to the next."""
+        program = self.checkout / ".venv" / "bin" / "memberstaff"
+        if not program.exists():
+            raise Unable(f"{self.checkout} has no .venv/bin/memberstaff: run `./dev bench --help` there once.")
+        return program
 
 
 @contextmanager
-def prepared_stage(tools: Tools, folder: Path, server_cores: set[int], *, durable: bool) -> Iterator[Stage]:
-    """Everything that the servers stand on, as long as the block lasts. Raises Unable."""
+def running_environment(tools: Tools, folder: Path, server_cores: set[int], *, durable: bool) -> Iterator[Environment]:
+    """An environment with a seeded database, as long as the block lasts. Raises Unable."""
     if durable:
         postgres.TUNING.update(dict.fromkeys(DURABLE, "on"))
     today = datetime.now(UTC).date()
@@ -159,6 +176,6 @@ def prepared_stage(tools: Tools, folder: Path, server_cores: set[int], *, durabl
             broker = stack.enter_context(running(redis.RedisServer(folder / "redis")))
         except NotFound as missing:
             raise Unable(str(missing)) from None
-        stage = Stage(tools, database, broker, folder, server_cores, today, today - timedelta(days=1))
-        stage.furnish()
-        yield stage
+        environment = Environment(tools, database, broker, folder, server_cores, today, today - timedelta(days=1))
+        environment.seed()
+        yield environment
