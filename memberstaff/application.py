@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 
 from memberstaff.access import Caller
-from memberstaff.accounts.access_watcher import AccessWatcher, Ending
+from memberstaff.accounts.access_watcher import AccessWatcher, Revocable
 from memberstaff.accounts.passwords import Passwords
 from memberstaff.accounts.service import Accounts
 from memberstaff.attendance.board_cache import BoardCache
@@ -52,7 +52,7 @@ class Application:
             settings.database_url.get_secret_value(),
             zone=settings.zone,
             pool_size=settings.database_pool_size,
-            after_commit=lambda notification: self.notifier.notification(notification),
+            after_commit=lambda notification: self.notifier.publish(notification),
             clock=clock,
         )
         self.calendar = Calendar(settings.working_weekdays)
@@ -92,7 +92,7 @@ class Application:
         finally:
             await self.database.close()
 
-    async def admit(self, door: Ending, token: str | None) -> Caller:
+    async def admit(self, door: Revocable, token: str | None) -> Caller:
         """Let the holder of a token in to a socket or stream, which ends when its access does.
 
         Raises Unauthenticated.
@@ -113,13 +113,15 @@ class Application:
             database = "unreachable"
         else:
             database = "well" if current else "not migrated"
-        live = "well" if self.notifier.hearing and self.feed.reading else "polling" if self.feed.reading else "degraded"
+        live = (
+            "well" if self.notifier.subscribed and self.feed.reading else "polling" if self.feed.reading else "degraded"
+        )
         return database == "well", {"database": database, "live": live}
 
     def measures(self) -> Mapping[str, tuple[float, str]]:
         """What this process does at this moment: value and meaning by name."""
         return {
-            "live_hearing": (self.notifier.hearing, "1 while the notifications of other processes are heard."),
+            "live_hearing": (self.notifier.subscribed, "1 while the notifications of other processes are heard."),
             "live_reading": (self.feed.reading, "1 while the feed can read the database."),
             "notifications_unsent": (self.notifier.unsent, "Rings that wait to be sent."),
             "days_watched": (self.feed.watched_days, "Days that somebody watches here."),

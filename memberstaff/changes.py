@@ -43,7 +43,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class DayState:
+class DayProgress:
     """How far a day has come: a reader who has seen both numbers has nothing to fetch."""
 
     date: date

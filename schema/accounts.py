@@ -8,7 +8,7 @@ import strawberry
 
 from memberstaff.access import Caller, Role
 from memberstaff.accounts import directory
-from memberstaff.accounts.directory import Place
+from memberstaff.accounts.directory import AccountPosition
 from memberstaff.engine.limits import ONCE
 from memberstaff.errors import ErrorCode, Refusal
 from schema.context import Info
@@ -121,7 +121,7 @@ class AccountsQuery:
         place = page_place(after, str, int)
         size = page_size(first, default=50)
         found, total = await directory.page(
-            snapshot, search=search, first=size + 1, after=Place(*place) if place else None
+            snapshot, search=search, first=size + 1, after=AccountPosition(*place) if place else None
         )
         edges = [
             AccountEdge(cursor=page_cursor(each.sort_key, each.id), node=Account.of(each, snapshot.caller))

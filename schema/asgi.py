@@ -47,7 +47,7 @@ CACHE_POLICY = CachePolicy(
 """Whatever these types show depends on the day, the roster and the caller's role; `Staff.attendance` on other days."""
 
 
-class Host:
+class GraphQLHost:
     """The application as the server asks for it."""
 
     def __init__(self, application: Application, schema: Schema) -> None:
@@ -101,7 +101,7 @@ def create_app(application: Application | None = None) -> Any:
     application = application or Application(load())
     settings = application.settings
     schema = make_schema(limits_of(settings), suggestions=settings.introspection or settings.demo)
-    app = server.create_app(schema, Host(application, schema))
+    app = server.create_app(schema, GraphQLHost(application, schema))
     mount(app, application, ids=_ids, account_id=lambda number: global_id("Account", number))
     return app
 

@@ -12,7 +12,7 @@ from memberstaff.attendance.commands import BulkOutcome, ErrorPolicy
 from memberstaff.attendance.queries import BoardFilter
 from memberstaff.attendance.rules import Mark, VersionConflict
 from memberstaff.changes import Status
-from memberstaff.db import idempotency as once
+from memberstaff.db import idempotency
 from memberstaff.engine.fast_inputs import fast_input
 from memberstaff.errors import ErrorCode, Refusal, Refusals
 from schema.context import Info
@@ -306,7 +306,7 @@ async def _bulk(info: Info, input: BulkUpdateAttendanceInput) -> BulkOutcome:
     try:
         async with info.context.work() as work:
             if key is not None:
-                earlier = await once.claim(work, key, _request(input))
+                earlier = await idempotency.claim(work, key, _request(input))
                 if earlier is not None:
                     refusals = tuple(
                         Refusal(ErrorCode(code), message, *path) for code, message, path in earlier["refused"]
@@ -324,7 +324,9 @@ async def _bulk(info: Info, input: BulkUpdateAttendanceInput) -> BulkOutcome:
                 )
             if key is not None:
                 refused = [(refusal.code, refusal.message, refusal.path) for refusal in outcome.refusals]
-                await once.keep(work, key, {"before": outcome.before, "after": outcome.after, "refused": refused})
+                await idempotency.store_answer(
+                    work, key, {"before": outcome.before, "after": outcome.after, "refused": refused}
+                )
             return outcome
     except Refusal as refusal:
         raise Refusals(refusal) from None

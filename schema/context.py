@@ -16,8 +16,8 @@ import strawberry
 from memberstaff.access import AnyoneWith, Caller, Reader, Right, Role
 from memberstaff.accounts.sessions import identify
 from memberstaff.application import Application
-from memberstaff.attendance.commands import Outcome
-from memberstaff.attendance.day_version import Version
+from memberstaff.attendance.commands import MarkOutcome
+from memberstaff.attendance.day_version import DayVersion
 from memberstaff.attendance.rules import Mark
 from memberstaff.db.work import Reading, Work
 from memberstaff.errors import Unauthenticated
@@ -87,7 +87,7 @@ class Context:
         caller = await self.application.admit(self.connection, self.connection.authorization)
         return caller.role, caller.account_id
 
-    async def version(self, argument: str | None) -> tuple[Role, int | None, Version] | None:
+    async def version(self, argument: str | None) -> tuple[Role, int | None, DayVersion] | None:
         """The caller's role and account, and the version of a day (today without an argument).
 
         None for what is no date. Raises RequestError. What this operation reads from here on, it reads as this caller.
@@ -97,16 +97,16 @@ class Context:
         except ValueError:
             return None
         claims = await self.application.accounts.claims(self.connection.authorization)
-        caller, version = await self.application.day_versions.ask(claims, day)
+        caller, version = await self.application.day_versions.read(claims, day)
         self._reader = caller
         return caller.role, caller.account_id, version
 
-    async def shows(self, version: Version, argument: str | None) -> Version | None:
+    async def shows(self, version: DayVersion, argument: str | None) -> DayVersion | None:
         """The version of the day that this rendering shows; None when midnight has made another day today."""
         if argument is None and (await self.snapshot()).today != version.date:
             return None
         day = await self.load.day.load(version.date)
-        return Version(day.epoch, day.date, day.position, day.day_version, day.roster_version)
+        return DayVersion(day.epoch, day.date, day.position, day.day_version, day.roster_version)
 
     @property
     def request_id(self) -> str:
@@ -137,7 +137,7 @@ class Context:
             work.caller = await identify(work, claims)
             yield work
 
-    async def mark(self, on: date, mark: Mark) -> Outcome:
+    async def mark(self, on: date, mark: Mark) -> MarkOutcome:
         """Record one person's attendance as the caller, perhaps in one transaction with others. Raises Refusal."""
         await self.renew()
         claims = await self.application.accounts.claims(self.connection.authorization)

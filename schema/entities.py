@@ -18,7 +18,7 @@ from memberstaff.attendance.queries import BoardFilter
 from memberstaff.changes import Change, Status
 from memberstaff.errors import RequestError, RequestErrorCode
 from memberstaff.staff.model import Person
-from memberstaff.staff.queries import Place
+from memberstaff.staff.queries import StaffPosition
 from schema.context import Info
 from schema.ids import global_id
 from schema.relay import BOARD_PAGE, Node, PageInfo, page_cursor, page_place, page_size
@@ -257,11 +257,11 @@ class AttendanceDay(Node):
         )
         place = page_place(after, str, int, str)
         size = page_size(first, default=100, most=BOARD_PAGE)
-        beyond = Place(place[0], place[1]) if place else None
+        beyond = StaffPosition(place[0], place[1]) if place else None
         boards, snapshot = info.context.application.board_cache, await info.context.snapshot()
         board = await boards.page(snapshot, self.day, which, first=size + 1, after=beyond)
         cursor = place[2] if place else str(self.day.cursor)
-        edges = _edges_of(board, cursor) if board.is_whole else _edges(board, cursor)[:size]
+        edges = _edges_of(board, cursor) if board.is_complete else _edges(board, cursor)[:size]
         return AttendanceConnection(
             edges=edges,
             page_info=PageInfo.of([edge.cursor for edge in edges], after=after, more=len(board.records) > size),

@@ -8,7 +8,7 @@ from typing import Annotated
 import strawberry
 
 from memberstaff.attendance import report
-from memberstaff.attendance.report import ReportedDay, Which
+from memberstaff.attendance.report import ReportedDay, ReportFilter
 from memberstaff.changes import Status
 from memberstaff.errors import RequestError, RequestErrorCode
 from schema.context import Info
@@ -111,7 +111,7 @@ class ReportsQuery:
         return AttendanceReport(from_=from_, to=to, categories=categories)
 
 
-def _which(scope: StaffScope | None) -> Which:
+def _which(scope: StaffScope | None) -> ReportFilter:
     """A scope as the report takes it; raises Refusal."""
     scope = scope or StaffScope()
-    return Which(listed(scope.categories, "categories", "categories"), scope.numbers())
+    return ReportFilter(listed(scope.categories, "categories", "categories"), scope.numbers())

@@ -10,14 +10,14 @@ from strawberry import Maybe
 from strawberry.utils.str_converters import to_camel_case
 
 from memberstaff.access import Right
-from memberstaff.db import idempotency as once
+from memberstaff.db import idempotency
 from memberstaff.db.work import Work
 from memberstaff.errors import Refusal, Refusals
 from memberstaff.inputs import UNSET, Unset
 from memberstaff.staff import commands, importing, queries
 from memberstaff.staff.commands import Details
-from memberstaff.staff.importing import Action, RowChange
-from memberstaff.staff.queries import Place
+from memberstaff.staff.importing import ImportAction, RowChange
+from memberstaff.staff.queries import StaffPosition
 from schema.context import Info
 from schema.entities import Staff
 from schema.ids import staff_key
@@ -26,7 +26,7 @@ from schema.payloads import InputError, UserError
 from schema.relay import PageInfo, page_cursor, page_place, page_size
 from schema.scope import StaffScope, staff_filter
 
-MOST_CHANGES = 1_000
+MOST_PREVIEWED = 1_000
 """Rows of an import that a preview shows."""
 
 
@@ -146,7 +146,7 @@ class ImportStaffInput:
     )
 
 
-strawberry.enum(Action, name="StaffImportAction", description="What an import does about one of its rows.")
+strawberry.enum(ImportAction, name="StaffImportAction", description="What an import does about one of its rows.")
 
 
 @strawberry.type(description="What a dry run would do about a row.")
@@ -154,7 +154,7 @@ class StaffImportChange:
     """A line of a preview."""
 
     row: int = strawberry.field(description="Index among the input's rows, from 0.")
-    action: Action = strawberry.field(description="Never UNCHANGED here: such rows are only counted.")
+    action: ImportAction = strawberry.field(description="Never UNCHANGED here: such rows are only counted.")
     name: str = strawberry.field(description="Of the person, after the change.")
     fields: list[str] = strawberry.field(
         description="Names of the input's fields that differ from what is stored, or from a person without data."
@@ -175,8 +175,8 @@ class ImportStaffPayload:
     updated: int = strawberry.field(description="People whose data changed.")
     unchanged: int = strawberry.field(description="People who were stored like this already.")
     changes: list[StaffImportChange] = strawberry.field(
-        description=f"The first {MOST_CHANGES:,} rows that a dry run would change; empty when it is none.",
-        metadata={"list_size": MOST_CHANGES},
+        description=f"The first {MOST_PREVIEWED:,} rows that a dry run would change; empty when it is none.",
+        metadata={"list_size": MOST_PREVIEWED},
     )
     errors: list[UserError] = strawberry.field(description="Every bad row; empty when it succeeded.")
 
@@ -194,7 +194,7 @@ class StaffQuery:
         which = (filter or StaffFilter()).to_filter(snapshot.today)
         place = page_place(after, str, int)
         size = page_size(first, default=50)
-        found = await queries.people(snapshot, which, first=size + 1, after=Place(*place) if place else None)
+        found = await queries.people(snapshot, which, first=size + 1, after=StaffPosition(*place) if place else None)
         edges = [
             StaffEdge(cursor=page_cursor(person.sort_key, person.id), node=Staff.of(person)) for person in found[:size]
         ]
@@ -247,12 +247,12 @@ async def _import(work: Work, input: ImportStaffInput) -> ImportStaffPayload:
     key = None if input.dry_run else input.idempotency_key
     if key is not None:
         work.require(Right.MANAGE_STAFF)
-        earlier: dict[str, int] | None = await once.claim(work, key, repr(rows))
+        earlier: dict[str, int] | None = await idempotency.claim(work, key, repr(rows))
         if earlier is not None:
             return ImportStaffPayload(**earlier, changes=[], errors=[])
     outcome = await importing.import_staff(work, rows, dry_run=input.dry_run)
     counts = {"created": outcome.created, "updated": outcome.updated, "unchanged": outcome.unchanged}
     if key is not None:
-        await once.keep(work, key, counts)  # without names: an erased person's would stay in it
-    changes = outcome.changes[:MOST_CHANGES] if input.dry_run else ()
+        await idempotency.store_answer(work, key, counts)  # without names: an erased person's would stay in it
+    changes = outcome.changes[:MOST_PREVIEWED] if input.dry_run else ()
     return ImportStaffPayload(**counts, changes=[StaffImportChange.of(change) for change in changes], errors=[])

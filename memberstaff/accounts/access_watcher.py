@@ -25,13 +25,13 @@ log = structlog.get_logger(__name__)
 
 RECONNECT = 4403
 """Close code after which graphql-ws reconnects with a fresh token: expired, or another role."""
-GIVE_UP = 4401
+DO_NOT_RECONNECT = 4401
 """Close code after which it does not: logged out, or disabled."""
 
 ROLE_CHANGED = "Your role has changed. Connect again."
 
 
-class Ending(Protocol):
+class Revocable(Protocol):
     """A socket or stream that can be ended; it is referenced weakly, so whoever serves it must hold it."""
 
     def end(self, code: int, reason: str) -> None:
@@ -50,14 +50,14 @@ class AccessWatcher:
     def __init__(self, database: Database, *, poll_seconds: float) -> None:
         self._database = database
         self._poll_seconds = poll_seconds
-        self._admitted: WeakKeyDictionary[Ending, _Admitted] = WeakKeyDictionary()
+        self._admitted: WeakKeyDictionary[Revocable, _Admitted] = WeakKeyDictionary()
         self._check_now = asyncio.Event()
-        self._batcher = Batcher(self._identify, rests=True)
+        self._batcher = Batcher(self._identify, pauses=True)
 
     def __len__(self) -> int:
         return len(self._admitted)
 
-    async def admit(self, connection: Ending, claims: Claims) -> Caller:
+    async def admit(self, connection: Revocable, claims: Claims) -> Caller:
         """Admit the token's holder to a socket or stream, and watch over their access. Raises NoAccess.
 
         A later call for the same connection replaces its claims. Concurrent calls share one statement: after a
@@ -103,7 +103,7 @@ class AccessWatcher:
             answer = answers[admitted.claims]
             if isinstance(answer, NoAccess):
                 may_renew = answer.reason is NoAccessReason.TOKEN_EXPIRED
-                self._end(connection, RECONNECT if may_renew else GIVE_UP, answer.message)
+                self._end(connection, RECONNECT if may_renew else DO_NOT_RECONNECT, answer.message)
             elif answer.role is not admitted.caller.role:
                 self._end(connection, RECONNECT, ROLE_CHANGED)
 
@@ -112,6 +112,6 @@ class AccessWatcher:
             answers = await identify_all(reading, set(batch))
         return [answers[claims] for claims in batch]
 
-    def _end(self, connection: Ending, code: int, reason: str) -> None:
+    def _end(self, connection: Revocable, code: int, reason: str) -> None:
         if self._admitted.pop(connection, None) is not None:
             connection.end(code, reason)

@@ -45,14 +45,16 @@ async def everyone(reading: Reading) -> list[Account]:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class AccountPosition:
     """The end of a page of accounts, which are ordered by folded name, then by id."""
 
     sort_key: str
     id: int
 
 
-async def page(reading: Reading, *, search: str | None, first: int, after: Place | None) -> tuple[list[Account], int]:
+async def page(
+    reading: Reading, *, search: str | None, first: int, after: AccountPosition | None
+) -> tuple[list[Account], int]:
     """A page of the accounts whose name or email contains every word of `search`, by name, and their total number."""
     # Filtered here, since the databases fold differently; reading all is cheap, as an installation has hundreds.
     words = fold(search or "").split()

@@ -36,7 +36,7 @@ PasswordHash = NewType("PasswordHash", str)
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class PasswordCheck:
     """Whether a password was right; `rehashed` is a new hash if the stored one is weaker than today's."""
 
     right: bool
@@ -59,24 +59,24 @@ class Passwords:
         usable = acceptable(password)
         return PasswordHash(await self._run(partial(self._hasher.hash, usable)))
 
-    async def verify(self, stored: str | None, password: str) -> Verdict:
+    async def verify(self, stored: str | None, password: str) -> PasswordCheck:
         """Check a password. Without a stored hash it is wrong, which takes as long to find out.
 
         Raises RateLimited if too many are waiting already.
         """
         return await self._run(partial(self._verify, stored, _encoded(password)))
 
-    def _verify(self, stored: str | None, password: bytes | None) -> Verdict:
+    def _verify(self, stored: str | None, password: bytes | None) -> PasswordCheck:
         possible = stored is not None and password is not None
         against = stored if stored is not None and possible else self._dummy
         try:
             self._hasher.verify(against, password or b"")
         except (Argon2Error, ValueError):  # wrong, or what is stored is not a hash
-            return Verdict(right=False)
+            return PasswordCheck(right=False)
         if not possible or password is None:
-            return Verdict(right=False)
+            return PasswordCheck(right=False)
         stale = self._hasher.check_needs_rehash(against)
-        return Verdict(right=True, rehashed=PasswordHash(self._hasher.hash(password)) if stale else None)
+        return PasswordCheck(right=True, rehashed=PasswordHash(self._hasher.hash(password)) if stale else None)
 
     async def _run(self, task: Callable[[], Answer]) -> Answer:
         if self._waiting >= MOST_WAITING:

@@ -13,7 +13,7 @@ from memberstaff.attendance.model import Day, Record, Summary
 from memberstaff.attendance.queries import BoardFilter, everybody
 from memberstaff.changes import Status
 from memberstaff.db.work import Reading
-from memberstaff.staff.queries import Place
+from memberstaff.staff.queries import StaffPosition
 
 MOST_PEOPLE = 1_000
 """On a cached board; a larger one is read page by page, each time."""
@@ -28,7 +28,7 @@ class Board:
     roster_version: int
     position: int
     records: list[Record]
-    is_whole: bool
+    is_complete: bool
     """Whether it holds the whole roster: only such a board is cached."""
     derived: dict[object, Any] = field(default_factory=dict)
     """Memo of what is made of the board alone; it goes with the board."""
@@ -62,7 +62,9 @@ class BoardCache:
         self._boards: OrderedDict[tuple[date, bool], Board] = OrderedDict()
         """By day, and whether notes are in it: readers who may not read them have boards without."""
 
-    async def page(self, reading: Reading, day: Day, which: BoardFilter, *, first: int, after: Place | None) -> Board:
+    async def page(
+        self, reading: Reading, day: Day, which: BoardFilter, *, first: int, after: StaffPosition | None
+    ) -> Board:
         """The first `first` records that match, by name."""
         if after is None and which == everybody(day.date):
             reading.require(Right.READ)
@@ -70,9 +72,9 @@ class BoardCache:
             if board is not None and len(board.records) < first:
                 return board
         found = await queries.board(reading, day, which, first=first, after=after)
-        is_whole = after is None and which == everybody(day.date) and len(found) < first
-        board = Board(day.date, day.epoch, day.roster_version, day.position, found, is_whole)
-        if is_whole and len(found) <= MOST_PEOPLE:
+        is_complete = after is None and which == everybody(day.date) and len(found) < first
+        board = Board(day.date, day.epoch, day.roster_version, day.position, found, is_complete)
+        if is_complete and len(found) <= MOST_PEOPLE:
             self._store(reading, board)
         return board
 

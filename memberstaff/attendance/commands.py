@@ -38,7 +38,7 @@ from memberstaff.attendance.days import Calendar
 from memberstaff.attendance.model import Day, Record, record
 from memberstaff.attendance.queries import BoardFilter, select_records
 from memberstaff.attendance.rules import Mark
-from memberstaff.changes import Change, DayState, Status
+from memberstaff.changes import Change, DayProgress, Status
 from memberstaff.db.rows import as_json, from_json
 from memberstaff.db.tables import attendance, attendance_day, attendance_revision, staff
 from memberstaff.db.types import Instant
@@ -68,7 +68,7 @@ class BulkOutcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class MarkOutcome:
     """The record as stored after a single mark; `epoch` names the log that its position belongs to."""
 
     record: Record
@@ -77,14 +77,14 @@ class Outcome:
 
 async def update_each(
     work: Work, calendar: Calendar, on: date, marks: Sequence[tuple[Caller, Mark]]
-) -> list[Outcome | Refusal | RequestError]:
+) -> list[MarkOutcome | Refusal | RequestError]:
     """Record several callers' marks on one day, in order; each succeeds or fails as if it had come alone."""
     forbidden = [_forbidden(caller, on, work.today) for caller, _ in marks]
     if all(forbidden):  # a caller without the right must not take the lock that others wait for
         return [error for error in forbidden if error is not None]
     day = await calendar.lock_row(work, on)
     records = await _records_of(work, on, [mark for _, mark in marks], notes=True)
-    outcomes: list[Outcome | Refusal | RequestError] = []
+    outcomes: list[MarkOutcome | Refusal | RequestError] = []
     changed: list[Entry] = []
     for (caller, mark), not_allowed in zip(marks, forbidden, strict=True):
         try:
@@ -100,7 +100,7 @@ async def update_each(
         if after is not None:
             current = records[mark.staff_id] = _numbered(work, day, len(changed), after, caller)
             changed.append((current, caller))
-        outcomes.append(Outcome(current, day.epoch))
+        outcomes.append(MarkOutcome(current, day.epoch))
     await _append(work, day, changed)
     return outcomes
 
@@ -163,7 +163,7 @@ async def fill(
     added = await work.write(attendance_revision.insert().from_select(_REVISION, found))
     if added:
         await _apply_revisions(work, day, added)
-        work.announce_day(day.epoch, DayState(on, day.position + added, day.day_version))
+        work.announce_day(day.epoch, DayProgress(on, day.position + added, day.day_version))
     return BulkOutcome(on, day.position, day.position + added)
 
 
@@ -289,7 +289,7 @@ async def _append(work: Work, day: Day, changed: Sequence[Entry]) -> None:
     rows = as_json([{name: getattr(change, name) for name in _GIVEN} for change in changes])
     await work.write(_insert_revisions(work.dialect), {"on": day.date, "now": work.now, "rows": rows})
     await _apply_revisions(work, day, len(changes))
-    work.announce_day(day.epoch, DayState(day.date, day.position + len(changes), day.day_version), changes)
+    work.announce_day(day.epoch, DayProgress(day.date, day.position + len(changes), day.day_version), changes)
 
 
 async def _apply_revisions(work: Work, day: Day, added: int) -> None:

@@ -15,7 +15,7 @@ from memberstaff.db.work import Database
 
 
 @dataclass(frozen=True, slots=True)
-class Version:
+class DayVersion:
     """Two readings of a day with the same version show the same to callers with the same role."""
 
     epoch: str
@@ -30,22 +30,22 @@ class DayVersions:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._batcher = Batcher(self._read, rests=True)
+        self._batcher = Batcher(self._read, pauses=True)
 
-    async def ask(self, claims: Claims, day: date | None) -> tuple[Caller, Version]:
+    async def read(self, claims: Claims, day: date | None) -> tuple[Caller, DayVersion]:
         """The token's holder, and the version of the day (None: today). Raises NoAccess."""
         return await self._batcher.ask((claims, day))
 
     async def _read(
         self, requests: Sequence[tuple[Claims, date | None]]
-    ) -> Sequence[tuple[Caller, Version] | Exception]:
+    ) -> Sequence[tuple[Caller, DayVersion] | Exception]:
         async with self._database.read() as reading:
             callers = await identify_all(reading, {claims for claims, _ in requests})
             states = await log.states(reading, {day or reading.today for _, day in requests})
-        answers: list[tuple[Caller, Version] | Exception] = []
+        answers: list[tuple[Caller, DayVersion] | Exception] = []
         for claims, day in requests:
             caller = callers[claims]
             state = states.days[day or reading.today]
-            version = Version(states.epoch, state.date, state.position, state.day_version, states.roster_version)
+            version = DayVersion(states.epoch, state.date, state.position, state.day_version, states.roster_version)
             answers.append(caller if isinstance(caller, Exception) else (caller, version))
         return answers

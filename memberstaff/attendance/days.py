@@ -11,7 +11,7 @@ from sqlalchemy import Date, Row, bindparam, select, true, update
 
 from memberstaff.access import Right
 from memberstaff.attendance.model import Day
-from memberstaff.changes import DayState
+from memberstaff.changes import DayProgress
 from memberstaff.db.tables import attendance_day, installation
 from memberstaff.db.upsert import insert
 from memberstaff.db.work import Reading, Work
@@ -95,7 +95,7 @@ class Calendar:
             .values(**values, day_version=attendance_day.c.day_version + 1)
         )
         await work.audit("day", day.date.isoformat(), action, {**values, **details})
-        work.announce_day(day.epoch, DayState(day.date, day.position, day.day_version + 1))
+        work.announce_day(day.epoch, DayProgress(day.date, day.position, day.day_version + 1))
         return await self.day(work, day.date)
 
 

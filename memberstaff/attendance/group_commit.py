@@ -9,7 +9,7 @@ from memberstaff.access import Caller
 from memberstaff.accounts.sessions import identify_all
 from memberstaff.accounts.tokens import Claims
 from memberstaff.attendance import commands
-from memberstaff.attendance.commands import Outcome
+from memberstaff.attendance.commands import MarkOutcome
 from memberstaff.attendance.days import Calendar
 from memberstaff.attendance.rules import Mark
 from memberstaff.db.batcher import Batcher
@@ -28,24 +28,24 @@ class GroupCommit:
     def __init__(self, database: Database, calendar: Calendar) -> None:
         self._database = database
         self._calendar = calendar
-        self._days: dict[date, Batcher[_Request, Outcome]] = {}
+        self._days: dict[date, Batcher[_Request, MarkOutcome]] = {}
 
-    async def mark(self, claims: Claims, on: date, mark: Mark) -> Outcome:
+    async def mark(self, claims: Claims, on: date, mark: Mark) -> MarkOutcome:
         """Record one person's attendance; returns after the commit. Raises RequestError and Refusal."""
         batcher = self._days.get(on)
         if batcher is None:
 
-            async def commit(requests: Sequence[_Request]) -> Sequence[Outcome | Exception]:
+            async def commit(requests: Sequence[_Request]) -> Sequence[MarkOutcome | Exception]:
                 return await self._commit(on, requests)
 
-            batcher = self._days[on] = Batcher(commit, most=MOST_MARKS)
+            batcher = self._days[on] = Batcher(commit, max_batch=MOST_MARKS)
         try:
             return await batcher.ask((claims, mark))
         finally:
             if batcher.idle and self._days.get(on) is batcher:
                 del self._days[on]
 
-    async def _commit(self, on: date, requests: Sequence[_Request]) -> Sequence[Outcome | Exception]:
+    async def _commit(self, on: date, requests: Sequence[_Request]) -> Sequence[MarkOutcome | Exception]:
         try:
             async with self._database.write() as work:
                 callers = await identify_all(work, {claims for claims, _ in requests})
@@ -60,7 +60,7 @@ class GroupCommit:
         except _NothingChanged as nothing:  # so roll back: refused marks leave nothing behind, not even the day's row
             outcomes = nothing.outcomes
         in_order = iter(outcomes)
-        answers: list[Outcome | Exception] = []
+        answers: list[MarkOutcome | Exception] = []
         for claims, _ in requests:
             caller_or_error = callers[claims]
             answers.append(next(in_order) if isinstance(caller_or_error, Caller) else caller_or_error)
@@ -68,6 +68,6 @@ class GroupCommit:
 
 
 class _NothingChanged(Exception):
-    def __init__(self, outcomes: list[Outcome | Refusal | RequestError]) -> None:
+    def __init__(self, outcomes: list[MarkOutcome | Refusal | RequestError]) -> None:
         super().__init__()
         self.outcomes = outcomes

@@ -9,18 +9,18 @@ from typing import Any
 
 from sqlalchemy import Date, Row, Select, and_, bindparam, case, null, or_, select
 
-from memberstaff.changes import Change, DayState, Status
+from memberstaff.changes import Change, DayProgress, Status
 from memberstaff.db.tables import account, attendance_day, attendance_revision, installation, staff
 from memberstaff.db.work import Reading
 
 
 @dataclass(frozen=True, slots=True)
-class States:
+class Progress:
     """The roster version and the state of some days, in one snapshot."""
 
     epoch: str
     roster_version: int
-    days: Mapping[date, DayState]
+    days: Mapping[date, DayProgress]
 
 
 _STATES = select(
@@ -34,14 +34,14 @@ _STATES = select(
 )
 
 
-async def states(reading: Reading, dates: Collection[date]) -> States:
+async def states(reading: Reading, dates: Collection[date]) -> Progress:
     """The state of these days, in one statement; a day without a row is at zero."""
     rows = await reading.rows(_STATES, {"dates": list(dates)})
-    stored = {row.date: DayState(row.date, row.position, row.day_version) for row in rows if row.date is not None}
-    return States(
+    stored = {row.date: DayProgress(row.date, row.position, row.day_version) for row in rows if row.date is not None}
+    return Progress(
         epoch=rows[0].epoch,
         roster_version=rows[0].roster_version,
-        days={day: stored.get(day) or DayState(day, 0, 0) for day in dates},
+        days={day: stored.get(day) or DayProgress(day, 0, 0) for day in dates},
     )
 
 

@@ -16,7 +16,7 @@ from memberstaff.changes import Status
 from memberstaff.db.tables import account, attendance, attendance_revision, staff
 from memberstaff.db.work import Reading
 from memberstaff.staff.model import COLUMNS
-from memberstaff.staff.queries import Place, StaffFilter, beyond, employed_on
+from memberstaff.staff.queries import StaffFilter, StaffPosition, beyond, employed_on
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,9 @@ def _records(reading: Reading) -> Select[Any]:
     return select_records(notes=reading.reader.may(Right.READ_NOTES))
 
 
-async def board(reading: Reading, day: Day, which: BoardFilter, *, first: int, after: Place | None) -> list[Record]:
+async def board(
+    reading: Reading, day: Day, which: BoardFilter, *, first: int, after: StaffPosition | None
+) -> list[Record]:
     """A page of the day's roster, by name."""
     reading.require(Right.READ)
     if after is None and which == everybody(day.date):  # what everybody loads in the morning: a cached statement

@@ -31,7 +31,7 @@ class ReportedDay:
 
 
 @dataclass(frozen=True, slots=True)
-class Which:
+class ReportFilter:
     """Filters by category (as stored) and by person; None is no restriction."""
 
     categories: tuple[str, ...] | None = None
@@ -48,7 +48,7 @@ class Which:
 
 
 async def report(
-    reading: Reading, calendar: Calendar, start: date, end: date, which: Which, *, no_category: str
+    reading: Reading, calendar: Calendar, start: date, end: date, which: ReportFilter, *, no_category: str
 ) -> dict[str, list[ReportedDay]]:
     """The days from `start` to `end` of each category, as people have them now, in order of name.
 
@@ -70,7 +70,7 @@ async def report(
     return report
 
 
-async def _expected(reading: Reading, start: date, end: date, which: Which, no_category: str) -> Counter[Key]:
+async def _expected(reading: Reading, start: date, end: date, which: ReportFilter, no_category: str) -> Counter[Key]:
     """How many people are employed on each day, by category; read as periods of employment, which many share."""
     first = case((staff.c.starts_on > start, staff.c.starts_on), else_=literal(start, Date())).label("first")
     last = case((staff.c.ends_on < end, staff.c.ends_on), else_=literal(end, Date())).label("last")
@@ -87,7 +87,7 @@ async def _expected(reading: Reading, start: date, end: date, which: Which, no_c
 
 
 async def _marks(
-    reading: Reading, start: date, end: date, which: Which, no_category: str
+    reading: Reading, start: date, end: date, which: ReportFilter, no_category: str
 ) -> defaultdict[Key, Counter[Status]]:
     """How many people have each status on each day, by category, without UNMARKED."""
     counts = (

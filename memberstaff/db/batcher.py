@@ -13,22 +13,22 @@ Answer = TypeVar("Answer")
 class Batcher(Generic[Question, Answer]):
     """Collects questions while the batch before is being answered: a DataLoader without a cache.
 
-    An answer comes from a read that began after its question was asked. `answer_all` takes a batch of at most `most`
-    questions and returns an answer, or the exception to raise, for each; an exception that it raises itself goes to
-    all of them. With `rests`, the batcher pauses after each batch for as long as the batch took: answers that cost
-    this process more than the database are then shared by twice as many.
+    An answer comes from a read that began after its question was asked. `answer_all` takes a batch of at most
+    `max_batch` questions and returns an answer, or the exception to raise, for each; an exception that it raises itself
+    goes to all of them. With `pauses`, the batcher pauses after each batch for as long as the batch took: answers that
+    cost this process more than the database are then shared by twice as many.
     """
 
     def __init__(
         self,
         answer_all: Callable[[Sequence[Question]], Awaitable[Sequence[Answer | Exception]]],
         *,
-        most: int = 1_000,
-        rests: bool = False,
+        max_batch: int = 1_000,
+        pauses: bool = False,
     ) -> None:
         self._answer_all = answer_all
-        self._most = most
-        self._rests = rests
+        self._max_batch = max_batch
+        self._pauses = pauses
         self._waiting: list[tuple[Question, asyncio.Future[Answer]]] = []
         self._task: asyncio.Task[None] | None = None
 
@@ -49,7 +49,7 @@ class Batcher(Generic[Question, Answer]):
         loop = asyncio.get_running_loop()
         while self._waiting:
             began = loop.time()
-            batch, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
+            batch, self._waiting = self._waiting[: self._max_batch], self._waiting[self._max_batch :]
             answers: Sequence[Answer | Exception]
             try:
                 answers = await self._answer_all([question for question, _ in batch])
@@ -62,6 +62,6 @@ class Batcher(Generic[Question, Answer]):
                     future.set_exception(answer)
                 else:
                     future.set_result(answer)
-            if self._rests:
+            if self._pauses:
                 await asyncio.sleep(loop.time() - began)
         self._task = None

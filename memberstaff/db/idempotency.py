@@ -49,7 +49,7 @@ async def claim(work: Work, key: str, request: Any) -> Any | None:
     return row.answer
 
 
-async def keep(work: Work, key: str, answer: Any) -> None:
+async def store_answer(work: Work, key: str, answer: Any) -> None:
     """Store the answer for repeats of the request; it is committed with the work itself."""
     await work.write(
         update(idempotency)

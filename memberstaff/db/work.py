@@ -20,7 +20,7 @@ from sqlalchemy.exc import InvalidRequestError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from memberstaff.access import Caller, Reader, Right, SharedAnswer
-from memberstaff.changes import Change, DayState
+from memberstaff.changes import Change, DayProgress
 from memberstaff.db.clock import Clock, today, utc_now
 from memberstaff.db.outage import outages
 from memberstaff.db.pool import watch_connections
@@ -131,7 +131,7 @@ class Work(Reading):
             )
         )
 
-    def announce_day(self, epoch: str, state: DayState, changes: Iterable[Change] = ()) -> None:
+    def announce_day(self, epoch: str, state: DayProgress, changes: Iterable[Change] = ()) -> None:
         """Announce a day's new state, and the changes that led to it, after the commit."""
         days = (*(day for day in self._notification.days if day.date != state.date), state)
         self._notification = replace(

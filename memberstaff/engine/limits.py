@@ -93,14 +93,14 @@ class Size:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Measurement:
     """What measuring a document found."""
 
     errors: list[GraphQLError]
     introspects: bool
 
 
-def measure(schema: GraphQLSchema, document: DocumentNode, limits: Limits) -> Verdict:
+def measure(schema: GraphQLSchema, document: DocumentNode, limits: Limits) -> Measurement:
     """Whether each operation of a document stays within the limits; linear in the document's length."""
     return _Walk(schema, document).judge(limits)
 
@@ -117,7 +117,7 @@ class _Walk:
         self.sizes: dict[str, Size] = {}
         self.too_nested = False
 
-    def judge(self, limits: Limits) -> Verdict:
+    def judge(self, limits: Limits) -> Measurement:
         errors: list[GraphQLError] = []
         introspects = False
         for node in self.document.definitions:
@@ -129,7 +129,7 @@ class _Walk:
                 errors.append(GraphQLError(f"Selections are nested too deeply: {NESTING} levels at most.", node))
                 break
             errors.extend(GraphQLError(message, node) for message in complaints(size, limits))
-        return Verdict(errors, introspects)
+        return Measurement(errors, introspects)
 
     def operation(self, node: OperationDefinitionNode) -> Size:
         root = self.schema.get_root_type(node.operation)

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from datetime import date
 
-from memberstaff.changes import Change, DayState
+from memberstaff.changes import Change, DayProgress
 from memberstaff.errors import RestartRequired
 from memberstaff.live.splice import Gap, splice
 
@@ -22,7 +22,7 @@ class WatchedDay:
         self.date = day
         self.watchers = 0
         self.followers = 0
-        self.state: DayState | None = None
+        self.state: DayProgress | None = None
         self.roster_version = 0
         self._recent: list[Change] = []
         self._recent_limit = recent_limit
@@ -43,7 +43,7 @@ class WatchedDay:
         known = self.position if self.state else 0
         return max(known, last - self._recent_limit)
 
-    def advance(self, state: DayState, roster_version: int, changes: Iterable[Change]) -> bool:
+    def advance(self, state: DayProgress, roster_version: int, changes: Iterable[Change]) -> bool:
         """Take over a newer state and the changes that lead to it; answers False when some are missing."""
         if roster_version > self.roster_version:
             self._recent = []  # their names are no longer the roster's
@@ -62,7 +62,9 @@ class WatchedDay:
             if len(self._recent) > 2 * self._recent_limit:
                 self._recent = self._recent[-self._recent_limit :]
         if known is not None:
-            state = DayState(self.date, max(state.position, known.position), max(state.day_version, known.day_version))
+            state = DayProgress(
+                self.date, max(state.position, known.position), max(state.day_version, known.day_version)
+            )
         if state != known or roster_version > self.roster_version:
             self.state = state
             self.roster_version = max(roster_version, self.roster_version)

@@ -9,14 +9,14 @@ from typing import Any
 
 import orjson
 
-from memberstaff.changes import Change, DayState, Status
+from memberstaff.changes import Change, DayProgress, Status
 from memberstaff.notify.notification import Notification
 
 MOST_CHANGES = 200
 """In one notification; one with more carries none, only the days' positions, and its listeners read the log."""
 
 
-class Unreadable(Exception):
+class InvalidNotification(Exception):
     """A message that this version of memberstaff did not write."""
 
 
@@ -28,7 +28,7 @@ def encode(notification: Notification) -> str:
 
 
 def decode(text: str) -> Notification:
-    """Parse a message; raises Unreadable if it is not a valid notification."""
+    """Parse a message; raises InvalidNotification if it is not a valid notification."""
     try:
         data = orjson.loads(text)
         return Notification(
@@ -40,11 +40,11 @@ def decode(text: str) -> Notification:
             sessions=tuple(_typed(session, str) for session in _typed(data["sessions"], list)),
         )
     except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
-        raise Unreadable(str(type(error).__name__)) from error
+        raise InvalidNotification(str(type(error).__name__)) from error
 
 
-def _state(fields: dict[str, Any]) -> DayState:
-    return DayState(
+def _state(fields: dict[str, Any]) -> DayProgress:
+    return DayProgress(
         date=date.fromisoformat(fields["date"]),
         position=_typed(fields["position"], int),
         day_version=_typed(fields["day_version"], int),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from memberstaff.changes import Change, DayState
+from memberstaff.changes import Change, DayProgress
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class Notification:
 
     epoch: str
     roster_version: int | None = None
-    days: tuple[DayState, ...] = ()
+    days: tuple[DayProgress, ...] = ()
     changes: tuple[Change, ...] = ()
     accounts: tuple[int, ...] = ()
     sessions: tuple[str, ...] = ()

@@ -33,13 +33,13 @@ class Notifier:
         self._unsent: deque[Notification] = deque(maxlen=MOST_UNSENT)
         self._queued = asyncio.Event()
         self._over_redis = not url.startswith("memory:")
-        self.hearing = False
+        self.subscribed = False
         if self._over_redis:
             self._broadcast = Broadcast(backend=RedisBackend(url, self._reachable))
         else:
             self._broadcast = Broadcast("memory://")
 
-    def notification(self, notification: Notification) -> None:
+    def publish(self, notification: Notification) -> None:
         """Queue it for publishing; neither blocks nor fails."""
         self._unsent.append(notification)
         self._queued.set()
@@ -60,17 +60,17 @@ class Notifier:
                     while True:
                         self._receive((await subscriber.get()).message)
             finally:
-                self.hearing = False
+                self.subscribed = False
 
     def _reachable(self, reachable: bool) -> None:
-        self.hearing = reachable
+        self.subscribed = reachable
         if reachable:
             self._on_notification(Notification(epoch=""))
 
     def _receive(self, message: str) -> None:
         try:
             notification = codec.decode(message)
-        except codec.Unreadable as error:
+        except codec.InvalidNotification as error:
             log.warning(
                 "Ignored a message on our channel that is not a notification", channel=self._channel, reason=str(error)
             )

@@ -74,7 +74,7 @@ class RedisBackend(BroadcastBackend):
     async def publish(self, channel: str, message: Any) -> None:
         """Send one message; raises redis-py's errors if Redis is unreachable."""
         await self._publisher.publish(channel, message)
-        heed_cancellation()
+        raise_if_cancelled()
 
     async def next_published(self) -> Event:
         """The next message; never raises: during an outage it waits and reconnects."""
@@ -96,7 +96,7 @@ class RedisBackend(BroadcastBackend):
             self._pinged = False
             await pubsub.subscribe(*sorted(self._channels))
         message = await pubsub.get_message(timeout=QUIET_SECONDS)
-        heed_cancellation()
+        raise_if_cancelled()
         if message is None:
             if self._pinged:
                 raise TimeoutError("Redis does not answer a PING")
@@ -135,7 +135,7 @@ class RedisBackend(BroadcastBackend):
         await asyncio.sleep(random.uniform(0, longest))  # noqa: S311 - spreads load, guards nothing
 
 
-def heed_cancellation() -> None:
+def raise_if_cancelled() -> None:
     """Raise CancelledError if this task was cancelled while redis-py was sending.
 
     On Python 3.11 its `asyncio.wait_for` swallows a cancellation that arrives just as the sending is done, and the

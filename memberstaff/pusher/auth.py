@@ -19,7 +19,7 @@ from memberstaff.errors import Forbidden, RequestError, RequestErrorCode
 from memberstaff.pusher import protocol
 from memberstaff.pusher.channels import Channel, Kind, find
 from memberstaff.pusher.grants import Grant, Grants
-from memberstaff.server.body import Unreadable, read_body
+from memberstaff.server.body import UnreadableBody, read_body
 from memberstaff.server.connection import bearer
 
 PATH = "/broadcasting/auth"
@@ -48,7 +48,7 @@ class Authorisation:
         """Answer one request; errors have a `message`, as Laravel's have."""
         try:
             return JSONResponse(await self.answer(request))
-        except Unreadable as error:
+        except UnreadableBody as error:
             return JSONResponse({"message": str(error)}, error.status, {"Connection": "close"})
         except Malformed as error:
             return JSONResponse({"message": str(error)}, 422)
@@ -56,7 +56,7 @@ class Authorisation:
             return JSONResponse({"message": fault.message}, STATUS.get(fault.code, 500))
 
     async def answer(self, request: Request) -> dict[str, Any]:
-        """The answer's body. Raises Unreadable, Malformed and RequestError."""
+        """The answer's body. Raises UnreadableBody, Malformed and RequestError."""
         fields = await self.fields(request)
         claims = await self.application.accounts.claims(bearer(request.headers.get("authorization")))
         async with self.application.database.read() as reading:
@@ -94,7 +94,7 @@ class Authorisation:
         )
 
     async def fields(self, request: Request) -> dict[str, str]:
-        """The fields of a form or of a JSON object; raises Unreadable and Malformed."""
+        """The fields of a form or of a JSON object; raises UnreadableBody and Malformed."""
         body = await read_body(
             request.receive,
             declared=request.headers.get("content-length"),

@@ -38,8 +38,8 @@ class Grants:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._recording = Batcher(self._record, rests=True)
-        self._redeeming = Batcher(self._redeem, rests=True)
+        self._recording = Batcher(self._record, pauses=True)
+        self._redeeming = Batcher(self._redeem, pauses=True)
 
     async def record(self, socket_id: str, channel: str, grant: Grant) -> None:
         """Keep a grant, in the place of an earlier one for the same socket and channel."""

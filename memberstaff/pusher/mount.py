@@ -13,7 +13,7 @@ from memberstaff.pusher.grants import Grants
 from memberstaff.pusher.payload import Ids, Payload, status_words
 from memberstaff.pusher.presence import Presence
 from memberstaff.pusher.relay import Relay
-from memberstaff.pusher.socket import PREFIX, EchoEndpoint
+from memberstaff.pusher.socket import PREFIX, PusherEndpoint
 from memberstaff.server.app import Shell
 
 DEMO_KEY = "memberstaff"
@@ -42,12 +42,12 @@ def mount(app: Shell, application: Application, *, ids: Ids, account_id: Callabl
     if key is not None:
         presence = Presence(url, settings.broadcast_channel, account_id)
         application.services["presence"] = presence.run
-        endpoint = EchoEndpoint(
+        endpoint = PusherEndpoint(
             application,
             key,
             secret,
             grants=grants,
-            shows=ChannelGroups(application, payload, presence),
+            channel_groups=ChannelGroups(application, payload, presence),
             limits=app.limits,
         )
         app.add_sockets(PREFIX, endpoint)

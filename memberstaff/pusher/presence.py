@@ -18,7 +18,7 @@ from broadcaster import Broadcast
 from redis.exceptions import RedisError
 
 from memberstaff.access import Caller
-from memberstaff.notify.redis_backend import RedisBackend, heed_cancellation, redis_client
+from memberstaff.notify.redis_backend import RedisBackend, raise_if_cancelled, redis_client
 from memberstaff.pusher.protocol import event
 
 log = structlog.get_logger(__name__)
@@ -141,7 +141,7 @@ class Presence:
         leases = await redis.mget(nodes) if nodes else []
         if gone := [node for node, lease in zip(nodes, leases, strict=True) if lease is None]:
             await redis.srem(self._nodes, *gone)
-        heed_cancellation()
+        raise_if_cancelled()
         others: dict[str, str] = {}
         for lease in leases:
             others |= orjson.loads(lease) if lease else {}

@@ -19,7 +19,7 @@ from redis.exceptions import RedisError
 from memberstaff.changes import Change
 from memberstaff.errors import RestartRequired
 from memberstaff.live.all_days import AllDays
-from memberstaff.notify.redis_backend import heed_cancellation, redis_client
+from memberstaff.notify.redis_backend import raise_if_cancelled, redis_client
 from memberstaff.pusher.payload import EVENT, Payload
 
 log = structlog.get_logger(__name__)
@@ -70,7 +70,7 @@ class Relay:
                 for change in changes:
                     pipe.publish(self._channel, envelope(self._payload.of(change, None, notes=False)))
                 await pipe.execute()
-            heed_cancellation()
+            raise_if_cancelled()
         except (RedisError, OSError, TimeoutError) as error:
             log.warning("Changes were not sent to laravel-echo-server", reason=type(error).__name__)
 
@@ -82,7 +82,7 @@ class Relay:
                 self._leading = bool(taken) or await redis.get(self._lease) == self._name.encode()
                 if self._leading and not taken:
                     await redis.expire(self._lease, LEASE_SECONDS)
-                heed_cancellation()
+                raise_if_cancelled()
             except (RedisError, OSError, TimeoutError) as error:
                 log.warning("The relay cannot reach Redis", reason=type(error).__name__)
                 self._leading = False

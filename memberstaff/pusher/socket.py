@@ -12,7 +12,7 @@ from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
 from memberstaff.access import AnyoneWith, Caller, Reader, Right, Role
-from memberstaff.accounts.access_watcher import GIVE_UP
+from memberstaff.accounts.access_watcher import DO_NOT_RECONNECT
 from memberstaff.application import Application
 from memberstaff.engine.request import Malformed
 from memberstaff.errors import Forbidden, RequestError, RequestErrorCode, Unauthenticated
@@ -44,7 +44,7 @@ STATUS = {
 """Of a refused subscription; otherwise it is 500."""
 
 
-class Subscription:
+class ChannelSubscription:
     """One channel on one socket. For the access_watcher it is the door: when its session ends, so does the socket."""
 
     __slots__ = ("__weakref__", "_close", "leave")
@@ -56,10 +56,10 @@ class Subscription:
 
     def end(self, code: int, reason: str) -> None:
         """Close the socket: the client authorises all of its channels again, or gives up for good."""
-        self._close(protocol.REFUSED if code == GIVE_UP else protocol.COME_BACK, reason)
+        self._close(protocol.REFUSED if code == DO_NOT_RECONNECT else protocol.COME_BACK, reason)
 
 
-class EchoEndpoint:
+class PusherEndpoint:
     """Accepts sockets at /app/{key}, of every page that may open one."""
 
     def __init__(
@@ -69,7 +69,7 @@ class EchoEndpoint:
         secret: bytes,
         *,
         grants: Grants,
-        shows: ChannelGroups,
+        channel_groups: ChannelGroups,
         limits: ConnectionLimits,
     ) -> None:
         self.application = application
@@ -77,29 +77,29 @@ class EchoEndpoint:
         self.key = key
         self.secret = secret
         self.grants = grants
-        self.shows = shows
-        self.presence: Presence = shows.presence
+        self.channel_groups = channel_groups
+        self.presence: Presence = channel_groups.presence
         self.limits = limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Accept one socket and serve it, or say with a close code that the client understands why not."""
         await receive()
         connection = connection_of(scope)
-        own: WebSocketProtocol | None = (scope.get("extensions") or {}).get(SOCKET)
-        if own is None:
+        transport: WebSocketProtocol | None = (scope.get("extensions") or {}).get(SOCKET)
+        if transport is None:
             await send({"type": "websocket.close"})  # only `memberstaff serve` has what it takes
             return
         await send({"type": "websocket.accept"})
-        wire = WebSocketAdapter(receive, send, own, deadline=self.settings.silence_seconds)
-        own.drain_code = protocol.COME_BACK
+        websocket = WebSocketAdapter(receive, send, transport, deadline=self.settings.silence_seconds)
+        transport.drain_code = protocol.COME_BACK
         if (refusal := self.refusal(scope)) is not None:
-            await wire.close(*refusal)
+            await websocket.close(*refusal)
         elif not self.limits.addresses.acquire(connection.address):
-            await wire.close(protocol.COME_BACK, "Too many connections from this address")
+            await websocket.close(protocol.COME_BACK, "Too many connections from this address")
         else:
             scope["headers"].clear()  # all is said: what lives as long as the socket is kept small
             try:
-                await EchoSocket(self, wire, own).handle()
+                await PusherSocket(self, websocket, transport).handle()
             finally:
                 self.limits.addresses.release(connection.address)
 
@@ -116,17 +116,17 @@ class EchoEndpoint:
         return None
 
 
-class EchoSocket:
+class PusherSocket:
     """Serves one client until it has gone. Nothing here sends to a client that does not read."""
 
-    def __init__(self, endpoint: EchoEndpoint, wire: WebSocketAdapter, own: WebSocketProtocol) -> None:
+    def __init__(self, endpoint: PusherEndpoint, websocket: WebSocketAdapter, transport: WebSocketProtocol) -> None:
         settings = endpoint.settings
         self.endpoint = endpoint
-        self.wire = wire
-        self.own = own
+        self.websocket = websocket
+        self.transport = transport
         self.id = protocol.new_socket_id()
         self.bucket = TokenBucket(settings.messages_per_second, settings.message_burst)
-        self.subscriptions: dict[str, Subscription] = {}
+        self.subscriptions: dict[str, ChannelSubscription] = {}
         self.counted: set[int | None] = set()
         """Accounts in whose census this socket is."""
         self.idle: asyncio.TimerHandle | None = None
@@ -138,20 +138,20 @@ class EchoSocket:
         try:
             self.say(protocol.established(self.id))
             self.watch_idleness()
-            async for text in self.wire.texts():
+            async for text in self.websocket.texts():
                 if not self.bucket.take(loop.time()):
-                    await self.wire.close(protocol.COME_BACK, "Too many messages")
+                    await self.websocket.close(protocol.COME_BACK, "Too many messages")
                     break
                 # Whoever does not read the answers is not asked for more.
-                await self.own.writable.wait()
+                await self.transport.writable.wait()
                 await self.handle_text(text)
-                if self.wire.closed:
+                if self.websocket.closed:
                     break
         except BinaryMessage:
-            await self.wire.close(protocol.COME_BACK, "Messages are text, never binary")
+            await self.websocket.close(protocol.COME_BACK, "Messages are text, never binary")
         except Exception:
             log.exception("a socket failed")
-            await self.wire.close(protocol.COME_BACK, "Internal server error")
+            await self.websocket.close(protocol.COME_BACK, "Internal server error")
         finally:
             self.leave_all()
             if self.idle is not None:
@@ -180,7 +180,7 @@ class EchoSocket:
         if name in self.subscriptions:
             self.say(protocol.error(f"There is a subscription to {name[:100]} already."))
             return
-        subscription = Subscription(self.close)
+        subscription = ChannelSubscription(self.close)
         try:
             channel = find(name)
             if channel is None:
@@ -211,7 +211,7 @@ class EchoSocket:
         return AnyoneWith(Role.VIEWER)
 
     async def admit(
-        self, subscription: Subscription, channel: Channel, message: protocol.Subscribe
+        self, subscription: ChannelSubscription, channel: Channel, message: protocol.Subscribe
     ) -> tuple[Caller, str | None]:
         """Who subscribes, and from which cursor; the socket is closed when their access ends. Raises RequestError."""
         endpoint = self.endpoint
@@ -230,16 +230,18 @@ class EchoSocket:
             self.counted.add(caller.account_id)
         return caller, grant.after
 
-    async def join(self, subscription: Subscription, channel: Channel, caller: Reader, after: str | None) -> None:
+    async def join(
+        self, subscription: ChannelSubscription, channel: Channel, caller: Reader, after: str | None
+    ) -> None:
         """Have events sent from now on. Between the join and the answer nothing else can be sent."""
-        shows = self.endpoint.shows
+        channel_groups = self.endpoint.channel_groups
         if channel.kind is Kind.PRESENCE:
             assert isinstance(caller, Caller)
-            leave = shows.presence.join(caller, self.say)
-            answer = protocol.subscribed(channel.name, shows.presence.here())
+            leave = channel_groups.presence.join(caller, self.say)
+            answer = protocol.subscribed(channel.name, channel_groups.presence.here())
         else:
-            listener = ChannelListener(self.own, self.close_for)
-            leave = await shows.join(channel, caller, listener, after)
+            listener = ChannelListener(self.transport, self.close_for)
+            leave = await channel_groups.join(channel, caller, listener, after)
             answer = protocol.subscribed(channel.name)
         if self.subscriptions.get(channel.name) is not subscription:  # the socket was closed meanwhile
             leave()
@@ -253,7 +255,7 @@ class EchoSocket:
             self.drop(name, subscription)
             self.watch_idleness()
 
-    def drop(self, name: str, subscription: Subscription) -> None:
+    def drop(self, name: str, subscription: ChannelSubscription) -> None:
         """Forget a subscription."""
         if self.subscriptions.get(name) is subscription:
             del self.subscriptions[name]
@@ -284,11 +286,11 @@ class EchoSocket:
         """Close from the outside; nothing is sent any more from this moment on."""
         self.leave_all()
         if self.closing is None:
-            self.closing = asyncio.ensure_future(self.wire.close(code, reason))
+            self.closing = asyncio.ensure_future(self.websocket.close(code, reason))
 
     def say(self, message: bytes) -> None:
         """Send a message; a client with a backlog is cut off, since what it lacks cannot be told later."""
-        if self.own.blocked:
-            self.wire.abort()
-        elif not self.wire.closed:
-            self.own.write(text_frame(message))
+        if self.transport.blocked:
+            self.websocket.abort()
+        elif not self.websocket.closed:
+            self.transport.write(text_frame(message))

@@ -11,7 +11,7 @@ IMPORT = b"importstaff"
 """What the name of an import's document or operation holds, in lower case."""
 
 
-class Unreadable(Exception):
+class UnreadableBody(Exception):
     """The body was not received: `status` is the answer's, the message says why."""
 
     def __init__(self, status: int, message: str) -> None:
@@ -28,7 +28,7 @@ async def read_body(
     seconds: float,
     may_import: Callable[[], Awaitable[bool]],
 ) -> bytes:
-    """The whole body; raises Unreadable.
+    """The whole body; raises UnreadableBody.
 
     More than `limit` bytes are read only when what has arrived by then speaks of `importStaff` (clients put
     operationName or the query first) and `may_import` says that the caller may; then `import_limit` holds.
@@ -38,12 +38,12 @@ async def read_body(
     except ValueError:
         announced = import_limit + 1
     if announced > import_limit:
-        raise Unreadable(413, _too_large(import_limit))
+        raise UnreadableBody(413, _too_large(import_limit))
     try:
         async with asyncio.timeout(seconds):
             return await _read(receive, limit, import_limit, may_import)
     except TimeoutError:
-        raise Unreadable(408, f"The body did not arrive within {seconds:g} seconds.") from None
+        raise UnreadableBody(408, f"The body did not arrive within {seconds:g} seconds.") from None
 
 
 async def _read(
@@ -58,13 +58,13 @@ async def _read(
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise Unreadable(400, "The client went away.")
+            raise UnreadableBody(400, "The client went away.")
         body += message.get("body", b"")
         more = message.get("more_body", False)
         if len(body) > bound == limit and IMPORT in bytes(body).lower() and await may_import():
             bound = import_limit
         if len(body) > bound:
-            raise Unreadable(413, _too_large(bound))
+            raise UnreadableBody(413, _too_large(bound))
     return bytes(body)
 
 

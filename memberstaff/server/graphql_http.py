@@ -24,11 +24,11 @@ from memberstaff.engine.schema import OperationRefused, Schema
 from memberstaff.engine.shared_subscriptions import subscribe
 from memberstaff.errors import RequestError, RequestErrorCode, Unauthenticated
 from memberstaff.fanout.retry import until_available
-from memberstaff.server.body import IMPORT, Unreadable, read_body
+from memberstaff.server.body import IMPORT, UnreadableBody, read_body
 from memberstaff.server.connection import Connection
 from memberstaff.server.connection_limiter import ConnectionLimits
 from memberstaff.server.event_streams import FRAMINGS, EventStream, error_answer, formatted
-from memberstaff.server.host import Context, Host
+from memberstaff.server.host import Host, OperationContext
 from memberstaff.server.negotiate import GRAPHQL, JSON, SSE, Wanted, is_json, wanted
 from memberstaff.server.request_context import connection_of
 from memberstaff.server.session_cookie import session_cookie
@@ -129,7 +129,7 @@ class HttpEndpoint:
                 may_import=may_import,
             )
             request = operation_request(decode(body))
-        except Unreadable as error:
+        except UnreadableBody as error:
             # The rest of the body is still on its way: this connection cannot be used again.
             raise HTTPError(error.status, str(error), {"Connection": "close"}) from None
         except Malformed as error:
@@ -202,7 +202,12 @@ class HttpEndpoint:
                 log.info("a client stopped reading its stream")
 
     async def begin(
-        self, stream: EventStream, context: Context, request: OperationRequest, connection: Connection, held: ExitStack
+        self,
+        stream: EventStream,
+        context: OperationContext,
+        request: OperationRequest,
+        connection: Connection,
+        held: ExitStack,
     ) -> bytes | None:
         """The only result of an operation; None when a subscription has begun, which lasts as long as `held`.
 
@@ -229,7 +234,7 @@ class HttpEndpoint:
 
 
 async def execute(
-    schema: Schema, context: Context, request: OperationRequest, allowed: frozenset[OperationType]
+    schema: Schema, context: OperationContext, request: OperationRequest, allowed: frozenset[OperationType]
 ) -> ExecutionResult:
     """Run a query or a mutation; raises InvalidOperationTypeError."""
     return await schema.execute(

@@ -35,7 +35,7 @@ from memberstaff.errors import RequestError, RequestErrorCode
 from memberstaff.fanout.subscriber_group import Batch, Listener
 from memberstaff.server.connection import Connection, bearer
 from memberstaff.server.connection_limiter import ConnectionLimiter
-from memberstaff.server.host import Context, Host
+from memberstaff.server.host import Host, OperationContext
 from memberstaff.server.listeners import ASGIListener, NextMessages, WebSocketListener
 from memberstaff.server.token_bucket import TokenBucket
 from memberstaff.server.websocket import BinaryMessage, Disconnected, WebSocketAdapter
@@ -271,7 +271,7 @@ class SocketHandler:
         finally:
             await finish(context)
 
-    async def join(self, operation: Operation, context: Context, request: OperationRequest) -> None:
+    async def join(self, operation: Operation, context: OperationContext, request: OperationRequest) -> None:
         """Let a group send the results from now on. Raises OperationRefused and RequestError."""
         leave = await subscribe(self.schema, context, request, self.listener(operation))
         operation.leave, operation.task = leave, None
@@ -334,7 +334,7 @@ def formatted(error: RequestError) -> dict[str, Any]:
     return {"message": error.message, "extensions": {**error.extensions, "code": error.code.value}}
 
 
-async def finish(context: Context) -> None:
+async def finish(context: OperationContext) -> None:
     """Close a context; what goes wrong then is the log's, the client has its answer."""
     try:
         await context.close()

@@ -14,7 +14,7 @@ from memberstaff.server.connection import Connection
 from memberstaff.settings import Settings
 
 
-class Context(SubscriptionContext, Protocol):
+class OperationContext(SubscriptionContext, Protocol):
     """What one operation runs with."""
 
     async def close(self) -> None:
@@ -28,7 +28,7 @@ class Host(Protocol):
     def settings(self) -> Settings:
         """How this installation runs."""
 
-    def context(self, connection: Connection, operation_id: str | None) -> Context:
+    def context(self, connection: Connection, operation_id: str | None) -> OperationContext:
         """A fresh context for one operation; the id is None for a request over HTTP."""
 
     async def cached_answer(self, context: Any, request: OperationRequest) -> bytes | None:

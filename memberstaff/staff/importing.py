@@ -27,7 +27,7 @@ MOST_ROWS = 20_000
 COLUMN_NAMES = tuple(each.name for each in fields(Details))
 
 
-class Action(StrEnum):
+class ImportAction(StrEnum):
     """What an import does with one of its rows."""
 
     CREATED = "CREATED"
@@ -40,7 +40,7 @@ class RowChange:
     """What an import does with the row at this index; `columns` are those that change."""
 
     row: int
-    action: Action
+    action: ImportAction
     name: str
     columns: tuple[str, ...]
 
@@ -105,10 +105,10 @@ async def import_staff(work: Work, rows: Sequence[Details], *, dry_run: bool = F
         columns = _differing(values, defaults(work) if before is None else _stored(before))
         if before is None:
             created.append(values)
-            changes.append(RowChange(index, Action.CREATED, values["name"], columns))
+            changes.append(RowChange(index, ImportAction.CREATED, values["name"], columns))
         elif columns:
             updated.append((before, values))
-            changes.append(RowChange(index, Action.UPDATED, values["name"], columns))
+            changes.append(RowChange(index, ImportAction.UPDATED, values["name"], columns))
     if refusals:
         raise Refusals(*refusals)
     if (created or updated) and not dry_run:

@@ -16,7 +16,7 @@ from memberstaff.staff.model import COLUMNS, Person, person
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class StaffPosition:
     """The end of a page of people, who are ordered by folded name, then by id."""
 
     sort_key: str
@@ -49,12 +49,12 @@ def employed_on(day: date | ColumnElement[date]) -> ColumnElement[bool]:
     return and_(staff.c.starts_on <= day, or_(staff.c.ends_on.is_(None), staff.c.ends_on >= day))
 
 
-def beyond(place: Place | None) -> list[ColumnElement[bool]]:
+def beyond(place: StaffPosition | None) -> list[ColumnElement[bool]]:
     """The WHERE condition for the part of a list after `place`."""
     return [] if place is None else [tuple_(staff.c.sort_key, staff.c.id) > tuple_(place.sort_key, place.id)]
 
 
-async def people(reading: Reading, which: StaffFilter, *, first: int, after: Place | None) -> list[Person]:
+async def people(reading: Reading, which: StaffFilter, *, first: int, after: StaffPosition | None) -> list[Person]:
     """A page of the roster, by name."""
     reading.require(Right.READ)
     rows = await reading.rows(

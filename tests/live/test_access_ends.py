@@ -26,7 +26,7 @@ async def servers(postgres_url: str, own_redis: RedisServer) -> AsyncIterator[tu
         install(postgres_url, broadcast_url=own_redis.url, poll_seconds=60) as one,
         install(postgres_url, furnish=False, broadcast_url=own_redis.url, poll_seconds=60) as other,
     ):
-        await until(lambda: one.application.notifier.hearing and other.application.notifier.hearing)
+        await until(lambda: one.application.notifier.subscribed and other.application.notifier.subscribed)
         yield one, other
 
 

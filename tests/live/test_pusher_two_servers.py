@@ -37,7 +37,7 @@ async def two_servers(database_url: str, redis: Redis, **changes: Any) -> AsyncI
         install(database_url, **changes) as one,
         install(database_url, furnish=False, **changes) as other,
     ):
-        await until(lambda: one.application.notifier.hearing and other.application.notifier.hearing)
+        await until(lambda: one.application.notifier.subscribed and other.application.notifier.subscribed)
         other.staff = one.staff
         yield [one, other]
 

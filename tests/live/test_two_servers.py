@@ -21,7 +21,7 @@ async def two_servers(database_url: str, redis_url: str, **changes: Any) -> Asyn
         install(database_url, broadcast_url=redis_url, **changes) as one,
         install(database_url, broadcast_url=redis_url, furnish=False, **changes) as other,
     ):
-        await until(lambda: one.application.notifier.hearing and other.application.notifier.hearing)
+        await until(lambda: one.application.notifier.subscribed and other.application.notifier.subscribed)
         other.staff = one.staff
         yield [one, other]
 
@@ -42,7 +42,7 @@ async def test_without_redis_marks_succeed_and_arrive_by_polling(postgres_url: s
     async with two_servers(postgres_url, own_redis.url, poll_seconds=0.2) as (one, other):
         async with other.watching(TODAY) as board:
             own_redis.kill()
-            await until(lambda: not one.application.notifier.hearing and not other.application.notifier.hearing)
+            await until(lambda: not one.application.notifier.subscribed and not other.application.notifier.subscribed)
             payload = await one.marker.mark(one.staff["Amina"], TODAY, status="LATE")
             assert payload["errors"] == []
             assert (await board.change())["staffName"] == "Amina"
@@ -55,11 +55,11 @@ async def test_after_an_outage_redis_is_heard_again_and_nothing_was_missed(
     async with two_servers(postgres_url, own_redis.url, poll_seconds=60) as (one, other):
         async with other.watching(TODAY) as board:
             own_redis.kill()
-            await until(lambda: not one.application.notifier.hearing and not other.application.notifier.hearing)
+            await until(lambda: not one.application.notifier.subscribed and not other.application.notifier.subscribed)
             await one.marker.mark(one.staff["Amina"], TODAY, status="LATE")
             own_redis.start()
             assert (await board.change())["staffName"] == "Amina"
-            await until(lambda: one.application.notifier.hearing)
+            await until(lambda: one.application.notifier.subscribed)
             await one.marker.mark(one.staff["Björn"], TODAY, status="PRESENT")
             assert (await board.change())["staffName"] == "Björn"
 
@@ -70,9 +70,9 @@ async def test_a_redis_that_hangs_holds_up_neither_marks_nor_boards(postgres_url
             own_redis.pause()
             assert (await one.marker.mark(one.staff["Amina"], TODAY, status="LATE"))["errors"] == []
             assert (await board.change())["staffName"] == "Amina"
-            await until(lambda: not one.application.notifier.hearing)
+            await until(lambda: not one.application.notifier.subscribed)
             own_redis.resume()
-            await until(lambda: one.application.notifier.hearing)
+            await until(lambda: one.application.notifier.subscribed)
 
 
 async def test_a_day_that_jumps_far_is_followed_without_a_hole(postgres_url: str, own_redis: RedisServer) -> None:

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from memberstaff.changes import Change, DayState, Status
-from memberstaff.notify.codec import MOST_CHANGES, Unreadable, decode, encode
+from memberstaff.changes import Change, DayProgress, Status
+from memberstaff.notify.codec import MOST_CHANGES, InvalidNotification, decode, encode
 from memberstaff.notify.notification import Notification
 from tests.rules.changes import DAY, changes
 
@@ -39,15 +39,15 @@ RINGS = st.builds(
     Notification,
     epoch=TEXTS,
     roster_version=st.none() | NUMBERS,
-    days=st.lists(st.builds(DayState, st.dates(), NUMBERS, NUMBERS), max_size=3).map(tuple),
+    days=st.lists(st.builds(DayProgress, st.dates(), NUMBERS, NUMBERS), max_size=3).map(tuple),
     changes=st.lists(CHANGES, max_size=3).map(tuple),
     accounts=st.lists(NUMBERS, max_size=3).map(tuple),
     sessions=st.lists(TEXTS, max_size=3).map(tuple),
 )
-RING = Notification(
+NOTIFICATION = Notification(
     epoch="e1",
     roster_version=4,
-    days=(DayState(DAY, 7, 2),),
+    days=(DayProgress(DAY, 7, 2),),
     changes=tuple(changes(6, 7)),
     accounts=(3,),
     sessions=("s1",),
@@ -66,7 +66,7 @@ def test_a_ring_arrives_as_it_was_sent(notification: Notification) -> None:
 
 
 def test_a_ring_is_one_json_object() -> None:
-    assert orjson.loads(encode(Notification(epoch="e1", days=(DayState(DAY, 7, 2),)))) == {
+    assert orjson.loads(encode(Notification(epoch="e1", days=(DayProgress(DAY, 7, 2),)))) == {
         "epoch": "e1",
         "roster_version": None,
         "days": [{"date": "2026-01-12", "position": 7, "day_version": 2}],
@@ -77,18 +77,18 @@ def test_a_ring_is_one_json_object() -> None:
 
 
 def test_as_many_changes_as_allowed_travel() -> None:
-    notification = replace(RING, changes=tuple(changes(1, MOST_CHANGES)))
+    notification = replace(NOTIFICATION, changes=tuple(changes(1, MOST_CHANGES)))
     assert decode(encode(notification)) == notification
 
 
 def test_more_changes_are_left_to_the_log_and_nothing_else_is_lost() -> None:
-    notification = replace(RING, changes=tuple(changes(1, MOST_CHANGES + 1)))
+    notification = replace(NOTIFICATION, changes=tuple(changes(1, MOST_CHANGES + 1)))
     assert decode(encode(notification)) == replace(notification, changes=())
 
 
 def edited(*path: str | int, to: Any) -> str:
     """The message of a good notification with one value replaced."""
-    message = orjson.loads(encode(RING))
+    message = orjson.loads(encode(NOTIFICATION))
     inner = message
     for part in path[:-1]:
         inner = inner[part]
@@ -137,13 +137,13 @@ WRONG = [
 
 @pytest.mark.parametrize(("message", "reason"), WRONG)
 def test_what_no_memberstaff_wrote_is_unreadable(message: str, reason: str) -> None:
-    with pytest.raises(Unreadable) as refused:
+    with pytest.raises(InvalidNotification) as refused:
         decode(message)
     assert str(refused.value) == reason
 
 
 def test_the_reason_repeats_nothing_of_the_message() -> None:
-    with pytest.raises(Unreadable) as refused:
+    with pytest.raises(InvalidNotification) as refused:
         decode(edited("changes", 0, "status", to="A secret"))
     assert "secret" not in str(refused.value)
 
@@ -151,13 +151,13 @@ def test_the_reason_repeats_nothing_of_the_message() -> None:
 PLACES = st.sampled_from(
     [(key,) for key in ("epoch", "roster_version", "days", "changes", "accounts", "sessions")]
     + [("days", 0, key) for key in ("date", "position", "day_version")]
-    + [("changes", 0, key) for key in orjson.loads(encode(RING))["changes"][0]]
+    + [("changes", 0, key) for key in orjson.loads(encode(NOTIFICATION))["changes"][0]]
 )
 
 
 @given(st.text() | JSON.map(lambda value: orjson.dumps(value).decode()))
 def test_any_text_is_a_ring_or_unreadable(text: str) -> None:
-    with pytest.raises(Unreadable):
+    with pytest.raises(InvalidNotification):
         decode(text)
 
 
@@ -165,7 +165,7 @@ def test_any_text_is_a_ring_or_unreadable(text: str) -> None:
 def test_a_ring_with_anything_in_one_place_is_a_ring_or_unreadable(place: tuple[str | int, ...], value: Any) -> None:
     try:
         notification = decode(edited(*place, to=value))
-    except Unreadable:
+    except InvalidNotification:
         return
     assert isinstance(notification.epoch, str)
     assert all(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from memberstaff.accounts.passwords import MOST_WAITING, Passwords, Verdict, acceptable
+from memberstaff.accounts.passwords import MOST_WAITING, PasswordCheck, Passwords, acceptable
 from memberstaff.errors import ErrorCode, RateLimited, Refusal
 
 any_text = st.text(st.characters(codec=None))
@@ -21,8 +21,8 @@ def passwords() -> Passwords:
 
 async def test_the_password_that_was_set_is_right_and_another_is_not(passwords: Passwords) -> None:
     stored = await passwords.hash("correct horse battery")
-    assert await passwords.verify(stored, "correct horse battery") == Verdict(right=True)
-    assert await passwords.verify(stored, "Correct horse battery") == Verdict(right=False)
+    assert await passwords.verify(stored, "correct horse battery") == PasswordCheck(right=True)
+    assert await passwords.verify(stored, "Correct horse battery") == PasswordCheck(right=False)
 
 
 async def test_a_hash_holds_nothing_of_the_password_and_differs_each_time(passwords: Passwords) -> None:
@@ -41,7 +41,7 @@ async def test_without_a_stored_hash_nothing_is_right_not_even_an_empty_password
     passwords: Passwords,
 ) -> None:
     for password in ("", "correct horse battery", "x" * 300, "\ud800"):
-        assert await passwords.verify(None, password) == Verdict(right=False)
+        assert await passwords.verify(None, password) == PasswordCheck(right=False)
 
 
 async def test_no_password_that_is_too_long_is_right_even_if_its_beginning_is(passwords: Passwords) -> None:
@@ -63,12 +63,12 @@ async def test_a_hash_of_another_strength_is_replaced_when_its_password_was_righ
     verdict = await today.verify(stored, "correct horse battery")
     assert verdict.right
     assert verdict.rehashed is not None
-    assert await today.verify(verdict.rehashed, "correct horse battery") == Verdict(right=True)
-    assert await today.verify(stored, "wrong horse battery") == Verdict(right=False)
+    assert await today.verify(verdict.rehashed, "correct horse battery") == PasswordCheck(right=True)
+    assert await today.verify(stored, "wrong horse battery") == PasswordCheck(right=False)
 
 
 async def test_a_stored_hash_that_is_none_lets_nobody_in(passwords: Passwords) -> None:
-    assert await passwords.verify("not a hash", "correct horse battery") == Verdict(right=False)
+    assert await passwords.verify("not a hash", "correct horse battery") == PasswordCheck(right=False)
 
 
 async def test_a_flood_is_turned_away_instead_of_queued_without_end(passwords: Passwords) -> None:
@@ -78,7 +78,7 @@ async def test_a_flood_is_turned_away_instead_of_queued_without_end(passwords: P
     refused = [answer for answer in answers if isinstance(answer, RateLimited)]
     assert len(refused) == 5
     assert refused[0].extensions == {"retryAfter": 3}
-    assert await passwords.verify(None, "guess") == Verdict(right=False)
+    assert await passwords.verify(None, "guess") == PasswordCheck(right=False)
 
 
 @pytest.mark.parametrize("password", ["twelve chars", "ünïcödé wörd", "🐎🐎🐎🐎🐎🐎🐎🐎🐎🐎🐎🐎", "x" * 256])
@@ -112,4 +112,4 @@ def test_any_other_password_is_refused_with_a_reason(password: str, message: str
 async def test_no_string_makes_a_verification_fail_or_succeed(
     passwords: Passwords, password: str, stored: str | None
 ) -> None:
-    assert await passwords.verify(stored, password) == Verdict(right=False)
+    assert await passwords.verify(stored, password) == PasswordCheck(right=False)

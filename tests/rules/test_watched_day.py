@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memberstaff.changes import DayState
+from memberstaff.changes import DayProgress
 from memberstaff.errors import RestartRequired
 from memberstaff.live.watched_day import WatchedDay
 from tests.rules.changes import DAY, change, changes
 
 
-def state(position: int, day_version: int = 0) -> DayState:
-    return DayState(DAY, position, day_version)
+def state(position: int, day_version: int = 0) -> DayProgress:
+    return DayProgress(DAY, position, day_version)
 
 
 def day_at(position: int, *, recent_limit: int = 10) -> WatchedDay:

@@ -100,7 +100,7 @@ async def test_a_page_lists_accounts_by_folded_name_and_finds_words_in_name_and_
     async with office.as_administrator() as work:
         found, total = await directory.page(work, search=None, first=2, after=None)
         assert ([each.display_name for each in found], total) == (["ben", "Élodie"], 3)
-        after = directory.Place(found[-1].sort_key, found[-1].id)
+        after = directory.AccountPosition(found[-1].sort_key, found[-1].id)
         found, total = await directory.page(work, search=None, first=2, after=after)
         assert ([each.display_name for each in found], total) == (["Zoe"], 3)
         for search, names in (("ELODIE", ["Élodie"]), ("example.org", ["Élodie", "Zoe"]), ("ben school", ["ben"])):
@@ -117,7 +117,7 @@ async def test_pages_of_accounts_put_together_are_all_of_them_once(office: Offic
         whole, _ = await directory.page(work, search=None, first=100, after=None)
         paged: list[directory.Account] = []
         while len(paged) < 7:
-            after = directory.Place(paged[-1].sort_key, paged[-1].id) if paged else None
+            after = directory.AccountPosition(paged[-1].sort_key, paged[-1].id) if paged else None
             found, _ = await directory.page(work, search=None, first=2, after=after)
             paged += found
     assert paged == whole

@@ -94,8 +94,8 @@ async def test_an_older_snapshot_is_not_shown_what_came_after_it(school: School)
 async def test_a_page_that_may_not_hold_everybody_is_not_taken_for_the_board(school: School, first: int) -> None:
     boards = BoardCache(16)
     shown = await look(boards, school, first=first)
-    assert (len(shown.records), shown.is_whole) == (first, False)
-    assert (await look(boards, school)).is_whole
+    assert (len(shown.records), shown.is_complete) == (first, False)
+    assert (await look(boards, school)).is_complete
 
 
 async def test_a_filter_is_answered_by_the_database(school: School) -> None:
@@ -107,7 +107,7 @@ async def test_a_filter_is_answered_by_the_database(school: School) -> None:
         reading.caller = ADMIN
         day = await CALENDAR.day(reading, TODAY)
         shown = await boards.page(reading, day, late, first=100, after=None)
-    assert ([record.person.name for record in shown.records], shown.is_whole) == (["Amina"], False)
+    assert ([record.person.name for record in shown.records], shown.is_complete) == (["Amina"], False)
 
 
 async def test_the_boards_in_memory_are_bounded(school: School) -> None:

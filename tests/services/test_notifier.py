@@ -17,9 +17,9 @@ async def test_a_bell_that_is_told_to_end_while_it_rings_ends(redis_server: Redi
     notifier = Notifier(redis_server.url, f"ending-{turns}", heard.put_nowait)
     running = asyncio.create_task(notifier.run())
     assert await heard.get() == Notification(epoch="")  # Redis is there
-    notifier.notification(Notification(epoch="e"))
+    notifier.publish(Notification(epoch="e"))
     assert await heard.get() == Notification(epoch="e")  # and the publisher's connection stands
-    notifier.notification(Notification(epoch="e"))
+    notifier.publish(Notification(epoch="e"))
     for _ in range(turns):  # of the event loop: each is another place within the sending
         await asyncio.sleep(0)
     running.cancel()

@@ -14,7 +14,7 @@ from sqlalchemy import case, delete, event, literal, select, true
 from memberstaff.access import COMMAND_LINE
 from memberstaff.attendance import queries
 from memberstaff.attendance.days import Calendar
-from memberstaff.attendance.report import ReportedDay, Which, report
+from memberstaff.attendance.report import ReportedDay, ReportFilter, report
 from memberstaff.changes import Status
 from memberstaff.db.tables import attendance, attendance_day, staff
 from memberstaff.db.types import Instant
@@ -76,7 +76,7 @@ async def test_the_categories_of_a_day_add_up_to_its_summary(
 ) -> None:
     await fill(database, roster, marked)
     async with reading(database) as opened:
-        found = await report(opened, CALENDAR, day(0), day(6), Which(), no_category=NOBODYS)
+        found = await report(opened, CALENDAR, day(0), day(6), ReportFilter(), no_category=NOBODYS)
         summaries = [await queries.summary(opened, day(number)) for number in range(7)]
         days = await CALENDAR.days(opened, [day(number) for number in range(7)])
     for number in range(7):
@@ -94,7 +94,7 @@ async def test_a_category_counts_its_own_people_on_the_days_when_they_are_employ
         {(0, 0): Status.PRESENT, (0, 1): Status.HALF_DAY, (1, 1): Status.ABSENT, (1, 2): Status.LATE},
     )
     async with reading(database) as opened:
-        found = await report(opened, CALENDAR, day(0), day(2), Which(), no_category=NOBODYS)
+        found = await report(opened, CALENDAR, day(0), day(2), ReportFilter(), no_category=NOBODYS)
     teaching = [each.summary for each in found["Teaching"]]
     assert [(each.total, each.counts[Status.UNMARKED], each.present_rate) for each in teaching] == [
         (1, 0, 1.0),
@@ -108,10 +108,10 @@ async def test_a_choice_of_people_and_categories_leaves_the_others_out(database:
     await fill(database, [("Teaching", 0, None), ("Kitchen", 0, None), ("Kitchen", 0, None)], {})
     async with reading(database) as opened:
         for which, counts in (
-            (Which(categories=("Kitchen",)), {"Kitchen": 2}),
-            (Which(staff_ids=(1, 2)), {"Kitchen": 1, "Teaching": 1}),
-            (Which(categories=("Kitchen",), staff_ids=(1, 2)), {"Kitchen": 1}),
-            (Which(categories=()), {}),
+            (ReportFilter(categories=("Kitchen",)), {"Kitchen": 2}),
+            (ReportFilter(staff_ids=(1, 2)), {"Kitchen": 1, "Teaching": 1}),
+            (ReportFilter(categories=("Kitchen",), staff_ids=(1, 2)), {"Kitchen": 1}),
+            (ReportFilter(categories=()), {}),
         ):
             found = await report(opened, CALENDAR, day(0), day(0), which, no_category=NOBODYS)
             assert {name: days[0].summary.total for name, days in found.items()} == counts
@@ -137,7 +137,7 @@ async def test_a_quarter_of_a_thousand_people_is_three_statements_and_well_under
     async with reading(database) as opened:
         statements.clear()
         began = perf_counter()
-        found = await report(opened, CALENDAR, day(0), day(91), Which(), no_category=NOBODYS)
+        found = await report(opened, CALENDAR, day(0), day(91), ReportFilter(), no_category=NOBODYS)
         assert perf_counter() - began < 1.0
     assert len([each for each in statements if each.startswith("SELECT")]) == 3
     assert sum(each.summary.total for days in found.values() for each in days) == 92_000
