@@ -33,7 +33,20 @@ def outages() -> Iterator[None]:
     except (SQLAlchemyError, OSError) as error:  # a refused connection is an OSError, and so is a time-out
         if not is_outage(error):
             raise
-        raise Unavailable("The database does not answer. Try again in a moment.") from error
+        raise _unavailable() from error
+
+
+@contextmanager
+def unreachable() -> Iterator[None]:
+    """Raise Unavailable for any error: where no transaction can begin, no statement is to blame."""
+    try:
+        yield
+    except (SQLAlchemyError, OSError) as error:
+        raise _unavailable() from error
+
+
+def _unavailable() -> Unavailable:
+    return Unavailable("The database does not answer. Try again in a moment.")
 
 
 def is_outage(error: BaseException) -> bool:

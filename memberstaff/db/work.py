@@ -22,7 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from memberstaff.access import Caller, Reader, Right, SharedAnswer
 from memberstaff.changes import Change, DayProgress
 from memberstaff.db.clock import Clock, today, utc_now
-from memberstaff.db.outage import outages
+from memberstaff.db.outage import outages, unreachable
 from memberstaff.db.pool import watch_connections
 from memberstaff.db.sqlite import prepare_sqlite, write_option
 from memberstaff.db.tables import audit
@@ -200,14 +200,13 @@ class Database:
         """A read-only snapshot; leave it soon, since it holds a connection. Raises Unavailable."""
         options = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         with outages():
-            async with self.engine.connect() as connection:
-                connection = await connection.execution_options(**options)
-                async with connection.begin():
-                    reading = Reading(connection, now=self._clock(), zone=self._zone)
-                    try:
-                        yield reading
-                    finally:
-                        await reading.end()
+            async with AsyncExitStack() as stack:
+                connection = await self._begin(stack, options)
+                reading = Reading(connection, now=self._clock(), zone=self._zone)
+                try:
+                    yield reading
+                finally:
+                    await reading.end()
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[Work]:
@@ -216,10 +215,7 @@ class Database:
         Raises Unavailable when nothing of it was stored; an outage during the COMMIT itself is raised as it is.
         """
         async with self._writer, AsyncExitStack() as stack:
-            with outages():
-                connection = await stack.enter_async_context(self.engine.connect())
-                connection = await connection.execution_options(**write_option())
-                await stack.enter_async_context(connection.begin())
+            connection = await self._begin(stack, write_option())
             work = Work(connection, now=self._clock(), zone=self._zone)
             try:
                 with outages():
@@ -228,6 +224,14 @@ class Database:
                 await work.end()
         if work.notification is not None:
             self._after_commit(work.notification)
+
+    async def _begin(self, stack: AsyncExitStack, options: Mapping[str, Any]) -> AsyncConnection:
+        """A connection in a transaction, which ends with the stack. Raises Unavailable, whatever the reason."""
+        with unreachable():
+            connection = await stack.enter_async_context(self.engine.connect())
+            connection = await connection.execution_options(**options)
+            await stack.enter_async_context(connection.begin())
+            return connection
 
     async def close(self) -> None:
         """Close every connection."""
