@@ -38,24 +38,33 @@ async def ask(client: httpx2.AsyncClient, cluster: Cluster, node: int, document:
     return answer["data"]
 
 
+async def mark(
+    client: httpx2.AsyncClient, cluster: Cluster, history: History, node: int, token: str, day: str, staff: str
+) -> bool:
+    """Mark a person, with a token of the mark's own; answers whether it was acknowledged."""
+    target = {"staffDate": {"staffId": staff, "date": day}}
+    history.unknown.add(token)
+    try:
+        change = {"target": target, "status": random.choice(STATUSES), "note": token}
+        data = await ask(client, cluster, node, MARK, input=change)
+    except (httpx2.HTTPError, ValueError):
+        return False
+    payload = data["updateAttendance"]
+    assert payload["errors"] == [], payload
+    history.unknown.discard(token)
+    history.acknowledged[token] = (day, Cursor.parse(payload["attendance"]["feedCursor"]).position)
+    return True
+
+
 async def write(cluster: Cluster, history: History, name: str, days: list[str], staff: list[str], pace: float) -> None:
-    """Mark people for ever, each mark with a token of its own; one that was not acknowledged is not sent again."""
+    """Mark people for ever; a mark that was not acknowledged is not sent again."""
     async with httpx2.AsyncClient(timeout=15) as client:
         for number in count():
-            token, day = f"{name}-{number}", random.choice(days)
-            target = {"staffDate": {"staffId": random.choice(staff), "date": day}}
-            mark = {"target": target, "status": random.choice(STATUSES), "note": token}
-            history.unknown.add(token)
-            try:
-                data = await ask(client, cluster, random.randrange(2), MARK, input=mark)
-            except (httpx2.HTTPError, ValueError):
+            target = random.choice(days), random.choice(staff)
+            if await mark(client, cluster, history, random.randrange(2), f"{name}-{number}", *target):
+                await asyncio.sleep(random.uniform(0, 2 * pace))
+            else:
                 await asyncio.sleep(0.1)
-                continue
-            payload = data["updateAttendance"]
-            assert payload["errors"] == [], payload
-            history.unknown.discard(token)
-            history.acknowledged[token] = (day, Cursor.parse(payload["attendance"]["feedCursor"]).position)
-            await asyncio.sleep(random.uniform(0, 2 * pace))
 
 
 async def board(cluster: Cluster, node: int, day: str) -> tuple[str, dict[str, tuple[str, int]]]:

@@ -12,8 +12,10 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 
+import httpx2
 from sqlalchemy import select
 
 from memberstaff.db.migrate import migrate
@@ -24,14 +26,16 @@ from tests.databases import UTC_ZONE
 from tests.infrastructure.postgres import PostgresServer
 from tests.infrastructure.redis import RedisServer
 from tests.installation import install
-from tests.soak.clients import board, watch, write
-from tests.soak.cluster import Cluster
+from tests.soak.clients import board, mark, watch, write
+from tests.soak.cluster import Cluster, Node
 from tests.soak.history import Entry, History, verdict
 from tests.soak.leaks import left_by_boards, left_by_events
 from tests.soak.nemesis import Nemesis
 
 CATCH_UP_SECONDS = 60.0
 """How long a board may see nothing while it has not seen the last change, once nothing is broken any more."""
+MARK_SECONDS = 2.0
+"""How long a mark of the nemesis may take; a server that is stopped may hold it up."""
 
 
 @dataclass
@@ -65,6 +69,7 @@ async def soak(
     *,
     seconds: float,
     pause: float,
+    longest: float,
     writers: int = 4,
     watchers: int = 12,
     pace: float = 0.02,
@@ -77,7 +82,14 @@ async def soak(
     today, yesterday = now.isoformat(), (now - timedelta(days=1)).isoformat()
     days = [today, yesterday]
     staff: list[str] = [global_id("Staff", number) for number in range(1, people + 1)]
-    history, nemesis = History(), Nemesis(cluster)
+    history, number = History(), count()
+
+    async def mark_somebody(node: Node) -> bool:
+        async with httpx2.AsyncClient(timeout=MARK_SECONDS) as client:
+            token, index = f"nemesis-{next(number)}", cluster.nodes.index(node)
+            return await mark(client, cluster, history, index, token, today, random.choice(staff))
+
+    nemesis = Nemesis(cluster, mark_somebody, longest)
     watching = [
         asyncio.create_task(
             watch(
@@ -95,18 +107,17 @@ async def soak(
         asyncio.create_task(write(cluster, history, f"w{index}", days, staff[index::writers], pace))
         for index in range(writers)
     ]
-    tormenting = asyncio.create_task(nemesis.torment(pause))
+    tormenting = asyncio.create_task(nemesis.torment(pause, seconds))
     started = time.monotonic()
     try:
-        while (gone := time.monotonic() - started) < seconds or len(nemesis.injected) < len(nemesis.faults):
-            for task in (*watching, *writing, tormenting):
+        while not tormenting.done():
+            for task in (*watching, *writing):
                 if task.done():
                     task.result()
-            say(f"{gone:5.0f} s: {len(history.acknowledged):,} mutations, {sum(nemesis.injected.values())} faults")
-            await asyncio.sleep(1)
-        tormenting.cancel()
-        await asyncio.gather(tormenting, return_exceptions=True)
-        await _mend(cluster)
+            gone, faults = time.monotonic() - started, nemesis.injected.total()
+            say(f"{gone:5.0f} s: {len(history.acknowledged):,} mutations, {faults} faults")
+            await asyncio.wait({tormenting}, timeout=1)
+        tormenting.result()
         for task in writing:
             task.cancel()
         await asyncio.gather(*writing, return_exceptions=True)
@@ -176,15 +187,6 @@ async def look_for_leaks(
     return Leaks(boards, of_boards, events, of_events, resident)
 
 
-async def _mend(cluster: Cluster) -> None:
-    """Whatever the nemesis was doing when it was stopped, let everything run again."""
-    cluster.redis.resume()
-    if not await asyncio.to_thread(cluster.redis._answers):
-        cluster.redis.start()
-    for node in cluster.nodes:
-        await node.ready()
-
-
 async def _log(cluster: Cluster, day: str) -> list[Entry]:
     of = attendance_revision.c
     database = cluster.database()
@@ -245,7 +247,9 @@ def main() -> int:
             async def all_of_it() -> tuple[Report, Leaks]:
                 # One loop: a server that a fault has restarted ends with the thread that did it, and so with the loop.
                 seconds = 60 * options.minutes
-                report = await soak(cluster, seconds=seconds, pause=4, writers=8, watchers=24, pace=0.05, say=say)
+                report = await soak(
+                    cluster, seconds=seconds, pause=4, longest=4, writers=8, watchers=24, pace=0.05, say=say
+                )
                 await asyncio.to_thread(cluster.end)
                 print("looking for leaks", flush=True)
                 return report, await look_for_leaks(postgres, redis)
