@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import Any
 
+import httpx2
 import pytest
 
 from tests.soak.history import Entry, History, Watcher, verdict
+from tests.soak.subscriptions import Ended, Result, parts, until_error
 
 DAY = "2026-01-12"
 LOG = [Entry(position, "Amina", position, "LATE", f"w-{position}") for position in range(1, 6)]
@@ -86,3 +90,54 @@ def test_a_board_that_does_not_add_up_is_caught() -> None:
     fresh = {DAY: {"Amina": ("ABSENT", 5)}}
     words = ["board: its snapshot and its changes are not the fresh snapshot"]
     assert verdict(history(LOG[2:]), {DAY: LOG}, fresh) == words
+
+
+def test_an_event_with_an_error_is_caught() -> None:
+    told = history(LOG[2:])
+    told.watchers[0].errors["INTERNAL"] = 2
+    words = ["board was sent an event with the error INTERNAL (2×)"]
+    assert verdict(told, {DAY: LOG}, FRESH) == words
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("UNAVAILABLE", []),
+        ("INTERNAL", ["board had an operation ended by INTERNAL (1×)"]),
+        ("UNAUTHENTICATED", ["board had an operation ended by UNAUTHENTICATED (1×)"]),
+        ("close code 1011", ["board had an operation ended by close code 1011 (1×)"]),
+        ("RESTART_REQUIRED", ["board was sent back to the start, though the log holds everything"]),
+    ],
+)
+def test_an_operation_may_end_only_as_unavailable(code: str, words: list[str]) -> None:
+    told = history(LOG[2:])
+    told.watchers[0].ends[code] = 1
+    assert verdict(told, {DAY: LOG}, FRESH) == words
+
+
+FAILED = {"data": None, "errors": [{"message": "Not now.", "extensions": {"code": "UNAVAILABLE", "retryAfter": 2}}]}
+
+
+async def listed(results: list[Any]) -> AsyncIterator[Any]:
+    for result in results:
+        yield result
+
+
+async def test_over_http_the_last_result_without_data_ends_the_operation() -> None:
+    event: Result = {"data": {"x": 1}}
+    seen = []
+    with pytest.raises(Ended) as ended:
+        async for result in until_error(listed([FAILED, event, FAILED])):
+            seen.append(result)
+    assert seen == [FAILED, event]
+    assert (ended.value.code, ended.value.retry_after) == ("UNAVAILABLE", 2)
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+async def test_parts_are_read_however_they_are_cut(size: int) -> None:
+    head = "\r\nContent-Type: application/json\r\n\r\n"
+    messages = ["{}", '{"payload":{"data":1}}', '{"payload":null,"errors":[2]}']
+    body = f"--graphql{''.join(f'{head}{message}{chr(13)}{chr(10)}--graphql' for message in messages)}--\r\n".encode()
+    chunks = [body[start : start + size] for start in range(0, len(body), size)]
+    seen = [result async for result in parts(httpx2.Response(200, content=listed(chunks)))]
+    assert seen == [{"data": 1}, {"payload": None, "errors": [2]}]

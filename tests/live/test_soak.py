@@ -1,4 +1,4 @@
-"""The checker in its short form: every fault once, and nothing lost, repeated, reordered or made up."""
+"""The checker in its short form: every fault and transport, and nothing lost, repeated, reordered or made up."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from tests.infrastructure.redis import RedisServer
 from tests.soak.cluster import Cluster
 from tests.soak.nemesis import FAULTS
 from tests.soak.run import soak
+from tests.soak.subscriptions import TRANSPORTS
 
 
 @pytest.mark.timeout(240)
@@ -26,3 +27,4 @@ async def test_nothing_is_lost_whatever_breaks(
     assert report.violations == []
     assert report.acknowledged > 100
     assert set(report.injected) == set(FAULTS)
+    assert all(report.events[transport] for transport in TRANSPORTS)

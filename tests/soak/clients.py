@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import random
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from dataclasses import dataclass
 from itertools import count
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx2
-import websockets
-from websockets.exceptions import WebSocketException
 
 from memberstaff.attendance.cursor import Cursor
 from tests.soak.cluster import Cluster
-from tests.soak.history import Entry, History, Watcher
+from tests.soak.history import RESTART_REQUIRED, Entry, Follower, History, Records, Watcher
+from tests.soak.subscriptions import BROKEN, TRANSPORTS, Ended, Result, code_of
+
+T = TypeVar("T")
 
 STATUSES = ("PRESENT", "LATE", "ABSENT", "REMOTE", "HALF_DAY")
 MARK = """mutation ($input: UpdateAttendanceInput!) {
@@ -23,14 +26,26 @@ BOARD = """query ($date: Date!) { attendanceDay(date: $date) {
   records(first: 1000) { feedCursor edges { node { staffId status version } } } } }"""
 WATCH = """subscription ($date: Date!, $after: String) {
   attendanceUpdated(date: $date, after: $after) { staffId status version note feedCursor } }"""
-RESTART_SECONDS = 5.0
-"""How long a client stays away at most after its connection broke."""
+
+LONGEST_PAUSE = 5.0
+"""Seconds that a client stays away at most, whatever the server asks for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """How a client listens."""
+
+    transport: str
+    slow: float = 0
+    """Seconds that it takes for an event at most."""
+    restless: float = 0
+    """Seconds after which it reconnects by itself; never when 0."""
 
 
 async def ask(client: httpx2.AsyncClient, cluster: Cluster, node: int, document: str, **variables: Any) -> Any:
     """The data of an answer; raises what httpx raises, and ValueError for an answer with errors."""
     headers = {"Authorization": f"Bearer {cluster.token}"}
-    body = {"query": document, "variables": variables}
+    body = {"query": WATCH, "variables": variables}
     response = await client.post(f"{cluster.nodes[node].http}/graphql", json=body, headers=headers)
     answer = response.json()
     if "errors" in answer:
@@ -67,7 +82,7 @@ async def write(cluster: Cluster, history: History, name: str, days: list[str], 
                 await asyncio.sleep(0.1)
 
 
-async def board(cluster: Cluster, node: int, day: str) -> tuple[str, dict[str, tuple[str, int]]]:
+async def board(cluster: Cluster, node: int, day: str) -> tuple[str, Records]:
     """The feed's cursor and everybody's status and version, in one snapshot."""
     async with httpx2.AsyncClient(timeout=15) as client:
         data = await ask(client, cluster, node, BOARD, date=day)
@@ -76,53 +91,66 @@ async def board(cluster: Cluster, node: int, day: str) -> tuple[str, dict[str, t
     return records["feedCursor"], {who: (record["status"], record["version"]) for who, record in people.items()}
 
 
-async def watch(cluster: Cluster, history: History, name: str, day: str, *, slow: float, restless: float) -> None:
-    """Query a day and follow it for ever, resuming from the last event after each break.
-
-    `slow`: seconds that it takes for an event at most; `restless`: seconds after which it reconnects by itself.
-    """
-    cursor, records = await board(cluster, random.randrange(2), day)
-    watcher = Watcher(name, day, Cursor.parse(cursor).position, records)
-    history.watchers.append(watcher)
+async def patiently(read: Callable[[], Awaitable[T]]) -> T:
+    """An answer, asked for again as long as something is broken."""
     while True:
         try:
-            async with asyncio.timeout(restless * random.uniform(0.5, 1.5) if restless else None):
-                cursor = await _follow(cluster, watcher, cursor, slow)
-        except (OSError, TimeoutError, WebSocketException):
+            return await read()
+        except (httpx2.HTTPError, ValueError):
+            await asyncio.sleep(0.2)
+
+
+async def watch(cluster: Cluster, history: History, name: str, day: str, habits: Habits) -> None:
+    """Query a day and follow it for ever, resuming from the last event after each break."""
+    while True:
+        cursor, records = await patiently(lambda: board(cluster, random.randrange(2), day))
+        watcher = Watcher(name, day, Cursor.parse(cursor).position, records, transport=habits.transport)
+        history.watchers.append(watcher)
+        variables = {"date": day, "after": cursor}
+
+        def see(data: Result, watcher: Watcher = watcher, variables: Result = variables) -> None:
+            record = data["attendanceUpdated"]
+            variables["after"] = record["feedCursor"]
+            watcher.seen.append(_entry(record))
+
+        await _follow(cluster, watcher, habits, {"query": WATCH, "variables": variables}, see)
+
+
+async def _follow(
+    cluster: Cluster, follower: Follower, habits: Habits, body: Result, see: Callable[[Result], None]
+) -> None:
+    """Subscribe, and again after each break, until the server demands a new start."""
+    while True:
+        pause = random.uniform(0, 0.5)
+        try:
+            async with asyncio.timeout(habits.restless * random.uniform(0.5, 1.5) if habits.restless else None):
+                await _subscribe(cluster, follower, habits, body, see)
+        except Ended as ended:
+            follower.ends[ended.code] += 1
+            if ended.code == RESTART_REQUIRED:
+                return
+            pause += min(ended.retry_after, LONGEST_PAUSE)
+        except BROKEN:
             pass
-        if watcher.seen:
-            cursor = _cursor(cursor, watcher.seen[-1].position)
-        await asyncio.sleep(random.uniform(0, 0.5))
+        await asyncio.sleep(pause)
 
 
-def _cursor(like: str, position: int) -> str:
-    parsed = Cursor.parse(like)
-    return str(Cursor(parsed.epoch, parsed.date, position))
-
-
-async def _follow(cluster: Cluster, watcher: Watcher, after: str, slow: float) -> str:
+async def _subscribe(
+    cluster: Cluster, follower: Follower, habits: Habits, body: Result, see: Callable[[Result], None]
+) -> None:
     node = random.choice(cluster.nodes)
-    async with websockets.connect(
-        node.ws, subprotocols=[websockets.Subprotocol("graphql-transport-ws")], max_queue=4, open_timeout=5
-    ) as socket:
-        await socket.send(
-            json.dumps({"type": "connection_init", "payload": {"authorization": f"Bearer {cluster.token}"}})
-        )
-        assert json.loads(await socket.recv())["type"] == "connection_ack"
-        variables = {"date": watcher.day, "after": after}
-        payload = {"query": WATCH, "variables": variables}
-        await socket.send(json.dumps({"id": "1", "type": "subscribe", "payload": payload}))
-        watcher.connections += 1
-        while True:
-            message = json.loads(await socket.recv())
-            if message["type"] != "next":
-                code = message["payload"][0]["extensions"]["code"]
-                assert code != "RESTART_REQUIRED", f"{watcher.name} was sent back to the start"
-                await asyncio.sleep(0.2)
-                return after
-            record = message["payload"]["data"]["attendanceUpdated"]
-            position = Cursor.parse(record["feedCursor"]).position
-            watcher.seen.append(Entry(position, record["staffId"], record["version"], record["status"], record["note"]))
-            after = record["feedCursor"]
-            if slow:
-                await asyncio.sleep(random.uniform(0, slow))
+    follower.subscribed += 1
+    async with aclosing(TRANSPORTS[habits.transport](node, cluster.token, body)) as results:
+        async for result in results:
+            if errors := result.get("errors"):
+                follower.errors[code_of(errors)] += 1  # and goes on, as clients do
+                continue
+            see(result["data"])
+            if habits.slow:
+                await asyncio.sleep(random.uniform(0, habits.slow))
+
+
+def _entry(record: Result) -> Entry:
+    """A change as an event shows it."""
+    position = Cursor.parse(record["feedCursor"]).position
+    return Entry(position, record["staffId"], record["version"], record["status"], record["note"])

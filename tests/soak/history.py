@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+
+Records = dict[str, tuple[str, int]]
+"""Staff to status and version."""
+
+RESTART_REQUIRED = "RESTART_REQUIRED"
+RETRYABLE = frozenset({"UNAVAILABLE", RESTART_REQUIRED})
+"""Errors that an operation may end with while something is broken. RESTART_REQUIRED has a verdict of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,16 +26,32 @@ class Entry:
 
 
 @dataclass(slots=True)
-class Watcher:
-    """One board: the day's records when it was read, at which position, and every event since, in order."""
+class Follower:
+    """Whoever follows a subscription, and what it was told beside events that are as they should be."""
 
     name: str
     day: str
+    transport: str = field(default="", kw_only=True)
+    subscribed: int = field(default=0, kw_only=True)
+    """How often."""
+    errors: Counter[str] = field(default_factory=Counter, kw_only=True)
+    """Codes of events that had an error in them."""
+    ends: Counter[str] = field(default_factory=Counter, kw_only=True)
+    """Codes of errors that ended an operation, and of closes that amount to one."""
+
+
+@dataclass(slots=True)
+class Watcher(Follower):
+    """One board: the day's records when it was read, at which position, and every event since, in order."""
+
     start: int
-    board: dict[str, tuple[str, int]]
-    """Staff to status and version."""
+    board: Records
     seen: list[Entry] = field(default_factory=list)
-    connections: int = 0
+
+    @property
+    def position(self) -> int:
+        """How far it has come."""
+        return self.seen[-1].position if self.seen else self.start
 
 
 @dataclass(slots=True)
@@ -40,9 +63,7 @@ class History:
     watchers: list[Watcher] = field(default_factory=list)
 
 
-def verdict(
-    history: History, logs: Mapping[str, Sequence[Entry]], fresh: Mapping[str, Mapping[str, tuple[str, int]]]
-) -> list[str]:
+def verdict(history: History, logs: Mapping[str, Sequence[Entry]], fresh: Mapping[str, Records]) -> list[str]:
     """Every violation, in words; empty when all promises were kept.
 
     `logs` is what the database holds for each day, `fresh` each day's board as it is read in the end.
@@ -73,13 +94,21 @@ def _log_violations(history: History, logs: Mapping[str, Sequence[Entry]]) -> li
     return found
 
 
+def _follower_violations(follower: Follower) -> Iterator[str]:
+    for code, number in follower.errors.items():
+        yield f"{follower.name} was sent an event with the error {code} ({number}×)"
+    for code, number in follower.ends.items():
+        if code == RESTART_REQUIRED:
+            yield f"{follower.name} was sent back to the start, though the log holds everything"
+        elif code not in RETRYABLE:
+            yield f"{follower.name} had an operation ended by {code} ({number}×)"
+
+
 def _watcher_violations(
-    watcher: Watcher,
-    logs: Mapping[str, Sequence[Entry]],
-    fresh: Mapping[str, Mapping[str, tuple[str, int]]],
+    watcher: Watcher, logs: Mapping[str, Sequence[Entry]], fresh: Mapping[str, Records]
 ) -> list[str]:
     log = {entry.position: entry for entry in logs[watcher.day]}
-    found = []
+    found = [*_follower_violations(watcher)]
     expected = watcher.start + 1
     for entry in watcher.seen:
         if entry.position not in log:
@@ -91,7 +120,7 @@ def _watcher_violations(
         elif entry.position > expected:
             found.append(f"{watcher.name} did not see positions {expected} to {entry.position - 1}")
         expected = max(expected, entry.position + 1)
-    if expected != len(log) + 1:
+    if expected != len(log) + 1 and RESTART_REQUIRED not in watcher.ends:
         found.append(f"{watcher.name} did not see positions {expected} to {len(log)}, the last")
     board = dict(watcher.board)
     for entry in watcher.seen:

@@ -26,13 +26,14 @@ from tests.databases import UTC_ZONE
 from tests.infrastructure.postgres import PostgresServer
 from tests.infrastructure.redis import RedisServer
 from tests.installation import install
-from tests.soak.clients import board, mark, watch, write
+from tests.soak.clients import Habits, board, mark, watch, write
 from tests.soak.cluster import Cluster, Node
-from tests.soak.history import Entry, History, verdict
+from tests.soak.history import RESTART_REQUIRED, Entry, History, verdict
 from tests.soak.leaks import left_by_boards, left_by_events
 from tests.soak.nemesis import Nemesis
+from tests.soak.subscriptions import TRANSPORTS
 
-CATCH_UP_SECONDS = 60.0
+CATCH_UP_SECONDS = 30.0
 """How long a board may see nothing while it has not seen the last change, once nothing is broken any more."""
 MARK_SECONDS = 2.0
 """How long a mark of the nemesis may take; a server that is stopped may hold it up."""
@@ -46,18 +47,26 @@ class Report:
     acknowledged: int
     unknown: int
     changes: int
-    watchers: int
-    events: int
-    connections: int
+    clients: int
+    events: Counter[str]
+    """By transport."""
+    subscribed: int
+    """How often, the first time and after breaks."""
+    ends: Counter[str]
+    """Errors that ended operations."""
     injected: dict[str, int]
     rss_kib: list[int]
 
     def __str__(self) -> str:
         faults = "\n".join(f"  {number:5} × {name}" for name, number in sorted(self.injected.items()))
+        events = ", ".join(f"{number:,} by {name}" for name, number in self.events.items())
+        ends = ", ".join(f"{number:,} by {code}" for code, number in self.ends.items())
         return (
             f"{self.acknowledged:,} mutations acknowledged, {self.unknown:,} without an answer, "
             f"{self.changes:,} changes in the log\n"
-            f"{self.events:,} events seen by {self.watchers} boards over {self.connections:,} connections\n"
+            f"{self.events.total():,} events seen by {self.clients} clients in {self.subscribed:,} subscriptions: "
+            f"{events}\n"
+            f"operations that the servers ended: {ends or 'none'}\n"
             f"{faults}\n"
             f"resident memory in the end: {', '.join(f'{kib // 1024} MiB' for kib in self.rss_kib)}\n"
             f"{len(self.violations)} violations" + "".join(f"\n  {words}" for words in self.violations[:20])
@@ -90,19 +99,7 @@ async def soak(
             return await mark(client, cluster, history, index, token, today, random.choice(staff))
 
     nemesis = Nemesis(cluster, mark_somebody, longest)
-    watching = [
-        asyncio.create_task(
-            watch(
-                cluster,
-                history,
-                f"board {index}",
-                yesterday if index % 3 == 2 else today,
-                slow=0.05 if index % 4 == 1 else 0,
-                restless=3.0 if index % 4 == 2 else 0,
-            )
-        )
-        for index in range(watchers)
-    ]
+    watching = [asyncio.create_task(_open_board(cluster, history, index, days)) for index in range(watchers)]
     writing = [
         asyncio.create_task(write(cluster, history, f"w{index}", days, staff[index::writers], pace))
         for index in range(writers)
@@ -129,17 +126,31 @@ async def soak(
         await asyncio.gather(*watching, *writing, tormenting, return_exceptions=True)
     logs = {day: await _log(cluster, day) for day in days}
     fresh = {day: (await board(cluster, 0, day))[1] for day in days}
+    events: Counter[str] = Counter()
+    for watcher in history.watchers:
+        events[watcher.transport] += len(watcher.seen)
     return Report(
         violations=verdict(history, logs, fresh),
         acknowledged=len(history.acknowledged),
         unknown=len(history.unknown),
         changes=sum(len(log) for log in logs.values()),
-        watchers=len(history.watchers),
-        events=sum(len(watcher.seen) for watcher in history.watchers),
-        connections=sum(watcher.connections for watcher in history.watchers),
+        clients=len(history.watchers),
+        events=events,
+        subscribed=sum(watcher.subscribed for watcher in history.watchers),
+        ends=sum((watcher.ends for watcher in history.watchers), Counter()),
         injected=dict(nemesis.injected),
         rss_kib=[node.rss_kib() for node in cluster.nodes],
     )
+
+
+async def _open_board(cluster: Cluster, history: History, index: int, days: list[str]) -> None:
+    """A board; the first twelve have every transport with every habit."""
+    habits = Habits(
+        transport=[*TRANSPORTS][index % 3],
+        slow=0.05 if index % 4 == 1 else 0,
+        restless=3.0 if index % 4 == 2 else 0,
+    )
+    await watch(cluster, history, f"board {index} ({habits.transport})", days[index % 5 in {2, 4}], habits)
 
 
 @dataclass
@@ -211,9 +222,9 @@ async def _caught_up(history: History, last: dict[str, int]) -> None:
     deadline = time.monotonic() + CATCH_UP_SECONDS
     while time.monotonic() < deadline:
         places = {
-            watcher.name: watcher.seen[-1].position if watcher.seen else watcher.start
+            watcher.name: watcher.position
             for watcher in history.watchers
-            if (watcher.seen[-1].position if watcher.seen else watcher.start) < last[watcher.day]
+            if watcher.position < last[watcher.day] and RESTART_REQUIRED not in watcher.ends
         }
         if not places:
             return
