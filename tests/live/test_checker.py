@@ -9,16 +9,26 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.soak.history import Entry, History, Watcher, verdict
+from tests.soak.history import Entry, History, Nested, Summary, Watcher, verdict
 from tests.soak.subscriptions import Ended, Result, parts, until_error
 
 DAY = "2026-01-12"
-LOG = [Entry(position, "Amina", position, "LATE", f"w-{position}") for position in range(1, 6)]
+STATUSES = ["PRESENT", "ABSENT", "LATE", "ABSENT", "LATE"]
+LOG = [Entry(position, "Amina", position, status, f"w-{position}") for position, status in enumerate(STATUSES, start=1)]
+
+
+def summary(**counts: int) -> Summary:
+    return frozenset({**dict.fromkeys(FIELDS, 0), "total": 1, **counts}.items())
+
+
+FIELDS = ["present", "late", "halfDay", "remote", "absent", "onLeave", "unmarked"]
 FRESH = {DAY: {"Amina": ("LATE", 5)}}
+NESTED = Nested("Amina", "Amina", "OPEN", summary(absent=1), ((4, "ABSENT"), (3, "LATE")))
+"""What belongs to position 4."""
 
 
 def history(seen: list[Entry], *, start: int = 2) -> History:
-    watcher = Watcher("board", DAY, start, {"Amina": ("LATE", start)}, seen)
+    watcher = Watcher("board", DAY, start, {"Amina": (STATUSES[start - 1], start)}, seen)
     acknowledged = {f"w-{entry.position}": (DAY, entry.position) for entry in LOG}
     return History(acknowledged=acknowledged, watchers=[watcher])
 
@@ -90,6 +100,42 @@ def test_a_board_that_does_not_add_up_is_caught() -> None:
     fresh = {DAY: {"Amina": ("ABSENT", 5)}}
     words = ["board: its snapshot and its changes are not the fresh snapshot"]
     assert verdict(history(LOG[2:]), {DAY: LOG}, fresh) == words
+
+
+@pytest.mark.parametrize(
+    "nested",
+    [
+        NESTED,
+        replace(NESTED, summary=summary(late=1)),
+        replace(NESTED, history=((5, "LATE"), (4, "ABSENT"))),
+    ],
+    ids=["of the change itself", "a newer summary", "a newer history"],
+)
+def test_what_is_read_at_rendering_may_be_newer(nested: Nested) -> None:
+    assert judge([LOG[2], replace(LOG[3], nested=nested), LOG[4]]) == []
+
+
+@pytest.mark.parametrize(
+    ("nested", "words"),
+    [
+        (replace(NESTED, history=((3, "LATE"), (2, "ABSENT"))), "a history older than the change"),
+        (replace(NESTED, history=((4, "LATE"), (3, "LATE"))), "a history that the log does not hold"),
+        (replace(NESTED, history=((4, "ABSENT"), (2, "ABSENT"))), "a history that the log does not hold"),
+        (replace(NESTED, history=((4, "ABSENT"),)), "a history that the log does not hold"),
+        (replace(NESTED, history=()), "a history older than the change"),
+        (replace(NESTED, summary=summary(present=1)), "a summary older than the change"),
+        (replace(NESTED, summary=summary(remote=1)), "a summary that the day never had"),
+        (replace(NESTED, summary=summary(absent=1, total=2)), "a summary that the day never had"),
+        (replace(NESTED, name=None), "another person"),
+        (replace(NESTED, state="LOCKED"), "another state of the day"),
+    ],
+    ids=[
+        *("old history", "altered history", "history with a hole", "short history", "no history"),
+        *("old summary", "summary of no time", "other total", "no person", "other state"),
+    ],
+)
+def test_what_is_read_at_rendering_must_not_be_older_or_made_up(nested: Nested, words: str) -> None:
+    assert judge([LOG[2], replace(LOG[3], nested=nested), LOG[4]]) == [f"board saw {words} at position 4"]
 
 
 def test_an_event_with_an_error_is_caught() -> None:

@@ -14,18 +14,34 @@ import httpx2
 
 from memberstaff.attendance.cursor import Cursor
 from tests.soak.cluster import Cluster
-from tests.soak.history import RESTART_REQUIRED, Entry, Follower, History, Records, Watcher
+from tests.soak.history import (
+    COUNTS,
+    HISTORY,
+    RESTART_REQUIRED,
+    Entry,
+    Follower,
+    History,
+    Nested,
+    Records,
+    Summary,
+    Watcher,
+)
 from tests.soak.subscriptions import BROKEN, TRANSPORTS, Ended, Result, code_of
 
 T = TypeVar("T")
 
 STATUSES = ("PRESENT", "LATE", "ABSENT", "REMOTE", "HALF_DAY")
+SUMMARY = f"summary {{ {' '.join(COUNTS.values())} total }}"
 MARK = """mutation ($input: UpdateAttendanceInput!) {
   updateAttendance(input: $input) { attendance { feedCursor } errors { code } } }"""
 BOARD = """query ($date: Date!) { attendanceDay(date: $date) {
   records(first: 1000) { feedCursor edges { node { staffId status version } } } } }"""
 WATCH = """subscription ($date: Date!, $after: String) {
   attendanceUpdated(date: $date, after: $after) { staffId status version note feedCursor } }"""
+WATCH_NESTED = f"""subscription ($date: Date!, $after: String) {{
+  attendanceUpdated(date: $date, after: $after) {{ staffId staffName status version note feedCursor
+    staff {{ name }} day {{ state {SUMMARY} }}
+    history(first: {HISTORY}) {{ edges {{ node {{ version status }} }} }} }} }}"""
 
 LONGEST_PAUSE = 5.0
 """Seconds that a client stays away at most, whatever the server asks for."""
@@ -45,7 +61,7 @@ class Habits:
 async def ask(client: httpx2.AsyncClient, cluster: Cluster, node: int, document: str, **variables: Any) -> Any:
     """The data of an answer; raises what httpx raises, and ValueError for an answer with errors."""
     headers = {"Authorization": f"Bearer {cluster.token}"}
-    body = {"query": WATCH, "variables": variables}
+    body = {"query": document, "variables": variables}
     response = await client.post(f"{cluster.nodes[node].http}/graphql", json=body, headers=headers)
     answer = response.json()
     if "errors" in answer:
@@ -100,7 +116,7 @@ async def patiently(read: Callable[[], Awaitable[T]]) -> T:
             await asyncio.sleep(0.2)
 
 
-async def watch(cluster: Cluster, history: History, name: str, day: str, habits: Habits) -> None:
+async def watch(cluster: Cluster, history: History, name: str, day: str, document: str, habits: Habits) -> None:
     """Query a day and follow it for ever, resuming from the last event after each break."""
     while True:
         cursor, records = await patiently(lambda: board(cluster, random.randrange(2), day))
@@ -113,7 +129,7 @@ async def watch(cluster: Cluster, history: History, name: str, day: str, habits:
             variables["after"] = record["feedCursor"]
             watcher.seen.append(_entry(record))
 
-        await _follow(cluster, watcher, habits, {"query": WATCH, "variables": variables}, see)
+        await _follow(cluster, watcher, habits, {"query": document, "variables": variables}, see)
 
 
 async def _follow(
@@ -153,4 +169,17 @@ async def _subscribe(
 def _entry(record: Result) -> Entry:
     """A change as an event shows it."""
     position = Cursor.parse(record["feedCursor"]).position
-    return Entry(position, record["staffId"], record["version"], record["status"], record["note"])
+    nested = None
+    if "day" in record:
+        nested = Nested(
+            staff_name=record["staffName"],
+            name=record["staff"] and record["staff"]["name"],
+            state=record["day"]["state"],
+            summary=_summary(record["day"]),
+            history=tuple((edge["node"]["version"], edge["node"]["status"]) for edge in record["history"]["edges"]),
+        )
+    return Entry(position, record["staffId"], record["version"], record["status"], record["note"], nested)
+
+
+def _summary(day: Result) -> Summary:
+    return frozenset(day["summary"].items())

@@ -6,12 +6,43 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+COUNTS = {
+    "PRESENT": "present",
+    "LATE": "late",
+    "HALF_DAY": "halfDay",
+    "REMOTE": "remote",
+    "ABSENT": "absent",
+    "ON_LEAVE": "onLeave",
+    "UNMARKED": "unmarked",
+}
+"""The field of a day's summary that counts each status."""
+
+Summary = frozenset[tuple[str, int]]
+"""The items of a day's summary, `total` among them."""
+
 Records = dict[str, tuple[str, int]]
 """Staff to status and version."""
 
 RESTART_REQUIRED = "RESTART_REQUIRED"
 RETRYABLE = frozenset({"UNAVAILABLE", RESTART_REQUIRED})
 """Errors that an operation may end with while something is broken. RESTART_REQUIRED has a verdict of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Nested:
+    """What an event selects below itself: read when it is rendered, so it may be newer than the event, never older."""
+
+    staff_name: str
+    """The event's own, as it is rendered from the roster."""
+    name: str | None
+    """Of the person; None when the person was null."""
+    state: str
+    summary: Summary
+    history: tuple[tuple[int, str], ...]
+    """Version and status of the record's last changes, at most HISTORY, newest first."""
+
+
+HISTORY = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +54,7 @@ class Entry:
     version: int
     status: str
     token: str | None
+    nested: Nested | None = field(default=None, compare=False)
 
 
 @dataclass(slots=True)
@@ -68,10 +100,34 @@ def verdict(history: History, logs: Mapping[str, Sequence[Entry]], fresh: Mappin
 
     `logs` is what the database holds for each day, `fresh` each day's board as it is read in the end.
     """
+    days = {day: _Day(log, fresh[day]) for day, log in logs.items()}
     return [
         *_log_violations(history, logs),
-        *(words for watcher in history.watchers for words in _watcher_violations(watcher, logs, fresh)),
+        *(words for watcher in history.watchers for words in _watcher_violations(watcher, days[watcher.day])),
     ]
+
+
+class _Day:
+    """A day's log, and what follows from it."""
+
+    def __init__(self, log: Sequence[Entry], fresh: Records) -> None:
+        self.fresh = fresh
+        self.log = {entry.position: entry for entry in log}
+        self.statuses = {(entry.staff, entry.version): entry.status for entry in log}
+        self.last_with = {summary: position for position, summary in enumerate(_summaries(log, len(fresh)))}
+        """The last position at which the day had this summary."""
+
+
+def _summaries(log: Sequence[Entry], people: int) -> Iterator[Summary]:
+    """The day's summary at position 0, and after each change."""
+    counts = {**dict.fromkeys(COUNTS.values(), 0), "unmarked": people, "total": people}
+    statuses: dict[str, str] = {}
+    yield frozenset(counts.items())
+    for entry in log:
+        counts[COUNTS[statuses.get(entry.staff, "UNMARKED")]] -= 1
+        counts[COUNTS[entry.status]] += 1
+        statuses[entry.staff] = entry.status
+        yield frozenset(counts.items())
 
 
 def _log_violations(history: History, logs: Mapping[str, Sequence[Entry]]) -> list[str]:
@@ -104,10 +160,8 @@ def _follower_violations(follower: Follower) -> Iterator[str]:
             yield f"{follower.name} had an operation ended by {code} ({number}×)"
 
 
-def _watcher_violations(
-    watcher: Watcher, logs: Mapping[str, Sequence[Entry]], fresh: Mapping[str, Records]
-) -> list[str]:
-    log = {entry.position: entry for entry in logs[watcher.day]}
+def _watcher_violations(watcher: Watcher, day: _Day) -> list[str]:
+    log = day.log
     found = [*_follower_violations(watcher)]
     expected = watcher.start + 1
     for entry in watcher.seen:
@@ -115,6 +169,11 @@ def _watcher_violations(
             found.append(f"{watcher.name} saw position {entry.position}, which was never committed")
         elif entry != log[entry.position]:
             found.append(f"{watcher.name} saw something else at position {entry.position} than the log holds")
+        elif entry.nested is not None:
+            found += (
+                f"{watcher.name} saw {words} at position {entry.position}"
+                for words in _nested_violations(entry, entry.nested, day)
+            )
         if entry.position < expected:
             found.append(f"{watcher.name} saw position {entry.position} again, or late")
         elif entry.position > expected:
@@ -125,6 +184,23 @@ def _watcher_violations(
     board = dict(watcher.board)
     for entry in watcher.seen:
         board[entry.staff] = (entry.status, entry.version)
-    if not found and board != fresh[watcher.day]:
+    if not found and board != day.fresh:
         found.append(f"{watcher.name}: its snapshot and its changes are not the fresh snapshot")
     return found
+
+
+def _nested_violations(entry: Entry, nested: Nested, day: _Day) -> Iterator[str]:
+    if nested.name != nested.staff_name:
+        yield "another person"
+    if nested.state != "OPEN":
+        yield "another state of the day"
+    if nested.summary not in day.last_with:
+        yield "a summary that the day never had"
+    elif day.last_with[nested.summary] < entry.position:
+        yield "a summary older than the change"
+    newest = nested.history[0][0] if nested.history else 0
+    versions = range(newest, max(newest - HISTORY, 0), -1)
+    if [*nested.history] != [(version, day.statuses.get((entry.staff, version))) for version in versions]:
+        yield "a history that the log does not hold"
+    elif newest < entry.version:
+        yield "a history older than the change"

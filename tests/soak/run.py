@@ -26,7 +26,7 @@ from tests.databases import UTC_ZONE
 from tests.infrastructure.postgres import PostgresServer
 from tests.infrastructure.redis import RedisServer
 from tests.installation import install
-from tests.soak.clients import Habits, board, mark, watch, write
+from tests.soak.clients import WATCH, WATCH_NESTED, Habits, board, mark, watch, write
 from tests.soak.cluster import Cluster, Node
 from tests.soak.history import RESTART_REQUIRED, Entry, History, verdict
 from tests.soak.leaks import left_by_boards, left_by_events
@@ -144,13 +144,16 @@ async def soak(
 
 
 async def _open_board(cluster: Cluster, history: History, index: int, days: list[str]) -> None:
-    """A board; the first twelve have every transport with every habit."""
+    """A board; the first twelve have every transport with every habit, and most of them select nested fields."""
     habits = Habits(
         transport=[*TRANSPORTS][index % 3],
         slow=0.05 if index % 4 == 1 else 0,
         restless=3.0 if index % 4 == 2 else 0,
     )
-    await watch(cluster, history, f"board {index} ({habits.transport})", days[index % 5 in {2, 4}], habits)
+    document = WATCH if index // 4 % 3 == 0 else WATCH_NESTED
+    kind = "plain" if document is WATCH else "nested"
+    name = f"board {index} ({kind}, {habits.transport})"
+    await watch(cluster, history, name, days[index % 5 in {2, 4}], document, habits)
 
 
 @dataclass
