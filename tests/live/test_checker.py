@@ -9,7 +9,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.soak.history import Entry, History, Nested, Summary, Watcher, verdict
+from tests.soak.history import Entry, Fresh, History, Nested, State, StateWatcher, Summary, Watcher, verdict
 from tests.soak.subscriptions import Ended, Result, parts, until_error
 
 DAY = "2026-01-12"
@@ -22,7 +22,8 @@ def summary(**counts: int) -> Summary:
 
 
 FIELDS = ["present", "late", "halfDay", "remote", "absent", "onLeave", "unmarked"]
-FRESH = {DAY: {"Amina": ("LATE", 5)}}
+STATE = State(3, summary(late=1))
+FRESH = {DAY: Fresh({"Amina": ("LATE", 5)}, STATE)}
 NESTED = Nested("Amina", "Amina", "OPEN", summary(absent=1), ((4, "ABSENT"), (3, "LATE")))
 """What belongs to position 4."""
 
@@ -78,7 +79,7 @@ def test_an_acknowledged_mutation_that_is_gone_is_caught() -> None:
 def test_a_mutation_that_happened_twice_is_caught() -> None:
     log = [*LOG, replace(LOG[4], position=6, version=6)]
     told = history(log[2:])
-    assert verdict(told, {DAY: log}, {DAY: {"Amina": ("LATE", 6)}}) == [
+    assert verdict(told, {DAY: log}, {DAY: Fresh({"Amina": ("LATE", 6)}, STATE)}) == [
         "the acknowledged w-5 is in the log 2 times",
         "w-5 is in the log 2 times",
     ]
@@ -97,7 +98,7 @@ def test_a_change_that_nobody_sent_is_caught() -> None:
 
 
 def test_a_board_that_does_not_add_up_is_caught() -> None:
-    fresh = {DAY: {"Amina": ("ABSENT", 5)}}
+    fresh = {DAY: Fresh({"Amina": ("ABSENT", 5)}, STATE)}
     words = ["board: its snapshot and its changes are not the fresh snapshot"]
     assert verdict(history(LOG[2:]), {DAY: LOG}, fresh) == words
 
@@ -158,6 +159,23 @@ def test_an_event_with_an_error_is_caught() -> None:
 def test_an_operation_may_end_only_as_unavailable(code: str, words: list[str]) -> None:
     told = history(LOG[2:])
     told.watchers[0].ends[code] = 1
+    assert verdict(told, {DAY: LOG}, FRESH) == words
+
+
+@pytest.mark.parametrize(
+    ("seen", "words"),
+    [
+        ([State(3, summary(absent=1)), STATE], []),
+        ([], ["board: the last state that it saw is not the fresh one"]),
+        ([STATE, State(3, summary(absent=1))], ["board: the last state that it saw is not the fresh one"]),
+        ([State(2, summary(late=1))], ["board: the last state that it saw is not the fresh one"]),
+        ([State(3, summary(remote=1)), STATE], ["board saw a summary that the day never had"]),
+    ],
+    ids=["current", "none", "old summary", "old roster", "summary of no time"],
+)
+def test_a_last_state_that_is_not_the_days_is_caught(seen: list[State], words: list[str]) -> None:
+    told = history(LOG[2:])
+    told.states.append(StateWatcher("board", DAY, seen))
     assert verdict(told, {DAY: LOG}, FRESH) == words
 
 

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import httpx2
 
 from memberstaff.attendance.cursor import Cursor
-from tests.soak.cluster import Cluster
+from tests.soak.cluster import Cluster, Node
 from tests.soak.history import (
     COUNTS,
     HISTORY,
@@ -23,6 +23,8 @@ from tests.soak.history import (
     History,
     Nested,
     Records,
+    State,
+    StateWatcher,
     Summary,
     Watcher,
 )
@@ -42,6 +44,8 @@ WATCH_NESTED = f"""subscription ($date: Date!, $after: String) {{
   attendanceUpdated(date: $date, after: $after) {{ staffId staffName status version note feedCursor
     staff {{ name }} day {{ state {SUMMARY} }}
     history(first: {HISTORY}) {{ edges {{ node {{ version status }} }} }} }} }}"""
+STATE = f"query ($date: Date!) {{ attendanceDay(date: $date) {{ rosterVersion {SUMMARY} }} }}"
+WATCH_STATE = f"subscription ($date: Date!) {{ attendanceDayUpdated(date: $date) {{ rosterVersion {SUMMARY} }} }}"
 
 LONGEST_PAUSE = 5.0
 """Seconds that a client stays away at most, whatever the server asks for."""
@@ -56,6 +60,8 @@ class Habits:
     """Seconds that it takes for an event at most."""
     restless: float = 0
     """Seconds after which it reconnects by itself; never when 0."""
+    node: Node | None = None
+    """The server that it stays with; else it takes any, each time anew."""
 
 
 async def ask(client: httpx2.AsyncClient, cluster: Cluster, node: int, document: str, **variables: Any) -> Any:
@@ -107,6 +113,13 @@ async def board(cluster: Cluster, node: int, day: str) -> tuple[str, Records]:
     return records["feedCursor"], {who: (record["status"], record["version"]) for who, record in people.items()}
 
 
+async def state(cluster: Cluster, node: int, day: str) -> State:
+    """The day's state."""
+    async with httpx2.AsyncClient(timeout=15) as client:
+        data = await ask(client, cluster, node, STATE, date=day)
+    return _state(data["attendanceDay"])
+
+
 async def patiently(read: Callable[[], Awaitable[T]]) -> T:
     """An answer, asked for again as long as something is broken."""
     while True:
@@ -132,6 +145,17 @@ async def watch(cluster: Cluster, history: History, name: str, day: str, documen
         await _follow(cluster, watcher, habits, {"query": document, "variables": variables}, see)
 
 
+async def watch_state(cluster: Cluster, history: History, name: str, day: str, habits: Habits) -> None:
+    """Follow a day's state for ever."""
+    watcher = StateWatcher(name, day, transport=habits.transport)
+    history.states.append(watcher)
+    body = {"query": WATCH_STATE, "variables": {"date": day}}
+    while True:
+        await _follow(
+            cluster, watcher, habits, body, lambda data: watcher.seen.append(_state(data["attendanceDayUpdated"]))
+        )
+
+
 async def _follow(
     cluster: Cluster, follower: Follower, habits: Habits, body: Result, see: Callable[[Result], None]
 ) -> None:
@@ -154,7 +178,7 @@ async def _follow(
 async def _subscribe(
     cluster: Cluster, follower: Follower, habits: Habits, body: Result, see: Callable[[Result], None]
 ) -> None:
-    node = random.choice(cluster.nodes)
+    node = habits.node or random.choice(cluster.nodes)
     follower.subscribed += 1
     async with aclosing(TRANSPORTS[habits.transport](node, cluster.token, body)) as results:
         async for result in results:
@@ -179,6 +203,10 @@ def _entry(record: Result) -> Entry:
             history=tuple((edge["node"]["version"], edge["node"]["status"]) for edge in record["history"]["edges"]),
         )
     return Entry(position, record["staffId"], record["version"], record["status"], record["note"], nested)
+
+
+def _state(day: Result) -> State:
+    return State(day["rosterVersion"], _summary(day))
 
 
 def _summary(day: Result) -> Summary:

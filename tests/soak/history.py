@@ -86,6 +86,34 @@ class Watcher(Follower):
         return self.seen[-1].position if self.seen else self.start
 
 
+@dataclass(frozen=True, slots=True)
+class State:
+    """A day's state, as attendanceDayUpdated shows it."""
+
+    roster_version: int
+    summary: Summary
+
+
+@dataclass(slots=True)
+class StateWatcher(Follower):
+    """One that follows a day's state, and every state that it was shown."""
+
+    seen: list[State] = field(default_factory=list)
+
+    @property
+    def last(self) -> State | None:
+        """What it shows now."""
+        return self.seen[-1] if self.seen else None
+
+
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """A day, read anew in the end."""
+
+    records: Records
+    state: State
+
+
 @dataclass(slots=True)
 class History:
     """All that is judged. `acknowledged` maps tokens to (day, position); `unknown` may or may not have happened."""
@@ -93,28 +121,27 @@ class History:
     acknowledged: dict[str, tuple[str, int]] = field(default_factory=dict)
     unknown: set[str] = field(default_factory=set)
     watchers: list[Watcher] = field(default_factory=list)
+    states: list[StateWatcher] = field(default_factory=list)
 
 
-def verdict(history: History, logs: Mapping[str, Sequence[Entry]], fresh: Mapping[str, Records]) -> list[str]:
-    """Every violation, in words; empty when all promises were kept.
-
-    `logs` is what the database holds for each day, `fresh` each day's board as it is read in the end.
-    """
+def verdict(history: History, logs: Mapping[str, Sequence[Entry]], fresh: Mapping[str, Fresh]) -> list[str]:
+    """Every violation, in words; empty when all promises were kept. `logs` is what the database holds for each day."""
     days = {day: _Day(log, fresh[day]) for day, log in logs.items()}
     return [
         *_log_violations(history, logs),
         *(words for watcher in history.watchers for words in _watcher_violations(watcher, days[watcher.day])),
+        *(words for watcher in history.states for words in _state_violations(watcher, days[watcher.day])),
     ]
 
 
 class _Day:
     """A day's log, and what follows from it."""
 
-    def __init__(self, log: Sequence[Entry], fresh: Records) -> None:
+    def __init__(self, log: Sequence[Entry], fresh: Fresh) -> None:
         self.fresh = fresh
         self.log = {entry.position: entry for entry in log}
         self.statuses = {(entry.staff, entry.version): entry.status for entry in log}
-        self.last_with = {summary: position for position, summary in enumerate(_summaries(log, len(fresh)))}
+        self.last_with = {summary: position for position, summary in enumerate(_summaries(log, len(fresh.records)))}
         """The last position at which the day had this summary."""
 
 
@@ -184,7 +211,7 @@ def _watcher_violations(watcher: Watcher, day: _Day) -> list[str]:
     board = dict(watcher.board)
     for entry in watcher.seen:
         board[entry.staff] = (entry.status, entry.version)
-    if not found and board != day.fresh:
+    if not found and board != day.fresh.records:
         found.append(f"{watcher.name}: its snapshot and its changes are not the fresh snapshot")
     return found
 
@@ -204,3 +231,11 @@ def _nested_violations(entry: Entry, nested: Nested, day: _Day) -> Iterator[str]
         yield "a history that the log does not hold"
     elif newest < entry.version:
         yield "a history older than the change"
+
+
+def _state_violations(watcher: StateWatcher, day: _Day) -> Iterator[str]:
+    yield from _follower_violations(watcher)
+    if any(state.summary not in day.last_with for state in watcher.seen):
+        yield f"{watcher.name} saw a summary that the day never had"
+    if watcher.last != day.fresh.state:
+        yield f"{watcher.name}: the last state that it saw is not the fresh one"

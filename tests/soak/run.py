@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -26,11 +26,11 @@ from tests.databases import UTC_ZONE
 from tests.infrastructure.postgres import PostgresServer
 from tests.infrastructure.redis import RedisServer
 from tests.installation import install
-from tests.soak.clients import WATCH, WATCH_NESTED, Habits, board, mark, watch, write
+from tests.soak.clients import WATCH, WATCH_NESTED, Habits, board, mark, patiently, state, watch, watch_state, write
 from tests.soak.cluster import Cluster, Node
-from tests.soak.history import RESTART_REQUIRED, Entry, History, verdict
+from tests.soak.history import RESTART_REQUIRED, Entry, Fresh, History, StateWatcher, Watcher, verdict
 from tests.soak.leaks import left_by_boards, left_by_events
-from tests.soak.nemesis import Nemesis
+from tests.soak.nemesis import WOKEN_WITHOUT_POSTGRES, Nemesis
 from tests.soak.subscriptions import TRANSPORTS
 
 CATCH_UP_SECONDS = 30.0
@@ -99,7 +99,16 @@ async def soak(
             return await mark(client, cluster, history, index, token, today, random.choice(staff))
 
     nemesis = Nemesis(cluster, mark_somebody, longest)
-    watching = [asyncio.create_task(_open_board(cluster, history, index, days)) for index in range(watchers)]
+    watching = [
+        *(asyncio.create_task(_open_board(cluster, history, index, days)) for index in range(watchers)),
+        *(
+            asyncio.create_task(
+                watch_state(cluster, history, f"{node.name}'s state by {name}", today, Habits(name, node=node))
+            )
+            for node in cluster.nodes
+            for name in TRANSPORTS
+        ),
+    ]
     writing = [
         asyncio.create_task(write(cluster, history, f"w{index}", days, staff[index::writers], pace))
         for index in range(writers)
@@ -118,26 +127,30 @@ async def soak(
         for task in writing:
             task.cancel()
         await asyncio.gather(*writing, return_exceptions=True)
+        # The last mark is one that a server cannot read when it hears of it: no later one makes up for what it loses.
+        # PostgreSQL's crash ends whatever was under way.
+        await nemesis.inject(WOKEN_WITHOUT_POSTGRES)
         logs = {day: await _log(cluster, day) for day in days}
-        await _caught_up(history, {day: len(log) for day, log in logs.items()})
+        async with asyncio.timeout(CATCH_UP_SECONDS):
+            fresh = {day: await _fresh(cluster, day) for day in days}
+        await _caught_up(history, logs, fresh)
     finally:
         for task in (*watching, *writing, tormenting):
             task.cancel()
         await asyncio.gather(*watching, *writing, tormenting, return_exceptions=True)
-    logs = {day: await _log(cluster, day) for day in days}
-    fresh = {day: (await board(cluster, 0, day))[1] for day in days}
+    followers: list[Watcher | StateWatcher] = [*history.watchers, *history.states]
     events: Counter[str] = Counter()
-    for watcher in history.watchers:
-        events[watcher.transport] += len(watcher.seen)
+    for follower in followers:
+        events[follower.transport] += len(follower.seen)
     return Report(
         violations=verdict(history, logs, fresh),
         acknowledged=len(history.acknowledged),
         unknown=len(history.unknown),
         changes=sum(len(log) for log in logs.values()),
-        clients=len(history.watchers),
+        clients=len(followers),
         events=events,
-        subscribed=sum(watcher.subscribed for watcher in history.watchers),
-        ends=sum((watcher.ends for watcher in history.watchers), Counter()),
+        subscribed=sum(follower.subscribed for follower in followers),
+        ends=sum((follower.ends for follower in followers), Counter()),
         injected=dict(nemesis.injected),
         rss_kib=[node.rss_kib() for node in cluster.nodes],
     )
@@ -201,6 +214,11 @@ async def look_for_leaks(
     return Leaks(boards, of_boards, events, of_events, resident)
 
 
+async def _fresh(cluster: Cluster, day: str) -> Fresh:
+    _, records = await patiently(lambda: board(cluster, 0, day))
+    return Fresh(records, await patiently(lambda: state(cluster, 0, day)))
+
+
 async def _log(cluster: Cluster, day: str) -> list[Entry]:
     of = attendance_revision.c
     database = cluster.database()
@@ -216,23 +234,24 @@ async def _log(cluster: Cluster, day: str) -> list[Entry]:
     return [Entry(row.position, global_id("Staff", row.staff_id), row.version, row.status, row.note) for row in rows]
 
 
-async def _caught_up(history: History, last: dict[str, int]) -> None:
-    """Wait until every board has seen its day's last change, or none of those behind comes any nearer.
+async def _caught_up(history: History, logs: Mapping[str, Sequence[Entry]], fresh: Mapping[str, Fresh]) -> None:
+    """Wait until everybody has seen the last of their day, or none of those behind comes any nearer.
 
     The slow ones may have fallen behind by thousands; the verdict names those that never arrive.
     """
-    behind: dict[str, int] = {}
+    before: dict[str, object] = {}
     deadline = time.monotonic() + CATCH_UP_SECONDS
     while time.monotonic() < deadline:
-        places = {
+        behind: dict[str, object] = {
             watcher.name: watcher.position
             for watcher in history.watchers
-            if watcher.position < last[watcher.day] and RESTART_REQUIRED not in watcher.ends
+            if watcher.position < len(logs[watcher.day]) and RESTART_REQUIRED not in watcher.ends
         }
-        if not places:
+        behind |= {each.name: each.last for each in history.states if each.last != fresh[each.day].state}
+        if not behind:
             return
-        if places != behind:
-            behind, deadline = places, time.monotonic() + CATCH_UP_SECONDS
+        if behind != before:
+            before, deadline = behind, time.monotonic() + CATCH_UP_SECONDS
         await asyncio.sleep(0.1)
 
 
