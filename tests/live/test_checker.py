@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import Any
 
+import httpx2
 import pytest
 
-from tests.soak.history import Entry, History, Watcher, verdict
+from tests.soak.history import Entry, Fresh, History, Nested, State, StateWatcher, Summary, Watcher, verdict
+from tests.soak.subscriptions import Ended, Result, parts, until_error
 
 DAY = "2026-01-12"
-LOG = [Entry(position, "Amina", position, "LATE", f"w-{position}") for position in range(1, 6)]
-FRESH = {DAY: {"Amina": ("LATE", 5)}}
+STATUSES = ["PRESENT", "ABSENT", "LATE", "ABSENT", "LATE"]
+LOG = [Entry(position, "Amina", position, status, f"w-{position}") for position, status in enumerate(STATUSES, start=1)]
+
+
+def summary(**counts: int) -> Summary:
+    return frozenset({**dict.fromkeys(FIELDS, 0), "total": 1, **counts}.items())
+
+
+FIELDS = ["present", "late", "halfDay", "remote", "absent", "onLeave", "unmarked"]
+STATE = State(3, summary(late=1))
+FRESH = {DAY: Fresh({"Amina": ("LATE", 5)}, STATE)}
+NESTED = Nested("Amina", "Amina", "OPEN", summary(absent=1), ((4, "ABSENT"), (3, "LATE")))
+"""What belongs to position 4."""
 
 
 def history(seen: list[Entry], *, start: int = 2) -> History:
-    watcher = Watcher("board", DAY, start, {"Amina": ("LATE", start)}, seen)
+    watcher = Watcher("board", DAY, start, {"Amina": (STATUSES[start - 1], start)}, seen)
     acknowledged = {f"w-{entry.position}": (DAY, entry.position) for entry in LOG}
     return History(acknowledged=acknowledged, watchers=[watcher])
 
@@ -64,7 +79,7 @@ def test_an_acknowledged_mutation_that_is_gone_is_caught() -> None:
 def test_a_mutation_that_happened_twice_is_caught() -> None:
     log = [*LOG, replace(LOG[4], position=6, version=6)]
     told = history(log[2:])
-    assert verdict(told, {DAY: log}, {DAY: {"Amina": ("LATE", 6)}}) == [
+    assert verdict(told, {DAY: log}, {DAY: Fresh({"Amina": ("LATE", 6)}, STATE)}) == [
         "the acknowledged w-5 is in the log 2 times",
         "w-5 is in the log 2 times",
     ]
@@ -83,6 +98,110 @@ def test_a_change_that_nobody_sent_is_caught() -> None:
 
 
 def test_a_board_that_does_not_add_up_is_caught() -> None:
-    fresh = {DAY: {"Amina": ("ABSENT", 5)}}
+    fresh = {DAY: Fresh({"Amina": ("ABSENT", 5)}, STATE)}
     words = ["board: its snapshot and its changes are not the fresh snapshot"]
     assert verdict(history(LOG[2:]), {DAY: LOG}, fresh) == words
+
+
+@pytest.mark.parametrize(
+    "nested",
+    [
+        NESTED,
+        replace(NESTED, summary=summary(late=1)),
+        replace(NESTED, history=((5, "LATE"), (4, "ABSENT"))),
+    ],
+    ids=["of the change itself", "a newer summary", "a newer history"],
+)
+def test_what_is_read_at_rendering_may_be_newer(nested: Nested) -> None:
+    assert judge([LOG[2], replace(LOG[3], nested=nested), LOG[4]]) == []
+
+
+@pytest.mark.parametrize(
+    ("nested", "words"),
+    [
+        (replace(NESTED, history=((3, "LATE"), (2, "ABSENT"))), "a history older than the change"),
+        (replace(NESTED, history=((4, "LATE"), (3, "LATE"))), "a history that the log does not hold"),
+        (replace(NESTED, history=((4, "ABSENT"), (2, "ABSENT"))), "a history that the log does not hold"),
+        (replace(NESTED, history=((4, "ABSENT"),)), "a history that the log does not hold"),
+        (replace(NESTED, history=()), "a history older than the change"),
+        (replace(NESTED, summary=summary(present=1)), "a summary older than the change"),
+        (replace(NESTED, summary=summary(remote=1)), "a summary that the day never had"),
+        (replace(NESTED, summary=summary(absent=1, total=2)), "a summary that the day never had"),
+        (replace(NESTED, name=None), "another person"),
+        (replace(NESTED, state="LOCKED"), "another state of the day"),
+    ],
+    ids=[
+        *("old history", "altered history", "history with a hole", "short history", "no history"),
+        *("old summary", "summary of no time", "other total", "no person", "other state"),
+    ],
+)
+def test_what_is_read_at_rendering_must_not_be_older_or_made_up(nested: Nested, words: str) -> None:
+    assert judge([LOG[2], replace(LOG[3], nested=nested), LOG[4]]) == [f"board saw {words} at position 4"]
+
+
+def test_an_event_with_an_error_is_caught() -> None:
+    told = history(LOG[2:])
+    told.watchers[0].errors["INTERNAL"] = 2
+    words = ["board was sent an event with the error INTERNAL (2×)"]
+    assert verdict(told, {DAY: LOG}, FRESH) == words
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("UNAVAILABLE", []),
+        ("INTERNAL", ["board had an operation ended by INTERNAL (1×)"]),
+        ("UNAUTHENTICATED", ["board had an operation ended by UNAUTHENTICATED (1×)"]),
+        ("close code 1011", ["board had an operation ended by close code 1011 (1×)"]),
+        ("RESTART_REQUIRED", ["board was sent back to the start, though the log holds everything"]),
+    ],
+)
+def test_an_operation_may_end_only_as_unavailable(code: str, words: list[str]) -> None:
+    told = history(LOG[2:])
+    told.watchers[0].ends[code] = 1
+    assert verdict(told, {DAY: LOG}, FRESH) == words
+
+
+@pytest.mark.parametrize(
+    ("seen", "words"),
+    [
+        ([State(3, summary(absent=1)), STATE], []),
+        ([], ["board: the last state that it saw is not the fresh one"]),
+        ([STATE, State(3, summary(absent=1))], ["board: the last state that it saw is not the fresh one"]),
+        ([State(2, summary(late=1))], ["board: the last state that it saw is not the fresh one"]),
+        ([State(3, summary(remote=1)), STATE], ["board saw a summary that the day never had"]),
+    ],
+    ids=["current", "none", "old summary", "old roster", "summary of no time"],
+)
+def test_a_last_state_that_is_not_the_days_is_caught(seen: list[State], words: list[str]) -> None:
+    told = history(LOG[2:])
+    told.states.append(StateWatcher("board", DAY, seen))
+    assert verdict(told, {DAY: LOG}, FRESH) == words
+
+
+FAILED = {"data": None, "errors": [{"message": "Not now.", "extensions": {"code": "UNAVAILABLE", "retryAfter": 2}}]}
+
+
+async def listed(results: list[Any]) -> AsyncIterator[Any]:
+    for result in results:
+        yield result
+
+
+async def test_over_http_the_last_result_without_data_ends_the_operation() -> None:
+    event: Result = {"data": {"x": 1}}
+    seen = []
+    with pytest.raises(Ended) as ended:
+        async for result in until_error(listed([FAILED, event, FAILED])):
+            seen.append(result)
+    assert seen == [FAILED, event]
+    assert (ended.value.code, ended.value.retry_after) == ("UNAVAILABLE", 2)
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+async def test_parts_are_read_however_they_are_cut(size: int) -> None:
+    head = "\r\nContent-Type: application/json\r\n\r\n"
+    messages = ["{}", '{"payload":{"data":1}}', '{"payload":null,"errors":[2]}']
+    body = f"--graphql{''.join(f'{head}{message}{chr(13)}{chr(10)}--graphql' for message in messages)}--\r\n".encode()
+    chunks = [body[start : start + size] for start in range(0, len(body), size)]
+    seen = [result async for result in parts(httpx2.Response(200, content=listed(chunks)))]
+    assert seen == [{"data": 1}, {"payload": None, "errors": [2]}]

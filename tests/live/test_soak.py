@@ -1,4 +1,4 @@
-"""The checker in its short form: every fault once, and nothing lost, repeated, reordered or made up."""
+"""The checker in its short form: every fault and transport, and nothing lost, repeated, reordered or made up."""
 
 from __future__ import annotations
 
@@ -9,20 +9,22 @@ import pytest
 from tests.infrastructure.postgres import PostgresServer
 from tests.infrastructure.redis import RedisServer
 from tests.soak.cluster import Cluster
-from tests.soak.nemesis import Nemesis
+from tests.soak.nemesis import FAULTS
 from tests.soak.run import soak
+from tests.soak.subscriptions import TRANSPORTS
 
 
 @pytest.mark.timeout(240)
 async def test_nothing_is_lost_whatever_breaks(
     own_postgres: PostgresServer, own_redis: RedisServer, tmp_path: Path
 ) -> None:
-    cluster = Cluster(own_postgres, own_redis, tmp_path)
+    cluster = Cluster(own_postgres, own_redis, tmp_path, MEMBERSTAFF_DRAIN_SECONDS="1")
     try:
-        report = await soak(cluster, seconds=10, pause=1, people=20)
+        report = await soak(cluster, seconds=10, pause=0.2, longest=1.5, people=20)
     finally:
         cluster.end()
     print(report)
     assert report.violations == []
     assert report.acknowledged > 100
-    assert set(report.injected) == set(Nemesis(cluster).faults)
+    assert set(report.injected) == set(FAULTS)
+    assert all(report.events[transport] for transport in TRANSPORTS)

@@ -3,28 +3,65 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import random
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from dataclasses import dataclass
 from itertools import count
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx2
-import websockets
-from websockets.exceptions import WebSocketException
 
 from memberstaff.attendance.cursor import Cursor
-from tests.soak.cluster import Cluster
-from tests.soak.history import Entry, History, Watcher
+from tests.soak.cluster import Cluster, Node
+from tests.soak.history import (
+    COUNTS,
+    HISTORY,
+    RESTART_REQUIRED,
+    Entry,
+    Follower,
+    History,
+    Nested,
+    Records,
+    State,
+    StateWatcher,
+    Summary,
+    Watcher,
+)
+from tests.soak.subscriptions import BROKEN, TRANSPORTS, Ended, Result, code_of
+
+T = TypeVar("T")
 
 STATUSES = ("PRESENT", "LATE", "ABSENT", "REMOTE", "HALF_DAY")
+SUMMARY = f"summary {{ {' '.join(COUNTS.values())} total }}"
 MARK = """mutation ($input: UpdateAttendanceInput!) {
   updateAttendance(input: $input) { attendance { feedCursor } errors { code } } }"""
 BOARD = """query ($date: Date!) { attendanceDay(date: $date) {
   records(first: 1000) { feedCursor edges { node { staffId status version } } } } }"""
 WATCH = """subscription ($date: Date!, $after: String) {
   attendanceUpdated(date: $date, after: $after) { staffId status version note feedCursor } }"""
-RESTART_SECONDS = 5.0
-"""How long a client stays away at most after its connection broke."""
+WATCH_NESTED = f"""subscription ($date: Date!, $after: String) {{
+  attendanceUpdated(date: $date, after: $after) {{ staffId staffName status version note feedCursor
+    staff {{ name }} day {{ state {SUMMARY} }}
+    history(first: {HISTORY}) {{ edges {{ node {{ version status }} }} }} }} }}"""
+STATE = f"query ($date: Date!) {{ attendanceDay(date: $date) {{ rosterVersion {SUMMARY} }} }}"
+WATCH_STATE = f"subscription ($date: Date!) {{ attendanceDayUpdated(date: $date) {{ rosterVersion {SUMMARY} }} }}"
+
+LONGEST_PAUSE = 5.0
+"""Seconds that a client stays away at most, whatever the server asks for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """How a client listens."""
+
+    transport: str
+    slow: float = 0
+    """Seconds that it takes for an event at most."""
+    restless: float = 0
+    """Seconds after which it reconnects by itself; never when 0."""
+    node: Node | None = None
+    """The server that it stays with; else it takes any, each time anew."""
 
 
 async def ask(client: httpx2.AsyncClient, cluster: Cluster, node: int, document: str, **variables: Any) -> Any:
@@ -38,27 +75,36 @@ async def ask(client: httpx2.AsyncClient, cluster: Cluster, node: int, document:
     return answer["data"]
 
 
+async def mark(
+    client: httpx2.AsyncClient, cluster: Cluster, history: History, node: int, token: str, day: str, staff: str
+) -> bool:
+    """Mark a person, with a token of the mark's own; answers whether it was acknowledged."""
+    target = {"staffDate": {"staffId": staff, "date": day}}
+    history.unknown.add(token)
+    try:
+        change = {"target": target, "status": random.choice(STATUSES), "note": token}
+        data = await ask(client, cluster, node, MARK, input=change)
+    except (httpx2.HTTPError, ValueError):
+        return False
+    payload = data["updateAttendance"]
+    assert payload["errors"] == [], payload
+    history.unknown.discard(token)
+    history.acknowledged[token] = (day, Cursor.parse(payload["attendance"]["feedCursor"]).position)
+    return True
+
+
 async def write(cluster: Cluster, history: History, name: str, days: list[str], staff: list[str], pace: float) -> None:
-    """Mark people for ever, each mark with a token of its own; one that was not acknowledged is not sent again."""
+    """Mark people for ever; a mark that was not acknowledged is not sent again."""
     async with httpx2.AsyncClient(timeout=15) as client:
         for number in count():
-            token, day = f"{name}-{number}", random.choice(days)
-            target = {"staffDate": {"staffId": random.choice(staff), "date": day}}
-            mark = {"target": target, "status": random.choice(STATUSES), "note": token}
-            history.unknown.add(token)
-            try:
-                data = await ask(client, cluster, random.randrange(2), MARK, input=mark)
-            except (httpx2.HTTPError, ValueError):
+            target = random.choice(days), random.choice(staff)
+            if await mark(client, cluster, history, random.randrange(2), f"{name}-{number}", *target):
+                await asyncio.sleep(random.uniform(0, 2 * pace))
+            else:
                 await asyncio.sleep(0.1)
-                continue
-            payload = data["updateAttendance"]
-            assert payload["errors"] == [], payload
-            history.unknown.discard(token)
-            history.acknowledged[token] = (day, Cursor.parse(payload["attendance"]["feedCursor"]).position)
-            await asyncio.sleep(random.uniform(0, 2 * pace))
 
 
-async def board(cluster: Cluster, node: int, day: str) -> tuple[str, dict[str, tuple[str, int]]]:
+async def board(cluster: Cluster, node: int, day: str) -> tuple[str, Records]:
     """The feed's cursor and everybody's status and version, in one snapshot."""
     async with httpx2.AsyncClient(timeout=15) as client:
         data = await ask(client, cluster, node, BOARD, date=day)
@@ -67,53 +113,101 @@ async def board(cluster: Cluster, node: int, day: str) -> tuple[str, dict[str, t
     return records["feedCursor"], {who: (record["status"], record["version"]) for who, record in people.items()}
 
 
-async def watch(cluster: Cluster, history: History, name: str, day: str, *, slow: float, restless: float) -> None:
-    """Query a day and follow it for ever, resuming from the last event after each break.
+async def state(cluster: Cluster, node: int, day: str) -> State:
+    """The day's state."""
+    async with httpx2.AsyncClient(timeout=15) as client:
+        data = await ask(client, cluster, node, STATE, date=day)
+    return _state(data["attendanceDay"])
 
-    `slow`: seconds that it takes for an event at most; `restless`: seconds after which it reconnects by itself.
-    """
-    cursor, records = await board(cluster, random.randrange(2), day)
-    watcher = Watcher(name, day, Cursor.parse(cursor).position, records)
-    history.watchers.append(watcher)
+
+async def patiently(read: Callable[[], Awaitable[T]]) -> T:
+    """An answer, asked for again as long as something is broken."""
     while True:
         try:
-            async with asyncio.timeout(restless * random.uniform(0.5, 1.5) if restless else None):
-                cursor = await _follow(cluster, watcher, cursor, slow)
-        except (OSError, TimeoutError, WebSocketException):
-            pass
-        if watcher.seen:
-            cursor = _cursor(cursor, watcher.seen[-1].position)
-        await asyncio.sleep(random.uniform(0, 0.5))
+            return await read()
+        except (httpx2.HTTPError, ValueError):
+            await asyncio.sleep(0.2)
 
 
-def _cursor(like: str, position: int) -> str:
-    parsed = Cursor.parse(like)
-    return str(Cursor(parsed.epoch, parsed.date, position))
+async def watch(cluster: Cluster, history: History, name: str, day: str, document: str, habits: Habits) -> None:
+    """Query a day and follow it for ever, resuming from the last event after each break."""
+    while True:
+        cursor, records = await patiently(lambda: board(cluster, random.randrange(2), day))
+        watcher = Watcher(name, day, Cursor.parse(cursor).position, records, transport=habits.transport)
+        history.watchers.append(watcher)
+        variables = {"date": day, "after": cursor}
+
+        def see(data: Result, watcher: Watcher = watcher, variables: Result = variables) -> None:
+            record = data["attendanceUpdated"]
+            variables["after"] = record["feedCursor"]
+            watcher.seen.append(_entry(record))
+
+        await _follow(cluster, watcher, habits, {"query": document, "variables": variables}, see)
 
 
-async def _follow(cluster: Cluster, watcher: Watcher, after: str, slow: float) -> str:
-    node = random.choice(cluster.nodes)
-    async with websockets.connect(
-        node.ws, subprotocols=[websockets.Subprotocol("graphql-transport-ws")], max_queue=4, open_timeout=5
-    ) as socket:
-        await socket.send(
-            json.dumps({"type": "connection_init", "payload": {"authorization": f"Bearer {cluster.token}"}})
+async def watch_state(cluster: Cluster, history: History, name: str, day: str, habits: Habits) -> None:
+    """Follow a day's state for ever."""
+    watcher = StateWatcher(name, day, transport=habits.transport)
+    history.states.append(watcher)
+    body = {"query": WATCH_STATE, "variables": {"date": day}}
+    while True:
+        await _follow(
+            cluster, watcher, habits, body, lambda data: watcher.seen.append(_state(data["attendanceDayUpdated"]))
         )
-        assert json.loads(await socket.recv())["type"] == "connection_ack"
-        variables = {"date": watcher.day, "after": after}
-        payload = {"query": WATCH, "variables": variables}
-        await socket.send(json.dumps({"id": "1", "type": "subscribe", "payload": payload}))
-        watcher.connections += 1
-        while True:
-            message = json.loads(await socket.recv())
-            if message["type"] != "next":
-                code = message["payload"][0]["extensions"]["code"]
-                assert code != "RESTART_REQUIRED", f"{watcher.name} was sent back to the start"
-                await asyncio.sleep(0.2)
-                return after
-            record = message["payload"]["data"]["attendanceUpdated"]
-            position = Cursor.parse(record["feedCursor"]).position
-            watcher.seen.append(Entry(position, record["staffId"], record["version"], record["status"], record["note"]))
-            after = record["feedCursor"]
-            if slow:
-                await asyncio.sleep(random.uniform(0, slow))
+
+
+async def _follow(
+    cluster: Cluster, follower: Follower, habits: Habits, body: Result, see: Callable[[Result], None]
+) -> None:
+    """Subscribe, and again after each break, until the server demands a new start."""
+    while True:
+        pause = random.uniform(0, 0.5)
+        try:
+            async with asyncio.timeout(habits.restless * random.uniform(0.5, 1.5) if habits.restless else None):
+                await _subscribe(cluster, follower, habits, body, see)
+        except Ended as ended:
+            follower.ends[ended.code] += 1
+            if ended.code == RESTART_REQUIRED:
+                return
+            pause += min(ended.retry_after, LONGEST_PAUSE)
+        except BROKEN:
+            pass
+        await asyncio.sleep(pause)
+
+
+async def _subscribe(
+    cluster: Cluster, follower: Follower, habits: Habits, body: Result, see: Callable[[Result], None]
+) -> None:
+    node = habits.node or random.choice(cluster.nodes)
+    follower.subscribed += 1
+    async with aclosing(TRANSPORTS[habits.transport](node, cluster.token, body)) as results:
+        async for result in results:
+            if errors := result.get("errors"):
+                follower.errors[code_of(errors)] += 1  # and goes on, as clients do
+                continue
+            see(result["data"])
+            if habits.slow:
+                await asyncio.sleep(random.uniform(0, habits.slow))
+
+
+def _entry(record: Result) -> Entry:
+    """A change as an event shows it."""
+    position = Cursor.parse(record["feedCursor"]).position
+    nested = None
+    if "day" in record:
+        nested = Nested(
+            staff_name=record["staffName"],
+            name=record["staff"] and record["staff"]["name"],
+            state=record["day"]["state"],
+            summary=_summary(record["day"]),
+            history=tuple((edge["node"]["version"], edge["node"]["status"]) for edge in record["history"]["edges"]),
+        )
+    return Entry(position, record["staffId"], record["version"], record["status"], record["note"], nested)
+
+
+def _state(day: Result) -> State:
+    return State(day["rosterVersion"], _summary(day))
+
+
+def _summary(day: Result) -> Summary:
+    return frozenset(day["summary"].items())

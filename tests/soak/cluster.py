@@ -7,9 +7,13 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
+import asyncpg
 import httpx2
+from sqlalchemy import make_url
 
 from memberstaff.access import COMMAND_LINE, Role
 from memberstaff.accounts import directory
@@ -25,6 +29,8 @@ from tests.infrastructure.redis import RedisServer
 
 EMAIL, PASSWORD = "soak@school.example", "a long enough password"
 SECRET = "for the soak only, and long enough for HS256"
+CHANNEL = "soak"
+"""The Redis channel of the servers' notifications."""
 START_SECONDS = 40.0
 STOP_SECONDS = 30.0
 
@@ -69,12 +75,12 @@ class Node:
                 stderr=log,
             )
 
-    async def ready(self) -> None:
-        """Wait until it serves."""
+    async def ready(self, status: int = 200) -> None:
+        """Wait until it serves, or says with 503 that it cannot."""
         async with asyncio.timeout(START_SECONDS), httpx2.AsyncClient() as client:
             while True:
                 try:
-                    if (await client.get(f"{self.http}/health/ready")).status_code == 200:
+                    if (await client.get(f"{self.http}/health/ready")).status_code == status:
                         return
                 except httpx2.HTTPError:
                     pass
@@ -107,6 +113,20 @@ class Node:
         self._process.kill()
         self._process.wait()
         return self._process.pid
+
+    def pause(self) -> None:
+        """SIGSTOP: connections stay, and nothing is answered."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """SIGCONT."""
+        os.kill(self.pid, signal.SIGCONT)
+
+    @property
+    def paused(self) -> bool:
+        """Whether it is stopped by a signal."""
+        status = Path(f"/proc/{self.pid}/stat").read_text(encoding="utf-8")
+        return status.rpartition(") ")[2].startswith("T")
 
     def stop(self) -> None:
         """SIGTERM, and at last SIGKILL."""
@@ -141,23 +161,46 @@ class Cluster:
         self.database_url = postgres.create_database()
         environment = {
             **{key: value for key, value in os.environ.items() if not key.startswith("MEMBERSTAFF_")},
-            "MEMBERSTAFF_DATABASE_URL": self.database_url,
             "MEMBERSTAFF_BROADCAST_URL": redis.url,
+            "MEMBERSTAFF_BROADCAST_CHANNEL": CHANNEL,
             "MEMBERSTAFF_SECRET_KEY": SECRET,
             "MEMBERSTAFF_ACCESS_TOKEN_SECONDS": "86400",
             "MEMBERSTAFF_LOG_FORMAT": "json",
             "MEMBERSTAFF_RECENT_CHANGES": "200",  # small, so that whoever is slow really reads the log
             **settings,
         }
-        self.nodes = [Node(name, environment, folder, workers) for name in ("one", "two")[:nodes]]
+        self.nodes = []
+        self.roles: dict[str, str] = {}
+        """Of each server, by its name: the PostgreSQL role whose connections are its own."""
+        address = make_url(self.database_url)
+        for name in ("one", "two")[:nodes]:
+            role = self.roles[name] = f"{address.database}_{name}"
+            url = address.set(username=role).render_as_string(hide_password=False)
+            self.nodes.append(Node(name, {**environment, "MEMBERSTAFF_DATABASE_URL": url}, folder, workers))
         self.token = ""
 
     def database(self) -> Database:
         """The database, for looking into it directly."""
         return Database(self.database_url, zone=UTC_ZONE, pool_size=2)
 
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[asyncpg.Connection]:
+        """A connection to the database as its owner, past every server."""
+        url = make_url(self.database_url).set(drivername="postgresql").render_as_string(hide_password=False)
+        connection = await asyncpg.connect(url)
+        try:
+            yield connection
+        finally:
+            await connection.close()
+
     async def begin(self, people: int) -> None:
-        """Migrate, hire, start both servers, and log in."""
+        """Migrate, hire, start the servers, and log in."""
+        async with self.connection() as connection:
+            for role in self.roles.values():
+                await connection.execute(f'CREATE ROLE "{role}" SUPERUSER LOGIN')
+            # A crash of PostgreSQL must not lose what it acknowledged.
+            name = make_url(self.database_url).database
+            await connection.execute(f'ALTER DATABASE "{name}" SET synchronous_commit = on')
         database = self.database()
         await migrate(database.engine)
         hashed = await Passwords(time_cost=1, memory_kib=8).hash(PASSWORD)

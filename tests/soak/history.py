@@ -3,8 +3,46 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+
+COUNTS = {
+    "PRESENT": "present",
+    "LATE": "late",
+    "HALF_DAY": "halfDay",
+    "REMOTE": "remote",
+    "ABSENT": "absent",
+    "ON_LEAVE": "onLeave",
+    "UNMARKED": "unmarked",
+}
+"""The field of a day's summary that counts each status."""
+
+Summary = frozenset[tuple[str, int]]
+"""The items of a day's summary, `total` among them."""
+
+Records = dict[str, tuple[str, int]]
+"""Staff to status and version."""
+
+RESTART_REQUIRED = "RESTART_REQUIRED"
+RETRYABLE = frozenset({"UNAVAILABLE", RESTART_REQUIRED})
+"""Errors that an operation may end with while something is broken. RESTART_REQUIRED has a verdict of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Nested:
+    """What an event selects below itself: read when it is rendered, so it may be newer than the event, never older."""
+
+    staff_name: str
+    """The event's own, as it is rendered from the roster."""
+    name: str | None
+    """Of the person; None when the person was null."""
+    state: str
+    summary: Summary
+    history: tuple[tuple[int, str], ...]
+    """Version and status of the record's last changes, at most HISTORY, newest first."""
+
+
+HISTORY = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,19 +54,64 @@ class Entry:
     version: int
     status: str
     token: str | None
+    nested: Nested | None = field(default=None, compare=False)
 
 
 @dataclass(slots=True)
-class Watcher:
-    """One board: the day's records when it was read, at which position, and every event since, in order."""
+class Follower:
+    """Whoever follows a subscription, and what it was told beside events that are as they should be."""
 
     name: str
     day: str
+    transport: str = field(default="", kw_only=True)
+    subscribed: int = field(default=0, kw_only=True)
+    """How often."""
+    errors: Counter[str] = field(default_factory=Counter, kw_only=True)
+    """Codes of events that had an error in them."""
+    ends: Counter[str] = field(default_factory=Counter, kw_only=True)
+    """Codes of errors that ended an operation, and of closes that amount to one."""
+
+
+@dataclass(slots=True)
+class Watcher(Follower):
+    """One board: the day's records when it was read, at which position, and every event since, in order."""
+
     start: int
-    board: dict[str, tuple[str, int]]
-    """Staff to status and version."""
+    board: Records
     seen: list[Entry] = field(default_factory=list)
-    connections: int = 0
+
+    @property
+    def position(self) -> int:
+        """How far it has come."""
+        return self.seen[-1].position if self.seen else self.start
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A day's state, as attendanceDayUpdated shows it."""
+
+    roster_version: int
+    summary: Summary
+
+
+@dataclass(slots=True)
+class StateWatcher(Follower):
+    """One that follows a day's state, and every state that it was shown."""
+
+    seen: list[State] = field(default_factory=list)
+
+    @property
+    def last(self) -> State | None:
+        """What it shows now."""
+        return self.seen[-1] if self.seen else None
+
+
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """A day, read anew in the end."""
+
+    records: Records
+    state: State
 
 
 @dataclass(slots=True)
@@ -38,19 +121,40 @@ class History:
     acknowledged: dict[str, tuple[str, int]] = field(default_factory=dict)
     unknown: set[str] = field(default_factory=set)
     watchers: list[Watcher] = field(default_factory=list)
+    states: list[StateWatcher] = field(default_factory=list)
 
 
-def verdict(
-    history: History, logs: Mapping[str, Sequence[Entry]], fresh: Mapping[str, Mapping[str, tuple[str, int]]]
-) -> list[str]:
-    """Every violation, in words; empty when all promises were kept.
-
-    `logs` is what the database holds for each day, `fresh` each day's board as it is read in the end.
-    """
+def verdict(history: History, logs: Mapping[str, Sequence[Entry]], fresh: Mapping[str, Fresh]) -> list[str]:
+    """Every violation, in words; empty when all promises were kept. `logs` is what the database holds for each day."""
+    days = {day: _Day(log, fresh[day]) for day, log in logs.items()}
     return [
         *_log_violations(history, logs),
-        *(words for watcher in history.watchers for words in _watcher_violations(watcher, logs, fresh)),
+        *(words for watcher in history.watchers for words in _watcher_violations(watcher, days[watcher.day])),
+        *(words for watcher in history.states for words in _state_violations(watcher, days[watcher.day])),
     ]
+
+
+class _Day:
+    """A day's log, and what follows from it."""
+
+    def __init__(self, log: Sequence[Entry], fresh: Fresh) -> None:
+        self.fresh = fresh
+        self.log = {entry.position: entry for entry in log}
+        self.statuses = {(entry.staff, entry.version): entry.status for entry in log}
+        self.last_with = {summary: position for position, summary in enumerate(_summaries(log, len(fresh.records)))}
+        """The last position at which the day had this summary."""
+
+
+def _summaries(log: Sequence[Entry], people: int) -> Iterator[Summary]:
+    """The day's summary at position 0, and after each change."""
+    counts = {**dict.fromkeys(COUNTS.values(), 0), "unmarked": people, "total": people}
+    statuses: dict[str, str] = {}
+    yield frozenset(counts.items())
+    for entry in log:
+        counts[COUNTS[statuses.get(entry.staff, "UNMARKED")]] -= 1
+        counts[COUNTS[entry.status]] += 1
+        statuses[entry.staff] = entry.status
+        yield frozenset(counts.items())
 
 
 def _log_violations(history: History, logs: Mapping[str, Sequence[Entry]]) -> list[str]:
@@ -73,29 +177,65 @@ def _log_violations(history: History, logs: Mapping[str, Sequence[Entry]]) -> li
     return found
 
 
-def _watcher_violations(
-    watcher: Watcher,
-    logs: Mapping[str, Sequence[Entry]],
-    fresh: Mapping[str, Mapping[str, tuple[str, int]]],
-) -> list[str]:
-    log = {entry.position: entry for entry in logs[watcher.day]}
-    found = []
+def _follower_violations(follower: Follower) -> Iterator[str]:
+    for code, number in follower.errors.items():
+        yield f"{follower.name} was sent an event with the error {code} ({number}×)"
+    for code, number in follower.ends.items():
+        if code == RESTART_REQUIRED:
+            yield f"{follower.name} was sent back to the start, though the log holds everything"
+        elif code not in RETRYABLE:
+            yield f"{follower.name} had an operation ended by {code} ({number}×)"
+
+
+def _watcher_violations(watcher: Watcher, day: _Day) -> list[str]:
+    log = day.log
+    found = [*_follower_violations(watcher)]
     expected = watcher.start + 1
     for entry in watcher.seen:
         if entry.position not in log:
             found.append(f"{watcher.name} saw position {entry.position}, which was never committed")
         elif entry != log[entry.position]:
             found.append(f"{watcher.name} saw something else at position {entry.position} than the log holds")
+        elif entry.nested is not None:
+            found += (
+                f"{watcher.name} saw {words} at position {entry.position}"
+                for words in _nested_violations(entry, entry.nested, day)
+            )
         if entry.position < expected:
             found.append(f"{watcher.name} saw position {entry.position} again, or late")
         elif entry.position > expected:
             found.append(f"{watcher.name} did not see positions {expected} to {entry.position - 1}")
         expected = max(expected, entry.position + 1)
-    if expected != len(log) + 1:
+    if expected != len(log) + 1 and RESTART_REQUIRED not in watcher.ends:
         found.append(f"{watcher.name} did not see positions {expected} to {len(log)}, the last")
     board = dict(watcher.board)
     for entry in watcher.seen:
         board[entry.staff] = (entry.status, entry.version)
-    if not found and board != fresh[watcher.day]:
+    if not found and board != day.fresh.records:
         found.append(f"{watcher.name}: its snapshot and its changes are not the fresh snapshot")
     return found
+
+
+def _nested_violations(entry: Entry, nested: Nested, day: _Day) -> Iterator[str]:
+    if nested.name != nested.staff_name:
+        yield "another person"
+    if nested.state != "OPEN":
+        yield "another state of the day"
+    if nested.summary not in day.last_with:
+        yield "a summary that the day never had"
+    elif day.last_with[nested.summary] < entry.position:
+        yield "a summary older than the change"
+    newest = nested.history[0][0] if nested.history else 0
+    versions = range(newest, max(newest - HISTORY, 0), -1)
+    if [*nested.history] != [(version, day.statuses.get((entry.staff, version))) for version in versions]:
+        yield "a history that the log does not hold"
+    elif newest < entry.version:
+        yield "a history older than the change"
+
+
+def _state_violations(watcher: StateWatcher, day: _Day) -> Iterator[str]:
+    yield from _follower_violations(watcher)
+    if any(state.summary not in day.last_with for state in watcher.seen):
+        yield f"{watcher.name} saw a summary that the day never had"
+    if watcher.last != day.fresh.state:
+        yield f"{watcher.name}: the last state that it saw is not the fresh one"

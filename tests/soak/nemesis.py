@@ -5,12 +5,23 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import signal
+import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
 import redis
+import redis.asyncio
 
-from tests.soak.cluster import Cluster
+from tests.infrastructure.process import stop
+from tests.soak.cluster import CHANNEL, Cluster, Node
+
+READ_TABLES = ("attendance", "attendance_revision", "staff")
+"""What an event's nested fields are read from."""
+PROOF_SECONDS = 10.0
+"""How long a fault may take to have its effect."""
+ATTEMPTS = 5
 
 
 class NotInjected(Exception):
@@ -18,39 +29,42 @@ class NotInjected(Exception):
 
 
 class Nemesis:
-    """Breaks one thing at a time, and mends it again. `injected` counts what really happened."""
+    """Breaks one thing at a time, and mends it again. `injected` counts what really happened.
 
-    def __init__(self, cluster: Cluster) -> None:
+    `mark` marks somebody through a server, and answers whether that was acknowledged; `longest` is how many seconds a
+    fault is held at most.
+    """
+
+    def __init__(self, cluster: Cluster, mark: Callable[[Node], Awaitable[bool]], longest: float) -> None:
         self.cluster = cluster
         self.injected: Counter[str] = Counter()
-        self.faults: dict[str, Callable[[], Awaitable[None]]] = {
-            "Redis killed and restarted": self.kill_redis,
-            "Redis hung": self.hang_redis,
-            "Redis connections cut": self.cut_redis,
-            "a server killed and restarted": self.kill_server,
-            "a server stopped and restarted": self.stop_server,
-            "PostgreSQL restarted": self.restart_postgres,
-        }
+        self._mark = mark
+        self._longest = longest
 
     async def inject(self, name: str) -> None:
         """One fault, from its beginning to its end."""
-        await self.faults[name]()
+        await FAULTS[name](self)
         self.injected[name] += 1
 
-    async def torment(self, pause: float) -> None:
-        """RequestError after fault, in shuffled rounds, until cancelled."""
+    async def torment(self, pause: float, seconds: float) -> None:
+        """Fault after fault in shuffled rounds, for so long, and each at least once."""
+        end = time.monotonic() + seconds
         while True:
-            for name in random.sample([*self.faults], len(self.faults)):
+            for name in random.sample([*FAULTS], len(FAULTS)):
+                if time.monotonic() > end and len(self.injected) == len(FAULTS):
+                    return
                 await asyncio.sleep(random.uniform(0.5, 1.5) * pause)
                 await self.inject(name)
 
     async def kill_redis(self) -> None:
-        """kill -9, a second without, and back with nothing remembered."""
+        """kill -9, a while without, and back with nothing remembered."""
         self.cluster.redis.kill()
-        if await asyncio.to_thread(self._redis_answers):
-            raise NotInjected("Redis answers after it was killed")
-        await asyncio.sleep(random.uniform(0.2, 2))
-        await asyncio.to_thread(self.cluster.redis.start)
+        try:
+            if await asyncio.to_thread(self._redis_answers):
+                raise NotInjected("Redis answers after it was killed")
+            await self._hold()
+        finally:
+            await asyncio.to_thread(self.cluster.redis.start)
 
     async def hang_redis(self) -> None:
         """SIGSTOP: connections stay, answers do not come."""
@@ -58,7 +72,7 @@ class Nemesis:
         try:
             if await asyncio.to_thread(self._redis_answers):
                 raise NotInjected("Redis answers while it is stopped")
-            await asyncio.sleep(random.uniform(1, 4))
+            await self._hold()
         finally:
             self.cluster.redis.resume()
 
@@ -104,6 +118,132 @@ class Nemesis:
         if await asyncio.to_thread(self._postgres_started) == before:
             raise NotInjected("PostgreSQL runs since before it was restarted")
 
+    async def cut_connections(self) -> None:
+        """pg_terminate_backend of all that one server has, again and again, while it hears what the other commits."""
+        node, other = self._two_nodes()
+        cuts = marks = 0
+        end = time.monotonic() + self._seconds()
+        await self._all_listen()
+        while time.monotonic() < end or cuts < 2 or not marks:
+            cuts += bool(await self._terminate(node))
+            marks += await self._mark(other)
+            await asyncio.sleep(0.02)
+            if time.monotonic() > end + PROOF_SECONDS:
+                raise NotInjected(f"connections were cut {cuts} times, and {marks} marks acknowledged meanwhile")
+
+    async def refuse_connections(self) -> None:
+        """PostgreSQL lets one server in no more, which hears what the other commits and can read none of it."""
+        node, other = self._two_nodes()
+        role = self.cluster.roles[node.name]
+        await self._all_listen()
+        async with self.cluster.connection() as connection:
+            await connection.execute(f'ALTER ROLE "{role}" NOLOGIN')
+            try:
+                await self._terminate(node)
+                end = time.monotonic() + self._seconds()
+                marks = 0
+                while time.monotonic() < end or not marks:
+                    marks += await self._mark(other)
+                    if time.monotonic() > end + PROOF_SECONDS:
+                        raise NotInjected("the other server could not write")
+                await node.ready(503)
+            finally:
+                await connection.execute(f'ALTER ROLE "{role}" LOGIN')
+        await node.ready()
+
+    async def wake_without_postgres(self) -> None:
+        """SIGSTOP of a server, a mark through the other, a crash of PostgreSQL: then it goes on, and hears of the mark.
+
+        PostgreSQL comes back when the server has said that it cannot read.
+        """
+        node, other = self._two_nodes()
+        async with self._marked_while_asleep(node, other):
+            process = self.cluster.postgres._process
+            assert process is not None
+            await asyncio.to_thread(stop, process, signal.SIGQUIT)
+            try:
+                if await asyncio.to_thread(self.cluster.postgres._answers):
+                    raise NotInjected("PostgreSQL answers after it was stopped")
+                node.resume()
+                # Whatever waited in its socket was there before this question.
+                await node.ready(503)
+                await self._hold()
+            finally:
+                await asyncio.to_thread(self.cluster.postgres.start)
+        for each in self.cluster.nodes:
+            await each.ready()
+
+    async def lock_table(self) -> None:
+        """ACCESS EXCLUSIVE: statements that read the table hang, and then go on."""
+        table = random.choice(READ_TABLES)
+        hanging = "SELECT 1 FROM pg_locks WHERE relation = $1::regclass AND mode = 'AccessShareLock' AND NOT granted"
+        async with self.cluster.connection() as connection, connection.transaction():
+            async with asyncio.timeout(PROOF_SECONDS):
+                await connection.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+            end = time.monotonic() + self._seconds()
+            hangs = False
+            while time.monotonic() < end or not hangs:
+                hangs = hangs or bool(await connection.fetch(hanging, table))
+                await asyncio.sleep(0.05)
+                if time.monotonic() > end + PROOF_SECONDS:
+                    raise NotInjected(f"nothing that reads {table} was held up")
+
+    @asynccontextmanager
+    async def _marked_while_asleep(self, node: Node, other: Node) -> AsyncIterator[None]:
+        """Stop a server by SIGSTOP, and have it sent the notification of a mark that was acknowledged meanwhile.
+
+        A server that is stopped in a transaction may hold the day's lock: then it goes on, and is stopped again.
+        """
+        await self._all_listen()
+        for _ in range(ATTEMPTS):
+            node.pause()
+            try:
+                async with asyncio.timeout(PROOF_SECONDS):
+                    while not node.paused:
+                        await asyncio.sleep(0.01)
+                if await self._mark_and_hear(other):
+                    yield
+                    return
+            finally:
+                node.resume()
+            await asyncio.sleep(random.uniform(0, 0.2))
+        raise NotInjected("no mark was acknowledged while the other server was stopped")
+
+    async def _mark_and_hear(self, node: Node) -> bool:
+        """A mark through a server; True when it was acknowledged, and Redis has sent a notification since."""
+        async with redis.asyncio.Redis.from_url(self.cluster.redis.url) as client, client.pubsub() as listener:
+            await listener.subscribe(CHANNEL)
+            async with asyncio.timeout(PROOF_SECONDS):
+                while not await listener.get_message(timeout=1):  # the confirmation
+                    pass
+                if not await self._mark(node):
+                    return False
+                while not await listener.get_message(timeout=1):
+                    pass
+        return True
+
+    async def _all_listen(self) -> None:
+        """Wait until each server hears the others' notifications."""
+        async with asyncio.timeout(PROOF_SECONDS), redis.asyncio.Redis.from_url(self.cluster.redis.url) as client:
+            while dict(await client.pubsub_numsub(CHANNEL))[CHANNEL.encode()] < len(self.cluster.nodes):
+                await asyncio.sleep(0.05)
+
+    async def _terminate(self, node: Node) -> int:
+        """End a server's connections to PostgreSQL; answers how many."""
+        terminate = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = $1"
+        async with self.cluster.connection() as connection:
+            return int(await connection.fetchval(terminate, self.cluster.roles[node.name]))
+
+    def _two_nodes(self) -> tuple[Node, Node]:
+        one, two = random.sample(self.cluster.nodes, 2)
+        return one, two
+
+    def _seconds(self) -> float:
+        return random.uniform(0.3, 1) * self._longest
+
+    async def _hold(self) -> None:
+        await asyncio.sleep(self._seconds())
+
     def _redis_answers(self) -> bool:
         try:
             with redis.Redis.from_url(self.cluster.redis.url, socket_timeout=0.3) as client:
@@ -113,3 +253,18 @@ class Nemesis:
 
     def _postgres_started(self) -> str:
         return self.cluster.postgres._run("SELECT pg_postmaster_start_time()::text")
+
+
+WOKEN_WITHOUT_POSTGRES = "a server woken while PostgreSQL was down"
+FAULTS: dict[str, Callable[[Nemesis], Awaitable[None]]] = {
+    "Redis killed and restarted": Nemesis.kill_redis,
+    "Redis hung": Nemesis.hang_redis,
+    "Redis connections cut": Nemesis.cut_redis,
+    "a server killed and restarted": Nemesis.kill_server,
+    "a server stopped and restarted": Nemesis.stop_server,
+    "PostgreSQL restarted": Nemesis.restart_postgres,
+    "a server's PostgreSQL connections cut, again and again": Nemesis.cut_connections,
+    "a server refused by PostgreSQL": Nemesis.refuse_connections,
+    WOKEN_WITHOUT_POSTGRES: Nemesis.wake_without_postgres,
+    "a table locked": Nemesis.lock_table,
+}

@@ -9,11 +9,13 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 
+import httpx2
 from sqlalchemy import select
 
 from memberstaff.db.migrate import migrate
@@ -24,14 +26,17 @@ from tests.databases import UTC_ZONE
 from tests.infrastructure.postgres import PostgresServer
 from tests.infrastructure.redis import RedisServer
 from tests.installation import install
-from tests.soak.clients import board, watch, write
-from tests.soak.cluster import Cluster
-from tests.soak.history import Entry, History, verdict
+from tests.soak.clients import WATCH, WATCH_NESTED, Habits, board, mark, patiently, state, watch, watch_state, write
+from tests.soak.cluster import Cluster, Node
+from tests.soak.history import RESTART_REQUIRED, Entry, Fresh, History, StateWatcher, Watcher, verdict
 from tests.soak.leaks import left_by_boards, left_by_events
-from tests.soak.nemesis import Nemesis
+from tests.soak.nemesis import WOKEN_WITHOUT_POSTGRES, Nemesis
+from tests.soak.subscriptions import TRANSPORTS
 
-CATCH_UP_SECONDS = 60.0
+CATCH_UP_SECONDS = 30.0
 """How long a board may see nothing while it has not seen the last change, once nothing is broken any more."""
+MARK_SECONDS = 2.0
+"""How long a mark of the nemesis may take; a server that is stopped may hold it up."""
 
 
 @dataclass
@@ -42,18 +47,26 @@ class Report:
     acknowledged: int
     unknown: int
     changes: int
-    watchers: int
-    events: int
-    connections: int
+    clients: int
+    events: Counter[str]
+    """By transport."""
+    subscribed: int
+    """How often, the first time and after breaks."""
+    ends: Counter[str]
+    """Errors that ended operations."""
     injected: dict[str, int]
     rss_kib: list[int]
 
     def __str__(self) -> str:
         faults = "\n".join(f"  {number:5} × {name}" for name, number in sorted(self.injected.items()))
+        events = ", ".join(f"{number:,} by {name}" for name, number in self.events.items())
+        ends = ", ".join(f"{number:,} by {code}" for code, number in self.ends.items())
         return (
             f"{self.acknowledged:,} mutations acknowledged, {self.unknown:,} without an answer, "
             f"{self.changes:,} changes in the log\n"
-            f"{self.events:,} events seen by {self.watchers} boards over {self.connections:,} connections\n"
+            f"{self.events.total():,} events seen by {self.clients} clients in {self.subscribed:,} subscriptions: "
+            f"{events}\n"
+            f"operations that the servers ended: {ends or 'none'}\n"
             f"{faults}\n"
             f"resident memory in the end: {', '.join(f'{kib // 1024} MiB' for kib in self.rss_kib)}\n"
             f"{len(self.violations)} violations" + "".join(f"\n  {words}" for words in self.violations[:20])
@@ -65,6 +78,7 @@ async def soak(
     *,
     seconds: float,
     pause: float,
+    longest: float,
     writers: int = 4,
     watchers: int = 12,
     pace: float = 0.02,
@@ -77,58 +91,82 @@ async def soak(
     today, yesterday = now.isoformat(), (now - timedelta(days=1)).isoformat()
     days = [today, yesterday]
     staff: list[str] = [global_id("Staff", number) for number in range(1, people + 1)]
-    history, nemesis = History(), Nemesis(cluster)
+    history, number = History(), count()
+
+    async def mark_somebody(node: Node) -> bool:
+        async with httpx2.AsyncClient(timeout=MARK_SECONDS) as client:
+            token, index = f"nemesis-{next(number)}", cluster.nodes.index(node)
+            return await mark(client, cluster, history, index, token, today, random.choice(staff))
+
+    nemesis = Nemesis(cluster, mark_somebody, longest)
     watching = [
-        asyncio.create_task(
-            watch(
-                cluster,
-                history,
-                f"board {index}",
-                yesterday if index % 3 == 2 else today,
-                slow=0.05 if index % 4 == 1 else 0,
-                restless=3.0 if index % 4 == 2 else 0,
+        *(asyncio.create_task(_open_board(cluster, history, index, days)) for index in range(watchers)),
+        *(
+            asyncio.create_task(
+                watch_state(cluster, history, f"{node.name}'s state by {name}", today, Habits(name, node=node))
             )
-        )
-        for index in range(watchers)
+            for node in cluster.nodes
+            for name in TRANSPORTS
+        ),
     ]
     writing = [
         asyncio.create_task(write(cluster, history, f"w{index}", days, staff[index::writers], pace))
         for index in range(writers)
     ]
-    tormenting = asyncio.create_task(nemesis.torment(pause))
+    tormenting = asyncio.create_task(nemesis.torment(pause, seconds))
     started = time.monotonic()
     try:
-        while (gone := time.monotonic() - started) < seconds or len(nemesis.injected) < len(nemesis.faults):
-            for task in (*watching, *writing, tormenting):
+        while not tormenting.done():
+            for task in (*watching, *writing):
                 if task.done():
                     task.result()
-            say(f"{gone:5.0f} s: {len(history.acknowledged):,} mutations, {sum(nemesis.injected.values())} faults")
-            await asyncio.sleep(1)
-        tormenting.cancel()
-        await asyncio.gather(tormenting, return_exceptions=True)
-        await _mend(cluster)
+            gone, faults = time.monotonic() - started, nemesis.injected.total()
+            say(f"{gone:5.0f} s: {len(history.acknowledged):,} mutations, {faults} faults")
+            await asyncio.wait({tormenting}, timeout=1)
+        tormenting.result()
         for task in writing:
             task.cancel()
         await asyncio.gather(*writing, return_exceptions=True)
+        # The last mark is one that a server cannot read when it hears of it: no later one makes up for what it loses.
+        # PostgreSQL's crash ends whatever was under way.
+        await nemesis.inject(WOKEN_WITHOUT_POSTGRES)
         logs = {day: await _log(cluster, day) for day in days}
-        await _caught_up(history, {day: len(log) for day, log in logs.items()})
+        async with asyncio.timeout(CATCH_UP_SECONDS):
+            fresh = {day: await _fresh(cluster, day) for day in days}
+        await _caught_up(history, logs, fresh)
     finally:
         for task in (*watching, *writing, tormenting):
             task.cancel()
         await asyncio.gather(*watching, *writing, tormenting, return_exceptions=True)
-    logs = {day: await _log(cluster, day) for day in days}
-    fresh = {day: (await board(cluster, 0, day))[1] for day in days}
+    followers: list[Watcher | StateWatcher] = [*history.watchers, *history.states]
+    events: Counter[str] = Counter()
+    for follower in followers:
+        events[follower.transport] += len(follower.seen)
     return Report(
         violations=verdict(history, logs, fresh),
         acknowledged=len(history.acknowledged),
         unknown=len(history.unknown),
         changes=sum(len(log) for log in logs.values()),
-        watchers=len(history.watchers),
-        events=sum(len(watcher.seen) for watcher in history.watchers),
-        connections=sum(watcher.connections for watcher in history.watchers),
+        clients=len(followers),
+        events=events,
+        subscribed=sum(follower.subscribed for follower in followers),
+        ends=sum((follower.ends for follower in followers), Counter()),
         injected=dict(nemesis.injected),
         rss_kib=[node.rss_kib() for node in cluster.nodes],
     )
+
+
+async def _open_board(cluster: Cluster, history: History, index: int, days: list[str]) -> None:
+    """A board; the first twelve have every transport with every habit, and most of them select nested fields."""
+    habits = Habits(
+        transport=[*TRANSPORTS][index % 3],
+        slow=0.05 if index % 4 == 1 else 0,
+        restless=3.0 if index % 4 == 2 else 0,
+    )
+    document = WATCH if index // 4 % 3 == 0 else WATCH_NESTED
+    kind = "plain" if document is WATCH else "nested"
+    name = f"board {index} ({kind}, {habits.transport})"
+    await watch(cluster, history, name, days[index % 5 in {2, 4}], document, habits)
 
 
 @dataclass
@@ -176,13 +214,9 @@ async def look_for_leaks(
     return Leaks(boards, of_boards, events, of_events, resident)
 
 
-async def _mend(cluster: Cluster) -> None:
-    """Whatever the nemesis was doing when it was stopped, let everything run again."""
-    cluster.redis.resume()
-    if not await asyncio.to_thread(cluster.redis._answers):
-        cluster.redis.start()
-    for node in cluster.nodes:
-        await node.ready()
+async def _fresh(cluster: Cluster, day: str) -> Fresh:
+    _, records = await patiently(lambda: board(cluster, 0, day))
+    return Fresh(records, await patiently(lambda: state(cluster, 0, day)))
 
 
 async def _log(cluster: Cluster, day: str) -> list[Entry]:
@@ -200,23 +234,24 @@ async def _log(cluster: Cluster, day: str) -> list[Entry]:
     return [Entry(row.position, global_id("Staff", row.staff_id), row.version, row.status, row.note) for row in rows]
 
 
-async def _caught_up(history: History, last: dict[str, int]) -> None:
-    """Wait until every board has seen its day's last change, or none of those behind comes any nearer.
+async def _caught_up(history: History, logs: Mapping[str, Sequence[Entry]], fresh: Mapping[str, Fresh]) -> None:
+    """Wait until everybody has seen the last of their day, or none of those behind comes any nearer.
 
     The slow ones may have fallen behind by thousands; the verdict names those that never arrive.
     """
-    behind: dict[str, int] = {}
+    before: dict[str, object] = {}
     deadline = time.monotonic() + CATCH_UP_SECONDS
     while time.monotonic() < deadline:
-        places = {
-            watcher.name: watcher.seen[-1].position if watcher.seen else watcher.start
+        behind: dict[str, object] = {
+            watcher.name: watcher.position
             for watcher in history.watchers
-            if (watcher.seen[-1].position if watcher.seen else watcher.start) < last[watcher.day]
+            if watcher.position < len(logs[watcher.day]) and RESTART_REQUIRED not in watcher.ends
         }
-        if not places:
+        behind |= {each.name: each.last for each in history.states if each.last != fresh[each.day].state}
+        if not behind:
             return
-        if places != behind:
-            behind, deadline = places, time.monotonic() + CATCH_UP_SECONDS
+        if behind != before:
+            before, deadline = behind, time.monotonic() + CATCH_UP_SECONDS
         await asyncio.sleep(0.1)
 
 
@@ -245,7 +280,9 @@ def main() -> int:
             async def all_of_it() -> tuple[Report, Leaks]:
                 # One loop: a server that a fault has restarted ends with the thread that did it, and so with the loop.
                 seconds = 60 * options.minutes
-                report = await soak(cluster, seconds=seconds, pause=4, writers=8, watchers=24, pace=0.05, say=say)
+                report = await soak(
+                    cluster, seconds=seconds, pause=4, longest=4, writers=8, watchers=24, pace=0.05, say=say
+                )
                 await asyncio.to_thread(cluster.end)
                 print("looking for leaks", flush=True)
                 return report, await look_for_leaks(postgres, redis)
