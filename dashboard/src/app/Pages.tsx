@@ -3,6 +3,7 @@ import { lazy, Suspense, useEffect } from "react";
 import { BoardPage } from "../board/BoardPage";
 import { isDay, longDay } from "../live/dates";
 import { useApp, useToday } from "./context";
+import { ErrorBoundary } from "./ErrorBoundary";
 import { navigate, usePath } from "./router";
 import { Shell } from "./Shell";
 
@@ -37,31 +38,35 @@ export function Pages() {
 
   if (path === "/wall") {
     return (
-      <Suspense>
-        <WallPage />
-      </Suspense>
+      <ErrorBoundary key={path} fullScreen>
+        <Suspense>
+          <WallPage />
+        </Suspense>
+      </ErrorBoundary>
     );
   }
   const administration = path === "/staff" || path === "/accounts" || path === "/import";
   return (
     <Shell>
-      <Suspense>
-        {date !== null ? (
-          <BoardPage key={date} date={date} />
-        ) : path === "/summary" ? (
-          <SummaryPage />
-        ) : administration && !isAdmin ? (
-          <Message title="For administrators" text="Your account may not open this page." />
-        ) : path === "/staff" ? (
-          <StaffPage />
-        ) : path === "/accounts" ? (
-          <AccountsPage />
-        ) : path === "/import" ? (
-          <ImportPage />
-        ) : (
-          <Message title="Nothing here" text="There is no such page. The board is behind “Board” above." />
-        )}
-      </Suspense>
+      <ErrorBoundary key={path}>
+        <Suspense>
+          {date !== null ? (
+            <BoardPage key={date} date={date} />
+          ) : path === "/summary" ? (
+            <SummaryPage />
+          ) : administration && !isAdmin ? (
+            <Message title="For administrators" text="Your account may not open this page." />
+          ) : path === "/staff" ? (
+            <StaffPage />
+          ) : path === "/accounts" ? (
+            <AccountsPage />
+          ) : path === "/import" ? (
+            <ImportPage />
+          ) : (
+            <Message title="Nothing here" text="There is no such page. The board is behind “Board” above." />
+          )}
+        </Suspense>
+      </ErrorBoundary>
     </Shell>
   );
 }
