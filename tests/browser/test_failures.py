@@ -6,6 +6,7 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import pytest
 from playwright.async_api import Page, Route, expect
 
 from memberstaff.access import Role
@@ -14,8 +15,15 @@ from tests.browser.board import Board
 from tests.browser.conftest import MORNING, OpenPage
 from tests.browser.visitor import Visitor
 
-LOGGED = "TypeError|React error #31"
+CODE = "**/assets/SummaryPage-*.js"
+STYLES = "**/assets/SummaryPage-*.css"
+LOGGED = "status of 404|could not be loaded|TypeError|React error #31|ERR_INTERNET_DISCONNECTED"
 """What Chromium and React write into the console about it."""
+
+
+async def gone(route: Route) -> None:
+    """Answer as the server does for a file of an older build."""
+    await route.fulfill(status=404, content_type="text/plain", body="There is nothing here.")
 
 
 def broken(operation: str, breaks: Callable[[Any], None]) -> Callable[[Route], Awaitable[None]]:
@@ -57,6 +65,61 @@ async def at_the_board(open_page: OpenPage, **options: Any) -> tuple[Visitor, li
     visitor.expects(LOGGED)
     await Board(visitor.page).open()
     return visitor, documents(visitor.page)
+
+
+@pytest.mark.parametrize("file", [CODE, STYLES])
+async def test_a_page_whose_file_is_gone_is_reloaded_once_after_each_upgrade(open_page: OpenPage, file: str) -> None:
+    visitor, loaded = await at_the_board(open_page)
+    page = visitor.page
+
+    async def gone_until_the_reload(route: Route) -> None:
+        await (route.continue_() if loaded else gone(route))
+
+    await page.route(file, gone_until_the_reload)
+    for _ in range(2):
+        await page.goto("/")
+        loaded.clear()
+        await page.get_by_role("link", name="Summary").click()
+        await expect(page.locator(".chart").first).to_be_visible()
+        assert loaded == [f"{visitor.home}/summary"]
+    await expect(page.get_by_role("alert").filter(has_text="could not be loaded")).to_have_count(0)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_a_page_whose_file_stays_away_says_so_and_the_navigation_works(open_page: OpenPage, scheme: str) -> None:
+    visitor, loaded = await at_the_board(open_page, color_scheme=scheme, reduced_motion="reduce")
+    page = visitor.page
+    message = page.get_by_role("alert").filter(has_text="This page could not be loaded")
+    await page.route(CODE, gone)
+    await page.get_by_role("link", name="Summary").click()
+    await expect(message).to_be_visible()
+    assert loaded == [f"{visitor.home}/summary"]
+    assert await violations(page) == []
+    await page.get_by_role("link", name="Board").click()
+    await Board(page).is_live()
+    await expect(page.locator(".row").first).to_be_visible()
+    await page.get_by_role("link", name="Summary").click()
+    await expect(message).to_be_visible()
+    assert len(loaded) == 1
+    await page.unroute(CODE)
+    await page.get_by_role("button", name="Reload").click()
+    await expect(page.locator(".chart").first).to_be_visible()
+    assert len(loaded) == 2
+
+
+async def test_a_page_that_is_opened_without_a_connection_is_not_reloaded(open_page: OpenPage) -> None:
+    visitor, loaded = await at_the_board(open_page)
+    page = visitor.page
+    await visitor.context.set_offline(True)
+    await page.get_by_role("link", name="Summary").click()
+    await expect(page.get_by_role("alert").filter(has_text="This page could not be loaded")).to_be_visible()
+    await page.get_by_role("link", name="Board").click()
+    await expect(page.locator(".row").first).to_be_visible()
+    assert loaded == []
+    await visitor.context.set_offline(False)
+    await page.get_by_role("link", name="Summary").click()
+    await page.get_by_role("button", name="Reload").click()
+    await expect(page.locator(".chart").first).to_be_visible()
 
 
 async def test_a_page_that_throws_leaves_the_others_usable(open_page: OpenPage) -> None:

@@ -1,17 +1,18 @@
-import { lazy, Suspense, useEffect } from "react";
+import { Suspense, useEffect } from "react";
 
 import { BoardPage } from "../board/BoardPage";
 import { isDay, longDay } from "../live/dates";
 import { useApp, useToday } from "./context";
 import { ErrorBoundary } from "./ErrorBoundary";
+import { lazyWithReload } from "./reload";
 import { navigate, usePath } from "./router";
 import { Shell } from "./Shell";
 
-const SummaryPage = lazy(async () => ({ default: (await import("../summary/SummaryPage")).SummaryPage }));
-const WallPage = lazy(async () => ({ default: (await import("../wall/WallPage")).WallPage }));
-const StaffPage = lazy(async () => ({ default: (await import("../admin/StaffPage")).StaffPage }));
-const AccountsPage = lazy(async () => ({ default: (await import("../admin/AccountsPage")).AccountsPage }));
-const ImportPage = lazy(async () => ({ default: (await import("../admin/ImportPage")).ImportPage }));
+const SummaryPage = lazyWithReload("summary", async () => (await import("../summary/SummaryPage")).SummaryPage);
+const WallPage = lazyWithReload("wall", async () => (await import("../wall/WallPage")).WallPage);
+const StaffPage = lazyWithReload("staff", async () => (await import("../admin/StaffPage")).StaffPage);
+const AccountsPage = lazyWithReload("accounts", async () => (await import("../admin/AccountsPage")).AccountsPage);
+const ImportPage = lazyWithReload("import", async () => (await import("../admin/ImportPage")).ImportPage);
 
 const TITLES: Record<string, string> = {
   "/summary": "Summary",

@@ -1,9 +1,14 @@
-/** When a wall display reloads by itself after a failure. */
+/** Automatic reloads: once after a page's code failed to load, and with a back-off on a wall display that failed. */
 
-/** What the functions here need of a browser. */
+import { type ComponentType, lazy } from "react";
+
+/** A page's code could not be loaded, and a reload did not or would not help. */
+export class PageLoadError extends Error {}
+
+/** The parts of a browser that this module uses. */
 export interface Browser {
   /** sessionStorage: reading the property itself throws where storage is blocked. */
-  storage: () => Pick<Storage, "getItem" | "setItem">;
+  storage: () => Pick<Storage, "getItem" | "setItem" | "removeItem">;
   /** Whether the server serves the dashboard now. Without it, a reload would show the browser's own error page. */
   isServerUp: () => Promise<boolean>;
   reload: () => void;
@@ -20,6 +25,53 @@ const browser: Browser = {
     ),
   reload: () => location.reload(),
 };
+
+/** React's `lazy`, with one reload after a failed import: an upgrade of the server removes the old build's files. */
+export function lazyWithReload(name: string, load: () => Promise<ComponentType>) {
+  return lazy(async () => ({ default: await loadOrReload(name, load, browser) }));
+}
+
+/**
+ * Load a page's code. If that fails, reload the browser once; throw PageLoadError if it fails again.
+ *
+ * The reload is remembered until the page has loaded, so that the next upgrade has its own. Where it cannot be
+ * remembered, there is none: it could repeat for ever. Vite's `vite:preloadError` event is not needed: the import also
+ * rejects.
+ */
+export async function loadOrReload<T>(name: string, load: () => Promise<T>, browser: Browser): Promise<T> {
+  const key = `memberstaff-reloaded-${name}`;
+  let loaded: T;
+  try {
+    loaded = await load();
+  } catch (cause) {
+    if ((await browser.isServerUp()) && rememberOnce(key, browser)) {
+      browser.reload();
+      return await new Promise<never>(() => undefined); // the browser is about to leave this document
+    }
+    throw new PageLoadError(`The page “${name}” could not be loaded.`, { cause });
+  }
+  forget(key, browser);
+  return loaded;
+}
+
+/** Store a key; false if it was there already or cannot be stored. */
+function rememberOnce(key: string, { storage }: Browser): boolean {
+  try {
+    if (storage().getItem(key) !== null) return false;
+    storage().setItem(key, "1");
+    return storage().getItem(key) !== null;
+  } catch {
+    return false;
+  }
+}
+
+function forget(key: string, { storage }: Browser): void {
+  try {
+    storage().removeItem(key);
+  } catch {
+    // Where nothing can be removed, nothing was stored.
+  }
+}
 
 const FAILURES = "memberstaff-failures";
 const FIRST_WAIT = 10_000;
