@@ -44,7 +44,7 @@ export function ImportPage() {
       if (outcome) setPreview({ name: file.name, roster, outcome });
     } catch (error) {
       if (error instanceof NoRoster) setProblem(error.message);
-      else if (error instanceof TypeError) setProblem("The file is not UTF-8; save it as “CSV UTF-8”.");
+      else if (error instanceof TypeError) setProblem("The file is not UTF-8. Save it as “CSV UTF-8” and try again.");
       else throw error;
     }
   };
@@ -54,7 +54,7 @@ export function ImportPage() {
     const refused = outcome.errors[0];
     if (refused) complain(refused.message);
     else {
-      say(`Imported: ${people(outcome.created)} new, ${people(outcome.updated)} changed.`);
+      say(`Import complete: ${people(outcome.created)} added, ${people(outcome.updated)} updated.`);
       setPreview(null);
     }
   };
@@ -67,8 +67,8 @@ export function ImportPage() {
         <Icon name="upload" size={24} />
         <strong>Choose a CSV file</strong>
         <span>
-          Its first line names the columns: name, category, external_ref, starts_on, ends_on, photo_url. Nothing is
-          changed before you have seen what would be.
+          The first line must name the columns: name, category, external_ref, starts_on, ends_on, photo_url. You will
+          see a preview before anything is changed.
         </span>
         <input
           type="file"
@@ -85,7 +85,7 @@ export function ImportPage() {
           {problem}
         </p>
       )}
-      {busy && <p role="status">Reading …</p>}
+      {busy && <p role="status">Processing…</p>}
       {preview && <Changes preview={preview} busy={busy} onConfirm={() => void confirm(preview)} />}
     </div>
   );
@@ -96,13 +96,13 @@ function Changes({ preview, busy, onConfirm }: { preview: Preview; busy: boolean
   const { created, updated, unchanged, changes, errors } = outcome;
   const lineOf = (row: number | undefined) => (row === undefined ? undefined : roster.lines[row]);
   return (
-    <section className="card preview" aria-label={`What ${name} would change`}>
+    <section className="card preview" aria-label={`Preview of ${name}`}>
       <header>
         <h2>{name}</h2>
         <p role="status">
           {errors.length > 0
-            ? `${errors.length} ${errors.length === 1 ? "row is" : "rows are"} wrong; nothing can be imported before they are mended.`
-            : `${created} new, ${updated} changed, ${unchanged} as they are.`}
+            ? `${errors.length} ${errors.length === 1 ? "error" : "errors"} found. Correct the file and choose it again.`
+            : `${created} new, ${updated} changed, ${unchanged} unchanged.`}
         </p>
         <button
           type="button"
@@ -128,7 +128,7 @@ function Changes({ preview, busy, onConfirm }: { preview: Preview; busy: boolean
             <thead>
               <tr>
                 <th scope="col">Line</th>
-                <th scope="col">What</th>
+                <th scope="col">Action</th>
                 <th scope="col">Name</th>
                 <th scope="col">Fields</th>
               </tr>
@@ -149,7 +149,7 @@ function Changes({ preview, busy, onConfirm }: { preview: Preview; busy: boolean
         </div>
       )}
       {created + updated > changes.length && errors.length === 0 && (
-        <p>The first {changes.length.toLocaleString("en")} are shown.</p>
+        <p>Showing the first {changes.length.toLocaleString("en")} changes.</p>
       )}
     </section>
   );

@@ -25,5 +25,5 @@ test("what is no roster is refused with what to change", () => {
   expect(() => readRoster("")).toThrow(/must name the columns/);
   expect(() => readRoster("name,Name\nAda,Ada")).toThrow(/twice/);
   expect(() => readRoster('name\n"Ada')).toThrow(/line 2/);
-  expect(() => readRoster("name,ends_on\nAda,2026-02-30")).toThrow(/Line 2: “2026-02-30” is no day/);
+  expect(() => readRoster("name,ends_on\nAda,2026-02-30")).toThrow(/Line 2: “2026-02-30” is not a valid date/);
 });

@@ -29,11 +29,11 @@ export function readRoster(text: string): Roster {
   const header = (table[0]?.cells ?? []).map((cell) => COLUMNS[cell.toLowerCase().replace(/[^a-z]/g, "")]);
   if (!header.includes("name")) {
     throw new NoRoster(
-      "The first line must name the columns: name, and if you like category, external_ref, starts_on, ends_on, photo_url.",
+      "The first line must name the columns: name (required), category, external_ref, starts_on, ends_on, photo_url.",
     );
   }
   const named = header.filter((column) => column !== undefined);
-  if (new Set(named).size < named.length) throw new NoRoster("The same column stands there twice.");
+  if (new Set(named).size < named.length) throw new NoRoster("The same column appears twice.");
   const roster: Roster = { rows: [], lines: [] };
   for (const { line, cells } of table.slice(1)) {
     const entries = header.flatMap((column, index) => {
@@ -44,7 +44,7 @@ export function readRoster(text: string): Roster {
     for (const [column, cell] of entries) {
       const isDate = column === "startsOn" || column === "endsOn";
       if (isDate && !isDay(cell)) {
-        throw new NoRoster(`Line ${line}: “${cell}” is no day; write days as 2026-11-23.`);
+        throw new NoRoster(`Line ${line}: “${cell}” is not a valid date; use YYYY-MM-DD, such as 2026-11-23.`);
       }
     }
     roster.rows.push({ name: "", ...Object.fromEntries(entries) });
@@ -92,7 +92,7 @@ function cellsOf(text: string): Line[] {
       current = { line, cells: [] };
     } else if (letter !== "\r") cell += letter;
   }
-  if (quoted) throw new NoRoster(`A quotation mark is not closed; its row begins on line ${current.line}.`);
+  if (quoted) throw new NoRoster(`A quotation mark is not closed in the row that starts on line ${current.line}.`);
   endLine();
   return table;
 }

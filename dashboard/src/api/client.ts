@@ -73,5 +73,5 @@ export function hasCode(error: CombinedError | undefined, code: string): boolean
 /** What to tell a person about an operation that failed. */
 export function explain(error: CombinedError | undefined): string {
   const told = error?.graphQLErrors[0]?.message;
-  return told ?? "The server cannot be reached. Check the connection and try again.";
+  return told ?? "The server cannot be reached. Check your connection and try again.";
 }

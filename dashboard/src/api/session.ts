@@ -137,10 +137,10 @@ export class Session {
       const result = await this.#client.mutation(Login, { email, password }).toPromise();
       if (!result.data) {
         const refused = result.error?.graphQLErrors[0]?.message;
-        return refused ?? "The server cannot be reached. Check the connection and try again.";
+        return refused ?? "The server cannot be reached. Check your connection and try again.";
       }
       const { accessToken, expiresAt, viewer, errors } = result.data.login;
-      if (!accessToken || !expiresAt || !viewer) return errors[0]?.message ?? "The login was refused.";
+      if (!accessToken || !expiresAt || !viewer) return errors[0]?.message ?? "Login failed.";
       this.#share({ token: accessToken, expiresAt: expiry(accessToken, expiresAt), viewer });
       return null;
     });

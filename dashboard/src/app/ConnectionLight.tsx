@@ -9,10 +9,10 @@ const WORDS: Record<Light, string> = {
 };
 
 const MEANING: Record<Light, string> = {
-  live: "Every change is shown at once.",
-  "catching-up": "Reading what has changed meanwhile.",
-  offline: "This is the last known state. It goes on by itself when the connection is back.",
-  paused: "Nothing is followed on this page.",
+  live: "Changes appear immediately.",
+  "catching-up": "Loading recent changes.",
+  offline: "Showing the last known state. Updates resume when the connection is back.",
+  paused: "Live updates are paused.",
 };
 
 /** Whether what is shown is the present state. */

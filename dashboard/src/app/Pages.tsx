@@ -31,7 +31,7 @@ export function Pages() {
 
   useEffect(() => {
     const title = date === null ? TITLES[path] : longDay(date, today);
-    document.title = [title ?? "Not found", viewer.organisation].join(" · ");
+    document.title = [title ?? "Page not found", viewer.organisation].join(" · ");
   }, [path, date, today, viewer.organisation]);
   useEffect(() => {
     if (path === "/login") navigate("/", { replace: true });
@@ -56,7 +56,7 @@ export function Pages() {
           ) : path === "/summary" ? (
             <SummaryPage />
           ) : administration && !isAdmin ? (
-            <Message title="For administrators" text="Your account may not open this page." />
+            <Message title="Administrators only" text="Your account does not have access to this page." />
           ) : path === "/staff" ? (
             <StaffPage />
           ) : path === "/accounts" ? (
@@ -64,7 +64,7 @@ export function Pages() {
           ) : path === "/import" ? (
             <ImportPage />
           ) : (
-            <Message title="Nothing here" text="There is no such page. The board is behind “Board” above." />
+            <Message title="Page not found" text="There is no page at this address. Choose one above." />
           )}
         </Suspense>
       </ErrorBoundary>

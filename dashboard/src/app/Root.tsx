@@ -32,7 +32,7 @@ export function Root({ session }: { session: Session }) {
 function Starting({ unreachable }: { unreachable: boolean }) {
   return (
     <main className="starting" role="status">
-      {unreachable && <p>The server cannot be reached. Trying again …</p>}
+      {unreachable && <p>The server cannot be reached. Trying again…</p>}
     </main>
   );
 }

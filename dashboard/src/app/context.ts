@@ -23,7 +23,7 @@ export const AppContext = createContext<App | null>(null);
 
 export function useApp(): App {
   const app = use(AppContext);
-  if (app === null) throw new Error("useApp is for what stands inside of <AppContext>");
+  if (app === null) throw new Error("useApp must be used inside <AppContext>");
   return app;
 }
 

@@ -21,33 +21,33 @@ export function DayHeader({ date, day, onDescribe }: { date: Day; day: DayState 
         <h1>{longDay(date, today)}</h1>
         {date === today && <span className="badge accent">Today</span>}
         {day?.label && <span className="badge">{day.label}</span>}
-        {day && !day.isWorkingDay && <span className="badge">Not a working day</span>}
+        {day && !day.isWorkingDay && <span className="badge">Non-working day</span>}
         {day?.state === "LOCKED" && (
           <span className="badge">
             <Icon name="lock" size={12} /> Locked
           </span>
         )}
       </div>
-      <nav className="days" aria-label="Days">
+      <nav className="days" aria-label="Change day">
         {isAdmin && (
-          <button type="button" className="button quiet icon" aria-label="Settings of this day" onClick={onDescribe}>
+          <button type="button" className="button quiet icon" aria-label="Day settings" onClick={onDescribe}>
             <Icon name="settings" />
           </button>
         )}
-        <Link className="button outline icon" href={boardOf(plusDays(date, -1), today) + keep} aria-label="Day before">
+        <Link className="button outline icon" href={boardOf(plusDays(date, -1), today) + keep} aria-label="Previous day">
           <Icon name="left" />
         </Link>
         <input
           type="date"
           className="input"
-          aria-label="Day"
+          aria-label="Date"
           required
           value={date}
           onChange={({ target }) => {
             if (isDay(target.value)) navigate(boardOf(target.value, today) + keep);
           }}
         />
-        <Link className="button outline icon" href={boardOf(plusDays(date, 1), today) + keep} aria-label="Day after">
+        <Link className="button outline icon" href={boardOf(plusDays(date, 1), today) + keep} aria-label="Next day">
           <Icon name="right" />
         </Link>
         {date !== today && (

@@ -85,7 +85,7 @@ export const Row = memo(function Row(props: Props) {
             type="button"
             className="button quiet icon"
             tabIndex={tab}
-            aria-label={`Note of ${record.staffName}`}
+            aria-label={`Note for ${record.staffName}`}
             title="Note (N)"
             disabled={allowed.size === 0}
             onClick={() => actions.note(record)}
@@ -97,7 +97,7 @@ export const Row = memo(function Row(props: Props) {
           type="button"
           className="button quiet icon"
           tabIndex={tab}
-          aria-label={`History of ${record.staffName}`}
+          aria-label={`History for ${record.staffName}`}
           title="History (H)"
           onClick={() => actions.history(record)}
         >

@@ -51,7 +51,7 @@ export class Marker {
         const stored = await sent; // it may be under way still
         if (stored === null) return;
         const back = await this.#inTurn(record.id, () => this.#send(record, before, stored.version));
-        if (back !== null) say(`Taken back: ${record.staffName}.`);
+        if (back !== null) say(`Undone: ${record.staffName}.`);
       },
     };
     this.#remember(step);
@@ -80,7 +80,7 @@ export class Marker {
     const marked = payload.attendances;
     for (const { id, version } of marked) this.#ours.set(id, version);
     if (marked.length === 0) {
-      say("Everybody was marked already.");
+      say("Everybody was already marked.");
       return;
     }
     this.#remember({ run: () => this.#unmark(date, marked) });
@@ -94,7 +94,7 @@ export class Marker {
   undo(): void {
     const step = this.#undo.pop();
     if (step) void step.run();
-    else say("There is nothing to undo.");
+    else say("Nothing to undo.");
   }
 
   /** The end of a conflict: keep what somebody else stored, or put ours in its place. */
@@ -156,9 +156,9 @@ export class Marker {
       }
     }
     const left = marked.length - done;
-    if (problem !== null) complain(`Not everything was taken back: ${problem}`);
-    else if (left > 0) complain(`${people(done)} unmarked; ${people(left)} had been changed since and stay as they are.`);
-    else say(`Taken back: ${people(done)} unmarked.`);
+    if (problem !== null) complain(`Not everything could be undone: ${problem}`);
+    else if (left > 0) complain(`${people(done)} unmarked. Later changes to ${people(left)} were kept.`);
+    else say(`Undone: ${people(done)} unmarked.`);
   }
 
   #remember(step: Undo): void {

@@ -51,7 +51,7 @@ export function useChanges(marker: Marker): Changes {
 
 function told(records: readonly Attendance[]): string {
   const latest = [...new Map(records.map((record) => [record.id, record])).values()];
-  if (latest.length > 3) return `${latest.length} people have changed.`;
+  if (latest.length > 3) return `Attendance changed for ${latest.length} people.`;
   return latest
     .map(({ staffName, status, updatedBy }) => `${staffName}: ${infoOf(status).label}${updatedBy ? `, by ${updatedBy}` : ""}.`)
     .join(" ");

@@ -53,7 +53,7 @@ function Bar({ day, x, width, scale }: { day: ReportDay; x: number; width: numbe
 /** The same in numbers. */
 export function Figures({ title, days, today }: Props & { today: string }) {
   return (
-    <div className="scroller" tabIndex={0} role="region" aria-label={`${title}, in numbers`}>
+    <div className="scroller" tabIndex={0} role="region" aria-label={`${title}, as a table`}>
       <table className="table numbers">
         <thead>
           <tr>

@@ -33,5 +33,5 @@ export function rateOf(days: readonly ReportDay[]): number | null {
 }
 
 export function percent(rate: number | null): string {
-  return rate === null ? "–" : `${Math.round(rate * 100)} %`;
+  return rate === null ? "–" : `${Math.round(rate * 100)}%`;
 }

@@ -38,7 +38,7 @@ export function WallPage() {
         </div>
       </header>
       <DayBar counts={counts} />
-      <ul className="figures" aria-label="How many">
+      <ul className="figures" aria-label="Counts by status">
         {STATUSES.map(({ status, label }) => (
           <li key={status} data-status={status} data-none={counts[status] === 0}>
             <strong className="numbers">{counts[status]}</strong>
@@ -49,7 +49,7 @@ export function WallPage() {
           </li>
         ))}
       </ul>
-      <ul ref={tiles} className="tiles" aria-label="By name">
+      <ul ref={tiles} className="tiles" aria-label="People">
         {shown.map((record) => (
           <li key={record.id} className="tile" data-status={record.status} data-id={record.id}>
             <Avatar name={record.staffName} url={record.photoUrl ?? record.staffPhotoUrl} />
