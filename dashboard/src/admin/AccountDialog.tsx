@@ -10,7 +10,7 @@ import { CreateAccount, UpdateAccount } from "./operations";
 
 const SHORTEST_PASSWORD = 12;
 
-/** Adds an account, or changes what it may do. */
+/** Adds or edits an account. */
 export function AccountDialog({ account, onClose }: { account: AccountFieldsFragment | null; onClose: () => void }) {
   const { api } = useApp();
   const [problem, setProblem] = useState<string | null>(null);
@@ -19,7 +19,7 @@ export function AccountDialog({ account, onClose }: { account: AccountFieldsFrag
   const [role, setRole] = useState<Role>(account?.role ?? "MARKER");
   const [password, setPassword] = useState("");
   const [isDisabled, setDisabled] = useState(account?.isDisabled ?? false);
-  const ours = account?.issuer == null; // an identity provider's accounts have their password and role there
+  const ours = account?.issuer == null; // an identity provider keeps the passwords of its accounts
 
   const submit = async (event: SubmitEvent) => {
     event.preventDefault();

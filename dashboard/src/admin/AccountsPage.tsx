@@ -14,7 +14,7 @@ import { MoreRow, PagedList, type PageProps, Say } from "./Pages";
 
 const COLUMNS = 5;
 
-/** Who may log in, and what for. */
+/** Who may log in, and in which role. */
 export function AccountsPage() {
   const [parameters, setParameters] = useParameters();
   const [edited, setEdited] = useState<AccountFieldsFragment | "new" | null>(null);

@@ -7,7 +7,7 @@ import type { ImportStaffMutation } from "../gql/graphql";
 import { Icon } from "../ui/Icon";
 import { complain, say } from "../ui/toasts";
 import { ImportStaff } from "./operations";
-import { NoRoster, readRoster, type Roster } from "./roster";
+import { InvalidRoster, readRoster, type Roster } from "./roster";
 
 type Outcome = ImportStaffMutation["importStaff"];
 
@@ -20,7 +20,7 @@ interface Preview {
 const ACTIONS = { CREATED: "New", UPDATED: "Changed", UNCHANGED: "Unchanged" } as const;
 const SHOWN = 1_000;
 
-/** A roster from a file: what it would change is shown before it does. */
+/** Imports a roster from a file, after a preview of the changes. */
 export function ImportPage() {
   const { api } = useApp();
   const [preview, setPreview] = useState<Preview | null>(null);
@@ -43,7 +43,7 @@ export function ImportPage() {
       const outcome = await send(roster, true);
       if (outcome) setPreview({ name: file.name, roster, outcome });
     } catch (error) {
-      if (error instanceof NoRoster) setProblem(error.message);
+      if (error instanceof InvalidRoster) setProblem(error.message);
       else if (error instanceof TypeError) setProblem("The file is not UTF-8. Save it as “CSV UTF-8” and try again.");
       else throw error;
     }
@@ -76,7 +76,7 @@ export function ImportPage() {
           disabled={busy}
           onChange={({ target }) => {
             void choose(target.files?.[0]);
-            target.value = ""; // so that the same file, mended, can be chosen again
+            target.value = ""; // so that the same file can be chosen again once corrected
           }}
         />
       </label>
@@ -155,7 +155,7 @@ function Changes({ preview, busy, onConfirm }: { preview: Preview; busy: boolean
   );
 }
 
-/** The row that an error is about; its path reads rows, index, field. */
+/** The row of an error, whose path is rows, index, field. */
 function rowOf(path: readonly string[]): number | undefined {
   const at = path.indexOf("rows");
   const row = Number(path[at + 1]);

@@ -7,7 +7,7 @@ import { Dialog } from "../ui/Dialog";
 import { say } from "../ui/toasts";
 import { CreateStaff, UpdateStaff } from "./operations";
 
-/** Adds a person, or changes what is known of one. */
+/** Adds or edits a person. */
 export function StaffDialog({ staff, onClose }: { staff: StaffFieldsFragment | null; onClose: () => void }) {
   const { api } = useApp();
   const today = useToday();

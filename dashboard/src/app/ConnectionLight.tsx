@@ -15,7 +15,7 @@ const MEANING: Record<Light, string> = {
   paused: "Live updates are paused.",
 };
 
-/** Whether what is shown is the present state. */
+/** Shows whether the page is up to date. */
 export function ConnectionLight() {
   const now = light(useStore(useApp().connection));
   return (

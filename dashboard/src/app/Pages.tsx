@@ -22,7 +22,7 @@ const TITLES: Record<string, string> = {
   "/import": "Import",
 };
 
-/** Which page an address stands for. */
+/** The page for the current path. */
 export function Pages() {
   const path = usePath();
   const { viewer, isAdmin } = useApp();

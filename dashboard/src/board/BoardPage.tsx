@@ -20,7 +20,6 @@ import { useChanges } from "./useChanges";
 
 type Open = { what: "note" | "history"; id: string } | { what: "fill" | "help" | "day" } | null;
 
-/** The board of one day. */
 export function BoardPage({ date }: { date: Day }) {
   const { api, viewer, mayMark, isAdmin } = useApp();
   const today = useToday();

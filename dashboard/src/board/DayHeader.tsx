@@ -5,12 +5,12 @@ import type { DayState } from "../live/day";
 import { type Day, isDay, longDay, plusDays } from "../live/dates";
 import { Icon } from "../ui/Icon";
 
-/** The address of a day's board; today's has none of its own, so that it moves on at midnight. */
+/** The path of a day's board. Today's has no date in it, so that it moves on at midnight. */
 export function boardOf(day: Day, today: Day): string {
   return day === today ? "/" : `/day/${day}`;
 }
 
-/** Which day this is, and the way to others. */
+/** The title of a day, and navigation to other days. */
 export function DayHeader({ date, day, onDescribe }: { date: Day; day: DayState | null; onDescribe: () => void }) {
   const today = useToday();
   const { isAdmin } = useApp();

@@ -15,7 +15,7 @@ export function History({ record, onClose }: { record: Attendance; onClose: () =
       {record.version === 0 ? (
         <p>Nothing has been recorded yet.</p>
       ) : (
-        // A new version is a new history: it is read again.
+        // A new version has a new history to load.
         <Changes key={record.version} id={record.id} />
       )}
     </Dialog>

@@ -17,12 +17,12 @@ interface Props {
   record: Attendance;
   actions: RowActions;
   allowed: ReadonlySet<Status>;
-  /** Whether marks and notes are this person's business at all. */
+  /** Whether the user's role may mark attendance and write notes. */
   marks: boolean;
   timeZone: string;
   /** Whether it is the row that Tab reaches. */
   current: boolean;
-  /** When it was last changed by somebody else, if that is new: the eye shall find it. */
+  /** When it was last changed by somebody else, if recently: the row then flashes. */
   changed: number | undefined;
   focus: Ref<HTMLDivElement>;
 }

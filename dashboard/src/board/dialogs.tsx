@@ -181,7 +181,7 @@ export function DayDialog({ day, onClose }: { day: DayState; onClose: () => void
   );
 }
 
-/** Lock or unlock a day; answers whether that was done. */
+/** Lock or unlock a day; returns whether it succeeded. */
 export async function setLock(
   api: ReturnType<typeof useApp>["api"],
   date: Day,

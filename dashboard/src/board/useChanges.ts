@@ -4,20 +4,20 @@ import type { Attendance } from "../live/day";
 import { infoOf } from "../live/statuses";
 import type { Marker } from "./marking";
 
-/** How long a change of somebody else is marked. */
+/** How long a change by somebody else is highlighted, in milliseconds. */
 const FRESH = 4_000;
-/** News are spoken together when they come together. */
+/** Changes within this many milliseconds are announced together. */
 const TOGETHER = 1_000;
 
 interface Changes {
   onChange: (record: Attendance) => void;
-  /** When each record was changed by somebody else, of late. */
+  /** When each record was last changed by somebody else, if recently. */
   changed: ReadonlyMap<string, number>;
-  /** For a screen reader. */
+  /** The announcement for screen readers. */
   spoken: string;
 }
 
-/** What others change: marked softly for the eye, and told to a screen reader. */
+/** Changes by others: highlighted on the board, and announced to screen readers. */
 export function useChanges(marker: Marker): Changes {
   const [changed, setChanged] = useState<ReadonlyMap<string, number>>(new Map());
   const [spoken, setSpoken] = useState("");

@@ -1,4 +1,4 @@
-/** What the playground shows first: the operations with which a front end begins. */
+/** The playground's first tabs: the operations that a front end starts with. */
 export const EXAMPLES: { query: string; variables?: string }[] = [
   {
     query: `# Who is at work today? Run it with Ctrl-Enter.

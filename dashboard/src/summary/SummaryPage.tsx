@@ -14,7 +14,7 @@ import { type Category, everybody, percent, rateOf, worthShowing } from "./repor
 
 const SPANS = [2, 4, 8, 13];
 
-/** The last weeks, category by category. */
+/** Attendance over the last weeks, by category. */
 export function SummaryPage() {
   const today = useToday();
   const [parameters, setParameters] = useParameters();

@@ -12,10 +12,10 @@ import { Avatar } from "../ui/Avatar";
 import { StatusIcon } from "../ui/Icon";
 import { Pill } from "../ui/Pill";
 
-/** Who is shown by name, and in which order: everybody but those who are simply there. */
+/** The statuses shown by name, in this order: all but PRESENT. */
 const NAMED: readonly Status[] = ["LATE", "ABSENT", "HALF_DAY", "REMOTE", "ON_LEAVE", "UNMARKED"];
 
-/** A screen on the wall: today, large, and nothing to press. */
+/** The wall display: today, in large type, without controls. */
 export function WallPage() {
   const { viewer } = useApp();
   const today = useToday();
@@ -78,7 +78,7 @@ function Clock({ timeZone }: { timeZone: string }) {
   return <time className="numbers">{timeOf(now, timeZone)}</time>;
 }
 
-/** How many tiles fit: nobody scrolls a wall. */
+/** How many tiles fit: nobody scrolls a wall display. */
 function useRoom(count: number): [number, React.RefObject<HTMLUListElement | null>] {
   const list = useRef<HTMLUListElement>(null);
   const [room, setRoom] = useState(0);
