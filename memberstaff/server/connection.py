@@ -22,7 +22,7 @@ UNKNOWN = "unknown"
 Ending = Callable[[int, str], None]
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True, weakref_slot=True)
 class Connection:
     """One HTTP request, or one socket for as long as it lives."""
 

@@ -69,6 +69,21 @@ class Operation:
 class SocketHandler:
     """Serves one socket, each operation with a context of its own."""
 
+    __slots__ = (
+        "accounts",
+        "acknowledged",
+        "bucket",
+        "caller",
+        "connection",
+        "host",
+        "init_timer",
+        "initialised",
+        "operations",
+        "schema",
+        "tasks",
+        "websocket",
+    )
+
     def __init__(
         self,
         schema: Schema,

@@ -6,6 +6,8 @@ from __future__ import annotations
 class TokenBucket:
     """Starts full. Times are in seconds of any clock that never goes back."""
 
+    __slots__ = ("burst", "left", "rate", "seen")
+
     def __init__(self, rate: float, burst: int) -> None:
         self.rate = rate
         self.burst = burst

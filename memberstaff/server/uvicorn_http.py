@@ -12,7 +12,8 @@ from typing import Any
 from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from memberstaff.server.uvicorn_websocket import settings_of
+from memberstaff.server.uvicorn_websocket import WebSocketProtocol, settings_of
+from memberstaff.server.websocket_handshake import ordinary_key
 
 CONNECTION = "memberstaff.http"
 """The ASGI extension under which a connection hands itself to the application."""
@@ -106,7 +107,15 @@ class HttpProtocol(HttpToolsProtocol):
     def handle_websocket_upgrade(self) -> None:
         """Hand the connection on, to a protocol with timers of its own."""
         self.stop_expecting()
-        super().handle_websocket_upgrade()
+        create: Any = self.ws_protocol_class
+        key = ordinary_key(self.scope["method"], self.scope["http_version"], self.url, self.headers)
+        if key is None or not issubclass(create, WebSocketProtocol):
+            super().handle_websocket_upgrade()
+            return
+        self.connections.discard(self)
+        protocol = create(config=self.config, server_state=self.server_state, app_state=self.app_state)
+        protocol.upgrade(self.transport, self.scope, self.url, key)
+        self.transport.set_protocol(protocol)
 
     def data_received(self, data: bytes) -> None:
         """Read on; what begins a request must end its headers in time."""
