@@ -29,7 +29,7 @@ class ChannelListener:
             frames = batch.frames[0] = [b"".join(text_frame(payload) for payload in batch.payloads)]
         self._protocol.write(frames[0])
 
-    async def unblocked(self) -> None:
+    async def drain(self) -> None:
         """Wait until the client has read most of it, or is gone."""
         await self._protocol.writable.wait()
 

@@ -66,7 +66,7 @@ class WebSocketListener:
         """Write all events at once."""
         self._protocol.write(self._messages.frames(batch))
 
-    async def unblocked(self) -> None:
+    async def drain(self) -> None:
         """Wait until the client has read most of it, or is gone."""
         await self._protocol.writable.wait()
 
@@ -107,24 +107,24 @@ class StreamListener:
         self._protocol = protocol
         self._framing = framing
         self._ended = ended
-        self._begun = asyncio.Event()
+        self._started = asyncio.Event()
 
     def begin(self) -> None:
         """The response's headers have been written."""
-        self._begun.set()
+        self._started.set()
 
     @property
     def blocked(self) -> bool:
         """Whether the client has not read what it was sent."""
-        return self._protocol.blocked or not self._begun.is_set()
+        return self._protocol.blocked or not self._started.is_set()
 
     def send(self, batch: Batch) -> None:
         """Write all events as one chunk."""
         self._protocol.write_chunk(framed(batch, self._framing))
 
-    async def unblocked(self) -> None:
+    async def drain(self) -> None:
         """Wait until the client has read most of it, or is gone."""
-        await self._begun.wait()
+        await self._started.wait()
         await self._protocol.flow.drain()
 
     def end(self, error: Exception | None) -> None:
@@ -166,7 +166,7 @@ class ASGIListener:
         finally:
             self._free.set()
 
-    async def unblocked(self) -> None:
+    async def drain(self) -> None:
         """Wait until the batch has gone."""
         await self._free.wait()
 

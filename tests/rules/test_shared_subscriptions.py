@@ -150,7 +150,7 @@ class Listener:
     def send(self, batch: Batch) -> None:
         self.payloads += batch.payloads
 
-    async def unblocked(self) -> None:
+    async def drain(self) -> None:
         """At once."""
 
     def end(self, error: Exception | None) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from memberstaff.errors import RequestError, RestartRequired, Unavailable
 from memberstaff.fanout import retry, subscriber_group
 from memberstaff.fanout.subscriber_group import (
-    TRIES,
+    MAX_ATTEMPTS,
     Batch,
     EndOfEvents,
     EventSource,
@@ -103,7 +103,7 @@ class Reader:
         self.writes += 1
         self.seen += [int(payload) for payload in batch.payloads]
 
-    async def unblocked(self) -> None:
+    async def drain(self) -> None:
         await self.free.wait()
 
     def end(self, error: Exception | None) -> None:
@@ -295,11 +295,11 @@ async def test_a_rendering_that_fails_by_itself_is_tried_three_times_and_then_en
     group = group_of(numbers)
     reader = Reader()
     await group.join(reader, None)
-    numbers.failures = [ValueError("relation does not exist")] * (TRIES - 1)
+    numbers.failures = [ValueError("relation does not exist")] * (MAX_ATTEMPTS - 1)
     numbers.add()
     await settled()
     assert (reader.seen, reader.ends) == ([1], [])
-    numbers.failures = [ValueError("relation does not exist")] * TRIES
+    numbers.failures = [ValueError("relation does not exist")] * MAX_ATTEMPTS
     numbers.add()
     await settled()
     assert reader.seen == [1]
