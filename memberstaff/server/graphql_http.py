@@ -145,7 +145,7 @@ class HttpEndpoint:
         connection = connection_of(scope)
         context = self.host.context(connection, None)
         try:
-            if (cached := await self.host.cached_answer(context, request)) is not None:
+            if (cached := await self.host.cached_response(context, request)) is not None:
                 return Response(cached, media_type=f"{media}; charset=utf-8")
             connection.cookie = session_cookie(scope)
             result = await execute(self.schema, context, request, READING if is_get else SINGLE)

@@ -22,12 +22,12 @@ from memberstaff.engine.request import (
     Malformed,
     OperationRequest,
     Unstorable,
-    authorization_of,
+    authorization_in,
     decode,
-    id_of,
+    message_id,
+    message_payload,
     operation_request,
-    payload_of,
-    text_map,
+    string_map,
 )
 from memberstaff.engine.schema import OperationRefused, Schema
 from memberstaff.engine.shared_subscriptions import subscribe
@@ -154,16 +154,16 @@ class SocketHandler:
             raise Malformed("A message must be a JSON object")
         kind = message.get("type")
         if kind == "connection_init":
-            await self.handle_init(payload_of(message))
+            await self.handle_init(message_payload(message))
         elif kind == "ping" or kind == "pong":
-            payload = payload_of(message)
+            payload = message_payload(message)
             if kind == "ping":
                 await self.handle_renewal(payload)
                 await self.websocket.send_json({"type": "pong"})
         elif kind == "subscribe":
-            await self.handle_subscribe(id_of(message), message)
+            await self.handle_subscribe(message_id(message), message)
         elif kind == "complete":
-            self.complete(id_of(message))
+            self.complete(message_id(message))
         else:
             raise Malformed("A message must have a known type")
 
@@ -175,10 +175,10 @@ class SocketHandler:
         self.initialised = True
         if self.init_timer is not None:
             self.init_timer.cancel()
-        given = authorization_of(payload)
+        given = authorization_in(payload)
         if given is not None:
             self.connection.authorization = bearer(given)
-        self.connection.resume = text_map(payload.get("resume"), "resume")
+        self.connection.resume = string_map(payload.get("resume"), "resume")
         caller = await self.authenticate()
         if caller is None:
             return
@@ -206,7 +206,7 @@ class SocketHandler:
 
     async def handle_renewal(self, payload: dict[str, Any]) -> None:
         """A ping may bring a fresh token, so that a socket outlives its first one: the pong says that it was taken."""
-        given = authorization_of(payload)
+        given = authorization_in(payload)
         if given is None or self.caller is None:
             return
         self.connection.authorization = bearer(given)

@@ -31,7 +31,7 @@ class Host(Protocol):
     def context(self, connection: Connection, operation_id: str | None) -> OperationContext:
         """A fresh context for one operation; the id is None for a request over HTTP."""
 
-    async def cached_answer(self, context: Any, request: OperationRequest) -> bytes | None:
+    async def cached_response(self, context: Any, request: OperationRequest) -> bytes | None:
         """The answer to a query whose answers are cached, as JSON; None for what has to be executed.
 
         Never raises RequestError.

@@ -135,7 +135,7 @@ async def test_an_error_inside_is_told_as_a_reference(caplog: pytest.LogCaptureF
         answer = await someone.hear()
     reference = host.contexts[0].request_id
     assert [error["message"] for error in answer["payload"]["errors"]] == [
-        f"Something went wrong on our side; the reference is {reference}."
+        f"Internal server error. If you report it, quote reference {reference}."
     ]
     assert "hunter2" not in json.dumps(answer)
     assert [record.__dict__["request_id"] for record in caplog.records if record.name == "memberstaff.schema"] == [

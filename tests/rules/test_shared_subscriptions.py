@@ -109,7 +109,7 @@ class Context:
     def as_scope(self, scope: object) -> Context:
         return self
 
-    def resumed(self, after: str | None) -> str | None:
+    def resume_cursor(self, after: str | None) -> str | None:
         return after
 
     def fresh(self) -> Context:
