@@ -79,10 +79,10 @@ class GraphQLHost:
         """Whether requests can be served."""
         return await self.application.readiness()
 
-    def measures(self) -> Mapping[str, tuple[float, str]]:
+    def gauges(self) -> Mapping[str, tuple[float, str]]:
         """What this process does at this moment."""
         return {
-            **self.application.measures(),
+            **self.application.gauges(),
             "response_cache_bytes": (self.responses.cache.bytes, "Memory of cached answers."),
             "response_cache_hits": (self.responses.cache.hits, "Requests that were given a cached answer."),
             "document_cache_bytes": (self.schema.documents.bytes, "Memory of parsed documents, at most."),

@@ -14,12 +14,12 @@ from memberstaff.pusher.payload import Ids, Payload, status_words
 from memberstaff.pusher.presence import Presence
 from memberstaff.pusher.relay import Relay
 from memberstaff.pusher.socket import PREFIX, PusherEndpoint
-from memberstaff.server.app import Shell
+from memberstaff.server.app import ServerApp
 
 DEMO_KEY = "memberstaff"
 
 
-def mount(app: Shell, application: Application, *, ids: Ids, account_id: Callable[[int | None], str]) -> None:
+def mount(app: ServerApp, application: Application, *, ids: Ids, account_id: Callable[[int | None], str]) -> None:
     """Serve /app/{key} and /broadcasting/auth, and publish for laravel-echo-server, as far as the settings say so.
 
     `ids` and `account_id` are how clients know records, people and accounts.
@@ -50,4 +50,4 @@ def mount(app: Shell, application: Application, *, ids: Ids, account_id: Callabl
             channel_groups=ChannelGroups(application, payload, presence),
             limits=app.limits,
         )
-        app.add_sockets(PREFIX, endpoint)
+        app.mount_websocket(PREFIX, endpoint)

@@ -28,7 +28,7 @@ from memberstaff.server.request_context import connection_of
 from memberstaff.server.token_bucket import TokenBucket
 from memberstaff.server.uvicorn_websocket import SOCKET, WebSocketProtocol
 from memberstaff.server.websocket import BinaryMessage, WebSocketAdapter
-from memberstaff.server.websocket_endpoint import may_open
+from memberstaff.server.websocket_endpoint import is_allowed_origin
 
 log = logging.getLogger("memberstaff.server")
 
@@ -105,7 +105,7 @@ class PusherEndpoint:
 
     def refusal(self, scope: Scope) -> tuple[int, str] | None:
         """Close code and reason for a client that is not served."""
-        if not may_open(Headers(scope=scope), self.settings.allowed_origins):
+        if not is_allowed_origin(Headers(scope=scope), self.settings.allowed_origins):
             return protocol.REFUSED, "This page's origin is not among MEMBERSTAFF_ALLOWED_ORIGINS"
         path = scope["path"].removeprefix(scope.get("root_path", ""))
         if path != PREFIX + self.key:

@@ -59,7 +59,7 @@ async def test_only_a_query_may_be_asked_for_by_get(query: str, accept: str) -> 
     async with api() as (client, _):
         answer = await client.get("/graphql", params={"query": query}, headers={"accept": accept})
     assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
-    assert answer.json()["errors"][0]["message"] == "Only a query is asked for by GET: use POST."
+    assert answer.json()["errors"][0]["message"] == "Only queries can be sent by GET. Use POST."
 
 
 async def test_a_stream_is_not_asked_for_by_get() -> None:
@@ -193,9 +193,9 @@ async def test_a_body_is_not_read_further_than_its_bound() -> None:
         chunk = b"400\r\n" + b"x" * 1024 + b"\r\n"
         chunked = await raw(address, head + b"transfer-encoding: chunked\r\n\r\n", chunk)
     assert declared[0] == 413
-    assert b"The body has more than 8,000,000 bytes." in declared[1]
+    assert b"The body is larger than 8,000,000 bytes." in declared[1]
     assert chunked[0] == 413
-    assert b"The body has more than 1,000 bytes." in chunked[1]
+    assert b"The body is larger than 1,000 bytes." in chunked[1]
     assert b"connection: close" in chunked[1].lower()
 
 

@@ -105,7 +105,7 @@ class ToyHost:
     async def readiness(self) -> tuple[bool, Mapping[str, Any]]:
         return self.ready, {"database": self.ready}
 
-    def measures(self) -> Mapping[str, tuple[float, str]]:
+    def gauges(self) -> Mapping[str, tuple[float, str]]:
         return {}
 
     @asynccontextmanager
