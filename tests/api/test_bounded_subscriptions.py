@@ -101,7 +101,7 @@ async def test_streams_that_nobody_reads_hold_no_database_connection(database_ur
 
 def http_streams(installation: Installation) -> list[HttpProtocol]:
     connections = installation.address.server.server_state.connections
-    return [each for each in connections if isinstance(each, HttpProtocol) and each.streams]
+    return [each for each in connections if isinstance(each, HttpProtocol) and each.is_streaming]
 
 
 async def test_an_answer_that_nobody_reads_holds_no_database_connection(database_url: str, clock: TurnedClock) -> None:

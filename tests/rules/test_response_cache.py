@@ -35,7 +35,7 @@ class Context:
     def as_scope(self, scope: str) -> Context:
         return Context(None, scope, self.current, self.shown, self.renderings, self.gate)
 
-    async def shows(self, version: int, argument: str | None) -> int | None:
+    async def rendered_version(self, version: int, argument: str | None) -> int | None:
         return self.shown
 
     async def close(self) -> None:
@@ -80,7 +80,7 @@ def cache() -> ResponseCache:
 
 
 async def ask(cache: ResponseCache, context: Context, query: str = "{ board { title } }", **variables: Any) -> Any:
-    answer = await cache.answer(context, OperationRequest(query, variables or None, None, None))
+    answer = await cache.response(context, OperationRequest(query, variables or None, None, None))
     return None if answer is None else json.loads(answer)
 
 
@@ -95,7 +95,7 @@ async def test_a_field_that_looks_at_its_caller_is_refused_and_nothing_is_cached
     query = "{ board { title askedBy } }"
     for name in ("Amina", "Victor"):
         assert await ask(cache, Context(name), query) is None
-    assert len(cache.answers) == 0
+    assert len(cache.cache) == 0
 
 
 async def test_those_who_wait_for_a_rendering_that_is_refused_go_on_in_parallel(cache: ResponseCache) -> None:
@@ -123,7 +123,7 @@ async def test_those_who_ask_while_it_is_rendered_wait_for_it(cache: ResponseCac
 async def test_what_is_wrong_with_the_document_is_answered_and_not_cached(cache: ResponseCache) -> None:
     answer = await ask(cache, Context("Amina"), "{ board { secret } }")
     assert answer["errors"][0]["extensions"] == {"code": "FORBIDDEN"}
-    assert len(cache.answers) == 0
+    assert len(cache.cache) == 0
 
 
 async def test_another_scope_or_version_is_another_answer(cache: ResponseCache) -> None:
@@ -144,7 +144,7 @@ async def test_an_answer_that_shows_another_thing_than_was_asked_for_is_neither_
 ) -> None:
     """Midnight came while today was being rendered."""
     assert await ask(cache, Context("Amina", shown=None)) is None
-    assert len(cache.answers) == 0
+    assert len(cache.cache) == 0
 
 
 @pytest.mark.parametrize(

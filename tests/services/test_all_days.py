@@ -72,14 +72,14 @@ async def test_a_ring_that_brings_no_changes_has_them_read(
 
 
 async def test_a_reader_too_far_behind_begins_anew(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(all_days, "MOST_KEPT", 1)
+    monkeypatch.setattr(all_days, "MOST_IN_MEMORY", 1)
     stream = installation.application.all_days
     async with stream.watch() as position:
         for name in ("Amina", "Björn", "Chloé"):
             await mark(installation, name, "LATE")
             latest = await stream.after(stream.position - 1)
             assert latest[-1].staff_name == name
-        with pytest.raises(RestartRequired, match="no longer kept"):
+        with pytest.raises(RestartRequired, match="no longer available"):
             await stream.after(position)
 
 
