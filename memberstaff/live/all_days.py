@@ -51,6 +51,8 @@ class AllDays:
         self._epoch = ""
         self._days: dict[date, int] | None = None
         """How far each day has been taken; None while nobody watches."""
+        self._times_left = 0
+        """How often the last watcher has left: what was asked for them is nothing to whoever came after."""
         self._changes: list[Change] = []
         self._position = 0
         self._wanted = asyncio.Event()
@@ -104,15 +106,16 @@ class AllDays:
     async def watch(self) -> AsyncIterator[int]:
         """Have what changes from now on kept, for as long as the block lasts; answers the position to begin from."""
         self._watchers += 1
+        self._wanted.set()  # always: while nobody watched, `run` waited without a time-out
         try:
             while self._days is None:
-                self._wanted.set()
                 await self._news.wait()
             yield self._position
         finally:
             self._watchers -= 1
             if not self._watchers:
                 self._days, self._changes = None, []
+                self._times_left += 1
 
     async def after(self, position: int) -> Sequence[Change]:
         """The changes after a position; waits until there is one.
@@ -144,20 +147,25 @@ class AllDays:
 
     async def _read(self) -> None:
         """Bring the stream up to what is committed."""
-        if self._days is not None:
+        # As they are now: what is heard during a statement may be newer than what it reads.
+        known = None if self._days is None else dict(self._days)
+        times_left = self._times_left
+        if known is not None:
             async with self._database.read() as reading:
                 row = await reading.row(_TOTAL)
             # Positions only rise, so an equal sum is an equal list.
-            if row is not None and row.epoch == self._epoch and row.total == sum((self._days or {}).values()):
+            if row is not None and row.epoch == self._epoch and row.total == sum(known.values()):
                 return
         async with self._database.read() as reading:
             rows = await reading.rows(_POSITIONS)
+        if self._times_left != times_left:
+            return
         epoch = rows[0].epoch
         stand = {row.date: row.position for row in rows if row.date is not None}
-        if self._days is None:
+        if known is None:
             self._begin(epoch, stand)
             return
-        if epoch != self._epoch or any(stand.get(day, 0) < known for day, known in self._days.items()):
+        if epoch != self._epoch or any(stand.get(day, 0) < position for day, position in known.items()):
             self._changes = []
             self._position += 1  # which nobody has: whoever asks begins anew
             self._begin(epoch, stand)
