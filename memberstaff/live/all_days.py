@@ -166,8 +166,7 @@ class AllDays:
             self._begin(epoch, stand)
             return
         if epoch != self._epoch or any(stand.get(day, 0) < position for day, position in known.items()):
-            self._changes = []
-            self._position += 1  # which nobody has: whoever asks begins anew
+            self._end()
             self._begin(epoch, stand)
             return
         while self._days is not None:
@@ -176,10 +175,21 @@ class AllDays:
                 return
             async with self._database.read() as reading:
                 changes = await change_log.after(reading, behind, limit=PAGE)
-            if self._days is None or not changes:
+            days = self._days
+            if days is None:
                 return
-            for day in dict.fromkeys(change.date for change in changes):
-                self._advance(self._days, day, 0, [change for change in changes if change.date == day])
+            joined = [
+                self._advance(days, day, 0, [change for change in changes if change.date == day]) for day in behind
+            ]
+            if not changes or not all(joined):  # the log has a hole: who has seen what cannot be told
+                self._end()
+                self._begin(epoch, {day: max(last, days.get(day, 0)) for day, last in stand.items()})
+                return
+
+    def _end(self) -> None:
+        """Send every reader back to the start."""
+        self._changes = []
+        self._position += 1  # which nobody has
 
     def _begin(self, epoch: str, stand: dict[date, int]) -> None:
         self._epoch, self._days = epoch, stand

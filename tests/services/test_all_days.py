@@ -124,7 +124,9 @@ async def test_a_notification_that_brings_no_changes_has_them_read_page_by_page(
     monkeypatch.setattr(all_days, "PAGE", 2)
     async with stream.watch() as position:
         async with school.work() as work:
-            await commands.fill(work, CALENDAR, TODAY, Status.PRESENT, BoardFilter(StaffFilter(TODAY)), only_unmarked=True)
+            await commands.fill(
+                work, CALENDAR, TODAY, Status.PRESENT, BoardFilter(StaffFilter(TODAY)), only_unmarked=True
+            )
         ring(stream, school)
         heard = await following(stream, position, 3)
     assert heard == [("Amina", "2026-01-12", 1), ("Björn", "2026-01-12", 2), ("Chloé", "2026-01-12", 3)]
@@ -221,6 +223,23 @@ async def test_a_history_that_has_become_shorter_ends_it(school: School, databas
             await work.write(update(attendance_day).values(position=1))
         with pytest.raises(RestartRequired):
             await stream.after(position)
+
+
+async def test_a_log_with_a_hole_ends_it_and_is_not_asked_again_and_again(
+    school: School, database: Database, stream: AllDays
+) -> None:
+    async with stream.watch() as position:
+        await school.mark("Amina", Status.LATE)
+        await school.mark("Björn", Status.LATE)
+        async with school.work() as work:
+            await work.write(delete(attendance_revision).where(attendance_revision.c.position == 1))
+        stream.on_notification(school.notifications[-1])
+        with pytest.raises(RestartRequired):
+            await following(stream, position, 2)
+    async with stream.watch() as position:
+        await school.mark("Chloé", Status.LATE)
+        stream.on_notification(school.notifications[-1])
+        assert await following(stream, position, 1) == [("Chloé", "2026-01-12", 3)]
 
 
 async def test_while_the_database_is_away_whoever_watches_waits_and_then_misses_nothing(
