@@ -11,6 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 from sqlalchemy import URL, event, text
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.util import await_only
 
 from memberstaff.access import COMMAND_LINE
@@ -24,6 +25,9 @@ NEVER = 3_600.0
 """Seconds between two polls: nothing is read that was not asked for."""
 OFTEN = 0.02
 """Seconds between two polls, and between two attempts while the database is away."""
+
+DAY_STATES = "installation.roster_version, attendance_day.date"
+"""Occurs only in the statement with which a reading of the watched days begins."""
 
 
 @asynccontextmanager
@@ -133,7 +137,10 @@ class PostgresLine(Line):
 
 
 class SqliteLine(Line):
-    """A symbolic link to the folder of the file, which is there or not."""
+    """A symbolic link to the folder of the file, which is there or not.
+
+    Connections that are open are found to be dead when they are used next; no statement breaks off.
+    """
 
     def __init__(self, school: School, folder: Path) -> None:
         url = school.database.engine.url
@@ -141,13 +148,17 @@ class SqliteLine(Line):
         self._folder = file.parent
         self._link = folder / "line"
         super().__init__(url.set(database=str(self._link / file.name)))
+        event.listen(self.database.engine.sync_engine, "checkout", self._check)
 
     async def cut(self) -> None:
         self._link.unlink()
-        await self.database.close()
 
     async def mend(self) -> None:
         self._link.symlink_to(self._folder)
+
+    def _check(self, *_: object) -> None:
+        if not self._link.is_symlink():
+            raise DisconnectionError
 
 
 @asynccontextmanager

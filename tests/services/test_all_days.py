@@ -11,8 +11,6 @@ import pytest
 from sqlalchemy import delete, update
 
 from memberstaff.access import COMMAND_LINE
-from memberstaff.attendance import commands
-from memberstaff.attendance.queries import BoardFilter
 from memberstaff.changes import Status
 from memberstaff.db.installation import new_epoch
 from memberstaff.db.tables import attendance_day, attendance_revision
@@ -20,9 +18,8 @@ from memberstaff.db.work import Database
 from memberstaff.errors import RestartRequired
 from memberstaff.live import all_days
 from memberstaff.live.all_days import AllDays
-from memberstaff.staff.queries import StaffFilter
 from tests.services.boards import NEVER, OFTEN, Line, cancelled, held, running
-from tests.services.school import CALENDAR, TODAY, School, statements
+from tests.services.school import TODAY, School, statements
 
 YESTERDAY = TODAY - timedelta(days=1)
 POSITIONS = "LEFT OUTER JOIN attendance_day"
@@ -123,10 +120,7 @@ async def test_a_notification_that_brings_no_changes_has_them_read_page_by_page(
 ) -> None:
     monkeypatch.setattr(all_days, "PAGE", 2)
     async with stream.watch() as position:
-        async with school.work() as work:
-            await commands.fill(
-                work, CALENDAR, TODAY, Status.PRESENT, BoardFilter(StaffFilter(TODAY)), only_unmarked=True
-            )
+        await school.fill(Status.PRESENT)
         ring(stream, school)
         heard = await following(stream, position, 3)
     assert heard == [("Amina", "2026-01-12", 1), ("Björn", "2026-01-12", 2), ("Chloé", "2026-01-12", 3)]
