@@ -148,11 +148,13 @@ class Context:
         return (await self.snapshot()).caller
 
     def resume_cursor(self, after: str | None) -> str | None:
-        """The cursor that this operation starts from: the one sent with `connection_init`, or else `after`.
+        """The cursor that this operation starts from: the one sent with `connection_init`, or else `after`."""
+        return self.connection.resume.get(self.operation_id, after) if self.operation_id is not None else after
 
-        Each is for one operation: a later one with the same id is another.
-        """
-        return self.connection.resume.pop(self.operation_id, after) if self.operation_id is not None else after
+    def resumed(self) -> None:
+        """The cursor sent with `connection_init` was for this operation, not for a later one with the same id."""
+        if self.operation_id is not None:
+            self.connection.resume.pop(self.operation_id, None)
 
     async def may_introspect(self) -> bool:
         """Whether the schema may be introspected: by a setting, or by an administrator."""

@@ -6,6 +6,7 @@ import asyncio
 import datetime as dt
 import json
 import socket
+import struct
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -68,6 +69,12 @@ class Client:
         answer = await self.send(document, **variables)
         first = answer["errors"][0]
         return first["extensions"]["code"], first["message"]
+
+    async def stream_once(self, document: str, **variables: Any) -> str:
+        """The whole text of a stream that ends by itself."""
+        headers = {"Authorization": f"Bearer {self.token}", "Accept": "text/event-stream"}
+        response = await self.http.post("/graphql", json={"query": document, "variables": variables}, headers=headers)
+        return response.text
 
     async def mark(self, staff_id: str, date: str, **values: Any) -> dict[str, Any]:
         """updateAttendance, as a payload."""
@@ -147,11 +154,23 @@ class Socket:
 class EventStream:
     """What a front end does over SSE or multipart: it reads only what it is asked for."""
 
-    def __init__(self, reader: asyncio.StreamReader, status: int, headers: Mapping[str, str]) -> None:
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, status: int, headers: Mapping[str, str]
+    ) -> None:
         self._reader = reader
+        self._writer = writer
         self._text = b""
         self.status = status
         self.headers = headers
+
+    def write(self, data: bytes) -> None:
+        """Send more on the same connection."""
+        self._writer.write(data)
+
+    def reset(self) -> None:
+        """Drop the connection without a word (RST)."""
+        self._writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._writer.transport.abort()
 
     async def chunk(self) -> bytes:
         """The next chunk of the body; empty at its end."""
@@ -246,7 +265,7 @@ class Installation:
             writer.write(head.encode() + body)
             status, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
             headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines if line)}
-            yield EventStream(reader, int(status.split()[1]), headers)
+            yield EventStream(reader, writer, int(status.split()[1]), headers)
         finally:
             writer.close()
 

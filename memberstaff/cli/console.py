@@ -48,7 +48,7 @@ def explain_errors() -> Iterator[None]:
         _fail(error.message)
     except (CommandError, Unmigrated) as error:
         _fail(str(error))
-    except (DBAPIError, ConnectionError) as error:
+    except (DBAPIError, OSError) as error:
         _fail(_unusable(error))
     except KeyboardInterrupt:
         sys.exit(130)

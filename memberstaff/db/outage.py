@@ -17,8 +17,8 @@ OUTAGES = (
     "53",  # insufficient resources: too many connections, disk full
     "55P03",  # lock_not_available: lock_timeout
     "57",  # operator intervention: shutdown, crash, statement_timeout, starting up
-    "58",  # system error: I/O
-    "XX",  # internal error
+    "58030",  # io_error
+    "XX000",  # internal_error; XX001 and XX002 are corrupt data
 )
 """Beginnings of PostgreSQL's SQLSTATEs after which the same statement may succeed a moment later."""
 

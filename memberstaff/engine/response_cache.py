@@ -16,6 +16,7 @@ from graphql import (
     ArgumentNode,
     DocumentNode,
     FieldNode,
+    GraphQLError,
     GraphQLSchema,
     NullValueNode,
     OperationDefinitionNode,
@@ -31,14 +32,13 @@ from graphql import (
 from strawberry.http import process_result
 from strawberry.types.execution import ExecutionResult, PreExecutionError
 
-from memberstaff.engine.request import OperationRequest
+from memberstaff.engine.request import OperationRequest, digest
 from memberstaff.engine.schema import Schema
-from memberstaff.engine.shared_subscriptions import canonical
 from memberstaff.errors import RequestErrorCode
 from memberstaff.fanout.byte_lru import ByteLRU
 
-Key = tuple[str, str | None, bytes, Hashable, Hashable]
-"""Document, operation, variables, scope and version."""
+Key = tuple[bytes, Hashable, Hashable]
+"""Digest of the request, scope, version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ class ResponseCache:
         if found is None:
             return None
         scope, owner, version = found
-        key = (request.query, request.operation_name, canonical(request.variables), scope, version)
+        key = (digest(request.query, request.operation_name, request.variables, without=None), scope, version)
         if (cached := self.cache.get(key)) is not None:
             return cached
         if (other := self._in_flight.get(key)) is not None:
@@ -111,7 +111,7 @@ class ResponseCache:
         self, key: Key, owner: Hashable, context: ScopeContext, request: OperationRequest, argument: str | None
     ) -> bytes | None:
         """Render with the scope, never as the caller: a field that needs a caller fails, and nothing is cached."""
-        *query_key, version = key
+        request_digest, scope, version = key
         response = None
         future = self._in_flight[key] = asyncio.get_running_loop().create_future()
         try:
@@ -126,7 +126,7 @@ class ResponseCache:
                 response = orjson.dumps(process_result(result))
                 if not result.errors:
                     # Under the version that was rendered, which may be newer than the current one was.
-                    self.cache.put((*query_key, rendered), response, owner)
+                    self.cache.put((request_digest, scope, rendered), response, owner)
         finally:
             del self._in_flight[key]
             future.set_result(response)
@@ -137,6 +137,8 @@ class ResponseCache:
         prepared = self._schema.documents.prepare(request.query)
         if prepared.document is None or prepared.introspects:
             return NotCacheable()
+        if isinstance(prepared.operation(request.operation_name), GraphQLError):
+            return NotCacheable()  # and nothing is derived for a name that the document does not hold
         plan: Plan | NotCacheable | None = prepared.derived.get((ResponseCache, request.operation_name))
         if plan is None:
             try:

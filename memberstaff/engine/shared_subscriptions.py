@@ -6,7 +6,6 @@ authorisation scope, whatever their transport. See docs/decisions/0008-rendering
 
 from __future__ import annotations
 
-import json
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -39,7 +38,7 @@ from strawberry.types.execution import ExecutionResult as Result
 from strawberry.types.execution import PreExecutionError
 
 from memberstaff.engine.masking import cause_of, graphql_error
-from memberstaff.engine.request import OperationRequest
+from memberstaff.engine.request import OperationRequest, digest
 from memberstaff.engine.schema import OperationRefused, Schema
 from memberstaff.errors import Refusal, RequestError, Unavailable
 from memberstaff.fanout.retry import until_available
@@ -84,6 +83,9 @@ class SubscriptionContext(Protocol):
     def resume_cursor(self, after: str | None) -> str | None:
         """The cursor to resume from: `after`, unless `connection_init` had another one for this operation."""
 
+    def resumed(self) -> None:
+        """The operation has begun, or ended: the connection's cursor is not for a later one with the same id."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rendering(Generic[Event]):
@@ -124,12 +126,20 @@ async def subscribe(
     if not plan.accepts(after):
         _build(schema, None, request)  # for graphql-core's own error
         raise OperationRefused([graphql_error(f"`{CURSOR}` must be a string.")])
-    key = (plan.key, request.operation_name, canonical(request.variables, without=plan.variable), scope)
+    key = digest(plan.key, request.operation_name, request.variables, without=plan.variable), scope
 
     def make_source() -> EventSource:
         return _source(schema, context.as_scope(scope), request)
 
-    return await context.groups.join(key, make_source, listener, owner=owner, after=context.resume_cursor(after))
+    try:
+        leave = await context.groups.join(key, make_source, listener, owner=owner, after=context.resume_cursor(after))
+    except Unavailable:
+        raise  # the client tries again, perhaps with the same id and without a cursor of its own
+    except BaseException:
+        context.resumed()
+        raise
+    context.resumed()
+    return leave
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,15 +195,6 @@ def plan_of(document: DocumentNode, text: str, operation_name: str | None) -> Pl
             variable = given
             literals += [default] if isinstance(default, StringValueNode) else []
     return Plan(_without(text, literals), variable, given, literal, required)
-
-
-def canonical(variables: Mapping[str, Any] | None, *, without: str | None = None) -> bytes:
-    """Canonical JSON of variables, to compare them; `without` one of them."""
-    kept = {name: value for name, value in (variables or {}).items() if name != without}
-    try:
-        return orjson.dumps(kept, option=orjson.OPT_SORT_KEYS)
-    except TypeError:  # a number of more than 64 bits
-        return json.dumps(kept, sort_keys=True).encode()
 
 
 def _build(schema: Schema, context: Any, request: OperationRequest) -> Executor[Any]:

@@ -9,14 +9,17 @@ from typing import Generic, TypeVar
 Key = TypeVar("Key", bound=Hashable)
 
 OVERHEAD = 500
-"""Bytes that an entry costs besides its value: its key, its dict entries, and object headers."""
+"""Bytes that an entry costs besides its value: a key of fixed size, its dict entries, and object headers."""
 
 SHARE = 4
 """One owner may fill a quarter of the cache: nobody can evict what everybody else uses."""
 
 
 class ByteLRU(Generic[Key]):
-    """Caches bytes. Nothing is ever invalidated, so a key must contain everything that its value depends on."""
+    """A byte-bounded LRU cache. A key contains whatever its value depends on, so nothing is ever invalidated.
+
+    Keys are small and of a fixed size: digests of what clients sent, never the text itself.
+    """
 
     def __init__(self, most_bytes: int) -> None:
         self._most_bytes = most_bytes

@@ -85,11 +85,13 @@ class EventSource(ABC):
 
 
 class Rendering(NamedTuple):
-    """A rendered batch, and its last position. `number` counts the renderings started before this one was finished."""
+    """What a source returned. Renderings are numbered in the order in which they start."""
 
     position: int
     batch: Batch
     number: int
+    seen: int
+    """The last rendering that had started when this one was done: a later one read the same data or newer."""
 
 
 class _InFlight(NamedTuple):
@@ -100,14 +102,15 @@ class _InFlight(NamedTuple):
 class Member:
     """A listener in a group: live once it has been sent everything, until then catching up from its own position."""
 
-    __slots__ = ("catching_up", "listener", "position", "rendering")
+    __slots__ = ("catching_up", "listener", "owner", "position", "rendering")
 
-    def __init__(self, listener: Listener, position: int) -> None:
+    def __init__(self, listener: Listener, position: int, owner: Hashable) -> None:
         self.listener = listener
+        self.owner = owner
         self.position = position
         """Of the last event that it was sent; maintained only while it is not live."""
         self.rendering = 0
-        """`Rendering.number` of what it was sent last; maintained only while it is not live."""
+        """`Rendering.seen` of what it was sent last; maintained only while it is not live."""
         self.catching_up: asyncio.Task[None] | None = None
 
 
@@ -119,9 +122,12 @@ class SubscriberGroup:
     nothing is rendered ahead of those that are catching up.
     """
 
-    def __init__(self, source: EventSource, on_end: Callable[[], None]) -> None:
+    def __init__(self, source: EventSource, on_end: Callable[[], None], *, owner: Hashable = None) -> None:
         self._source = source
         self._on_end = on_end
+        self._first_owner = owner
+        self._owners: Counter[Hashable] = Counter()
+        """Members by owner, in the order in which the owners came."""
         self._live: dict[Member, None] = {}
         self._behind: set[Member] = set()
         self._joining = 0
@@ -129,7 +135,7 @@ class SubscriberGroup:
         self._ended = False
         self._position = 0
         self._sent = 0
-        """`Rendering.number` of what the live members were sent last."""
+        """`Rendering.seen` of what the live members were sent last."""
         self._changed = asyncio.Event()
         """Set, and replaced, when the position changes, the first live member is added, or the last one is removed."""
         self._renderings = 0
@@ -140,7 +146,12 @@ class SubscriberGroup:
     def __len__(self) -> int:
         return len(self._live) + len(self._behind)
 
-    async def join(self, listener: Listener, after: str | None) -> Member:
+    @property
+    def owner(self) -> Hashable:
+        """The account that the group counts against: the first one that still has a member."""
+        return next(iter(self._owners), self._first_owner)
+
+    async def join(self, listener: Listener, after: str | None, *, owner: Hashable = None) -> Member:
         """Add a listener, to be sent what follows its cursor, or now; waits while the source is unavailable.
 
         Raises RequestError when the cursor cannot be resumed from or the source has failed, EndOfEvents when it is
@@ -149,10 +160,11 @@ class SubscriberGroup:
         self._joining += 1
         try:
             await asyncio.shield(self._opened)
-            member = Member(listener, await self._start(after))
+            member = Member(listener, await self._start(after), owner)
             if self._ended:
                 raise self._error or EndOfEvents
             self._source.count(1)
+            self._owners[owner] += 1
             self._place(member)
         finally:
             self._joining -= 1
@@ -170,6 +182,9 @@ class SubscriberGroup:
         if member.catching_up is not None:
             member.catching_up.cancel()
         self._source.count(-1)
+        self._owners[member.owner] -= 1
+        if not self._owners[member.owner]:
+            del self._owners[member.owner]
         self._end_if_empty()
 
     def _place(self, member: Member) -> None:
@@ -210,6 +225,12 @@ class SubscriberGroup:
                 return await self._source.start(after)
             except Unavailable:
                 await backoff.pause()
+            except RequestError:
+                raise
+            except Exception as error:
+                log.warning("Failed to start a subscription", exc_info=error)
+                why = "This subscription cannot start just now. Try again in a moment."
+                raise Unavailable(why, RETRY_SECONDS) from error
 
     async def _run(self) -> None:
         """Render and send events until the source ends; cancelled when the last member leaves."""
@@ -222,8 +243,8 @@ class SubscriberGroup:
                         await self._changed.wait()
                     before = self._position
                     rendering = await self._render(before, self._sent)
-                    if self._position != before:
-                        continue
+                    if self._position != before or rendering.number <= self._sent:
+                        continue  # a member that caught up meanwhile has been sent more, or newer data beside it
                     began = loop.time()
                     self._send(rendering)
                     # Pause for as long as the send took: sending then takes at most half of the loop's time, and under
@@ -250,7 +271,7 @@ class SubscriberGroup:
             del self._live[member]
             member.position, member.rendering = self._position, self._sent
             self._fall_behind(member)
-        self._position, self._sent = rendering.position, rendering.number
+        self._position, self._sent = rendering.position, rendering.seen
         self._notify_changed()
 
     async def _catch_up(self, member: Member) -> None:
@@ -264,7 +285,7 @@ class SubscriberGroup:
                     rendering = await self._render(member.position, member.rendering)
                     if rendering.batch.payloads:
                         member.listener.send(rendering.batch)
-                    member.position, member.rendering = rendering.position, rendering.number
+                    member.position, member.rendering = rendering.position, rendering.seen
                 elif self._ended:
                     raise EndOfEvents
                 elif member.position > self._position and self._live:  # it joined ahead of the live members
@@ -305,7 +326,7 @@ class SubscriberGroup:
             result.exception()  # marks it as retrieved: nobody else may be waiting
             raise
         else:
-            rendering = Rendering(reached, batch, self._renderings)
+            rendering = Rendering(reached, batch, number, self._renderings)
             result.set_result(rendering)
             return rendering
         finally:
@@ -335,6 +356,9 @@ class SubscriberGroup:
     def _complete(self) -> None:
         """End the group after its last event; members that are behind are sent what they lack first."""
         self._ended = True
+        if not self._opened.done():
+            self._opened.set_exception(EndOfEvents())
+            self._opened.exception()
         self._on_end()
         for member in [*self._live]:
             self._end_member(member, None)
@@ -343,6 +367,7 @@ class SubscriberGroup:
         """End the group, and every member and `join`, with an error."""
         if not isinstance(error, RequestError):
             log.error("A subscriber group failed", exc_info=error)
+            error = Unavailable("This subscription failed on our side. Try again in a moment.", RETRY_SECONDS)
         self._error, self._ended = error, True
         if not self._opened.done():
             self._opened.set_exception(error)
@@ -357,17 +382,16 @@ class SubscriberGroup:
 
 
 class SubscriberGroups:
-    """The subscriber groups of a process, by key; a group counts against the owner that created it.
+    """The subscriber groups of a process, by key; a group counts against the account that has been in it the longest.
 
-    Once the process has `limit` groups, an owner may create more only up to its fair share: `limit` divided by the
-    number of owners. An owner's first group is never refused.
+    Once the process has `limit` groups, an account may create more only up to its fair share: `limit` divided by the
+    accounts that have groups. From twice the limit on, only an account's first group is created: that is never refused.
     """
 
     def __init__(self, *, limit: int, limit_per_owner: int) -> None:
         self._limit = limit
         self._limit_per_owner = limit_per_owner
         self._groups: dict[Hashable, SubscriberGroup] = {}
-        self._counts: Counter[Hashable] = Counter()
 
     def __len__(self) -> int:
         return len(self._groups)
@@ -390,27 +414,23 @@ class SubscriberGroups:
         if group is None:
             self._check_limits(owner)
             group = self._create(key, make_source(), owner)
-        member = await group.join(listener, after)
+        member = await group.join(listener, after, owner=owner)
         return lambda: group.leave(member)
 
     def _check_limits(self, owner: Hashable) -> None:
-        owned = self._counts[owner]
-        if owned >= self._limit_per_owner:
-            why = f"Your account already has {owned:,} different subscriptions here. End some, then try again."
+        owned = Counter(group.owner for group in self._groups.values())
+        mine = owned[owner]
+        if mine >= self._limit_per_owner:
+            why = f"Your account already has {mine:,} different subscriptions here. End some, then try again."
             raise Unavailable(why, RETRY_SECONDS)
-        if len(self._groups) >= self._limit and owned:
-            fair_share = self._limit // len(self._counts)
-            if owned >= fair_share:
-                raise Unavailable("This server has too many different subscriptions. Try again later.", RETRY_SECONDS)
+        fair_share = self._limit // max(1, len(owned)) if len(self._groups) < 2 * self._limit else 0
+        if len(self._groups) >= self._limit and mine and mine >= fair_share:
+            raise Unavailable("This server has too many different subscriptions. Try again later.", RETRY_SECONDS)
 
     def _create(self, key: Hashable, source: EventSource, owner: Hashable) -> SubscriberGroup:
         def on_end() -> None:
             if self._groups.get(key) is group:
                 del self._groups[key]
-                self._counts[owner] -= 1
-                if not self._counts[owner]:
-                    del self._counts[owner]
 
-        group = self._groups[key] = SubscriberGroup(source, on_end)
-        self._counts[owner] += 1
+        group = self._groups[key] = SubscriberGroup(source, on_end, owner=owner)
         return group

@@ -18,7 +18,8 @@ from memberstaff.attendance import log as change_log
 from memberstaff.attendance.cursor import Cursor
 from memberstaff.changes import Change
 from memberstaff.db.work import Database
-from memberstaff.errors import RestartRequired
+from memberstaff.errors import RestartRequired, Unavailable
+from memberstaff.fanout.subscriber_group import MAX_ATTEMPTS
 from memberstaff.live.splice import Gap, splice
 from memberstaff.live.watched_day import WatchedDay
 from memberstaff.notify.notification import Notification
@@ -80,6 +81,7 @@ class Feed:
 
     async def run(self) -> None:
         """Read the database on request, and at least every `poll_seconds`, until cancelled."""
+        failures = 0
         while True:
             try:
                 async with asyncio.timeout(self._poll_seconds):
@@ -92,12 +94,19 @@ class Feed:
             try:
                 if self._days:
                     await self._read()
-                self.reading = True
-            except Exception:  # the database is down: watchers and refreshes wait until it is back
+                self.reading, failures = True, 0
+            except Exception as error:
                 if self.reading:
                     log.exception("The feed cannot read the database; boards are frozen until it can")
                 self.reading = False
-                self._refreshes = [*(future for future in waiting if not future.done()), *self._refreshes]
+                failures = 0 if isinstance(error, Unavailable) else failures + 1
+                for future in waiting:
+                    if future.done():
+                        continue
+                    if failures >= MAX_ATTEMPTS:  # the statement is wrong, and waiting does not mend it
+                        future.set_exception(error)
+                    else:  # the database is down: wait until it is back
+                        self._refreshes.append(future)
                 self._read_requested.set()
                 await asyncio.sleep(min(1.0, self._poll_seconds))
             else:
@@ -108,7 +117,10 @@ class Feed:
                 await asyncio.sleep(asyncio.get_running_loop().time() - began)
 
     async def refresh(self) -> None:
-        """Wait, however long, for a read of the database that started after this call; concurrent calls share one."""
+        """Wait for a read of the database that started after this call, as long as the database is down.
+
+        Concurrent calls share one. Raises the database's error when the read itself is what fails.
+        """
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._refreshes.append(future)
         self._read_requested.set()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 import orjson
@@ -100,24 +100,37 @@ class EventStream:
         self._receive = receive
         self._send = send
         self._ended: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
+        self._leave: Callable[[], None] | None = None
         self._disconnect = asyncio.ensure_future(self._wait_for_disconnect())
         self.listener: StreamListener | ASGIListener = (
             StreamListener(protocol, framing, self.end) if protocol else ASGIListener(self._send_batch, self.end)
         )
 
     def end(self, error: Exception | None) -> None:
-        """End the response with an error, or because its events are complete; never waits."""
+        """End the response with an error, or because its events are complete; no event is sent after this call."""
         if not self._ended.done():
             self._ended.set_result(error)
+        if self._leave is not None:
+            self._leave()
 
-    async def unless_disconnected(self, work: Coroutine[Any, Any, Result]) -> Result:
-        """The result of work to be done before the stream starts; raises Disconnected if the client leaves first."""
+    def joined(self, leave: Callable[[], None]) -> None:
+        """The listener is a member of a group, which it leaves as soon as the stream ends."""
+        self._leave = leave
+        if self._ended.done():
+            leave()
+
+    async def unless_disconnected(self, work: Coroutine[Any, Any, Result | None]) -> Result | None:
+        """The result of work to be done before the stream starts; None if the stream is ended first.
+
+        Raises Disconnected if the client leaves first.
+        """
         working = asyncio.ensure_future(work)
         try:
-            await asyncio.wait({working, self._disconnect}, return_when=asyncio.FIRST_COMPLETED)
-            if not working.done():
+            waiting: set[asyncio.Future[Any]] = {working, self._disconnect, self._ended}
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            if self._disconnect.done() and not working.done():
                 raise Disconnected
-            return working.result()
+            return working.result() if working.done() else None
         finally:
             if not working.done():
                 working.cancel()
@@ -162,6 +175,9 @@ class EventStream:
         last = b""
         if isinstance(error, TimeoutError):
             raise error
+        if self._protocol is None:  # a batch may still be on its way
+            async with asyncio.timeout(self.deadline):
+                await self.listener.drain()
         if error is not None:
             if not isinstance(error, RequestError):
                 error = internal_error(self.reference)

@@ -28,7 +28,7 @@ from memberstaff.server.body import IMPORT, UnreadableBody, read_body
 from memberstaff.server.connection import Connection
 from memberstaff.server.connection_limiter import ConnectionLimits
 from memberstaff.server.event_streams import FRAMINGS, EventStream, error_body, response_body
-from memberstaff.server.host import Host, OperationContext
+from memberstaff.server.host import Host, OperationContext, close
 from memberstaff.server.negotiate import GRAPHQL, JSON, SSE, Accepted, is_json, negotiate
 from memberstaff.server.request_context import connection_of
 from memberstaff.server.session_cookie import session_cookie
@@ -161,7 +161,7 @@ class HttpEndpoint:
             hint = f"Subscriptions need a WebSocket, or {SSE} in the Accept header."
             return _response(bad_request_body(hint), 400, media)
         finally:
-            await context.close()
+            await close(context)
 
     async def stream(self, request: OperationRequest, form: str, scope: Scope, receive: Receive, send: Send) -> None:
         """Respond with a stream: a single result, or a subscription's events."""
@@ -191,7 +191,7 @@ class HttpEndpoint:
                 await response(scope, receive, send)
                 return
             finally:
-                await context.close()
+                await close(context)
             if payload is not None:
                 await stream.send_single(payload)
                 return
@@ -213,16 +213,16 @@ class HttpEndpoint:
         Raises the RequestErrors in `SENT_AS_STATUS`.
         """
         try:
-            if (
-                await self.schema.check(request.query, request.operation_name, context)
-                is not OperationType.SUBSCRIPTION
-            ):
+            kind = await self.schema.check(request.query, request.operation_name, context)
+            if kind is not OperationType.SUBSCRIPTION:
                 return _json(response_body(await execute(self.schema, context, request, SINGLE_RESULT)))
             stack.enter_context(self.limits.addresses.counted(connection.address, "this address"))
             stack.callback(connection.set_on_end(lambda _, reason: stream.end(Unauthenticated(reason))))
             _, account_id = await until_available(context.authorize)
             stack.enter_context(self.limits.accounts.counted(account_id, "this account"))
-            stack.callback(await subscribe(self.schema, context, request, stream.listener))
+            leave = await subscribe(self.schema, context, request, stream.listener)
+            stack.callback(leave)
+            stream.joined(leave)
         except OperationRefused as refused:
             return _json(response_body(PreExecutionError(None, refused.errors)))
         except RequestError as error:

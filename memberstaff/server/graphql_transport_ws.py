@@ -35,7 +35,7 @@ from memberstaff.errors import RequestError, RequestErrorCode
 from memberstaff.fanout.subscriber_group import Batch, Listener
 from memberstaff.server.connection import Connection, bearer
 from memberstaff.server.connection_limiter import ConnectionLimiter
-from memberstaff.server.host import Host, OperationContext
+from memberstaff.server.host import Host, OperationContext, close
 from memberstaff.server.listeners import ASGIListener, NextMessages, WebSocketListener
 from memberstaff.server.token_bucket import TokenBucket
 from memberstaff.server.websocket import BinaryMessage, Disconnected, WebSocketAdapter
@@ -272,7 +272,7 @@ class SocketHandler:
                 operation_name=request.operation_name,
                 operation_extensions=request.extensions,
             )
-            await close_quietly(context)  # releases the database connection before the result is sent
+            await close(context)  # releases the database connection before the result is sent
             await self.send_result(operation, result)
         except Disconnected:
             pass
@@ -284,7 +284,7 @@ class SocketHandler:
             log.exception("Operation failed")
             await self.end_operation(operation, [formatted(internal_error(self.connection.request_id))])
         finally:
-            await close_quietly(context)
+            await close(context)
 
     async def join(self, operation: Operation, context: OperationContext, request: OperationRequest) -> None:
         """Join a group, which sends the results. Raises OperationRefused and RequestError."""
@@ -347,11 +347,3 @@ class SocketHandler:
 def formatted(error: RequestError) -> dict[str, Any]:
     """An error as in the GraphQL specification."""
     return {"message": error.message, "extensions": {**error.extensions, "code": error.code.value}}
-
-
-async def close_quietly(context: OperationContext) -> None:
-    """Close a context; errors are only logged, since the operation has its result."""
-    try:
-        await context.close()
-    except Exception:
-        log.exception("Failed to close an operation's context")

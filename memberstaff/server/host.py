@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
@@ -13,12 +14,22 @@ from memberstaff.engine.shared_subscriptions import SubscriptionContext
 from memberstaff.server.connection import Connection
 from memberstaff.settings import Settings
 
+log = logging.getLogger("memberstaff.server")
+
 
 class OperationContext(SubscriptionContext, Protocol):
     """The context of one operation."""
 
     async def close(self) -> None:
         """Release what the operation holds; called once, before its result is sent, however it ended."""
+
+
+async def close(context: OperationContext) -> None:
+    """Close a context. A failure is logged: the operation has its result, which does not depend on it."""
+    try:
+        await context.close()
+    except Exception:
+        log.exception("Failed to close an operation's context")
 
 
 class Host(Protocol):

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from starlette.types import Scope
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from memberstaff.server.uvicorn_websocket import WebSocketProtocol, settings_of
 from memberstaff.server.websocket_handshake import ordinary_key
@@ -39,6 +39,8 @@ class HttpProtocol(HttpToolsProtocol):
         self.silence_seconds = settings.silence_seconds
         self.is_streaming = False
         """Whether the response is an event stream, which shutdown must end."""
+        self.cycles: list[RequestResponseCycle] = []
+        """Requests whose responses are not complete: several when a client pipelines."""
         self.unsent = 0
         """Size of the write buffer when the write timer was started."""
         self.write_timeout_timer: asyncio.TimerHandle | None = None
@@ -54,6 +56,13 @@ class HttpProtocol(HttpToolsProtocol):
         self.stop_headers_timer()
         self.stop_write_timer()
         super().connection_lost(exc)
+        # uvicorn tells the newest request alone, and a stream before it would go on for ever.
+        self.pipeline.clear()
+        for cycle in self.cycles:
+            if not cycle.response_complete:
+                cycle.disconnected = True
+                cycle.message_event.set()
+        self.cycles.clear()
 
     @contextmanager
     def streaming(self) -> Iterator[None]:
@@ -125,7 +134,11 @@ class HttpProtocol(HttpToolsProtocol):
         self.stop_headers_timer()
         extensions: Any = {CONNECTION: self}
         self.scope["extensions"] = extensions
+        before = self.cycle
         super().on_headers_complete()
+        if self.cycle is not None and self.cycle is not before:
+            self.cycles = [cycle for cycle in self.cycles if not cycle.response_complete]
+            self.cycles.append(self.cycle)
 
     def start_headers_timer(self) -> None:
         """Time out slow headers (Slowloris): they must be complete within `headers_seconds`."""

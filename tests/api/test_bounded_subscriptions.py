@@ -78,25 +78,76 @@ async def test_sockets_and_streams_of_an_address_are_counted_together(database_u
         assert (refused.status, refused.headers["retry-after"]) == (429, "5")
 
 
+LARGE = """subscription ($date: Date!) { attendanceUpdated(date: $date) { status
+  day { records(first: 100) { edges { node { id staffId staffName staffPhotoUrl staff { id name } } } } } } }"""
+FILL = """mutation ($input: BulkUpdateAttendanceInput!) { bulkUpdateAttendance(input: $input) { errors { code } } }"""
+
+
+async def fill(installation: Installation, status: str) -> None:
+    """300 events of 30 KB: more than the server's and the kernel's buffers hold for a client that does not read."""
+    change = {"fill": {"status": status, "onlyUnmarked": False}}
+    await installation.marker.ask(FILL, input={"date": TODAY, "change": change})
+
+
 async def test_streams_that_nobody_reads_hold_no_database_connection(database_url: str, clock: TurnedClock) -> None:
-    document = """subscription ($date: Date!) { attendanceUpdated(date: $date) {
-      day { records(first: 100) { edges { node { id staffId staffName staffPhotoUrl staff { id name } } } } } } }"""
-    fill = (
-        """mutation ($input: BulkUpdateAttendanceInput!) { bulkUpdateAttendance(input: $input) { errors { code } } }"""
-    )
-    everybody = {"fill": {"status": "LATE", "onlyUnmarked": False}}
     async with (
         install(database_url, clock=clock, demo_people=300, database_pool_size=2) as installation,
-        installation.stream(document, SSE, date=TODAY),
-        installation.stream(document, SSE, date=TODAY),
-        installation.stream(document, SSE, Role.MARKER, date=TODAY),
+        installation.stream(LARGE, SSE, date=TODAY),
+        installation.stream(LARGE, SSE, date=TODAY),
+        installation.stream(LARGE, SSE, Role.MARKER, date=TODAY),
     ):
         await until(lambda: installation.application.feed.subscriptions == 3)
-        await installation.marker.ask(fill, input={"date": TODAY, "change": everybody})  # 300 events of 30 KB
+        await fill(installation, "LATE")
         await until(lambda: all(protocol.blocked for protocol in http_streams(installation)))
         pool = installation.application.database.engine.sync_engine.pool
         await until(lambda: pool.checkedout() == 0)  # type: ignore[attr-defined]
         assert await installation.viewer.ask("{ attendanceDay { summary { total } } }")
+
+
+async def test_a_stream_leaves_its_group_when_its_access_ends_though_its_client_does_not_read(
+    database_url: str, clock: TurnedClock
+) -> None:
+    async with (
+        install(database_url, clock=clock, demo_people=300) as installation,
+        installation.stream(LARGE, SSE, date=TODAY),
+    ):
+        await until(lambda: installation.application.feed.subscriptions == 1)
+        await fill(installation, "LATE")
+        await until(lambda: all(protocol.blocked for protocol in http_streams(installation)))
+        await installation.viewer.ask("mutation { logout { errors { message } } }")
+        await until(lambda: installation.application.feed.subscriptions == 0)
+        assert [protocol.blocked for protocol in http_streams(installation)] == [True]  # its last words wait
+
+
+async def test_a_stream_with_another_request_behind_it_ends_when_its_client_goes(small: Installation) -> None:
+    """uvicorn tells only the newest request of a connection that the client is gone."""
+    feed = small.application.feed
+    for number in range(3):  # more than the account may have open at a time
+        async with small.stream(WATCH, SSE, date=TODAY) as stream:
+            await until(lambda: feed.subscriptions == 1)
+            stream.write(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n")
+            await until(lambda: any(len(protocol.cycles) == 2 for protocol in http_streams(small)))
+            stream.reset()
+        # Reading is paused, so that the server learns of it when it writes: an event, or a heartbeat.
+        await small.marker.mark(small.staff["Amina"], TODAY, note=str(number))
+        await until(lambda: feed.subscriptions == 0)
+        await until(lambda: not http_streams(small))
+
+
+async def test_who_logs_out_while_a_stream_waits_for_the_database_is_told_at_once(
+    small: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    never = asyncio.Event()
+
+    async def refresh() -> None:
+        await never.wait()
+
+    monkeypatch.setattr(small.application.feed, "refresh", refresh)
+    async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+        asking = tasks.create_task(small.viewer.stream_once(WATCH, date=TODAY))
+        await until(lambda: len(small.application.access_watcher) == 1)
+        await small.viewer.ask("mutation { logout { errors { message } } }")
+    assert "UNAUTHENTICATED" in asking.result()
 
 
 def http_streams(installation: Installation) -> list[HttpProtocol]:

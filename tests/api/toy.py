@@ -64,6 +64,9 @@ class ToyContext:
     def resume_cursor(self, after: str | None) -> str | None:
         return after
 
+    def resumed(self) -> None:
+        """There is nothing to forget."""
+
     async def close(self) -> None:
         self.closed = 1
         self.host.changed.set()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
+import tracemalloc
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -124,6 +126,25 @@ async def test_what_is_wrong_with_the_document_is_answered_and_not_cached(cache:
     answer = await ask(cache, Context("Amina"), "{ board { secret } }")
     assert answer["errors"][0]["extensions"] == {"code": "FORBIDDEN"}
     assert len(cache.cache) == 0
+
+
+async def test_what_a_client_sends_is_not_kept(cache: ResponseCache) -> None:
+    """The cache counts the bytes of its answers, so its keys must be small, and an unknown name leaves nothing."""
+    query = "{ board { title } }"
+    await cache.response(Context("Amina"), OperationRequest(query, {"unused": "x" * 90_000}, None, None))
+    for number in range(3):
+        request = OperationRequest(query, None, f"{number}" * 90_000, None)
+        assert await cache.response(Context("Amina"), request) is None
+    assert cache.cache.bytes < 1_000
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        await cache.response(Context("Amina"), OperationRequest(query, {"unused": "y" * 90_000}, None, None))
+        await cache.response(Context("Amina"), OperationRequest(query, None, "z" * 90_000, None))
+        gc.collect()
+        assert tracemalloc.get_traced_memory()[0] - before < 20_000
+    finally:
+        tracemalloc.stop()
 
 
 async def test_another_scope_or_version_is_another_answer(cache: ResponseCache) -> None:

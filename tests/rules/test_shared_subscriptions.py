@@ -112,6 +112,9 @@ class Context:
     def resume_cursor(self, after: str | None) -> str | None:
         return after
 
+    def resumed(self) -> None:
+        """There is nothing to forget."""
+
     def fresh(self) -> Context:
         self.opened += 1
         return self

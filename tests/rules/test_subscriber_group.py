@@ -399,6 +399,27 @@ async def test_a_rendering_that_began_before_a_members_last_one_is_not_shared_wi
     assert ahead.seen == list(range(PAGE + 1, 2 * PAGE + 1))
 
 
+async def test_a_rendering_is_not_sent_to_a_member_that_has_caught_up_with_a_later_one() -> None:
+    """Its events may hold, beside the change, data that is older than what the member has been sent."""
+    numbers = Numbers()
+    group = group_of(numbers)
+    live, late = Reader(), Reader()
+    await group.join(live, None)
+    numbers.add()
+    numbers.gate = asyncio.Event()
+    await settled()  # the group's own rendering is under way
+    slow, numbers.gate = numbers.gate, asyncio.Event()
+    group_rendering = list(numbers.renderings)
+    member = await group.join(late, "0")
+    await settled()
+    assert group_rendering == [0]
+    numbers.gate.set()
+    slow.set()
+    await settled()
+    assert (live.seen, late.seen) == ([1], [1])
+    group.leave(member)
+
+
 async def test_a_group_ends_with_its_last_member() -> None:
     groups = SubscriberGroups(limit=10, limit_per_owner=1)
     leave = await groups.join("key", Numbers, Reader(), owner=1, after=None)
@@ -432,6 +453,25 @@ async def test_a_full_process_refuses_the_accounts_with_the_most_groups_and_nobo
     assert [await refused(groups, key, 2) for key in ("h", "i", "j", "k")] == [False, False, False, True]
     assert [await refused(groups, key, 3) for key in ("l", "m", "n")] == [False, False, True]
     assert not await refused(groups, "o", 4)
+
+
+async def test_from_twice_the_limit_on_only_first_groups_begin() -> None:
+    groups = SubscriberGroups(limit=4, limit_per_owner=4)
+    for owner in range(1, 5):
+        for key in range(4):
+            await refused(groups, f"{owner} {key}", owner)
+    assert len(groups) == 8  # 4, and shares of 4 // 2, 4 // 3 and 4 // 4
+    assert [await refused(groups, f"9 {key}", 9) for key in range(3)] == [False, True, True]
+
+
+async def test_a_group_counts_against_an_account_that_is_in_it() -> None:
+    groups = SubscriberGroups(limit=10, limit_per_owner=1)
+    leave = await groups.join("a", Numbers, Reader(), owner=1, after=None)
+    await groups.join("a", Numbers, Reader(), owner=2, after=None)
+    assert [await refused(groups, "b", owner) for owner in (1, 2)] == [True, False]
+    leave()
+    assert not await refused(groups, "c", 1)  # `a` is 2's now
+    assert await refused(groups, "d", 2)
 
 
 async def test_a_source_that_cannot_be_made_begins_no_group() -> None:
