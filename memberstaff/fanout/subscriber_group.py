@@ -258,7 +258,9 @@ class SubscriberGroup:
         try:
             while True:
                 await member.listener.drain()
-                if member.position < self._position:
+                if member.listener.blocked:  # again, by another operation of the same socket
+                    await asyncio.sleep(0)
+                elif member.position < self._position:
                     rendering = await self._render(member.position, member.rendering)
                     if rendering.batch.payloads:
                         member.listener.send(rendering.batch)
@@ -267,7 +269,7 @@ class SubscriberGroup:
                     raise EndOfEvents
                 elif member.position > self._position and self._live:  # it joined ahead of the live members
                     await self._changed.wait()
-                elif not member.listener.blocked:
+                else:
                     break
             self._position = member.position
             self._sent = max(self._sent, member.rendering)

@@ -51,6 +51,8 @@ class AllDays:
         self._epoch = ""
         self._days: dict[date, int] | None = None
         """Each day's position in the stream; None while nobody watches."""
+        self._generation = 0
+        """Incremented when the last watcher leaves; a read that started before is discarded."""
         self._changes: list[Change] = []
         self._position = 0
         self._read_requested = asyncio.Event()
@@ -104,15 +106,16 @@ class AllDays:
     async def watch(self) -> AsyncIterator[int]:
         """Buffer changes for as long as the block lasts; gives the position to read from."""
         self._watchers += 1
+        self._read_requested.set()  # while nobody watched, `run` waited without a time-out
         try:
             while self._days is None:
-                self._read_requested.set()
                 await self._changed.wait()
             yield self._position
         finally:
             self._watchers -= 1
             if not self._watchers:
                 self._days, self._changes = None, []
+                self._generation += 1
 
     async def after(self, position: int) -> Sequence[Change]:
         """The changes after a position; waits until there is one.
@@ -144,22 +147,26 @@ class AllDays:
 
     async def _read(self) -> None:
         """Bring the stream up to date with what is committed."""
-        if self._days is not None:
+        # A copy: a notification during a statement may be newer than what it reads.
+        known = None if self._days is None else dict(self._days)
+        generation = self._generation
+        if known is not None:
             async with self._database.read() as reading:
                 row = await reading.row(_TOTAL)
             # Positions only rise, so an equal sum is an equal list.
-            if row is not None and row.epoch == self._epoch and row.total == sum((self._days or {}).values()):
+            if row is not None and row.epoch == self._epoch and row.total == sum(known.values()):
                 return
         async with self._database.read() as reading:
             rows = await reading.rows(_POSITIONS)
+        if self._generation != generation:
+            return
         epoch = rows[0].epoch
         positions = {row.date: row.position for row in rows if row.date is not None}
-        if self._days is None:
+        if known is None:
             self._start_epoch(epoch, positions)
             return
-        if epoch != self._epoch or any(positions.get(day, 0) < known for day, known in self._days.items()):
-            self._changes = []
-            self._position += 1  # without a change: `after` raises RestartRequired for every reader
+        if epoch != self._epoch or any(positions.get(day, 0) < position for day, position in known.items()):
+            self._end()
             self._start_epoch(epoch, positions)
             return
         while self._days is not None:
@@ -168,10 +175,21 @@ class AllDays:
                 return
             async with self._database.read() as reading:
                 changes = await change_log.after(reading, behind, limit=PAGE)
-            if self._days is None or not changes:
+            days = self._days
+            if days is None:
                 return
-            for day in dict.fromkeys(change.date for change in changes):
-                self._advance(self._days, day, 0, [change for change in changes if change.date == day])
+            joined = [
+                self._advance(days, day, 0, [change for change in changes if change.date == day]) for day in behind
+            ]
+            if not changes or not all(joined):  # the log has a hole
+                self._end()
+                self._start_epoch(epoch, {day: max(last, days.get(day, 0)) for day, last in positions.items()})
+                return
+
+    def _end(self) -> None:
+        """Make `after` raise RestartRequired for every reader."""
+        self._changes = []
+        self._position += 1  # without a change
 
     def _start_epoch(self, epoch: str, positions: dict[date, int]) -> None:
         self._epoch, self._days = epoch, positions

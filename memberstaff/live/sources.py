@@ -54,13 +54,14 @@ class DayChanges(EventSource):
         return await self._feed.start(self._watched, after)
 
     async def after(self, position: int) -> tuple[int, Batch]:
+        roster_version = self._watched.roster_version  # before the names are read, so they are never older
         changes = await self._feed.changes_after(self._watched, position, self._epoch)
         payloads: list[bytes] = []
         size = 0
         async with self._rendering() as render:
             for change in changes:
                 try:
-                    payload = await self._rendered(change, render)
+                    payload = await self._rendered(change, render, roster_version)
                 except Exception:
                     if position == changes[0].position - 1:
                         raise
@@ -73,8 +74,8 @@ class DayChanges(EventSource):
                     break
         return position, Batch(payloads)
 
-    async def _rendered(self, change: Change, render: RenderChange) -> bytes:
-        key = (self._id, self._watched.roster_version, change.position)
+    async def _rendered(self, change: Change, render: RenderChange, roster_version: int) -> bytes:
+        key = (self._id, roster_version, change.position)
         if (cached := self._cache.get(key)) is not None:
             return cached
         payload = render(Cursor(self._epoch, self._day, change.position), change)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
-Networks = Iterable[IPv4Network | IPv6Network]
+Networks = Collection[IPv4Network | IPv6Network]
 
 
 def forwarded_address(peer: str, forwarded: list[str], trusted: Networks) -> str:
@@ -22,12 +22,16 @@ def forwarded_address(peer: str, forwarded: list[str], trusted: Networks) -> str
 
 def is_trusted(address: str, networks: Networks) -> bool:
     """Whether the address is in one of the networks."""
+    if not networks:
+        return False
     known = _parse(address)
     return known is not None and any(known in network for network in networks)
 
 
 def canonical_address(address: str) -> str:
     """An address in canonical form, IPv4-mapped IPv6 as IPv4; returned as it is if it cannot be parsed."""
+    if ":" not in address:  # IPv4, as the socket module spells it
+        return address
     known = _parse(address)
     return address if known is None else str(known)
 

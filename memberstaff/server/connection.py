@@ -22,7 +22,7 @@ UNKNOWN = "unknown"
 OnEnd = Callable[[int, str], None]
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True, weakref_slot=True)
 class Connection:
     """An HTTP request, or a WebSocket."""
 

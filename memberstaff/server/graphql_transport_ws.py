@@ -69,6 +69,21 @@ class Operation:
 class SocketHandler:
     """Serves one socket. Each operation has its own context."""
 
+    __slots__ = (
+        "accounts",
+        "acknowledged",
+        "bucket",
+        "caller",
+        "connection",
+        "host",
+        "init_timer",
+        "initialised",
+        "operations",
+        "schema",
+        "tasks",
+        "websocket",
+    )
+
     def __init__(
         self,
         schema: Schema,

@@ -6,6 +6,8 @@ from __future__ import annotations
 class TokenBucket:
     """Allows `rate` a second, and `burst` at once; starts full. Times are seconds of a monotonic clock."""
 
+    __slots__ = ("burst", "rate", "refilled_at", "tokens")
+
     def __init__(self, rate: float, burst: int) -> None:
         self.rate = rate
         self.burst = burst

@@ -12,7 +12,8 @@ from typing import Any
 from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from memberstaff.server.uvicorn_websocket import settings_of
+from memberstaff.server.uvicorn_websocket import WebSocketProtocol, settings_of
+from memberstaff.server.websocket_handshake import ordinary_key
 
 CONNECTION = "memberstaff.http"
 """The ASGI extension with the connection's protocol."""
@@ -101,9 +102,17 @@ class HttpProtocol(HttpToolsProtocol):
             self.write_timeout_timer = None
 
     def handle_websocket_upgrade(self) -> None:
-        """Switch to the WebSocket protocol, which has its own timers."""
+        """Switch to the WebSocket protocol, which has its own timers; an ordinary handshake is not parsed again."""
         self.stop_headers_timer()
-        super().handle_websocket_upgrade()
+        create: Any = self.ws_protocol_class
+        key = ordinary_key(self.scope["method"], self.scope["http_version"], self.url, self.headers)
+        if key is None or not issubclass(create, WebSocketProtocol):
+            super().handle_websocket_upgrade()
+            return
+        self.connections.discard(self)
+        protocol = create(config=self.config, server_state=self.server_state, app_state=self.app_state)
+        protocol.upgrade(self.transport, self.scope, self.url, key)
+        self.transport.set_protocol(protocol)
 
     def data_received(self, data: bytes) -> None:
         """Called with received bytes; the first of a request start the headers timer."""

@@ -14,7 +14,9 @@ from typing import Any
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
+from websockets.protocol import Protocol, Side, State
 
+from memberstaff.server.websocket_handshake import switching_protocols, websocket_scope
 from memberstaff.settings import Settings
 
 SETTINGS = "settings"
@@ -36,11 +38,36 @@ def settings_of(app_state: Mapping[str, Any]) -> Settings:
     return found if isinstance(found, Settings) else Settings()
 
 
+class MessageQueue:
+    """What uvicorn uses of asyncio.Queue, without its four deques of 600 bytes: a seventh of an idle socket."""
+
+    __slots__ = ("_messages", "_waiting")
+
+    def __init__(self) -> None:
+        self._messages: list[Any] = []
+        self._waiting: asyncio.Future[None] | None = None
+
+    def put_nowait(self, message: Any) -> None:
+        self._messages.append(message)
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
+
+    def empty(self) -> bool:
+        return not self._messages
+
+    async def get(self) -> Any:
+        while not self._messages:
+            self._waiting = asyncio.get_running_loop().create_future()
+            await self._waiting
+        return self._messages.pop(0)
+
+
 class WebSocketProtocol(WebSocketsSansIOProtocol):
     """A socket; pass the class to uvicorn as `ws`. Its time-out is ws_ping_interval + ws_ping_timeout."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
+        self.queue = MessageQueue()  # type: ignore[assignment]
         # uvicorn's logger would add two lines for each socket, one with the query string.
         self.logger = logging.getLogger("websockets")
         settings = settings_of(self.app_state)
@@ -55,19 +82,52 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         """Whether the write buffer is above its high-water mark."""
         self.drain_code = SERVICE_RESTART
         """The close code at shutdown."""
+        self.key: str | None = None
+        """The Sec-WebSocket-Key of a handshake parsed by HttpProtocol, until it is accepted."""
+
+    def upgrade(self, transport: asyncio.Transport, http_scope: Mapping[str, Any], url: bytes, key: str) -> None:
+        """Start after a handshake parsed by HttpProtocol, instead of `connection_made` and `data_received`."""
+        self.connections.add(self)
+        self.transport = transport
+        self.server, self.client = http_scope["server"], http_scope["client"]
+        self.key = key
+        self.handshake_initiated = True
+        scope: Any = websocket_scope(http_scope, url, self.app_state)
+        scope["extensions"][SOCKET] = self
+        self.scope = scope
+        self.queue.put_nowait({"type": "websocket.connect"})
+        task = self.loop.create_task(self.run_asgi())
+        task.add_done_callback(self.on_task_complete)
+        self.tasks.add(task)
 
     def connection_lost(self, exc: Exception | None) -> None:
         for timer in (self.shutdown_timer, self.abort_timer):
             if timer is not None:
                 timer.cancel()
         super().connection_lost(exc)
+        self.blocked = False  # `writable` is set too, and later writes are dropped
 
     async def send(self, message: Any) -> None:
-        """Send an ASGI message; after the handshake, free its headers, which are most of a socket's memory."""
-        await super().send(message)
-        if message["type"] == "websocket.accept":
-            self.request.headers.clear()
+        """Send an ASGI message; a handshake parsed by HttpProtocol is accepted here."""
+        if message["type"] != "websocket.accept":
+            await super().send(message)
+        elif self.key is None:
+            await super().send(message)
+            self.request.headers.clear()  # they are most of a socket's memory
             self.response.headers.clear()
+        elif not self.disconnected and not self.transport.is_closing():
+            self.accept(self.key, message)
+
+    def accept(self, key: str, message: Any) -> None:
+        """Accept the handshake; from now on there are only frames."""
+        self.key = None
+        self.conn = Protocol(  # type: ignore[assignment]
+            Side.SERVER, state=State.OPEN, max_size=self.config.ws_max_size, logger=self.logger
+        )
+        self.handshake_complete = True
+        headers = [*self.default_headers, *message.get("headers", ())]
+        self.transport.write(switching_protocols(key, message.get("subprotocol"), headers))
+        self.start_keepalive()
 
     def write(self, frames: bytes) -> None:
         """Write complete frames, unless the socket is closing. The caller must check `blocked`."""

@@ -26,6 +26,8 @@ class BinaryMessage(Exception):
 class WebSocketAdapter:
     """An ASGI WebSocket. A write that times out aborts it."""
 
+    __slots__ = ("_receive", "_write", "closed", "deadline", "protocol")
+
     def __init__(self, receive: Receive, send: Send, protocol: WebSocketProtocol | None, *, deadline: float) -> None:
         self._receive = receive
         self._write = send

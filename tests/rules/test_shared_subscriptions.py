@@ -333,7 +333,7 @@ async def test_a_rendering_is_closed_before_its_events_are_sent(schema: Schema) 
     assert open_at_send == [0]
 
 
-EVENTS = 100
+EVENTS = 400
 
 
 async def test_an_event_leaves_nothing_behind(schema: Schema) -> None:

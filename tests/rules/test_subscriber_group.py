@@ -228,6 +228,24 @@ async def test_a_member_that_begins_later_than_a_group_whose_members_do_not_read
     assert slow.seen == list(range(1, 22))
 
 
+async def test_a_listener_that_is_blocked_again_when_it_has_drained_holds_up_nobody() -> None:
+    """Such as one whose connection was reset: its group would spin, and nothing else would run."""
+
+    class Reset(Reader):
+        async def drain(self) -> None:
+            """At once, though it is blocked."""
+
+    numbers = Numbers()
+    group = group_of(numbers)
+    reset, reader = Reset(blocked=True), Reader()
+    member = await group.join(reset, None)
+    await group.join(reader, None)
+    numbers.add()
+    await asyncio.wait_for(settled(), 5)
+    assert (reset.seen, reader.seen) == ([], [1])
+    group.leave(member)
+
+
 async def test_who_has_left_is_sent_nothing_more() -> None:
     numbers = Numbers()
     group = group_of(numbers)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,7 @@ from memberstaff.staff import commands as staff_commands
 from memberstaff.staff.commands import Details
 from tests.clock import TurnedClock
 from tests.databases import UTC_ZONE
+from tests.services.boards import Line, line_of
 from tests.services.school import TODAY, School
 
 
@@ -46,3 +48,10 @@ async def school(database_url: str, clock: TurnedClock) -> AsyncIterator[School]
     notifications.clear()
     yield school
     await database.close()
+
+
+@pytest.fixture
+async def line(school: School, tmp_path: Path) -> AsyncIterator[Line]:
+    """Another process's line to the school's database."""
+    async with line_of(school, tmp_path) as opened:
+        yield opened

@@ -15,11 +15,13 @@ from memberstaff.attendance import commands
 from memberstaff.attendance.commands import BulkOutcome, ErrorPolicy
 from memberstaff.attendance.days import Calendar
 from memberstaff.attendance.model import Record
+from memberstaff.attendance.queries import BoardFilter
 from memberstaff.attendance.rules import Mark
 from memberstaff.changes import Status
 from memberstaff.db.tables import attendance, attendance_day, attendance_revision
 from memberstaff.db.work import Database, Work
 from memberstaff.notify.notification import Notification
+from memberstaff.staff.queries import StaffFilter
 
 TODAY = date(2026, 1, 12)
 CALENDAR = Calendar({0, 1, 2, 3, 4})
@@ -54,6 +56,12 @@ class School:
     async def bulk(self, *marks: Mark, policy: ErrorPolicy = ErrorPolicy.REJECT_ALL) -> BulkOutcome:
         async with self.work() as work:
             return await commands.update_many(work, CALENDAR, TODAY, marks, policy)
+
+    async def fill(self, status: Status, *, only_unmarked: bool = True) -> BulkOutcome:
+        """Give everybody the same status, which is announced without its changes."""
+        async with self.work() as work:
+            everybody = BoardFilter(StaffFilter(TODAY))
+            return await commands.fill(work, CALENDAR, TODAY, status, everybody, only_unmarked=only_unmarked)
 
     async def log(self, on: date = TODAY) -> list[tuple[int, int, int, str]]:
         """Position, person, version and status of each change."""

@@ -1,28 +1,191 @@
-"""The doorbell over a real Redis."""
+"""Notifications between processes: what is published is heard by all, and what is lost is known to be lost."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, date, datetime
 
 import pytest
 
+from memberstaff.changes import Change, DayProgress, Status
+from memberstaff.notify import notifier as notifiers
+from memberstaff.notify import redis_backend
+from memberstaff.notify.codec import MOST_CHANGES
 from memberstaff.notify.notification import Notification
 from memberstaff.notify.notifier import Notifier
-from tests.infrastructure.redis import Redis
+from tests.infrastructure.process import free_port
+from tests.infrastructure.redis import Redis, RedisServer
+from tests.installation import until
+from tests.services.boards import running
+
+MISSED = Notification(epoch="")
+"""Something may have been missed: read the log."""
+TODAY = date(2026, 1, 12)
+
+
+def numbered(number: int) -> Notification:
+    return Notification(epoch="e", roster_version=number)
+
+
+def with_changes(number: int) -> Notification:
+    changes = [
+        Change(
+            date=TODAY,
+            position=position,
+            staff_id=position,
+            version=1,
+            status=Status.LATE,
+            note="Bus",
+            photo_url=None,
+            changed_at=datetime(2026, 1, 12, 8, tzinfo=UTC),
+            changed_by=1,
+            changed_by_name="Front desk",
+            staff_name="Chloé",
+            staff_category=None,
+            staff_photo_url=None,
+        )
+        for position in range(1, number + 1)
+    ]
+    return Notification(epoch="e", days=(DayProgress(TODAY, number, 0),), changes=tuple(changes))
+
+
+class Process:
+    """A process that publishes and hears."""
+
+    def __init__(self, url: str, channel: str = "board") -> None:
+        self._heard: asyncio.Queue[Notification] = asyncio.Queue()
+        self.notifier = Notifier(url, channel, self._heard.put_nowait)
+
+    async def hears(self) -> Notification:
+        """The next notification."""
+        async with asyncio.timeout(10):
+            return await self._heard.get()
+
+    @property
+    def has_heard_all(self) -> bool:
+        return self._heard.empty()
+
+
+@asynccontextmanager
+async def process(url: str, channel: str = "board") -> AsyncIterator[Process]:
+    """A process that has begun to listen."""
+    opened = Process(url, channel)
+    async with running(opened.notifier.run):
+        assert await opened.hears() == MISSED
+        assert opened.notifier.subscribed
+        yield opened
+    assert not opened.notifier.subscribed
+
+
+@pytest.fixture(params=["memory", "redis"])
+def url(request: pytest.FixtureRequest) -> str:
+    """Where one process, or several, publish."""
+    if request.param == "memory":
+        return "memory://"
+    server: Redis = request.getfixturevalue("redis_server")
+    return server.url
+
+
+async def test_a_process_hears_what_it_publishes_in_order(url: str) -> None:
+    async with process(url, "own") as own:
+        sent = [numbered(1), with_changes(3), numbered(2)]
+        for notification in sent:
+            own.notifier.publish(notification)
+        assert [await own.hears() for _ in sent] == sent
+        assert own.notifier.unsent == 0
+
+
+async def test_every_process_of_an_installation_hears_it_and_no_other_does(redis_server: Redis) -> None:
+    async with (
+        process(redis_server.url, "one school") as one,
+        process(redis_server.url, "one school") as two,
+        process(redis_server.url, "another") as other,
+    ):
+        one.notifier.publish(numbered(1))
+        assert [await one.hears(), await two.hears()] == [numbered(1)] * 2
+        other.notifier.publish(numbered(2))
+        assert await other.hears() == numbered(2)
+        assert one.has_heard_all
+        assert two.has_heard_all
+
+
+async def test_a_notification_with_too_many_changes_says_how_far_the_day_has_come(url: str) -> None:
+    async with process(url, "bulk") as own:
+        own.notifier.publish(with_changes(MOST_CHANGES))
+        assert await own.hears() == with_changes(MOST_CHANGES)
+        own.notifier.publish(with_changes(MOST_CHANGES + 1))
+        assert await own.hears() == Notification(epoch="e", days=(DayProgress(TODAY, MOST_CHANGES + 1, 0),))
+
+
+@pytest.mark.parametrize("message", ["", "{}", "ring", '{"epoch": 1}', "\x00"])
+async def test_a_message_that_is_no_notification_is_passed_over(redis_server: Redis, message: str) -> None:
+    async with process(redis_server.url, "strangers") as own:
+        with redis_server.client() as client:
+            client.publish("strangers", message)
+        own.notifier.publish(numbered(1))
+        assert await own.hears() == numbered(1)
+
+
+async def test_what_is_published_while_redis_is_not_there_is_passed_over_and_costs_nobody_anything() -> None:
+    lonely = Process(f"redis://127.0.0.1:{free_port()}/0")
+    async with running(lonely.notifier.run):
+        for number in range(10):
+            lonely.notifier.publish(numbered(number))
+        await until(lambda: lonely.notifier.unsent == 0)
+        assert not lonely.notifier.subscribed
+    assert lonely.has_heard_all
+
+
+async def test_what_is_queued_is_bounded_and_the_oldest_goes_first(
+    redis_server: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notifiers, "MOST_UNSENT", 3)
+    own = Process(redis_server.url, "queue")
+    for number in range(5):
+        own.notifier.publish(numbered(number))
+    assert own.notifier.unsent == 3
+    async with process(redis_server.url, "queue") as other, running(own.notifier.run):
+        assert [await other.hears() for _ in range(3)] == [numbered(2), numbered(3), numbered(4)]
+
+
+async def test_after_an_outage_a_process_is_told_that_it_may_have_missed_something(own_redis: RedisServer) -> None:
+    async with process(own_redis.url) as own, process(own_redis.url) as other:
+        own_redis.kill()
+        await until(lambda: not own.notifier.subscribed and not other.notifier.subscribed)
+        own.notifier.publish(numbered(1))  # which nobody hears
+        await until(lambda: own.notifier.unsent == 0)
+        own_redis.start()
+        assert [await own.hears(), await other.hears()] == [MISSED, MISSED]
+        assert own.notifier.subscribed
+        own.notifier.publish(numbered(2))
+        assert [await own.hears(), await other.hears()] == [numbered(2)] * 2
+
+
+async def test_a_redis_that_hangs_is_noticed_by_its_silence(
+    own_redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redis_backend, "QUIET_SECONDS", 0.05)
+    async with process(own_redis.url) as own:
+        own_redis.pause()
+        await until(lambda: not own.notifier.subscribed)
+        own_redis.resume()
+        assert await own.hears() == MISSED
 
 
 @pytest.mark.parametrize("turns", range(16))
-async def test_a_bell_that_is_told_to_end_while_it_rings_ends(redis_server: Redis, turns: int) -> None:
-    heard: asyncio.Queue[Notification] = asyncio.Queue()
-    notifier = Notifier(redis_server.url, f"ending-{turns}", heard.put_nowait)
-    running = asyncio.create_task(notifier.run())
-    assert await heard.get() == Notification(epoch="")  # Redis is there
-    notifier.publish(Notification(epoch="e"))
-    assert await heard.get() == Notification(epoch="e")  # and the publisher's connection stands
-    notifier.publish(Notification(epoch="e"))
+async def test_one_that_is_told_to_end_while_it_publishes_ends(redis_server: Redis, turns: int) -> None:
+    channel = f"ending-{turns}"
+    own = Process(redis_server.url, channel)
+    task = asyncio.create_task(own.notifier.run())
+    assert await own.hears() == MISSED
+    own.notifier.publish(numbered(1))
+    assert await own.hears() == numbered(1)  # and the publisher's connection stands
+    own.notifier.publish(numbered(2))
     for _ in range(turns):  # of the event loop: each is another place within the sending
         await asyncio.sleep(0)
-    running.cancel()
-    done, _ = await asyncio.wait([running], timeout=5)
-    assert done == {running}
-    assert running.cancelled()
+    task.cancel()
+    done, _ = await asyncio.wait([task], timeout=5)
+    assert done == {task}
+    assert task.cancelled()

@@ -1,0 +1,405 @@
+"""What groups are sent: each change rendered once and none skipped, and of a day's state always the latest."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+
+import pytest
+
+from memberstaff.access import COMMAND_LINE
+from memberstaff.attendance.cursor import Cursor
+from memberstaff.changes import Change, Status
+from memberstaff.db.installation import new_epoch
+from memberstaff.db.work import Database
+from memberstaff.errors import RestartRequired, Unavailable
+from memberstaff.fanout.byte_lru import ByteLRU
+from memberstaff.fanout.subscriber_group import EventSource
+from memberstaff.live.all_days import AllDays
+from memberstaff.live.feed import Feed
+from memberstaff.live.sources import BATCH_BYTES, AllDaysChanges, DayChanges, DayStates, RenderChange
+from tests.services.boards import NEVER, OFTEN, Line, held, rename, running
+from tests.services.school import TODAY, School
+
+YESTERDAY = TODAY - timedelta(days=1)
+
+
+@pytest.fixture
+async def feed(database: Database) -> AsyncIterator[Feed]:
+    """The feed of a process that hears only what its test tells it."""
+    feed = Feed(database, poll_seconds=NEVER, recent_changes=100, max_replay=100)
+    async with running(feed.run):
+        yield feed
+
+
+class Names:
+    """Renders the name of a change's person, and says for which positions it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[int] = []
+        self.cursors: list[Cursor] = []
+        self.open = 0
+        self.unwanted: set[str] = set()
+        self.failing: dict[int, Exception] = {}
+        self.padding = 0
+        """Bytes by which each rendering is longer."""
+        self.later = False
+        """Whether the answer is awaited, as one is that reads more than the change."""
+
+    @asynccontextmanager
+    async def rendering(self) -> AsyncIterator[RenderChange]:
+        self.open += 1
+        try:
+            yield self.render_later if self.later else self.render
+        finally:
+            self.open -= 1
+
+    def render(self, cursor: Cursor, change: Change) -> bytes | None:
+        assert self.open
+        self.asked.append(change.position)
+        self.cursors.append(cursor)
+        if error := self.failing.get(change.position):
+            raise error
+        if change.staff_name in self.unwanted:
+            return None
+        return str(change.staff_name).encode() + b" " * self.padding
+
+    async def render_later(self, cursor: Cursor, change: Change) -> bytes:
+        return self.render(cursor, change) or b""
+
+
+@pytest.fixture
+def names() -> Names:
+    return Names()
+
+
+@pytest.fixture
+def changes(feed: Feed, names: Names) -> DayChanges:
+    """Today's changes, by name."""
+    return DayChanges(feed, TODAY, names.rendering, ByteLRU(10 * BATCH_BYTES))
+
+
+async def mark_all(school: School) -> None:
+    """Positions 1, 2 and 3: Amina, Björn and Chloé."""
+    for name in school.people:
+        await school.mark(name, Status.LATE)
+
+
+async def after(source: EventSource, position: int) -> tuple[int, list[str]]:
+    """The position that a batch leads to, and what is in it, without padding."""
+    async with asyncio.timeout(5):
+        reached, batch = await source.after(position)
+    return reached, [payload.decode().rstrip() for payload in batch.payloads]
+
+
+async def test_the_changes_after_a_position_are_one_batch_with_their_cursors(
+    school: School, feed: Feed, changes: DayChanges, names: Names
+) -> None:
+    await mark_all(school)
+    async with changes.open() as position:
+        assert position == 3
+        assert await after(changes, 1) == (3, ["Björn", "Chloé"])
+        assert names.cursors == [Cursor(feed.epoch, TODAY, 2), Cursor(feed.epoch, TODAY, 3)]
+        assert names.open == 0
+
+
+async def test_who_has_everything_waits_for_the_next_change(
+    school: School, feed: Feed, changes: DayChanges, names: Names
+) -> None:
+    await mark_all(school)
+    async with changes.open() as position:
+        waiting = asyncio.create_task(after(changes, position))
+        await school.mark("Amina", Status.PRESENT)
+        feed.on_notification(school.notifications[-1])
+        assert await waiting == (4, ["Amina"])
+        assert names.asked == [4]
+
+
+async def test_a_batch_is_closed_when_it_is_large_enough(school: School, changes: DayChanges, names: Names) -> None:
+    await mark_all(school)
+    async with changes.open():
+        names.padding = BATCH_BYTES - len("Amina") - 1  # a byte less than is enough
+        assert await after(changes, 0) == (2, ["Amina", "Björn"])
+        assert await after(changes, 2) == (3, ["Chloé"])
+        assert names.asked == [1, 2, 3]
+
+
+async def test_changes_that_nobody_wants_move_the_position_on(
+    school: School, changes: DayChanges, names: Names
+) -> None:
+    await mark_all(school)
+    async with changes.open():
+        names.unwanted = {"Amina", "Chloé"}
+        assert await after(changes, 0) == (3, ["Björn"])
+        names.unwanted.add("Björn")
+        assert await after(changes, 2) == (3, [])
+        assert names.asked == [1, 2, 3]  # that the third is not wanted was known
+
+
+async def test_a_change_that_cannot_be_rendered_holds_up_none_before_it_and_is_rendered_again(
+    school: School, changes: DayChanges, names: Names
+) -> None:
+    await mark_all(school)
+    async with changes.open():
+        names.failing[2] = Unavailable("The database does not answer.")
+        assert await after(changes, 0) == (1, ["Amina"])
+        for _ in range(2):
+            with pytest.raises(Unavailable):
+                await after(changes, 1)
+        assert names.open == 0
+        names.failing.clear()
+        assert await after(changes, 1) == (3, ["Björn", "Chloé"])
+        assert names.asked == [1, 2, 2, 2, 2, 3]
+
+
+async def test_renderings_are_shared_until_the_roster_changes(
+    school: School, feed: Feed, changes: DayChanges, names: Names
+) -> None:
+    await mark_all(school)
+    async with changes.open():
+        for _ in range(3):
+            assert await after(changes, 0) == (3, ["Amina", "Björn", "Chloé"])
+        assert names.asked == [1, 2, 3]
+        await rename(school, "Amina", "Amina B.")
+        feed.on_notification(school.notifications[-1])
+        assert await after(changes, 0) == (3, ["Amina B.", "Björn", "Chloé"])
+        assert names.asked == [1, 2, 3, 1, 2, 3]
+
+
+async def test_what_is_read_at_rendering_is_never_shared(school: School, changes: DayChanges, names: Names) -> None:
+    names.later = True
+    await mark_all(school)
+    async with changes.open():
+        for _ in range(2):
+            assert await after(changes, 1) == (3, ["Björn", "Chloé"])
+    assert names.asked == [2, 3, 2, 3]
+
+
+async def test_two_sources_share_no_renderings_though_they_share_the_memory(school: School, feed: Feed) -> None:
+    cache: ByteLRU[tuple[object, int, int]] = ByteLRU(10 * BATCH_BYTES)
+    all_of_them, kitchen = Names(), Names()
+    kitchen.unwanted = {"Amina", "Chloé"}
+    await mark_all(school)
+    async with AsyncExitStack() as stack:
+        seen = []
+        for names in (all_of_them, kitchen):
+            source = DayChanges(feed, TODAY, names.rendering, cache)
+            await stack.enter_async_context(source.open())
+            seen.append(await after(source, 0))
+    assert seen == [(3, ["Amina", "Björn", "Chloé"]), (3, ["Björn"])]
+
+
+async def test_a_name_that_was_read_before_the_roster_changed_is_not_kept_as_the_new_one(
+    school: School, database: Database, names: Names
+) -> None:
+    feed = Feed(database, poll_seconds=NEVER, recent_changes=0, max_replay=100)
+    changes = DayChanges(feed, TODAY, names.rendering, ByteLRU(10 * BATCH_BYTES))
+    await mark_all(school)
+    async with running(feed.run), changes.open():
+        with held(database, "FROM attendance_revision") as reading:
+            old = asyncio.create_task(after(changes, 0))
+            await reading.read.wait()
+            await rename(school, "Amina", "Amina B.")
+            feed.on_notification(school.notifications[-1])
+            reading.go.set()
+            assert await old == (3, ["Amina", "Björn", "Chloé"])
+        assert await after(changes, 0) == (3, ["Amina B.", "Björn", "Chloé"])
+
+
+async def test_a_subscriber_begins_at_its_cursor_or_now(school: School, feed: Feed, changes: DayChanges) -> None:
+    async with changes.open():
+        await mark_all(school)
+        assert await changes.start(str(Cursor(feed.epoch, TODAY, 2))) == 2
+        assert await changes.start(None) == 3
+        with pytest.raises(RestartRequired):
+            await changes.start(str(Cursor("another", TODAY, 2)))
+
+
+async def test_after_a_restored_backup_there_is_nothing_to_follow(
+    school: School, feed: Feed, changes: DayChanges
+) -> None:
+    await mark_all(school)
+    async with changes.open():
+        async with school.work(COMMAND_LINE) as work:
+            await new_epoch(work)
+        await feed.refresh()
+        for position in (0, 3):
+            with pytest.raises(RestartRequired, match="restored from a backup"):
+                await after(changes, position)
+
+
+async def test_whoever_listens_is_counted_as_a_follower_of_the_day(
+    school: School, feed: Feed, changes: DayChanges
+) -> None:
+    states = DayStates(feed, TODAY, asyncio.Event().wait)  # type: ignore[arg-type]
+    async with changes.open(), states.open():
+        changes.count(3)
+        states.count(1)
+        changes.count(-1)
+        assert feed.followers(TODAY) == 3
+
+
+async def test_while_the_database_is_away_changes_are_unavailable_and_none_is_consumed(
+    school: School, line: Line, names: Names
+) -> None:
+    feed = Feed(line.database, poll_seconds=OFTEN, recent_changes=0, max_replay=100)
+    changes = DayChanges(feed, TODAY, names.rendering, ByteLRU(10 * BATCH_BYTES))
+    await mark_all(school)
+    async with running(feed.run), changes.open():
+        await line.cut()
+        with pytest.raises(Unavailable):
+            await after(changes, 1)
+        await line.mend()
+        assert await after(changes, 1) == (3, ["Björn", "Chloé"])
+
+
+class Counts:
+    """Renders how far a day has come, by a statement of its own."""
+
+    def __init__(self, school: School) -> None:
+        self._school = school
+        self.failing: list[Exception] = []
+        """Raised one by one."""
+        self.times = 0
+
+    async def render(self) -> bytes:
+        self.times += 1
+        if self.failing:
+            raise self.failing.pop(0)
+        return str(await self._school.position()).encode()
+
+
+@pytest.fixture
+def counts(school: School) -> Counts:
+    return Counts(school)
+
+
+@pytest.fixture
+def states(feed: Feed, counts: Counts) -> DayStates:
+    """Today's state, which is its position."""
+    return DayStates(feed, TODAY, counts.render)
+
+
+async def test_a_state_is_sent_at_once_and_again_when_it_has_changed(
+    school: School, feed: Feed, states: DayStates
+) -> None:
+    await school.mark("Amina", Status.LATE)
+    async with states.open() as position:
+        assert (position, await states.start(None)) == (0, 0)
+        assert await after(states, 0) == (1, ["1"])
+        waiting = asyncio.create_task(after(states, 1))
+        await school.mark("Björn", Status.LATE)
+        feed.on_notification(school.notifications[-1])
+        assert await waiting == (2, ["2"])
+
+
+async def test_changes_that_come_together_are_one_state(school: School, feed: Feed, states: DayStates) -> None:
+    async with states.open():
+        assert await after(states, 0) == (1, ["0"])
+        await mark_all(school)
+        for notification in school.notifications:
+            feed.on_notification(notification)
+        assert await after(states, 1) == (2, ["3"])
+
+
+async def test_who_is_behind_is_given_the_latest_without_another_rendering(
+    school: School, feed: Feed, states: DayStates, counts: Counts
+) -> None:
+    async with states.open():
+        await after(states, 0)
+        await school.mark("Amina", Status.LATE)
+        feed.on_notification(school.notifications[-1])
+        assert await after(states, 1) == (2, ["1"])
+        assert await after(states, 0) == (2, ["1"])
+        assert await after(states, 1) == (2, ["1"])
+    assert counts.times == 2
+
+
+async def test_a_state_whose_rendering_failed_is_still_news(
+    school: School, feed: Feed, states: DayStates, counts: Counts
+) -> None:
+    async with states.open():
+        assert await after(states, 0) == (1, ["0"])
+        await school.mark("Amina", Status.LATE)
+        feed.on_notification(school.notifications[-1])
+        counts.failing = [Unavailable("The database does not answer."), Unavailable("Nor now.")]
+        for _ in range(2):
+            with pytest.raises(Unavailable):
+                await after(states, 1)
+        assert await after(states, 1) == (2, ["1"])  # though nothing else has changed
+
+
+async def test_a_change_that_comes_during_a_rendering_is_rendered_next(
+    school: School, feed: Feed, states: DayStates
+) -> None:
+    async with states.open():
+        await after(states, 0)
+        await school.mark("Amina", Status.LATE)
+        feed.on_notification(school.notifications[-1])
+        with held(school.database, "SELECT attendance_day.position") as reading:
+            first = asyncio.create_task(after(states, 1))
+            await reading.read.wait()
+            await school.mark("Björn", Status.LATE)
+            feed.on_notification(school.notifications[-1])
+            reading.go.set()
+            assert await first == (2, ["1"])
+        assert await after(states, 2) == (3, ["2"])
+
+
+async def test_a_state_ends_with_its_epoch(school: School, feed: Feed, states: DayStates) -> None:
+    async with states.open():
+        await after(states, 0)
+        waiting = asyncio.create_task(after(states, 1))
+        async with school.work(COMMAND_LINE) as work:
+            await new_epoch(work)
+        await feed.refresh()
+        with pytest.raises(RestartRequired, match="restored from a backup"):
+            await waiting
+
+
+@pytest.fixture
+async def days(database: Database) -> AsyncIterator[AllDays]:
+    """The stream of all days, which hears only what its test tells it."""
+    days = AllDays(database, poll_seconds=NEVER)
+    async with running(days.run):
+        yield days
+
+
+def rendered(cursor: Cursor, change: Change) -> bytes:
+    """Name, date and position, after some padding."""
+    return b" " * BATCH_BYTES + f"{change.staff_name} {cursor.date} {cursor.position}".encode()
+
+
+def rendered_briefly(cursor: Cursor, change: Change) -> bytes:
+    return rendered(cursor, change).strip()
+
+
+async def test_the_changes_of_all_days_come_in_the_order_in_which_they_were_heard(
+    school: School, days: AllDays
+) -> None:
+    source = AllDaysChanges(days, rendered_briefly)
+    async with source.open() as position:
+        assert await source.start("whatever it was") == position
+        await school.mark("Amina", Status.LATE)
+        await school.mark("Björn", Status.LATE, on=YESTERDAY)
+        await school.mark("Chloé", Status.LATE)
+        for notification in school.notifications:
+            days.on_notification(notification)
+        assert await after(source, position) == (
+            position + 3,
+            ["Amina 2026-01-12 1", "Björn 2026-01-11 1", "Chloé 2026-01-12 2"],
+        )
+        assert await source.start(None) == position + 3
+
+
+async def test_a_batch_of_all_days_is_closed_when_it_is_large_enough(school: School, days: AllDays) -> None:
+    source = AllDaysChanges(days, rendered)
+    async with source.open() as position:
+        await mark_all(school)
+        for notification in school.notifications:
+            days.on_notification(notification)
+        for number, name in enumerate(school.people, start=1):
+            reached, [text] = await after(source, position + number - 1)
+            assert (reached, text.strip()) == (position + number, f"{name} 2026-01-12 {number}")
