@@ -48,7 +48,7 @@ def write_instant(instant: datetime | str) -> str:
 
 
 def written_instant(instant: datetime | None) -> datetime | None:
-    """The serialised instant, for records rendered many times: serialising was a fifth of a cached board's rendering."""
+    """An instant serialised once: serialising was a fifth of the cost of rendering a cached board."""
     return None if instant is None else cast("datetime", write_instant(instant))
 
 
