@@ -33,18 +33,18 @@ from memberstaff.settings import Settings
 log = structlog.get_logger(__name__)
 
 READINESS_SECONDS = 2.0
-"""How long the database may take to answer before this process calls itself unready."""
+"""Time-out of the database in a readiness check."""
 
 
 class Unmigrated(Exception):
-    """The database's tables are not those of this release."""
+    """The database's schema is not that of this release."""
 
     def __init__(self) -> None:
-        super().__init__("The database's tables are not those of this release: run `memberstaff migrate` first.")
+        super().__init__("The database's schema is not that of this release. Run `memberstaff migrate` first.")
 
 
 class Application:
-    """Everything a process of memberstaff is made of; `running` must be entered before it serves."""
+    """The parts of a process; enter `running` before serving."""
 
     def __init__(self, settings: Settings, *, clock: Clock = utc_now, passwords: Passwords | None = None) -> None:
         self.settings = settings
@@ -71,18 +71,18 @@ class Application:
         self.day_versions = DayVersions(self.database)
         self.access_watcher = AccessWatcher(self.database, poll_seconds=settings.poll_seconds)
         self.services: dict[str, Callable[[], Awaitable[None]]] = {}
-        """What else runs as long as the process does, by a name for the log."""
+        """Other background services of the process, by name in the log."""
         self.notifier = Notifier(
             settings.broadcast_url.get_secret_value(), settings.broadcast_channel, self._on_notification
         )
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Listen, deliver and keep both going until the block ends. Raises Unmigrated."""
+        """Run the background services until the block ends. Raises Unmigrated."""
         try:
             if not await is_current(self.database.engine):
                 raise Unmigrated
-            tasks = [asyncio.create_task(_keep(name, run)) for name, run in self._services().items()]
+            tasks = [asyncio.create_task(_supervise(name, run)) for name, run in self._services().items()]
             try:
                 yield
             finally:
@@ -92,24 +92,20 @@ class Application:
         finally:
             await self.database.close()
 
-    async def admit(self, door: Revocable, token: str | None) -> Caller:
-        """Let the holder of a token in to a socket or stream, which ends when its access does.
-
-        Raises Unauthenticated.
-        """
-        return await self.access_watcher.admit(door, await self.accounts.claims(token))
+    async def admit(self, connection: Revocable, token: str | None) -> Caller:
+        """The holder of a token; the connection ends when their access does. Raises Unauthenticated."""
+        return await self.access_watcher.admit(connection, await self.accounts.claims(token))
 
     async def readiness(self) -> tuple[bool, Mapping[str, Any]]:
-        """Whether requests can be served, and how well the live path does.
+        """Whether requests can be served, and the state of the database and of the live updates.
 
-        Without Redis the process is ready all the same, and says "polling": changes then arrive within
-        `poll_seconds`.
+        Without Redis the process is ready too, and reports "polling": changes then arrive within `poll_seconds`.
         """
         try:
             async with asyncio.timeout(READINESS_SECONDS):
                 current = await is_current(self.database.engine)
         except Exception as error:
-            log.warning("The database does not answer", reason=type(error).__name__)
+            log.warning("The database does not respond", reason=type(error).__name__)
             database = "unreachable"
         else:
             database = "well" if current else "not migrated"
@@ -119,16 +115,16 @@ class Application:
         return database == "well", {"database": database, "live": live}
 
     def gauges(self) -> Mapping[str, tuple[float, str]]:
-        """What this process does at this moment: value and meaning by name."""
+        """Value and help text of each gauge, by name."""
         return {
-            "live_hearing": (self.notifier.subscribed, "1 while the notifications of other processes are heard."),
+            "live_hearing": (self.notifier.subscribed, "1 while notifications of other processes are received."),
             "live_reading": (self.feed.reading, "1 while the feed can read the database."),
-            "notifications_unsent": (self.notifier.unsent, "Rings that wait to be sent."),
-            "days_watched": (self.feed.watched_days, "Days that somebody watches here."),
-            "subscriptions": (self.feed.subscriptions, "Subscriptions that follow a day here."),
+            "notifications_unsent": (self.notifier.unsent, "Notifications that are not published yet."),
+            "days_watched": (self.feed.watched_days, "Days with subscriptions on this process."),
+            "subscriptions": (self.feed.subscriptions, "Subscriptions to a day on this process."),
             "groups": (len(self.groups), "Groups of equal subscriptions, each rendered once."),
-            "rendering_cache_bytes": (self.renderings.bytes, "Memory of cached renderings."),
-            "connections_watched": (len(self.access_watcher), "Sockets and streams whose access is watched here."),
+            "rendering_cache_bytes": (self.renderings.bytes, "Size of the rendering cache."),
+            "connections_watched": (len(self.access_watcher), "Sockets and streams whose access is checked here."),
         }
 
     def _services(self) -> dict[str, Callable[[], Awaitable[None]]]:
@@ -146,11 +142,11 @@ class Application:
         self.access_watcher.on_notification(notification)
 
 
-async def _keep(name: str, run: Callable[[], Awaitable[None]]) -> None:
-    """Run a service for as long as the process lives, and start it again should it ever fail."""
+async def _supervise(name: str, run: Callable[[], Awaitable[None]]) -> None:
+    """Run a service, and restart it when it fails."""
     while True:
         try:
             await run()
         except Exception:
-            log.exception("A service failed and is started again", service=name)
+            log.exception("A service failed and will be restarted", service=name)
         await asyncio.sleep(random.uniform(0.5, 1.5))  # noqa: S311 - spreads load, guards nothing

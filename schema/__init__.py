@@ -1,1 +1,1 @@
-"""What clients see: the GraphQL schema. It imports memberstaff, never the reverse."""
+"""The GraphQL schema. It imports memberstaff, never the reverse."""

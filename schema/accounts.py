@@ -1,4 +1,4 @@
-"""Accounts: who may log in and as what, for administrators; and one's own password."""
+"""Accounts, for administrators, and changing one's own password."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from memberstaff.errors import ErrorCode, Refusal
 from schema.context import Info
 from schema.ids import account_key, global_id
 from schema.payloads import InputError, UserError
-from schema.relay import Node, PageInfo, page_cursor, page_place, page_size
+from schema.relay import Node, PageInfo, page_cursor, page_size, parse_page_cursor
 from schema.scope import LONGEST_SEARCH
 
 
-@strawberry.type(description="Somebody who may log in. Only an ADMIN sees accounts.")
+@strawberry.type(description="An account to log in with. Visible to ADMINs only.")
 class Account(Node):
-    """An account."""
+    """A GraphQL type; the domain's is `directory.Account`."""
 
     email: str | None = strawberry.field(description="Null for an account of an identity provider.")
-    display_name: str = strawberry.field(description="The name that stands beside what this account marks.")
-    role: Role = strawberry.field(description="What it may do.")
-    issuer: str | None = strawberry.field(description="The identity provider that it belongs to; null for our own.")
-    is_disabled: bool = strawberry.field(description="Whether it lets nobody in.")
-    created_at: dt.datetime = strawberry.field(description="When it was made, or first seen.")
-    is_viewer: bool = strawberry.field(description="Whether this is the caller's own.")
+    display_name: str = strawberry.field(description="Shown next to the marks made by this account.")
+    role: Role = strawberry.field(description="What the account may do.")
+    issuer: str | None = strawberry.field(description="The identity provider; null for accounts with a password.")
+    is_disabled: bool = strawberry.field(description="Whether logging in is disabled.")
+    created_at: dt.datetime = strawberry.field(description="When it was created or first used.")
+    is_viewer: bool = strawberry.field(description="Whether this is your own account.")
 
     @classmethod
     def of(cls, account: directory.Account, caller: Caller) -> Account:
-        """For an account, as this caller sees it."""
+        """From the domain's account, for this caller."""
         return cls(
             id=global_id("Account", account.id),
             email=account.email,
@@ -47,78 +47,79 @@ class Account(Node):
 
 @strawberry.type(description="An account in a page.")
 class AccountEdge:
-    """Relay's edge."""
+    """See the Relay Cursor Connections Specification."""
 
-    cursor: str = strawberry.field(description="Of this edge.")
+    cursor: str = strawberry.field(description="Cursor of this edge.")
     node: Account = strawberry.field(description="The account.")
 
 
-@strawberry.type(description="A page of the accounts.")
+@strawberry.type(description="A page of accounts.")
 class AccountConnection:
-    """Relay's connection."""
+    """See the Relay Cursor Connections Specification."""
 
-    edges: list[AccountEdge] = strawberry.field(description="By name.")
-    page_info: PageInfo = strawberry.field(description="Where this page lies.")
-    total_count: int = strawberry.field(description="Accounts that the search finds, on all pages.")
+    edges: list[AccountEdge] = strawberry.field(description="Ordered by name.")
+    page_info: PageInfo = strawberry.field(description="Where this page is in the list.")
+    total_count: int = strawberry.field(description="Number of matching accounts, on all pages.")
 
 
-@strawberry.input(description="An account to make.")
+@strawberry.input(description="An account to create.")
 class CreateAccountInput:
     """The password is never logged."""
 
-    email: str = strawberry.field(description="What its holder logs in with; upper and lower case are the same.")
-    display_name: str | None = strawberry.field(default=None, description="Omitted: made of the address.")
-    role: Role = strawberry.field(description="What it may do.")
-    password: str = strawberry.field(description="12 characters at least, 256 bytes in UTF-8 at most.")
+    email: str = strawberry.field(description="Used to log in; not case-sensitive.")
+    display_name: str | None = strawberry.field(default=None, description="Default: derived from the email address.")
+    role: Role = strawberry.field(description="What the account may do.")
+    password: str = strawberry.field(description="At least 12 characters, at most 256 bytes in UTF-8.")
 
 
-@strawberry.input(description="Changes of an account: omitted or null fields stay as they are.")
+@strawberry.input(description="Changes to an account. Omitted or null fields are not changed.")
 class UpdateAccountInput:
     """The password is never logged."""
 
-    id: strawberry.ID = strawberry.field(description="Of the Account.")
+    id: strawberry.ID = strawberry.field(description="Id of the Account.")
     display_name: str | None = strawberry.field(default=None, description="One line, up to 200 characters.")
-    role: Role | None = strawberry.field(default=None, description="In effect at once, also in open sockets.")
-    is_disabled: bool | None = strawberry.field(default=None, description="True ends what it has open everywhere.")
-    password: str | None = strawberry.field(default=None, description="A new one; ends all sessions of the account.")
+    role: Role | None = strawberry.field(default=None, description="Takes effect immediately, on open sockets too.")
+    is_disabled: bool | None = strawberry.field(
+        default=None, description="True ends its sessions and closes its sockets."
+    )
+    password: str | None = strawberry.field(default=None, description="A new password; ends its sessions.")
 
 
-@strawberry.input(description="A new password of one's own.")
+@strawberry.input(description="Changes your own password.")
 class ChangePasswordInput:
     """Neither field is ever logged."""
 
-    current_password: str = strawberry.field(description="The one that is good now.")
-    new_password: str = strawberry.field(description="12 characters at least, 256 bytes in UTF-8 at most.")
+    current_password: str = strawberry.field(description="The current password.")
+    new_password: str = strawberry.field(description="At least 12 characters, at most 256 bytes in UTF-8.")
 
 
-@strawberry.type(description="An account, or why it was not made or changed.")
+@strawberry.type(description="The account, or why it was not created or changed.")
 class AccountPayload:
-    """What createAccount and updateAccount answer."""
+    """Returned by createAccount and updateAccount."""
 
-    account: Account | None = strawberry.field(default=None, description="As stored now; null when refused.")
-    errors: list[UserError] = strawberry.field(default_factory=list, description="Empty when it succeeded.")
+    account: Account | None = strawberry.field(default=None, description="The account as stored; null if refused.")
+    errors: list[UserError] = strawberry.field(default_factory=list, description="Empty on success.")
 
 
-@strawberry.type(description="The password has been changed, or why not.")
+@strawberry.type(description="Whether the password was changed, or why not.")
 class ChangePasswordPayload:
-    """What changePassword answers."""
+    """Returned by changePassword."""
 
-    errors: list[UserError] = strawberry.field(default_factory=list, description="Empty when it succeeded.")
+    errors: list[UserError] = strawberry.field(default_factory=list, description="Empty on success.")
 
 
 @strawberry.type
 class AccountsQuery:
-    """The root's part about accounts."""
+    """Root fields about accounts."""
 
-    @strawberry.field(description="The accounts, by name. For an ADMIN. Search looks in names and email addresses.")
+    @strawberry.field(description="Accounts by name; the search matches names and email addresses. Requires ADMIN.")
     async def accounts(
         self, info: Info, first: int | None = 50, after: str | None = None, search: str | None = None
     ) -> AccountConnection:
-        """A page of accounts."""
         if search is not None and len(search) > LONGEST_SEARCH:
-            raise Refusal(ErrorCode.INVALID, f"A search has {LONGEST_SEARCH} characters at most.", "search")
+            raise Refusal(ErrorCode.INVALID, f"A search may have at most {LONGEST_SEARCH} characters.", "search")
         snapshot = await info.context.snapshot()
-        place = page_place(after, str, int)
+        place = parse_page_cursor(after, str, int)
         size = page_size(first, default=50)
         found, total = await directory.page(
             snapshot, search=search, first=size + 1, after=AccountPosition(*place) if place else None
@@ -133,16 +134,15 @@ class AccountsQuery:
 
 @strawberry.type
 class AccountsMutation:
-    """The root's part about accounts."""
+    """Root fields about accounts."""
 
-    @strawberry.mutation(description="Let somebody in. For an ADMIN.")
+    @strawberry.mutation(description="Create an account. Requires ADMIN.")
     async def create_account(self, info: Info, input: CreateAccountInput) -> AccountPayload:
-        """One account."""
         accounts = info.context.application.accounts
         try:
             hashed = await accounts.hashed(await info.context.caller(), input.password)
             async with info.context.work() as work:
-                made = await directory.add(
+                created = await directory.add(
                     work,
                     email=input.email,
                     role=input.role,
@@ -151,11 +151,10 @@ class AccountsMutation:
                 )
         except Refusal as refusal:
             return AccountPayload(errors=[InputError.of(refusal)])
-        return AccountPayload(account=Account.of(made, work.caller))
+        return AccountPayload(account=Account.of(created, work.caller))
 
-    @strawberry.mutation(description="Change what an account may do, its name or its password. For an ADMIN.")
+    @strawberry.mutation(description="Change an account's role, name or password, or disable it. Requires ADMIN.")
     async def update_account(self, info: Info, input: UpdateAccountInput) -> AccountPayload:
-        """One account."""
         accounts, new = info.context.application.accounts, input.password
         try:
             hashed = None if new is None else await accounts.hashed(await info.context.caller(), new)
@@ -174,13 +173,12 @@ class AccountsMutation:
 
     @strawberry.mutation(
         description=(
-            "Replace one's own password. Other sessions of the account end, this one stays. "
-            "RATE_LIMITED after a few attempts."
+            "Change your own password. Ends all other sessions of the account. RATE_LIMITED after a few attempts."
         ),
         metadata={ONCE: True},
     )
     async def change_password(self, info: Info, input: ChangePasswordInput) -> ChangePasswordPayload:
-        """Counted as a login is: it answers whether a password is right."""
+        """Rate-limited like a login, since it reveals whether a password is right."""
         accounts, connection = info.context.application.accounts, info.context.connection
         try:
             await accounts.change_password(

@@ -1,4 +1,4 @@
-"""Joins the schema to the application: what a server process loads, by the string "schema.asgi:serve_alone"."""
+"""The ASGI application: connects schema and application. Server processes load "schema.asgi:serve_alone"."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ CACHE_POLICY = CachePolicy(
     ),
     excluded=frozenset({("Staff", "attendance")}),
 )
-"""Whatever these types show depends on the day, the roster and the caller's role; `Staff.attendance` on other days."""
+"""These types depend only on the day, the roster and the caller's role; `Staff.attendance` depends on other days."""
 
 
 class GraphQLHost:
-    """The application as the server asks for it."""
+    """The application as the server's `Host`."""
 
     def __init__(self, application: Application, schema: Schema) -> None:
         self.application = application
@@ -57,39 +57,32 @@ class GraphQLHost:
 
     @property
     def settings(self) -> Settings:
-        """Of the application."""
         return self.application.settings
 
     def context(self, connection: Connection, operation_id: str | None) -> Context:
-        """A fresh context for one operation."""
         return Context(self.application, connection, operation_id)
 
     async def cached_response(self, context: Context, request: OperationRequest) -> bytes | None:
-        """The answer to a query whose answers are cached; None for what has to be executed, perhaps to be refused."""
         try:
             return await self.responses.response(context, request)
         except RequestError:
-            return None
+            return None  # executing it reports the error
 
     async def authenticate(self, connection: Connection) -> Caller:
-        """Who holds the connection's token; raises Unauthenticated."""
         return await self.application.admit(connection, connection.authorization)
 
     async def readiness(self) -> tuple[bool, Mapping[str, Any]]:
-        """Whether requests can be served."""
         return await self.application.readiness()
 
     def gauges(self) -> Mapping[str, tuple[float, str]]:
-        """What this process does at this moment."""
         return {
             **self.application.gauges(),
-            "response_cache_bytes": (self.responses.cache.bytes, "Memory of cached answers."),
-            "response_cache_hits": (self.responses.cache.hits, "Requests that were given a cached answer."),
-            "document_cache_bytes": (self.schema.documents.bytes, "Memory of parsed documents, at most."),
+            "response_cache_bytes": (self.responses.cache.bytes, "Size of the response cache."),
+            "response_cache_hits": (self.responses.cache.hits, "Responses served from the cache."),
+            "document_cache_bytes": (self.schema.documents.bytes, "Upper bound of the size of the document cache."),
         }
 
     def running(self) -> AbstractAsyncContextManager[None]:
-        """Everything that lives as long as the process."""
         return self.application.running()
 
 
@@ -111,10 +104,10 @@ def _ids(change: Change) -> tuple[str, str]:
 
 
 def serve_alone() -> Any:
-    """`create_app` for a process that does nothing else, where garbage is looked for less often.
+    """`create_app` for a process of its own, with the garbage collector tuned.
 
-    What is alive now stays, so no collection looks at it again: while thousands of boards connect, looking at the
-    schema and the libraries took a third of the time.
+    Objects that exist now live as long as the process, so they are frozen: while thousands of boards connected,
+    collections that traversed the schema and the libraries took a third of the time.
     """
     app = create_app()
     gc.collect()
@@ -124,5 +117,5 @@ def serve_alone() -> Any:
 
 
 def export_sdl() -> str:
-    """The schema in GraphQL's own language, sorted: what schema.graphql holds."""
-    return make_schema(Limits(), in_order=True).as_str().rstrip() + "\n"
+    """The schema in SDL, sorted: the content of schema.graphql."""
+    return make_schema(Limits(), sort=True).as_str().rstrip() + "\n"

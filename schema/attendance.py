@@ -1,4 +1,4 @@
-"""Attendance: a day's board, single records, marking one or many, and opening and locking days."""
+"""Attendance: boards, records, marking one or many, and opening and locking days."""
 
 from __future__ import annotations
 
@@ -18,43 +18,43 @@ from memberstaff.errors import ErrorCode, Refusal, Refusals
 from schema.context import Info
 from schema.entities import Attendance, AttendanceDay, DayState
 from schema.ids import attendance_key, staff_key
-from schema.optional import kept
+from schema.optional import value_or_unset
 from schema.payloads import InputError, UserError
 from schema.scope import StaffScope, staff_filter
 
 strawberry.enum(
     ErrorPolicy,
     name="BulkErrorPolicy",
-    description="Whether one refused entry refuses the whole request, or only itself.",
+    description="Whether an invalid entry rejects the whole request, or only itself.",
 )
 
 
-@strawberry.type(description="Carries the stored record so the client can show it and retry.")
+@strawberry.type(description="Somebody else changed the record first; `current` lets the client show it and retry.")
 class VersionConflictError(UserError):
-    """Somebody else was faster."""
+    """From `VersionConflict`."""
 
-    current: Attendance = strawberry.field(description="What is stored now.")
+    current: Attendance = strawberry.field(description="The record as stored.")
 
 
 @fast_input
 @strawberry.input(description="A person and a day.")
 class StaffDateInput:
-    """Names a record that may not have been marked yet."""
+    """Identifies a record, even before its first mark."""
 
     staff_id: strawberry.ID = strawberry.field(description="Id of the Staff.")
     date: dt.date = strawberry.field(description="The day.")
 
 
 @fast_input
-@strawberry.input(one_of=True, description="One record: by its id, or by person and day.")
+@strawberry.input(one_of=True, description="A record: by its id, or by person and day.")
 class AttendanceTarget:
-    """Exactly one of the two."""
+    """A oneOf input."""
 
     id: Maybe[strawberry.ID] = strawberry.field(description="Id of the Attendance.")
     staff_date: Maybe[StaffDateInput] = strawberry.field(description="Person and day.")
 
     def key(self) -> tuple[int, dt.date]:
-        """Whose record, and of which day; raises Refusal."""
+        """The record's person and day; raises Refusal."""
         path: tuple[str, ...] = ("target", "id")
         try:
             if self.id is not None:
@@ -70,56 +70,56 @@ class AttendanceTarget:
 @fast_input
 @strawberry.input(
     description=(
-        "Omitted fields stay as they are; null clears a note or photo, and is INVALID for status. "
+        "Omitted fields are not changed; null clears a note or photo, and is INVALID for status. "
         "UNMARKED takes a mark back."
     )
 )
 class UpdateAttendanceInput:
-    """One mark."""
+    """See `Mark`."""
 
-    target: AttendanceTarget = strawberry.field(description="Which record.")
-    status: Maybe[Status | None] = strawberry.field(description="What is known.")
+    target: AttendanceTarget = strawberry.field(description="The record to change.")
+    status: Maybe[Status | None] = strawberry.field(description="The status to record.")
     note: Maybe[str | None] = strawberry.field(description="Up to 2,000 characters.")
     photo_url: Maybe[str | None] = strawberry.field(description="https, http, or a path on this server.")
     expected_version: int | None = strawberry.field(
-        default=None, description="Refuse with VERSION_CONFLICT when the record has another version."
+        default=None, description="VERSION_CONFLICT if the record has another version."
     )
-    client_mutation_id: str | None = strawberry.field(default=None, description="Comes back in the payload.")
+    client_mutation_id: str | None = strawberry.field(default=None, description="Returned in the payload.")
 
     def to_mark(self, staff_id: int) -> Mark:
-        """As the commands take it."""
+        """The domain's mark."""
         return Mark(
             staff_id=staff_id,
-            status=kept(self.status),
-            note=kept(self.note),
-            photo_url=kept(self.photo_url),
+            status=value_or_unset(self.status),
+            note=value_or_unset(self.note),
+            photo_url=value_or_unset(self.photo_url),
             expected_version=self.expected_version,
         )
 
 
-@strawberry.type(description="A record, or why it was not changed.")
+@strawberry.type(description="The record, or why it was not changed.")
 class UpdateAttendancePayload:
-    """What updateAttendance answers."""
+    """Returned by updateAttendance."""
 
-    attendance: Attendance | None = strawberry.field(description="As stored now; null when refused.")
-    errors: list[UserError] = strawberry.field(description="Empty when it succeeded.")
+    attendance: Attendance | None = strawberry.field(description="The record as stored; null if refused.")
+    errors: list[UserError] = strawberry.field(description="Empty on success.")
     client_mutation_id: str | None = strawberry.field(description="From the input.")
 
 
 @fast_input
-@strawberry.input(description="One mark among many.")
+@strawberry.input(description="One person's mark in a bulk change.")
 class AttendanceEntryInput:
-    """Of one person."""
+    """See `Mark`."""
 
     staff_id: strawberry.ID = strawberry.field(description="Id of the Staff.")
-    status: Status = strawberry.field(description="What is known.")
-    note: Maybe[str | None] = strawberry.field(description="Up to 2,000 characters; omitted: as it is.")
+    status: Status = strawberry.field(description="The status to record.")
+    note: Maybe[str | None] = strawberry.field(description="Up to 2,000 characters; not changed if omitted.")
     expected_version: int | None = strawberry.field(
-        default=None, description="Refuse this entry when the record has another version."
+        default=None, description="VERSION_CONFLICT for this entry if the record has another version."
     )
 
     def to_mark(self, index: int) -> Mark:
-        """As the commands take it; a wrong id becomes a number that nobody has, to be refused in its place."""
+        """The domain's mark. An invalid id becomes a number that nobody has: the error then gets this entry's path."""
         try:
             staff_id = staff_key(self.staff_id)
         except Refusal:
@@ -127,55 +127,54 @@ class AttendanceEntryInput:
         return Mark(
             staff_id=staff_id,
             status=self.status,
-            note=kept(self.note),
+            note=value_or_unset(self.note),
             expected_version=self.expected_version,
         )
 
 
-@strawberry.input(description="Mark everyone in scope, by default only those still unmarked.")
+@strawberry.input(description="Mark everybody in the scope, by default only those who are unmarked.")
 class AttendanceFillInput:
-    """The rest."""
+    """See `commands.fill`."""
 
-    status: Status = strawberry.field(description="What is known of all of them.")
-    scope: StaffScope | None = strawberry.field(default=None, description="Omitted: the whole roster.")
-    only_unmarked: bool = strawberry.field(default=True, description="Whether marks that exist stay as they are.")
+    status: Status = strawberry.field(description="The status for all of them.")
+    scope: StaffScope | None = strawberry.field(default=None, description="Default: the whole roster.")
+    only_unmarked: bool = strawberry.field(default=True, description="Whether to keep existing marks.")
 
 
-@strawberry.input(one_of=True, description="Many marks: one by one, or all alike.")
+@strawberry.input(one_of=True, description="Many marks: individual ones, or one status for all.")
 class BulkAttendanceChange:
-    """Exactly one of the two."""
+    """A oneOf input."""
 
-    entries: Maybe[list[AttendanceEntryInput]] = strawberry.field(description="One by one.")
-    fill: Maybe[AttendanceFillInput] = strawberry.field(description="All alike.")
+    entries: Maybe[list[AttendanceEntryInput]] = strawberry.field(description="Individual marks.")
+    fill: Maybe[AttendanceFillInput] = strawberry.field(description="One status for all.")
 
 
-@strawberry.input(description="Many marks of one day, in one transaction.")
+@strawberry.input(description="Many marks on one day, in one transaction.")
 class BulkUpdateAttendanceInput:
-    """All of them or, with SKIP_FAILED, those that can be made."""
+    """Records all of them or, with SKIP_FAILED, the valid ones."""
 
     date: dt.date = strawberry.field(description="The day.")
     change: BulkAttendanceChange = strawberry.field(description="The marks.")
     error_policy: ErrorPolicy = strawberry.field(
-        default=ErrorPolicy.REJECT_ALL, description="What a refused entry does to the others."
+        default=ErrorPolicy.REJECT_ALL, description="What to do if an entry is invalid."
     )
     idempotency_key: strawberry.ID | None = strawberry.field(
-        default=None, description="Sent again with the same key within a day, the request does nothing anew."
+        default=None, description="A request repeated with the same key within a day is not executed again."
     )
-    client_mutation_id: str | None = strawberry.field(default=None, description="Comes back in the payload.")
+    client_mutation_id: str | None = strawberry.field(default=None, description="Returned in the payload.")
 
 
-@strawberry.type(description="A day after many marks, or why there were none.")
+@strawberry.type(description="The day after a bulk change, or why it was refused.")
 class BulkUpdateAttendancePayload:
-    """What bulkUpdateAttendance answers."""
+    """Returned by bulkUpdateAttendance."""
 
-    day: AttendanceDay | None = strawberry.field(description="As it is now; null when everything was refused.")
-    errors: list[UserError] = strawberry.field(description="Empty when everything succeeded.")
+    day: AttendanceDay | None = strawberry.field(description="The day as it is now; null if everything was refused.")
+    errors: list[UserError] = strawberry.field(description="Empty if everything succeeded.")
     client_mutation_id: str | None = strawberry.field(description="From the input.")
     outcome: strawberry.Private[BulkOutcome | None]
 
-    @strawberry.field(description="The records that this request changed, by name.", metadata={"list_size": 1_000})
+    @strawberry.field(description="The records changed by this request, by name.", metadata={"list_size": 1_000})
     async def attendances(self, info: Info) -> list[Attendance]:
-        """Read only when they are asked for."""
         if self.outcome is None or self.outcome.before == self.outcome.after:
             return []
         snapshot = await info.context.snapshot()
@@ -184,45 +183,43 @@ class BulkUpdateAttendancePayload:
         return [Attendance.of(record, epoch) for record in found]
 
 
-@strawberry.input(description="What kind of day it is.")
+@strawberry.input(description="Settings of a day.")
 class OpenAttendanceDayInput:
-    """Opens a day ahead of its first mark, or changes what is said about it."""
+    """See `Calendar.open`."""
 
     date: dt.date = strawberry.field(description="The day.")
     is_working_day: bool | None = strawberry.field(default=True, description="Whether people are expected.")
     label: Maybe[str | None] = strawberry.field(description='Such as "Sports day"; null removes it.')
 
 
-@strawberry.input(description="Close a day for marks, or open it again.")
+@strawberry.input(description="Lock or unlock a day.")
 class SetAttendanceDayStateInput:
-    """A lock."""
+    """See `Calendar.set_locked`."""
 
     date: dt.date = strawberry.field(description="The day.")
     state: DayState = strawberry.field(description="LOCKED refuses marks.")
-    reason: str | None = strawberry.field(default=None, description="Kept in the audit trail.")
+    reason: str | None = strawberry.field(default=None, description="Recorded in the audit log.")
 
 
-@strawberry.type(description="A day, or why it was not changed.")
+@strawberry.type(description="The day, or why it was not changed.")
 class AttendanceDayPayload:
-    """What openAttendanceDay and setAttendanceDayState answer."""
+    """Returned by openAttendanceDay and setAttendanceDayState."""
 
-    day: AttendanceDay | None = strawberry.field(description="As it is now; null when refused.")
-    errors: list[UserError] = strawberry.field(description="Empty when it succeeded.")
+    day: AttendanceDay | None = strawberry.field(description="The day as it is now; null if refused.")
+    errors: list[UserError] = strawberry.field(description="Empty on success.")
 
 
 @strawberry.type
 class AttendanceQuery:
-    """The root's part about attendance."""
+    """Root fields about attendance."""
 
-    @strawberry.field(description="Today in the organisation's zone when date is omitted.")
+    @strawberry.field(description="A day's board; default: today in the organisation's time zone.")
     async def attendance_day(self, info: Info, date: dt.date | None = None) -> AttendanceDay | None:
-        """A day's board; every date has one."""
         snapshot = await info.context.snapshot()
         return AttendanceDay.of(await info.context.load.day.load(date or snapshot.today))
 
-    @strawberry.field(description="One record, also before its first mark; null when there is no such person.")
+    @strawberry.field(description="A record, even before its first mark; null if there is no such person.")
     async def attendance(self, info: Info, target: AttendanceTarget) -> Attendance | None:
-        """By id, or by person and day."""
         await info.context.caller()
         try:
             staff_id, date = target.key()
@@ -232,7 +229,7 @@ class AttendanceQuery:
 
 
 async def find_attendance(info: Info, staff_id: int, date: dt.date) -> Attendance | None:
-    """One record; None when there is no such person."""
+    """One record; None if there is no such person."""
     found = await queries.records(await info.context.snapshot(), date, [staff_id])
     epoch = (await info.context.load.day.load(date)).epoch
     return Attendance.of(found[staff_id], epoch) if staff_id in found else None
@@ -240,16 +237,15 @@ async def find_attendance(info: Info, staff_id: int, date: dt.date) -> Attendanc
 
 @strawberry.type
 class AttendanceMutation:
-    """The root's part about attendance."""
+    """Root fields about attendance."""
 
     @strawberry.mutation(description="Record a person's attendance for a day; every open board shows it.")
     async def update_attendance(self, info: Info, input: UpdateAttendanceInput) -> UpdateAttendancePayload:
-        """One mark."""
         try:
             staff_id, date = input.target.key()
             outcome = await info.context.mark(date, input.to_mark(staff_id))
         except Refusal as refusal:
-            await info.context.caller()  # who may not come in does not learn what was wrong either
+            await info.context.caller()  # reject unauthenticated callers before they learn what was wrong
             errors = await user_errors(info, refusal)
             return UpdateAttendancePayload(attendance=None, errors=errors, client_mutation_id=input.client_mutation_id)
         return UpdateAttendancePayload(
@@ -260,7 +256,6 @@ class AttendanceMutation:
 
     @strawberry.mutation(description="Record many people's attendance for one day, in one transaction.")
     async def bulk_update_attendance(self, info: Info, input: BulkUpdateAttendanceInput) -> BulkUpdateAttendancePayload:
-        """Many marks."""
         try:
             outcome = await _bulk(info, input)
         except Refusals as refused:
@@ -274,20 +269,20 @@ class AttendanceMutation:
             day=day, errors=errors, client_mutation_id=input.client_mutation_id, outcome=outcome
         )
 
-    @strawberry.mutation(description="Say whether a day is a working day, and label it. For an ADMIN.")
+    @strawberry.mutation(description="Set whether a day is a working day, and its label. Requires ADMIN.")
     async def open_attendance_day(self, info: Info, input: OpenAttendanceDayInput) -> AttendanceDayPayload:
-        """What kind of day it is."""
         calendar = info.context.application.calendar
         try:
             async with info.context.work() as work:
-                day = await calendar.open(work, input.date, working=input.is_working_day, label=kept(input.label))
+                day = await calendar.open(
+                    work, input.date, working=input.is_working_day, label=value_or_unset(input.label)
+                )
         except Refusal as refusal:
             return AttendanceDayPayload(day=None, errors=[InputError.of(refusal)])
         return AttendanceDayPayload(day=AttendanceDay.of(day), errors=[])
 
-    @strawberry.mutation(description="Lock a day against marks, or unlock it. For an ADMIN.")
+    @strawberry.mutation(description="Lock a day, so that it cannot be marked, or unlock it. Requires ADMIN.")
     async def set_attendance_day_state(self, info: Info, input: SetAttendanceDayStateInput) -> AttendanceDayPayload:
-        """A lock."""
         calendar = info.context.application.calendar
         try:
             async with info.context.work() as work:
@@ -300,7 +295,7 @@ class AttendanceMutation:
 
 
 async def _bulk(info: Info, input: BulkUpdateAttendanceInput) -> BulkOutcome:
-    """Run a bulk change once for its idempotency key; raises Refusals."""
+    """Run a bulk change, once for each idempotency key; raises Refusals."""
     calendar = info.context.application.calendar
     key = input.idempotency_key
     try:
@@ -333,12 +328,12 @@ async def _bulk(info: Info, input: BulkUpdateAttendanceInput) -> BulkOutcome:
 
 
 def _request(input: BulkUpdateAttendanceInput) -> object:
-    """What makes two requests the same."""
+    """The fingerprint that a repeated request must match."""
     return repr((input.date, input.error_policy, input.change))
 
 
 async def user_errors(info: Info, *refusals: Refusal) -> list[UserError]:
-    """Refusals as a payload tells them; a conflict carries the record that is stored."""
+    """Refusals as errors of a payload; a version conflict includes the stored record."""
     return [await _user_error(info, refusal) for refusal in refusals]
 
 

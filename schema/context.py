@@ -1,7 +1,7 @@
-"""What every resolver of one operation shares: who is asking, one snapshot, and the way to write.
+"""The context of an operation: its caller, one database snapshot, and transactions.
 
-There is a fresh context for each operation, also on a socket, so nothing in it outlives its operation, and
-no database session is held by a connection.
+Each operation has its own, on sockets too, so no database connection is held longer than an operation: see
+docs/decisions/0002-one-snapshot-for-each-operation.md.
 """
 
 from __future__ import annotations
@@ -29,17 +29,14 @@ strawberry.enum(
     Role,
     name="Role",
     description=(
-        "What an account is for. ADMIN does everything; MARKER marks today and reads; VIEWER reads the board "
-        "without notes."
+        "What an account may do. ADMIN: everything. MARKER: mark today, and read. VIEWER: read the board, without "
+        "notes."
     ),
 )
 
 
 class Context:
-    """One operation: `application` does the work, `connection` is where the question came from.
-
-    A context `of_role` belongs to a rendering that is shown to everybody with that role: it has no caller.
-    """
+    """The context of one operation, or with `of_role` of a rendering shared by a role, which has no caller."""
 
     def __init__(
         self,
@@ -54,8 +51,8 @@ class Context:
         self.operation_id = operation_id
         self._of_role = AnyoneWith(of_role) if of_role else None
         self._reader: Reader | None = self._of_role
-        self._opening = asyncio.Lock()
-        self._held = AsyncExitStack()
+        self._lock = asyncio.Lock()
+        self._resources = AsyncExitStack()
         self._snapshot: Reading | None = None
         self.load = self._loaders()
 
@@ -63,34 +60,33 @@ class Context:
         return Loaders(self.snapshot, self.application.calendar, self.application.board_cache)
 
     def as_scope(self, scope: Role) -> Context:
-        """One that reads as anybody with this role: the authorisation scope of all that is shared."""
+        """A context for shared renderings: it reads as any account with this role."""
         return Context(self.application, Connection(UNKNOWN, f"shared-{self.request_id}"), of_role=scope)
 
     def fresh(self) -> Context:
-        """One for the next few events of the same group."""
+        """A new context for the group's next batch of events."""
         assert self._of_role is not None
         return Context(self.application, self.connection, of_role=self._of_role.role)
 
     @property
     def reader(self) -> Reader:
-        """Whose rights decide, in a shared rendering."""
+        """The reader of a shared rendering."""
         assert self._of_role is not None
         return self._of_role
 
     @property
     def groups(self) -> SubscriberGroups:
-        """Of this process."""
         return self.application.groups
 
     async def authorize(self) -> tuple[Role, int | None]:
-        """The caller's role and account; the operation ends when their access does. Raises RequestError."""
+        """The caller's role and account; the connection ends with their access. Raises RequestError."""
         caller = await self.application.admit(self.connection, self.connection.authorization)
         return caller.role, caller.account_id
 
     async def version(self, argument: str | None) -> tuple[Role, int | None, DayVersion] | None:
         """The caller's role and account, and the version of a day (today without an argument).
 
-        None for what is no date. Raises RequestError. What this operation reads from here on, it reads as this caller.
+        None if it is not a date. Raises RequestError. From now on this context reads as that caller.
         """
         try:
             day = None if argument is None else date.fromisoformat(argument)
@@ -110,54 +106,53 @@ class Context:
 
     @property
     def request_id(self) -> str:
-        """Stands in the log and in what a client is told of an internal error."""
         return self.connection.request_id
 
     async def snapshot(self) -> Reading:
-        """The operation's one consistent view, opened at its first use; raises Unauthenticated.
+        """The operation's database snapshot, opened at first use; raises Unauthenticated.
 
-        All fields of an answer are read from it, so a board, its counts and its cursor agree.
+        All fields read from it, so a board, its counts and its cursor are consistent.
         """
-        async with self._opening:
+        async with self._lock:
             if self._snapshot is None:
-                async with AsyncExitStack() as opening:  # closed here when the caller may not come in
+                async with AsyncExitStack() as opening:  # closes the snapshot if the caller is rejected
                     if self._reader is None:
                         claims = await self.application.accounts.claims(self.connection.authorization)
                     reading = await opening.enter_async_context(self.application.database.read())
                     reading.reader = self._reader or await identify(reading, claims)
-                    self._held, self._snapshot = opening.pop_all(), reading
+                    self._resources, self._snapshot = opening.pop_all(), reading
             return self._snapshot
 
     @asynccontextmanager
     async def work(self) -> AsyncIterator[Work]:
-        """A transaction as the caller; committed when the block ends. Later reads see what it wrote."""
-        await self.renew()
+        """A transaction as the caller, committed when the block ends. Later reads see its changes."""
+        await self.release()
         claims = await self.application.accounts.claims(self.connection.authorization)
         async with self.application.database.write() as work:
             work.caller = await identify(work, claims)
             yield work
 
     async def mark(self, on: date, mark: Mark) -> MarkOutcome:
-        """Record one person's attendance as the caller, perhaps in one transaction with others. Raises Refusal."""
-        await self.renew()
+        """Record one person's attendance as the caller, by group commit. Raises Refusal."""
+        await self.release()
         claims = await self.application.accounts.claims(self.connection.authorization)
         return await self.application.group_commit.mark(claims, on, mark)
 
     async def caller(self) -> Caller:
-        """Who is asking. Raises Unauthenticated, and SharedAnswer in a shared rendering."""
+        """The caller. Raises Unauthenticated, and SharedAnswer in a shared rendering."""
         return (await self.snapshot()).caller
 
     def resume_cursor(self, after: str | None) -> str | None:
-        """The cursor that this operation starts from: the one sent with `connection_init`, or else `after`."""
+        """The cursor in `connection_init` for this operation id, or else `after`."""
         return self.connection.resume.get(self.operation_id, after) if self.operation_id is not None else after
 
     def resumed(self) -> None:
-        """The cursor sent with `connection_init` was for this operation, not for a later one with the same id."""
+        """Forget the cursor in `connection_init`: a later operation with the same id is another one."""
         if self.operation_id is not None:
             self.connection.resume.pop(self.operation_id, None)
 
     async def may_introspect(self) -> bool:
-        """Whether the schema may be introspected: by a setting, or by an administrator."""
+        """Whether introspection is enabled in the settings, or the caller is an administrator."""
         settings = self.application.settings
         if settings.introspection if settings.introspection is not None else settings.demo:
             return True
@@ -166,16 +161,15 @@ class Context:
         except Unauthenticated:
             return False
 
-    async def renew(self) -> None:
-        """Let the snapshot go: what is read from here on is read anew."""
-        async with self._opening:
+    async def release(self) -> None:
+        """Close the snapshot; the next read opens another."""
+        async with self._lock:
             self._snapshot, self._reader = None, self._of_role
             self.load = self._loaders()
-            await self._held.aclose()
+            await self._resources.aclose()
 
     async def close(self) -> None:
-        """Give back what the operation held."""
-        await self.renew()
+        await self.release()
 
 
 Info = strawberry.Info[Context, None]

@@ -1,4 +1,4 @@
-"""The entities: people, days, and attendance. Each has an opaque id, so that clients' caches keep them current."""
+"""Staff, days and attendance records, with opaque ids for clients' normalised caches."""
 
 from __future__ import annotations
 
@@ -21,55 +21,54 @@ from memberstaff.staff.model import Person
 from memberstaff.staff.queries import StaffPosition
 from schema.context import Info
 from schema.ids import global_id
-from schema.relay import BOARD_PAGE, Node, PageInfo, page_cursor, page_place, page_size
+from schema.relay import BOARD_PAGE, Node, PageInfo, page_cursor, page_size, parse_page_cursor
 from schema.revisions import NEWEST, AttendanceRevisionConnection
 from schema.scalars import URL, written_instant
-from schema.scope import StaffScope, listed, staff_filter
+from schema.scope import StaffScope, staff_filter, unique_values
 
-NOBODY = "Unknown"
-"""The name of a person who is no longer available."""
+ERASED_NAME = "Unknown"
+"""The name of an erased person."""
 
 NO_CATEGORY = "Staff"
-"""The category of a person who has none."""
+"""The category of a person without one."""
 
 LONGEST_SPAN = 92
-"""Days of one person's attendance that one field answers: a quarter."""
+"""Days in a person's attendance or a report: a quarter."""
 
 
-@strawberry.enum(description="LOCKED refuses every mark until an administrator opens the day again.")
+@strawberry.enum(description="A LOCKED day cannot be marked until an administrator unlocks it.")
 class DayState(StrEnum):
-    """Whether a day takes marks."""
+    """Whether a day can be marked."""
 
     OPEN = "OPEN"
     LOCKED = "LOCKED"
 
 
-@strawberry.type(description="Somebody whose attendance is recorded.")
+@strawberry.type(description="A person whose attendance is recorded.")
 class Staff(Node):
-    """A person on the roster."""
+    """See `Person`."""
 
     name: str = strawberry.field(description='"Unknown" once the person has been erased.')
     category: str = strawberry.field(description='"Staff" when no category is set.')
-    photo_url: URL | None = strawberry.field(description="A picture of the person.")
-    external_ref: str | None = strawberry.field(description="The person's number in another system.")
+    photo_url: URL | None = strawberry.field(description="A photo of the person.")
+    external_ref: str | None = strawberry.field(description="The person's id in another system.")
     starts_on: dt.date = strawberry.field(
-        description="First day of employment. A day's roster is those employed on it; records outside remain readable."
+        description="First day of employment. A day's roster is everybody employed on it; other records stay readable."
     )
     ends_on: dt.date | None = strawberry.field(description="Last day of employment.")
-    version: int = strawberry.field(description="Counts the changes: send it back as `expectedVersion`.")
+    version: int = strawberry.field(description="Rises with each change; send it as `expectedVersion`.")
     number: strawberry.Private[int]
 
     @strawberry.field(
-        description=f"What was recorded from one day to another, by day; at most {LONGEST_SPAN} days.",
+        description=f"Marked records from one day to another, by date; at most {LONGEST_SPAN} days.",
         metadata={"list_size": LONGEST_SPAN},
     )
     async def attendance(
         self, info: Info, from_: Annotated[dt.date, strawberry.argument(name="from")], to: dt.date
     ) -> list[Attendance]:
-        """Recorded days only."""
         if not 0 <= (to - from_).days < LONGEST_SPAN:
             raise RequestError(
-                RequestErrorCode.BAD_REQUEST, f"Ask for 1 to {LONGEST_SPAN} days: `from` not after `to`."
+                RequestErrorCode.BAD_REQUEST, f"Select 1 to {LONGEST_SPAN} days, with `from` not after `to`."
             )
         epoch = (await info.context.load.day.load(to)).epoch
         found = await info.context.load.marked(from_, to).load(self.number)
@@ -77,10 +76,10 @@ class Staff(Node):
 
     @classmethod
     def of(cls, person: Person) -> Staff:
-        """For a person."""
+        """From the domain's person."""
         return cls(
             id=global_id("Staff", person.id),
-            name=person.name or NOBODY,
+            name=person.name or ERASED_NAME,
             category=person.category or NO_CATEGORY,
             photo_url=URL(person.photo_url) if person.photo_url else None,
             external_ref=person.external_ref,
@@ -92,49 +91,46 @@ class Staff(Node):
 
 
 @strawberry.type(
-    description="One person on one day. The id derives from (staff, date), so it exists before the first mark."
+    description="A person's attendance on a day. The id derives from (staff, date), so it exists before the first mark."
 )
 class Attendance(Node):
-    """A record, as it is stored or as an event left it."""
+    """See `Record`; in an event, as its change left it."""
 
     staff_id: strawberry.ID = strawberry.field(description="Id of the Staff.")
-    staff_name: str = strawberry.field(description='"Unknown" when the person is no longer available.')
+    staff_name: str = strawberry.field(description='"Unknown" once the person has been erased.')
     staff_category: str = strawberry.field(description='"Staff" when no category is set.')
-    staff_photo_url: URL | None = strawberry.field(description="A picture of the person.")
+    staff_photo_url: URL | None = strawberry.field(description="A photo of the person.")
     date: dt.date = strawberry.field(description="The day.")
-    status: Status = strawberry.field(description="What is known.")
-    note: str | None = strawberry.field(description="Null for a VIEWER: notes can hold health data.")
-    photo_url: URL | None = strawberry.field(description="A picture taken with the mark.")
+    status: Status = strawberry.field(description="The recorded status.")
+    note: str | None = strawberry.field(description="Null for a VIEWER: notes may contain health data.")
+    photo_url: URL | None = strawberry.field(description="A photo attached to the mark.")
     updated_at: dt.datetime | None = strawberry.field(
-        description="Of the last change. Null only while version is 0; never null in an event."
+        description="When it was last changed. Null only while version is 0; never null in an event."
     )
     updated_by: str | None = strawberry.field(
-        description="Who made the last change; null for an import on the server itself."
+        description="Who made the last change; null for an import on the command line."
     )
-    version: int = strawberry.field(description="Counts this record's changes; 0 before the first.")
+    version: int = strawberry.field(description="The number of changes to this record.")
     feed_cursor: str = strawberry.field(
-        description="Position of this change in its day's feed: resume from the last event received."
+        description="Cursor of this change in the day's feed. Resume from that of the last event received."
     )
     staff_number: strawberry.Private[int]
     person: strawberry.Private[Person | None]
 
-    @strawberry.field(description="The person; null when they are no longer available.")
+    @strawberry.field(description="The person; null once they have been erased.")
     async def staff(self, info: Info) -> Staff | None:
-        """From the roster as it is now."""
         person = self.person or await info.context.load.person.load(self.staff_number)
         return None if person is None or person.name is None else Staff.of(person)
 
     @strawberry.field(description="The day, as it is now.")
     async def day(self, info: Info) -> AttendanceDay:
-        """From the snapshot of this operation or event."""
         return AttendanceDay.of(await info.context.load.day.load(self.date))
 
     @strawberry.field(description="The record's changes, newest first.")
     async def history(
         self, info: Info, first: int | None = 20, after: str | None = None
     ) -> AttendanceRevisionConnection:
-        """A page of revisions."""
-        place = page_place(after, int)
+        place = parse_page_cursor(after, int)
         size = page_size(first, default=20)
         before = min(max(place[0], 0), NEWEST) if place else None
         found = await info.context.load.history(size + 1, before).load((self.staff_number, self.date))
@@ -142,12 +138,12 @@ class Attendance(Node):
 
     @classmethod
     def of(cls, record: Record, epoch: str) -> Attendance:
-        """For a record as it is stored."""
+        """From the domain's record."""
         person = record.person
         return cls(
             id=global_id("Attendance", person.id, record.date),
             staff_id=global_id("Staff", person.id),
-            staff_name=person.name or NOBODY,
+            staff_name=person.name or ERASED_NAME,
             staff_category=person.category or NO_CATEGORY,
             staff_photo_url=URL(person.photo_url) if person.photo_url else None,
             date=record.date,
@@ -164,11 +160,11 @@ class Attendance(Node):
 
     @classmethod
     def of_change(cls, change: Change, cursor: Cursor, reader: Reader) -> Attendance:
-        """For a change, as this reader may see it."""
+        """The record after a change, as this reader may see it."""
         return cls(
             id=global_id("Attendance", change.staff_id, change.date),
             staff_id=global_id("Staff", change.staff_id),
-            staff_name=change.staff_name or NOBODY,
+            staff_name=change.staff_name or ERASED_NAME,
             staff_category=change.staff_category or NO_CATEGORY,
             staff_photo_url=URL(change.staff_photo_url) if change.staff_photo_url else None,
             date=change.date,
@@ -186,23 +182,23 @@ class Attendance(Node):
 
 @strawberry.type(description="How many of a day's roster have each status.")
 class DaySummary(Node):
-    """Counts."""
+    """See `model.Summary`."""
 
     total: int = strawberry.field(description="Everybody on the day's roster.")
-    unmarked: int = strawberry.field(description="No decision yet.")
+    unmarked: int = strawberry.field(description="Not marked yet.")
     present: int = strawberry.field(description="At work.")
     late: int = strawberry.field(description="At work, late.")
     half_day: int = strawberry.field(description="At work for half of the day.")
     remote: int = strawberry.field(description="At work from elsewhere.")
-    on_leave: int = strawberry.field(description="Not expected.")
+    on_leave: int = strawberry.field(description="On leave, so not expected.")
     absent: int = strawberry.field(description="Expected, and not at work.")
     present_rate: float | None = strawberry.field(
-        description="At work (a half day counts half) among those marked and not on leave; null while there is nobody."
+        description="Share at work (0 to 1) of those marked and not on leave; half days count half. Null if none."
     )
 
     @classmethod
     def of(cls, summary: Counts) -> DaySummary:
-        """For a summary."""
+        """From the domain's summary."""
         of = summary.counts
         return cls(
             id=global_id("DaySummary", summary.date),
@@ -218,26 +214,25 @@ class DaySummary(Node):
         )
 
 
-@strawberry.type(description="A calendar day: its state, its counts, and everybody on its roster.")
+@strawberry.type(description="A calendar day: its state, its counts, and the records of its roster.")
 class AttendanceDay(Node):
-    """A day."""
+    """See `model.Day`."""
 
     date: dt.date = strawberry.field(description="The day.")
-    state: DayState = strawberry.field(description="Whether it takes marks.")
+    state: DayState = strawberry.field(description="Whether the day can be marked.")
     is_working_day: bool = strawberry.field(description="Whether people are expected.")
-    label: str | None = strawberry.field(description='What is special about it, such as "Sports day".')
-    roster_version: int = strawberry.field(description="Rises with any staff change: refetch records.")
+    label: str | None = strawberry.field(description='Such as "Sports day".')
+    roster_version: int = strawberry.field(description="Rises with each change to the staff; refetch the records then.")
     day: strawberry.Private[Day]
 
     @strawberry.field(description="Counts of the whole roster.")
     async def summary(self, info: Info) -> DaySummary:
-        """Counted in the operation's snapshot."""
         return DaySummary.of(await info.context.load.summary.load(self.date))
 
     @strawberry.field(
         description=(
             "Everybody on the day's roster, marked or not, ordered by (name, id); up to "
-            f"{BOARD_PAGE:,} a page. Search looks in names and categories, never in notes."
+            f"{BOARD_PAGE:,} a page. The search matches names and categories, never notes."
         ),
         metadata={"page_limit": BOARD_PAGE},
     )
@@ -250,12 +245,11 @@ class AttendanceDay(Node):
         first: int | None = 100,
         after: str | None = None,
     ) -> AttendanceConnection:
-        """A page of the board."""
         which = BoardFilter(
             staff=staff_filter(scope, self.date, search),
-            statuses=listed(statuses, "statuses", "statuses"),
+            statuses=unique_values(statuses, "statuses", "statuses"),
         )
-        place = page_place(after, str, int, str)
+        place = parse_page_cursor(after, str, int, str)
         size = page_size(first, default=100, most=BOARD_PAGE)
         beyond = StaffPosition(place[0], place[1]) if place else None
         boards, snapshot = info.context.application.board_cache, await info.context.snapshot()
@@ -272,7 +266,7 @@ class AttendanceDay(Node):
 
     @classmethod
     def of(cls, day: Day) -> AttendanceDay:
-        """For a day."""
+        """From the domain's day."""
         return cls(
             id=global_id("AttendanceDay", day.date),
             date=day.date,
@@ -286,9 +280,9 @@ class AttendanceDay(Node):
 
 @strawberry.type(description="A record in a page.")
 class AttendanceEdge:
-    """Relay's edge."""
+    """See the Relay Cursor Connections Specification."""
 
-    cursor: str = strawberry.field(description="Of this edge.")
+    cursor: str = strawberry.field(description="Cursor of this edge.")
     node: Attendance = strawberry.field(description="The record.")
 
 
@@ -300,7 +294,7 @@ def _edges(board: Board, cursor: str) -> list[AttendanceEdge]:
 
 
 def _node(board: Board, record: Record) -> Attendance:
-    """The record's node, made once for as long as the record is on a cached board."""
+    """The record's node, memoised as long as the record is on a cached board."""
     known, node = board.by_person.get(record.person.id, (None, None))
     if known is not record:
         node = Attendance.of(record, board.epoch)
@@ -309,7 +303,7 @@ def _node(board: Board, record: Record) -> Attendance:
 
 
 def _edges_of(board: Board, cursor: str) -> list[AttendanceEdge]:
-    """The edges of a cached board, for whoever asks: an edge says nothing about that."""
+    """The edges of a cached board, built once: they do not depend on the caller."""
     if (edges := board.derived.get(cursor)) is None:
         edges = board.derived[cursor] = _edges(board, cursor)
     return cast("list[AttendanceEdge]", edges)
@@ -317,20 +311,19 @@ def _edges_of(board: Board, cursor: str) -> list[AttendanceEdge]:
 
 @strawberry.type(description="A page of a day's records.")
 class AttendanceConnection:
-    """Relay's connection, and where the feed stood."""
+    """See the Relay Cursor Connections Specification."""
 
-    edges: list[AttendanceEdge] = strawberry.field(description="By name.")
-    page_info: PageInfo = strawberry.field(description="Where this page lies.")
+    edges: list[AttendanceEdge] = strawberry.field(description="Ordered by name.")
+    page_info: PageInfo = strawberry.field(description="Where this page is in the list.")
     feed_cursor: str = strawberry.field(
         description=(
-            "The feed's position when the first page was read; page cursors carry it, so every page answers the same "
-            "value. Pass it to attendanceUpdated(after:)."
+            "The feed's cursor when the first page was read; the same on every page, since page cursors contain it. "
+            "Pass it to attendanceUpdated(after:)."
         )
     )
     day: strawberry.Private[Day]
     which: strawberry.Private[BoardFilter]
 
-    @strawberry.field(description="Records that the filter finds, on all pages.")
+    @strawberry.field(description="Number of matching records, on all pages.")
     async def total_count(self, info: Info) -> int:
-        """Counted only when it is asked for."""
         return await queries.count(await info.context.snapshot(), self.day, self.which)

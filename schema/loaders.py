@@ -1,4 +1,4 @@
-"""Reading for many objects at once: a list of a thousand costs the same statements as a list of one."""
+"""DataLoaders: a list of a thousand objects takes as many statements as a list of one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from memberstaff.staff.model import Person
 
 
 class Loaders:
-    """The batches of one snapshot; they end with it."""
+    """The DataLoaders of one snapshot."""
 
     def __init__(self, snapshot: Callable[[], Awaitable[Reading]], calendar: Calendar, boards: BoardCache) -> None:
         self._snapshot = snapshot
@@ -51,7 +51,7 @@ class Loaders:
 
     @cached_property
     def person(self) -> DataLoader[int, Person | None]:
-        """People by number; None for nobody."""
+        """People by number; None if there is no such person."""
 
         async def load(ids: list[int]) -> list[Person | None]:
             found = await staff_queries.by_id(await self._snapshot(), ids)
@@ -60,7 +60,7 @@ class Loaders:
         return DataLoader(load_fn=load)
 
     def history(self, first: int, before: int | None) -> DataLoader[tuple[int, date], list[Revision]]:
-        """The newest `first` revisions of records, older than version `before`."""
+        """The newest `first` revisions of each record, older than version `before`, if given."""
         if (first, before) not in self._histories:
 
             async def load(keys: list[tuple[int, date]]) -> list[list[Revision]]:
@@ -71,7 +71,7 @@ class Loaders:
         return self._histories[first, before]
 
     def marked(self, start: date, end: date) -> DataLoader[int, list[Record]]:
-        """What was recorded of people from `start` to `end`."""
+        """Marked records of people from `start` to `end`."""
         if (start, end) not in self._marked:
 
             async def load(ids: list[int]) -> list[list[Record]]:

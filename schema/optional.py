@@ -9,14 +9,14 @@ from memberstaff.inputs import UNSET, Unset
 T_co = TypeVar("T_co", covariant=True)
 
 
-class Said(Protocol[T_co]):
-    """What Strawberry makes of an input that is there: its `Some`."""
+class SomeValue(Protocol[T_co]):
+    """Strawberry's `Some`: an input that was given."""
 
     @property
     def value(self) -> T_co:
-        """What was said; None for null."""
+        """None for null."""
 
 
-def kept(said: Said[T_co] | None) -> T_co | Unset:
-    """An optional input (Strawberry's `Maybe`) as the commands take it."""
-    return UNSET if said is None else said.value
+def value_or_unset(given: SomeValue[T_co] | None) -> T_co | Unset:
+    """The value of Strawberry's `Maybe`, or UNSET if it was omitted."""
+    return UNSET if given is None else given.value

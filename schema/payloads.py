@@ -1,4 +1,4 @@
-"""What a mutation answers when the input was refused: `errors`, each with a code, words, and where it lies."""
+"""Errors about the input of a mutation, in the `errors` of its payload."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ import strawberry
 
 from memberstaff.errors import ErrorCode, Refusal
 
-strawberry.enum(ErrorCode, name="ErrorCode", description="Why an input was refused.")
+strawberry.enum(ErrorCode, name="ErrorCode", description="Why an input was rejected.")
 
 
-@strawberry.interface(description="One thing that is wrong with the input.")
+@strawberry.interface(description="An error in the input of a mutation.")
 class UserError:
-    """Something the person who sent the input can mend."""
+    """From a `Refusal`."""
 
     code: ErrorCode = strawberry.field(description="For programs.")
     message: str = strawberry.field(description="For people.")
-    path: list[str] = strawberry.field(description="Where it lies in the input.")
+    path: list[str] = strawberry.field(description="Where the error is in the input.")
 
 
-@strawberry.type(description="An input that cannot be used as it is.")
+@strawberry.type(description="An invalid input.")
 class InputError(UserError):
-    """The plain kind."""
+    """Every error but a version conflict."""
 
     @classmethod
     def of(cls, refusal: Refusal) -> InputError:
-        """For a refusal."""
+        """From a refusal."""
         return cls(code=refusal.code, message=refusal.message, path=list(refusal.path))

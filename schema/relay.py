@@ -1,4 +1,4 @@
-"""Relay's Node, PageInfo and page cursors. Lists are paged forward only, and pages are capped."""
+"""Relay's Node and PageInfo, and page cursors. Pagination is forward only, with a maximum page size."""
 
 from __future__ import annotations
 
@@ -11,31 +11,33 @@ import strawberry
 from memberstaff.errors import RequestError, RequestErrorCode
 
 PAGE = 100
-"""Objects that a page has at most."""
+"""Maximum page size."""
 
 BOARD_PAGE = 1_000
-"""Records that a page of a day's board has at most: most schools fit in one."""
+"""Maximum page size of a day's board: most schools fit on one page."""
 
 
-@strawberry.interface(description="Something with an id of its own.")
+@strawberry.interface(description="An object with an id.")
 class Node:
-    """Relay's Node."""
+    """See Relay's Global Object Identification Specification."""
 
-    id: strawberry.ID = strawberry.field(description="Opaque, and unique among all types.")
+    id: strawberry.ID = strawberry.field(description="Opaque, and unique across all types.")
 
 
-@strawberry.type(description="Where a page lies in its list.")
+@strawberry.type(description="Where a page is in its list.")
 class PageInfo:
-    """Relay's PageInfo."""
+    """See the Relay Cursor Connections Specification."""
 
-    has_next_page: bool = strawberry.field(description="Whether more follow this page.")
-    has_previous_page: bool = strawberry.field(description="Whether this page follows another.")
+    has_next_page: bool = strawberry.field(description="Whether there is a next page.")
+    has_previous_page: bool = strawberry.field(description="Whether this page was fetched with `after`.")
     start_cursor: str | None = strawberry.field(description="Cursor of the page's first edge.")
-    end_cursor: str | None = strawberry.field(description="Cursor of the page's last edge: pass it as `after`.")
+    end_cursor: str | None = strawberry.field(
+        description="Cursor of the page's last edge; the `after` of the next page."
+    )
 
     @classmethod
     def of(cls, cursors: list[str], *, after: str | None, more: bool) -> PageInfo:
-        """For a page whose edges have these cursors."""
+        """For a page of edges with these cursors."""
         return cls(
             has_next_page=more,
             has_previous_page=after is not None,
@@ -45,7 +47,7 @@ class PageInfo:
 
 
 def page_size(first: int | None, *, default: int, most: int = PAGE) -> int:
-    """`first`, or `default` for null; raises RequestError when no such page is given out."""
+    """`first`, or `default` for null; raises RequestError if it is not between 1 and `most`."""
     if first is None:
         return default
     if not 1 <= first <= most:
@@ -53,25 +55,25 @@ def page_size(first: int | None, *, default: int, most: int = PAGE) -> int:
     return first
 
 
-def page_cursor(*place: Any) -> str:
-    """A place in a list, as text."""
-    return urlsafe_b64encode(orjson.dumps(place)).decode().rstrip("=")
+def page_cursor(*sort_keys: Any) -> str:
+    """The cursor of the edge with these sort keys."""
+    return urlsafe_b64encode(orjson.dumps(sort_keys)).decode().rstrip("=")
 
 
-def page_place(cursor: str | None, *types: type) -> tuple[Any, ...] | None:
-    """The place that a cursor names: values of these types; raises RequestError for a cursor of another list."""
+def parse_page_cursor(cursor: str | None, *types: type) -> tuple[Any, ...] | None:
+    """The sort keys in a cursor; raises RequestError unless they have these types."""
     if cursor is None:
         return None
     try:
-        place = orjson.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        sort_keys = orjson.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except ValueError:
-        place = None
+        sort_keys = None
     if (
-        not isinstance(place, list)
-        or [type(value) for value in place] != list(types)
-        or page_cursor(*place) != cursor
-        or any(isinstance(value, int) and not -(2**63) <= value < 2**63 for value in place)
-        or any(isinstance(value, str) and "\x00" in value for value in place)
+        not isinstance(sort_keys, list)
+        or [type(value) for value in sort_keys] != list(types)
+        or page_cursor(*sort_keys) != cursor
+        or any(isinstance(value, int) and not -(2**63) <= value < 2**63 for value in sort_keys)
+        or any(isinstance(value, str) and "\x00" in value for value in sort_keys)
     ):
         raise RequestError(RequestErrorCode.BAD_REQUEST, "`after` is not a cursor of this list.")
-    return tuple(place)
+    return tuple(sort_keys)

@@ -1,4 +1,4 @@
-"""The report: how the days of a few weeks went, category by category."""
+"""The attendance report: daily counts by category."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ from memberstaff.changes import Status
 from memberstaff.errors import RequestError, RequestErrorCode
 from schema.context import Info
 from schema.entities import LONGEST_SPAN, NO_CATEGORY
-from schema.scope import StaffScope, listed
+from schema.scope import StaffScope, unique_values
 
 MOST_CATEGORIES = 40
-"""Categories of one report: with a quarter's days they are 3,721 objects, within what an answer may hold."""
+"""Categories in a report: with a quarter's days they are 3,721 objects, within the cost limit."""
 
 
-@strawberry.type(description="How many of a category's people have each status on a day.")
+@strawberry.type(description="How many people of a category have each status on a day.")
 class AttendanceReportDay:
-    """Counts."""
+    """See `ReportedDay`."""
 
     date: dt.date = strawberry.field(description="The day.")
     is_working_day: bool = strawberry.field(description="Whether people are expected.")
-    total: int = strawberry.field(description="Everybody of the category on the day's roster.")
-    unmarked: int = strawberry.field(description="No decision yet.")
+    total: int = strawberry.field(description="Everybody in the category on the day's roster.")
+    unmarked: int = strawberry.field(description="Not marked yet.")
     present: int = strawberry.field(description="At work.")
     late: int = strawberry.field(description="At work, late.")
     half_day: int = strawberry.field(description="At work for half of the day.")
     remote: int = strawberry.field(description="At work from elsewhere.")
-    on_leave: int = strawberry.field(description="Not expected.")
+    on_leave: int = strawberry.field(description="On leave, so not expected.")
     absent: int = strawberry.field(description="Expected, and not at work.")
     present_rate: float | None = strawberry.field(
-        description="At work (a half day counts half) among those marked and not on leave; null while there is nobody."
+        description="Share at work (0 to 1) of those marked and not on leave; half days count half. Null if none."
     )
 
     @classmethod
     def of(cls, reported: ReportedDay) -> AttendanceReportDay:
-        """For a day of a category."""
+        """From a day of the domain's report."""
         summary, of = reported.summary, reported.summary.counts
         return cls(
             date=summary.date,
@@ -56,34 +56,35 @@ class AttendanceReportDay:
         )
 
 
-@strawberry.type(description="A category's days.")
+@strawberry.type(description="A category's daily counts.")
 class AttendanceReportCategory:
-    """One line of a chart."""
+    """A line of the chart."""
 
-    category: str = strawberry.field(description='As it is today; "Staff" for people without one.')
+    category: str = strawberry.field(description='The current category; "Staff" for people without one.')
     days: list[AttendanceReportDay] = strawberry.field(
         description="Every calendar day of the report, oldest first.", metadata={"list_size": LONGEST_SPAN}
     )
 
 
-@strawberry.type(description="How the days went, category by category.")
+@strawberry.type(description="Daily counts by category.")
 class AttendanceReport:
-    """A report."""
+    """See `report.report`."""
 
-    from_: dt.date = strawberry.field(name="from", description="Its first day.")
-    to: dt.date = strawberry.field(description="Its last day.")
+    from_: dt.date = strawberry.field(name="from", description="The first day.")
+    to: dt.date = strawberry.field(description="The last day.")
     categories: list[AttendanceReportCategory] = strawberry.field(
-        description="By name; those that have people on one of the days.", metadata={"list_size": MOST_CATEGORIES}
+        description="Ordered by name; without those that have no people on any day.",
+        metadata={"list_size": MOST_CATEGORIES},
     )
 
 
 @strawberry.type
 class ReportsQuery:
-    """The root's part about reports."""
+    """Root fields about reports."""
 
     @strawberry.field(
         description=(
-            f"Counts of each day from one to another, by category; at most {LONGEST_SPAN} days and "
+            f"Daily counts by category, from one day to another; at most {LONGEST_SPAN} days and "
             f"{MOST_CATEGORIES} categories."
         )
     )
@@ -94,16 +95,15 @@ class ReportsQuery:
         to: dt.date,
         scope: StaffScope | None = None,
     ) -> AttendanceReport:
-        """Counted in the operation's snapshot."""
         if not 0 <= (to - from_).days < LONGEST_SPAN:
             raise RequestError(
-                RequestErrorCode.BAD_REQUEST, f"Ask for 1 to {LONGEST_SPAN} days: `from` not after `to`."
+                RequestErrorCode.BAD_REQUEST, f"Select 1 to {LONGEST_SPAN} days, with `from` not after `to`."
             )
         snapshot, calendar = await info.context.snapshot(), info.context.application.calendar
-        found = await report.report(snapshot, calendar, from_, to, _which(scope), no_category=NO_CATEGORY)
+        found = await report.report(snapshot, calendar, from_, to, _report_filter(scope), no_category=NO_CATEGORY)
         if len(found) > MOST_CATEGORIES:
-            several = f"These people are of {len(found):,} categories; a report has {MOST_CATEGORIES} at most."
-            raise RequestError(RequestErrorCode.BAD_REQUEST, f"{several} Name some in `scope`.")
+            why = f"The report has {len(found):,} categories; the limit is {MOST_CATEGORIES}. Select some in `scope`."
+            raise RequestError(RequestErrorCode.BAD_REQUEST, why)
         categories = [
             AttendanceReportCategory(category=name, days=[AttendanceReportDay.of(day) for day in days])
             for name, days in found.items()
@@ -111,7 +111,7 @@ class ReportsQuery:
         return AttendanceReport(from_=from_, to=to, categories=categories)
 
 
-def _which(scope: StaffScope | None) -> ReportFilter:
-    """A scope as the report takes it; raises Refusal."""
+def _report_filter(scope: StaffScope | None) -> ReportFilter:
+    """The report's filter for a scope; raises Refusal."""
     scope = scope or StaffScope()
-    return ReportFilter(listed(scope.categories, "categories", "categories"), scope.numbers())
+    return ReportFilter(unique_values(scope.categories, "categories", "categories"), scope.numbers())

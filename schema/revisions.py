@@ -1,4 +1,4 @@
-"""The history of a record: its changes, and pages of them."""
+"""The history of a record."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from schema.relay import Node, PageInfo, page_cursor
 from schema.scalars import URL
 
 NEWEST = 2**31 - 1
-"""No record has a version above it: the database's integers end there."""
+"""The highest version: a 32-bit integer in the database."""
 
 
-@strawberry.type(description="What a record was after one of its changes.")
+@strawberry.type(description="A record's values after one of its changes.")
 class AttendanceRevision(Node):
-    """An entry of the log."""
+    """See `queries.Revision`."""
 
-    version: int = strawberry.field(description="The record's version from this change on.")
+    version: int = strawberry.field(description="The record's version after the change.")
     status: Status = strawberry.field(description="After the change.")
     note: str | None = strawberry.field(description="Null for a VIEWER.")
     photo_url: URL | None = strawberry.field(description="After the change.")
-    changed_at: dt.datetime = strawberry.field(description="When.")
-    changed_by: str | None = strawberry.field(description="Who; null for an import on the server itself.")
+    changed_at: dt.datetime = strawberry.field(description="When it was changed.")
+    changed_by: str | None = strawberry.field(description="Who changed it; null for an import on the command line.")
 
     @classmethod
     def of(cls, revision: Revision) -> AttendanceRevision:
-        """For a revision."""
+        """From the domain's revision."""
         return cls(
             id=global_id("AttendanceRevision", revision.staff_id, revision.date, revision.version),
             version=revision.version,
@@ -43,22 +43,22 @@ class AttendanceRevision(Node):
 
 @strawberry.type(description="A change in a page.")
 class AttendanceRevisionEdge:
-    """Relay's edge."""
+    """See the Relay Cursor Connections Specification."""
 
-    cursor: str = strawberry.field(description="Of this edge.")
+    cursor: str = strawberry.field(description="Cursor of this edge.")
     node: AttendanceRevision = strawberry.field(description="The change.")
 
 
 @strawberry.type(description="A page of a record's changes.")
 class AttendanceRevisionConnection:
-    """Relay's connection."""
+    """See the Relay Cursor Connections Specification."""
 
     edges: list[AttendanceRevisionEdge] = strawberry.field(description="Newest first.")
-    page_info: PageInfo = strawberry.field(description="Where this page lies.")
+    page_info: PageInfo = strawberry.field(description="Where this page is in the list.")
 
     @classmethod
     def of(cls, found: list[Revision], size: int, after: str | None) -> AttendanceRevisionConnection:
-        """For one revision more than the page takes, if there is one."""
+        """The first `size` of the revisions found, which may be one more, to show that there is a next page."""
         edges = [
             AttendanceRevisionEdge(cursor=page_cursor(revision.version), node=AttendanceRevision.of(revision))
             for revision in found[:size]

@@ -1,4 +1,4 @@
-"""The schema itself: every query, mutation and subscription."""
+"""The schema: all queries, mutations and subscriptions."""
 
 from __future__ import annotations
 
@@ -30,11 +30,10 @@ from schema.subscriptions import Subscription
 
 @strawberry.type
 class NodeQuery:
-    """The root's part about ids."""
+    """Root fields about ids."""
 
-    @strawberry.field(description="Anything that has an id; null when there is no such thing.")
+    @strawberry.field(description="The object with this id; null if there is none.")
     async def node(self, info: Info, id: strawberry.ID) -> Node | None:
-        """By the id alone."""
         await info.context.caller()
         try:
             type_name, key = read(id)
@@ -92,21 +91,20 @@ NODES: dict[str, Callable[[Info, list[str]], Awaitable[Node | None]]] = {
 }
 
 
-@strawberry.type(description="What can be read.")
+@strawberry.type(description="All queries.")
 class Query(SessionsQuery, AccountsQuery, AttendanceQuery, ReportsQuery, StaffQuery, NodeQuery):
-    """All queries."""
+    """Root fields by subject."""
 
 
-@strawberry.type(description="What can be changed.")
+@strawberry.type(description="All mutations.")
 class Mutation(SessionsMutation, AccountsMutation, AttendanceMutation, StaffMutation):
-    """All mutations."""
+    """Root fields by subject."""
 
 
-def make_schema(limits: Limits, *, suggestions: bool = False, in_order: bool = False) -> Schema:
-    """The schema under these limits; `suggestions` lets error messages name what exists.
+def make_schema(limits: Limits, *, suggestions: bool = False, sort: bool = False) -> Schema:
+    """The schema with these limits; `suggestions` is as in `build_schema`.
 
-    `in_order` sorts it, for printing only: sorting replaces Strawberry's enums by plain ones, which hand strings
-    to the resolvers.
+    `sort` sorts it, for printing only: sorting replaces Strawberry's enums, so that resolvers would get strings.
     """
     return build_schema(
         Query,
@@ -114,6 +112,6 @@ def make_schema(limits: Limits, *, suggestions: bool = False, in_order: bool = F
         Subscription,
         limits=limits,
         suggestions=suggestions,
-        config=StrawberryConfig(scalar_map=SCALARS, sort_schema=in_order, disable_field_suggestions=not suggestions),
+        config=StrawberryConfig(scalar_map=SCALARS, sort_schema=sort, disable_field_suggestions=not suggestions),
         types=[InputError, VersionConflictError],
     )

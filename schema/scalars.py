@@ -1,4 +1,4 @@
-"""How dates, instants, addresses and statuses are written in GraphQL: strictly, and one way only."""
+"""Scalars for dates, instants and URLs, parsed strictly; and the status enum."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ URL = NewType("URL", str)
 
 
 def parse_date(value: object) -> date:
-    """A calendar day as YYYY-MM-DD; Python would take "20260115" and "2026-W03-4" as well."""
+    """A date as YYYY-MM-DD; Python would also accept "20260115" and "2026-W03-4". Raises GraphQLError."""
     if isinstance(value, str) and _DAY.fullmatch(value):
         try:
             return date.fromisoformat(value)
         except ValueError:
-            raise GraphQLError(f"There is no {value} in the calendar.") from None
-    raise GraphQLError("A Date is written as YYYY-MM-DD, such as 2026-01-15.")
+            raise GraphQLError(f"{value} does not exist in the calendar.") from None
+    raise GraphQLError("A Date must be YYYY-MM-DD, such as 2026-01-15.")
 
 
 def parse_instant(value: object) -> datetime:
-    """An RFC 3339 instant with its offset."""
+    """An instant as in RFC 3339. Raises GraphQLError."""
     try:
         if isinstance(value, str) and _INSTANT.fullmatch(value):
             return datetime.fromisoformat(value).astimezone(UTC)
     except (ValueError, OverflowError):
         pass
-    raise GraphQLError("A DateTime is written as RFC 3339, such as 2026-01-15T08:30:00Z.")
+    raise GraphQLError("A DateTime must be RFC 3339, such as 2026-01-15T08:30:00Z.")
 
 
 def write_instant(instant: datetime | str) -> str:
-    """UTC, with a Z and milliseconds: always the same length, so that text sorts as time."""
+    """RFC 3339 in UTC with milliseconds: of fixed length, so that instants sort as text."""
     if type(instant) is str:
         return instant  # by `written_instant`
     assert isinstance(instant, datetime)
@@ -48,26 +48,26 @@ def write_instant(instant: datetime | str) -> str:
 
 
 def written_instant(instant: datetime | None) -> datetime | None:
-    """The text of an instant, to be sent many times: writing it is a fifth of a cached board's rendering."""
+    """An instant serialised once: serialising was a fifth of the cost of rendering a cached board."""
     return None if instant is None else cast("datetime", write_instant(instant))
 
 
 SCALARS: dict[object, Any] = {
     date: strawberry.scalar(
         name="Date",
-        description="Calendar day, YYYY-MM-DD, in the organisation's time zone.",
+        description="A calendar date, YYYY-MM-DD, in the organisation's time zone.",
         serialize=date.isoformat,
         parse_value=parse_date,
     ),
     datetime: strawberry.scalar(
         name="DateTime",
-        description="Instant, RFC 3339, always UTC with a Z suffix.",
+        description="An instant, RFC 3339, always in UTC with a Z suffix.",
         serialize=write_instant,
         parse_value=parse_instant,
     ),
     URL: strawberry.scalar(
         name="URL",
-        description="Address of an image: https, http, or a path on this server that begins with a slash.",
+        description="URL of an image: https, http, or a path on this server that starts with a slash.",
         serialize=str,
         parse_value=str,
     ),
@@ -76,5 +76,5 @@ SCALARS: dict[object, Any] = {
 strawberry.enum(
     Status,
     name="AttendanceStatus",
-    description="UNMARKED means no decision has been recorded; it is never counted as absent.",
+    description="UNMARKED means that nothing has been recorded; it is never counted as absent.",
 )

@@ -1,4 +1,4 @@
-"""Logging in and out, and who is logged in."""
+"""Login, refresh and logout; and the viewer."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from schema.payloads import InputError, UserError
 from schema.relay import Node
 
 
-@strawberry.type(description="Whoever is logged in.")
+@strawberry.type(description="The account that is logged in.")
 class Viewer(Node):
-    """The caller, as the account's row says."""
+    """See `Caller`."""
 
-    display_name: str = strawberry.field(description="The name that stands beside what this account marks.")
-    role: Role = strawberry.field(description="What this account may do.")
+    display_name: str = strawberry.field(description="Shown next to the marks made by this account.")
+    role: Role = strawberry.field(description="What the account may do.")
     time_zone: str = strawberry.field(
-        description="IANA name of the organisation's time zone, which decides what today is."
+        description="IANA name of the organisation's time zone, which decides what day is today."
     )
-    organisation: str = strawberry.field(description="Its name.")
-    today: dt.date = strawberry.field(description="In the organisation's time zone.")
+    organisation: str = strawberry.field(description="The organisation's name.")
+    today: dt.date = strawberry.field(description="Today in the organisation's time zone.")
 
     @classmethod
     def of(cls, info: Info, caller: Caller) -> Viewer:
-        """For a caller."""
+        """From the domain's caller."""
         settings, now = info.context.application.settings, info.context.application.database.now()
         return cls(
             id=global_id("Viewer", caller.account_id),
@@ -45,55 +45,55 @@ class Viewer(Node):
         )
 
 
-@strawberry.input(description="What a person types to log in.")
+@strawberry.input(description="Credentials.")
 class LoginInput:
-    """Neither field is ever logged."""
+    """Never logged."""
 
-    email: str = strawberry.field(description="The account's email address; upper and lower case are the same.")
+    email: str = strawberry.field(description="The account's email address; not case-sensitive.")
     password: str = strawberry.field(description="At most 256 bytes in UTF-8.")
     cookie: bool = strawberry.field(
         default=False,
         description=(
-            "Keep the refresh token in an HttpOnly cookie of this browser instead of answering it. "
-            "Over HTTP only, for pages of this server."
+            "Set the refresh token as an HttpOnly cookie instead of returning it. Over HTTP only, for pages of this "
+            "server."
         ),
     )
 
 
-@strawberry.input(description="What a client sends when its access token is about to expire.")
+@strawberry.input(description="To be sent before the access token expires.")
 class RefreshSessionInput:
-    """The token is never logged."""
+    """Never logged."""
 
     refresh_token: str | None = strawberry.field(
         default=None,
-        description="The one that the last login or refresh has answered. Null: the one in the browser's cookie.",
+        description="The token from the last login or refresh. Default: the one in the browser's cookie.",
     )
 
 
-@strawberry.type(description="The tokens of an open session, or why there is none.")
+@strawberry.type(description="The tokens of a session, or why there is none.")
 class SessionPayload:
-    """What a login or a refresh answers."""
+    """Returned by login and refreshSession."""
 
     access_token: str | None = strawberry.field(
         default=None,
-        description="Send it as `Authorization: Bearer …`, and in `connection_init` of a socket.",
+        description="Send it as `Authorization: Bearer …`, and in the `connection_init` of a socket.",
     )
     refresh_token: str | None = strawberry.field(
         default=None,
         description=(
-            "Good for one refreshSession; used again after its successor was used, it ends the session. "
-            "Null when a cookie keeps it."
+            "Valid for one refreshSession; reusing it after its successor was used ends the session. "
+            "Null when it is in a cookie."
         ),
     )
     expires_at: dt.datetime | None = strawberry.field(default=None, description="When the access token expires.")
-    viewer: Viewer | None = strawberry.field(default=None, description="Who is logged in now.")
+    viewer: Viewer | None = strawberry.field(default=None, description="The account that is logged in now.")
     errors: list[UserError] = strawberry.field(
-        default_factory=list, description="BAD_CREDENTIALS, whatever was wrong with them."
+        default_factory=list, description="BAD_CREDENTIALS, whichever of them was wrong."
     )
 
     @classmethod
     def of(cls, info: Info, issued: IssuedSession, cookie: SessionCookie | None) -> SessionPayload:
-        """For a login or a refresh; with a cookie, the refresh token goes there and nowhere else."""
+        """For an issued session; with a cookie, the refresh token is set there and not returned."""
         if cookie is not None:
             cookie.set(issued.refresh_token, max_age=issued.refresh_seconds)
         return cls(
@@ -104,20 +104,20 @@ class SessionPayload:
         )
 
 
-@strawberry.type(description="The session has ended.")
+@strawberry.type(description="The result of a logout.")
 class LogoutPayload:
-    """What a logout answers."""
+    """Returned by logout."""
 
-    errors: list[UserError] = strawberry.field(default_factory=list, description="None: a logout is not refused.")
+    errors: list[UserError] = strawberry.field(default_factory=list, description="Always empty.")
 
 
 @strawberry.type
 class SessionsQuery:
-    """Who is asking."""
+    """Root fields about the session."""
 
-    @strawberry.field(description="Whoever is logged in; null when no access token was sent.")
+    @strawberry.field(description="The account that is logged in; null if no access token was sent.")
     async def viewer(self, info: Info) -> Viewer | None:
-        """A token that was sent and is not good is an error, not nobody."""
+        """Null without a token; an invalid token is an error."""
         if not info.context.connection.authorization:
             return None
         return Viewer.of(info, await info.context.caller())
@@ -125,14 +125,14 @@ class SessionsQuery:
 
 @strawberry.type
 class SessionsMutation:
-    """Open, prolong and end a session. Login and refresh look at no access token; it may be stale."""
+    """Root fields about the session. Login and refresh ignore the access token, which may have expired."""
 
     @strawberry.mutation(
-        description="Open a session with an email address and a password. RATE_LIMITED after a few attempts.",
+        description="Log in with an email address and a password. RATE_LIMITED after a few attempts.",
         metadata={ONCE: True},
     )
     async def login(self, info: Info, input: LoginInput) -> SessionPayload:
-        """Counted, checked, and answered alike whatever is wrong."""
+        """The error does not reveal whether the account exists."""
         accounts, connection = info.context.application.accounts, info.context.connection
         try:
             cookie = _cookie(connection, "cookie") if input.cookie else None
@@ -142,10 +142,9 @@ class SessionsMutation:
         return SessionPayload.of(info, issued, cookie)
 
     @strawberry.mutation(
-        description="Exchange a refresh token, which is then used up, for new tokens; the session lives on."
+        description="Exchange a refresh token, which can be used once, for new tokens of the same session."
     )
     async def refresh_session(self, info: Info, input: RefreshSessionInput) -> SessionPayload:
-        """The token is the only credential."""
         accounts, connection = info.context.application.accounts, info.context.connection
         cookie = None
         try:
@@ -160,21 +159,21 @@ class SessionsMutation:
         return SessionPayload.of(info, issued, cookie)
 
     @strawberry.mutation(
-        description="End the session on every node; its open sockets close. The access token or the cookie is enough."
+        description="End the session and close its sockets, on every node. Needs the access token or the cookie."
     )
     async def logout(self, info: Info) -> LogoutPayload:
-        """Of the session that the access token names, and of the cookie's."""
+        """Ends the access token's session and the cookie's."""
         accounts, connection = info.context.application.accounts, info.context.connection
-        kept = connection.cookie.token if connection.cookie is not None else None
-        if connection.cookie is not None and kept is not None:
+        cookie_token = connection.cookie.token if connection.cookie is not None else None
+        if connection.cookie is not None and cookie_token is not None:
             connection.cookie.clear()
-        await accounts.logout(connection.authorization, kept)
+        await accounts.logout(connection.authorization, cookie_token)
         return LogoutPayload()
 
 
 def _cookie(connection: Connection, path: str) -> SessionCookie:
-    """The browser's cookie, to be read and set; raises Refusal."""
+    """The request's cookie, to be read and set; raises Refusal."""
     if connection.cookie is None:
-        message = "The session cookie needs a plain HTTP request from a page of this server. Use refresh tokens."
+        message = "The session cookie needs an HTTP request from a page of this server. Use refresh tokens instead."
         raise Refusal(ErrorCode.INVALID, message, path)
     return connection.cookie

@@ -1,4 +1,4 @@
-"""Staff: search, create and update."""
+"""Staff: search, create, update and import."""
 
 from __future__ import annotations
 
@@ -21,178 +21,176 @@ from memberstaff.staff.queries import StaffPosition
 from schema.context import Info
 from schema.entities import Staff
 from schema.ids import staff_key
-from schema.optional import kept
+from schema.optional import value_or_unset
 from schema.payloads import InputError, UserError
-from schema.relay import PageInfo, page_cursor, page_place, page_size
+from schema.relay import PageInfo, page_cursor, page_size, parse_page_cursor
 from schema.scope import StaffScope, staff_filter
 
 MOST_PREVIEWED = 1_000
-"""Rows of an import that a preview shows."""
+"""Rows in the preview of an import."""
 
 
-@strawberry.input(description="Which people a list shows.")
+@strawberry.input(description="Filters a list of people.")
 class StaffFilter:
-    """Omitted parts do not filter."""
+    """See `queries.StaffFilter`."""
 
     categories: list[str] | None = strawberry.field(default=None, description="Only these categories.")
     search: str | None = strawberry.field(
-        default=None, description="Words that name or category contain, whatever their case and accents."
+        default=None, description="Words that the name or category contains, ignoring case and accents."
     )
-    on: dt.date | None = strawberry.field(default=None, description="Employed on this day. Omitted: today.")
+    on: dt.date | None = strawberry.field(default=None, description="Employed on this day. Default: today.")
 
     def to_filter(self, today: dt.date) -> queries.StaffFilter:
-        """As the queries take it; raises Refusal."""
+        """The queries' filter; raises Refusal."""
         return staff_filter(StaffScope(categories=self.categories), self.on or today, self.search)
 
 
 @strawberry.type(description="A person in a page.")
 class StaffEdge:
-    """Relay's edge."""
+    """See the Relay Cursor Connections Specification."""
 
-    cursor: str = strawberry.field(description="Of this edge.")
+    cursor: str = strawberry.field(description="Cursor of this edge.")
     node: Staff = strawberry.field(description="The person.")
 
 
 @strawberry.type(description="A page of the roster.")
 class StaffConnection:
-    """Relay's connection."""
+    """See the Relay Cursor Connections Specification."""
 
-    edges: list[StaffEdge] = strawberry.field(description="By name.")
-    page_info: PageInfo = strawberry.field(description="Where this page lies.")
+    edges: list[StaffEdge] = strawberry.field(description="Ordered by name.")
+    page_info: PageInfo = strawberry.field(description="Where this page is in the list.")
     which: strawberry.Private[queries.StaffFilter]
 
-    @strawberry.field(description="People that the filter finds, on all pages.")
+    @strawberry.field(description="Number of matching people, on all pages.")
     async def total_count(self, info: Info) -> int:
-        """Counted only when it is asked for."""
         return await queries.count(await info.context.snapshot(), self.which)
 
 
 T = TypeVar("T")
 
 
-def _given(value: T | None) -> T | Unset:
-    """What a new person's input says; nothing means the default, or in an import what is stored."""
+def _unset_if_null(value: T | None) -> T | Unset:
+    """The input, or UNSET for null: the default or, in an import, the stored value."""
     return UNSET if value is None else value
 
 
 @strawberry.input(description="A person to add to the roster.")
 class CreateStaffInput:
-    """Omitted: no category, no photo, no reference, employed from today without an end."""
+    """See `Details`."""
 
     name: str = strawberry.field(description="One line, up to 200 characters.")
     category: str | None = strawberry.field(default=None, description="Such as Teaching.")
     photo_url: str | None = strawberry.field(default=None, description="https, http, or a path on this server.")
-    external_ref: str | None = strawberry.field(default=None, description="A number in another system; unique.")
-    starts_on: dt.date | None = strawberry.field(default=None, description="First day. Omitted: today.")
-    ends_on: dt.date | None = strawberry.field(default=None, description="Last day. Omitted: open.")
+    external_ref: str | None = strawberry.field(default=None, description="An id in another system; unique.")
+    starts_on: dt.date | None = strawberry.field(default=None, description="First day of employment. Default: today.")
+    ends_on: dt.date | None = strawberry.field(default=None, description="Last day of employment. Default: none.")
 
     def to_details(self) -> Details:
-        """As the commands take it."""
+        """The domain's details."""
         return Details(
             name=self.name,
-            category=_given(self.category),
-            photo_url=_given(self.photo_url),
-            external_ref=_given(self.external_ref),
-            starts_on=_given(self.starts_on),
-            ends_on=_given(self.ends_on),
+            category=_unset_if_null(self.category),
+            photo_url=_unset_if_null(self.photo_url),
+            external_ref=_unset_if_null(self.external_ref),
+            starts_on=_unset_if_null(self.starts_on),
+            ends_on=_unset_if_null(self.ends_on),
         )
 
 
-@strawberry.input(description="Changes of a person: omitted fields stay, null clears.")
+@strawberry.input(description="Changes to a person. Omitted fields are not changed; null clears.")
 class UpdateStaffInput:
-    """What is to change."""
+    """See `Details`."""
 
-    id: strawberry.ID = strawberry.field(description="Of the Staff.")
+    id: strawberry.ID = strawberry.field(description="Id of the Staff.")
     name: Maybe[str | None] = strawberry.field(description="One line, up to 200 characters; null is INVALID.")
     category: Maybe[str | None] = strawberry.field(description="Such as Teaching.")
     photo_url: Maybe[str | None] = strawberry.field(description="https, http, or a path on this server.")
-    external_ref: Maybe[str | None] = strawberry.field(description="A number in another system; unique.")
-    starts_on: Maybe[dt.date | None] = strawberry.field(description="First day; null is INVALID.")
-    ends_on: Maybe[dt.date | None] = strawberry.field(description="Last day; null: open.")
+    external_ref: Maybe[str | None] = strawberry.field(description="An id in another system; unique.")
+    starts_on: Maybe[dt.date | None] = strawberry.field(description="First day of employment; null is INVALID.")
+    ends_on: Maybe[dt.date | None] = strawberry.field(description="Last day of employment; null for none.")
     expected_version: int | None = strawberry.field(
-        default=None, description="Refuse with VERSION_CONFLICT when somebody else has changed the person since."
+        default=None, description="VERSION_CONFLICT if the person has another version."
     )
 
     def to_details(self) -> Details:
-        """As the commands take it."""
+        """The domain's details."""
         return Details(
-            name=kept(self.name),
-            category=kept(self.category),
-            photo_url=kept(self.photo_url),
-            external_ref=kept(self.external_ref),
-            starts_on=kept(self.starts_on),
-            ends_on=kept(self.ends_on),
+            name=value_or_unset(self.name),
+            category=value_or_unset(self.category),
+            photo_url=value_or_unset(self.photo_url),
+            external_ref=value_or_unset(self.external_ref),
+            starts_on=value_or_unset(self.starts_on),
+            ends_on=value_or_unset(self.ends_on),
         )
 
 
-@strawberry.type(description="A person, or why there is none.")
+@strawberry.type(description="The person, or why they were not created or changed.")
 class StaffPayload:
-    """What createStaff and updateStaff answer."""
+    """Returned by createStaff and updateStaff."""
 
-    staff: Staff | None = strawberry.field(description="As stored now; null when refused.")
-    errors: list[UserError] = strawberry.field(description="Empty when it succeeded.")
+    staff: Staff | None = strawberry.field(description="The person as stored; null if refused.")
+    errors: list[UserError] = strawberry.field(description="Empty on success.")
 
 
-@strawberry.input(description="A roster: people to add or change, all of them or none.")
+@strawberry.input(description="People to add or change, in one transaction.")
 class ImportStaffInput:
-    """Rows with an externalRef are matched by it, the others by name and category."""
+    """Rows with an externalRef match people by it, others by name and category."""
 
     rows: list[CreateStaffInput] = strawberry.field(
-        description="Up to 20,000. What a row leaves out stays as it is stored."
+        description="Up to 20,000. Omitted fields of existing people are not changed."
     )
-    dry_run: bool = strawberry.field(default=False, description="Say what would happen, and change nothing.")
+    dry_run: bool = strawberry.field(default=False, description="Return a preview, and change nothing.")
     idempotency_key: strawberry.ID | None = strawberry.field(
-        default=None, description="Sent again with the same key within a day, the request does nothing anew."
+        default=None, description="A request repeated with the same key within a day is not executed again."
     )
 
 
-strawberry.enum(ImportAction, name="StaffImportAction", description="What an import does about one of its rows.")
+strawberry.enum(ImportAction, name="StaffImportAction", description="What an import does with a row.")
 
 
-@strawberry.type(description="What a dry run would do about a row.")
+@strawberry.type(description="What an import would do with a row.")
 class StaffImportChange:
-    """A line of a preview."""
+    """See `RowChange`."""
 
-    row: int = strawberry.field(description="Index among the input's rows, from 0.")
-    action: ImportAction = strawberry.field(description="Never UNCHANGED here: such rows are only counted.")
-    name: str = strawberry.field(description="Of the person, after the change.")
+    row: int = strawberry.field(description="Index of the row in the input, from 0.")
+    action: ImportAction = strawberry.field(description="Never UNCHANGED; such rows are only counted.")
+    name: str = strawberry.field(description="The person's name after the change.")
     fields: list[str] = strawberry.field(
-        description="Names of the input's fields that differ from what is stored, or from a person without data."
+        description="Names of the input fields that differ from the stored values, or from an empty person."
     )
 
     @classmethod
     def of(cls, change: RowChange) -> StaffImportChange:
-        """For a row."""
+        """From the domain's change of a row."""
         fields = [to_camel_case(column) for column in change.columns]
         return cls(row=change.row, action=change.action, name=change.name, fields=fields)
 
 
-@strawberry.type(description="What an import did, or why it did nothing.")
+@strawberry.type(description="The result of an import, or why it was rejected.")
 class ImportStaffPayload:
-    """Counts of people."""
+    """Returned by importStaff."""
 
-    created: int = strawberry.field(description="New people.")
-    updated: int = strawberry.field(description="People whose data changed.")
-    unchanged: int = strawberry.field(description="People who were stored like this already.")
+    created: int = strawberry.field(description="Number of new people.")
+    updated: int = strawberry.field(description="Number of people whose data changed.")
+    unchanged: int = strawberry.field(description="Number of people whose data was up to date.")
     changes: list[StaffImportChange] = strawberry.field(
-        description=f"The first {MOST_PREVIEWED:,} rows that a dry run would change; empty when it is none.",
+        description=f"In a dry run, the first {MOST_PREVIEWED:,} rows that would change; otherwise empty.",
         metadata={"list_size": MOST_PREVIEWED},
     )
-    errors: list[UserError] = strawberry.field(description="Every bad row; empty when it succeeded.")
+    errors: list[UserError] = strawberry.field(description="An error for each invalid row; empty on success.")
 
 
 @strawberry.type
 class StaffQuery:
-    """The root's part about people."""
+    """Root fields about people."""
 
     @strawberry.field(description="The roster, by name.")
     async def staff(
         self, info: Info, filter: StaffFilter | None = None, first: int | None = 50, after: str | None = None
     ) -> StaffConnection:
-        """A page of people."""
         snapshot = await info.context.snapshot()
         which = (filter or StaffFilter()).to_filter(snapshot.today)
-        place = page_place(after, str, int)
+        place = parse_page_cursor(after, str, int)
         size = page_size(first, default=50)
         found = await queries.people(snapshot, which, first=size + 1, after=StaffPosition(*place) if place else None)
         edges = [
@@ -204,11 +202,10 @@ class StaffQuery:
 
 @strawberry.type
 class StaffMutation:
-    """The root's part about people."""
+    """Root fields about people."""
 
-    @strawberry.mutation(description="Add a person to the roster. For an ADMIN.")
+    @strawberry.mutation(description="Add a person to the roster. Requires ADMIN.")
     async def create_staff(self, info: Info, input: CreateStaffInput) -> StaffPayload:
-        """One person."""
         try:
             async with info.context.work() as work:
                 person = await commands.create(work, input.to_details())
@@ -216,9 +213,8 @@ class StaffMutation:
             return StaffPayload(staff=None, errors=[InputError.of(refusal)])
         return StaffPayload(staff=Staff.of(person), errors=[])
 
-    @strawberry.mutation(description="Change what is known of a person. For an ADMIN.")
+    @strawberry.mutation(description="Change a person's data. Requires ADMIN.")
     async def update_staff(self, info: Info, input: UpdateStaffInput) -> StaffPayload:
-        """One person."""
         try:
             async with info.context.work() as work:
                 person = await commands.update_person(
@@ -228,9 +224,8 @@ class StaffMutation:
             return StaffPayload(staff=None, errors=[InputError.of(refusal)])
         return StaffPayload(staff=Staff.of(person), errors=[])
 
-    @strawberry.mutation(description="Add or change many people at once, all or none. For an ADMIN.")
+    @strawberry.mutation(description="Add or change many people in one transaction. Requires ADMIN.")
     async def import_staff(self, info: Info, input: ImportStaffInput) -> ImportStaffPayload:
-        """A roster."""
         try:
             async with info.context.work() as work:
                 return await _import(work, input)
@@ -242,7 +237,7 @@ class StaffMutation:
 
 
 async def _import(work: Work, input: ImportStaffInput) -> ImportStaffPayload:
-    """Run an import once for its idempotency key; a dry run needs none."""
+    """Run an import, once for each idempotency key; a dry run ignores the key."""
     rows = [row.to_details() for row in input.rows]
     key = None if input.dry_run else input.idempotency_key
     if key is not None:
@@ -253,6 +248,6 @@ async def _import(work: Work, input: ImportStaffInput) -> ImportStaffPayload:
     outcome = await importing.import_staff(work, rows, dry_run=input.dry_run)
     counts = {"created": outcome.created, "updated": outcome.updated, "unchanged": outcome.unchanged}
     if key is not None:
-        await idempotency.store_answer(work, key, counts)  # without names: an erased person's would stay in it
+        await idempotency.store_answer(work, key, counts)  # without names, which would outlast a person's erasure
     changes = outcome.changes[:MOST_PREVIEWED] if input.dry_run else ()
     return ImportStaffPayload(**counts, changes=[StaffImportChange.of(change) for change in changes], errors=[])

@@ -1,4 +1,4 @@
-"""The subscriptions: each change of a day once and in order, and the day's state."""
+"""Subscriptions: each change of a day, once and in order; and the day's state."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from schema.scope import StaffScope
 
 @strawberry.type
 class Subscription:
-    """What a board listens to."""
+    """All subscriptions."""
 
     @strawberry.subscription(
         description=(
-            "Replays what changed after the cursor (without one: from now), then streams: each change once, in order. "
-            "A cursor that cannot be honoured ends in RESTART_REQUIRED."
+            "The changes of a day after the cursor, or without one from now on: each once, in order. "
+            "RESTART_REQUIRED if the cursor cannot be resumed from."
         )
     )
     def attendance_updated(
@@ -34,24 +34,22 @@ class Subscription:
         info: Info,
         date: dt.date,
         scope: StaffScope | None = None,
-        after: str | None = None,  # noqa: ARG002 - each subscriber's own: `subscribe` hands it to the group
+        after: str | None = None,  # noqa: ARG002 - differs by subscriber: `subscribe` passes it to the group
     ) -> AsyncIterable[Attendance]:
-        """Changes of one day, those of the sender included."""
         return cast("AsyncIterable[Attendance]", AttendanceUpdated(info.context, date, scope))
 
     @strawberry.subscription(
         description=(
-            "The day's state at once, then on each change of counters, lock, label or roster: "
-            "a state, so it may be coalesced."
+            "The day's state, now and after each change of its counts, lock, label or roster. Changes in quick "
+            "succession may be coalesced."
         )
     )
     def attendance_day_updated(self, info: Info, date: dt.date) -> AsyncIterable[AttendanceDay]:
-        """The latest, whenever there is a later one."""
         return cast("AsyncIterable[AttendanceDay]", AttendanceDayUpdated(info.context, date))
 
 
 class _InScope:
-    """Whether a change is about somebody in the scope; raises Refusal for an id that names nobody."""
+    """Whether a change is in the scope; raises Refusal for an invalid id."""
 
     def __init__(self, scope: StaffScope | None) -> None:
         self._staff_ids = scope.numbers() if scope else None
@@ -64,7 +62,7 @@ class _InScope:
 
 
 class AttendanceUpdated(SharedSubscription[Attendance]):
-    """The changes of a day, of those in the scope."""
+    """The changes of a day in the scope."""
 
     def __init__(self, context: Context, date: dt.date, scope: StaffScope | None) -> None:
         self._context = context
@@ -72,7 +70,7 @@ class AttendanceUpdated(SharedSubscription[Attendance]):
         self._scope = scope
 
     def source(self, rendering: OpenRendering[Attendance]) -> DayChanges:
-        """From the day's feed; filtered after it, since a change that is not shown must still count."""
+        """The day's changes, filtered after the feed, since positions count every change."""
         reader = self._context.reader
         reader.require(Right.READ)
         in_scope = _InScope(self._scope)
@@ -98,7 +96,7 @@ class AttendanceDayUpdated(SharedSubscription[AttendanceDay]):
         self._date = date
 
     def source(self, rendering: OpenRendering[AttendanceDay]) -> DayStates:
-        """From the day's feed, which tells when there is something new to read."""
+        """The day's states, read again after each change."""
         self._context.reader.require(Right.READ)
 
         async def render() -> bytes:

@@ -51,8 +51,8 @@ class AllDays:
         self._epoch = ""
         self._days: dict[date, int] | None = None
         """Each day's position in the stream; None while nobody watches."""
-        self._times_left = 0
-        """How often the last watcher has left: a reading that began before must not be taken over after it."""
+        self._generation = 0
+        """Incremented when the last watcher leaves; a read that started before is discarded."""
         self._changes: list[Change] = []
         self._position = 0
         self._read_requested = asyncio.Event()
@@ -106,7 +106,7 @@ class AllDays:
     async def watch(self) -> AsyncIterator[int]:
         """Buffer changes for as long as the block lasts; gives the position to read from."""
         self._watchers += 1
-        self._read_requested.set()  # always: while nobody watched, `run` waited without a time-out
+        self._read_requested.set()  # while nobody watched, `run` waited without a time-out
         try:
             while self._days is None:
                 await self._changed.wait()
@@ -115,7 +115,7 @@ class AllDays:
             self._watchers -= 1
             if not self._watchers:
                 self._days, self._changes = None, []
-                self._times_left += 1
+                self._generation += 1
 
     async def after(self, position: int) -> Sequence[Change]:
         """The changes after a position; waits until there is one.
@@ -147,9 +147,9 @@ class AllDays:
 
     async def _read(self) -> None:
         """Bring the stream up to date with what is committed."""
-        # As they are now: a notification that comes during a statement may be newer than what it reads.
+        # A copy: a notification during a statement may be newer than what it reads.
         known = None if self._days is None else dict(self._days)
-        times_left = self._times_left
+        generation = self._generation
         if known is not None:
             async with self._database.read() as reading:
                 row = await reading.row(_TOTAL)
@@ -158,7 +158,7 @@ class AllDays:
                 return
         async with self._database.read() as reading:
             rows = await reading.rows(_POSITIONS)
-        if self._times_left != times_left:
+        if self._generation != generation:
             return
         epoch = rows[0].epoch
         positions = {row.date: row.position for row in rows if row.date is not None}

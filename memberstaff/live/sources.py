@@ -54,7 +54,7 @@ class DayChanges(EventSource):
         return await self._feed.start(self._watched, after)
 
     async def after(self, position: int) -> tuple[int, Batch]:
-        roster_version = self._watched.roster_version  # before the names are read, which may then be newer, never older
+        roster_version = self._watched.roster_version  # before the names are read, so they are never older
         changes = await self._feed.changes_after(self._watched, position, self._epoch)
         payloads: list[bytes] = []
         size = 0

@@ -39,10 +39,7 @@ def settings_of(app_state: Mapping[str, Any]) -> Settings:
 
 
 class MessageQueue:
-    """Received messages, in the part of asyncio.Queue's interface that uvicorn uses.
-
-    asyncio.Queue has four deques of 600 bytes each, a seventh of an idle subscriber's memory.
-    """
+    """What uvicorn uses of asyncio.Queue, without its four deques of 600 bytes: a seventh of an idle socket."""
 
     __slots__ = ("_messages", "_waiting")
 
@@ -51,17 +48,14 @@ class MessageQueue:
         self._waiting: asyncio.Future[None] | None = None
 
     def put_nowait(self, message: Any) -> None:
-        """Add one."""
         self._messages.append(message)
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(None)
 
     def empty(self) -> bool:
-        """Whether there is nothing to take."""
         return not self._messages
 
     async def get(self) -> Any:
-        """Take the oldest, as soon as there is one."""
         while not self._messages:
             self._waiting = asyncio.get_running_loop().create_future()
             await self._waiting
@@ -89,10 +83,10 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self.drain_code = SERVICE_RESTART
         """The close code at shutdown."""
         self.key: str | None = None
-        """The key of a handshake that HTTP has parsed, until it is answered."""
+        """The Sec-WebSocket-Key of a handshake parsed by HttpProtocol, until it is accepted."""
 
     def upgrade(self, transport: asyncio.Transport, http_scope: Mapping[str, Any], url: bytes, key: str) -> None:
-        """Start with a handshake that HTTP has parsed, in place of `connection_made` and `data_received`."""
+        """Start after a handshake parsed by HttpProtocol, instead of `connection_made` and `data_received`."""
         self.connections.add(self)
         self.transport = transport
         self.server, self.client = http_scope["server"], http_scope["client"]
@@ -111,10 +105,10 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             if timer is not None:
                 timer.cancel()
         super().connection_lost(exc)
-        self.blocked = False  # `writable` is set too, and what is written from here on is dropped
+        self.blocked = False  # `writable` is set too, and later writes are dropped
 
     async def send(self, message: Any) -> None:
-        """Send an ASGI message; a handshake that HTTP has parsed is accepted here."""
+        """Send an ASGI message; a handshake parsed by HttpProtocol is accepted here."""
         if message["type"] != "websocket.accept":
             await super().send(message)
         elif self.key is None:
@@ -125,7 +119,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             self.accept(self.key, message)
 
     def accept(self, key: str, message: Any) -> None:
-        """Answer the handshake; from here on there are only frames."""
+        """Accept the handshake; from now on there are only frames."""
         self.key = None
         self.conn = Protocol(  # type: ignore[assignment]
             Side.SERVER, state=State.OPEN, max_size=self.config.ws_max_size, logger=self.logger

@@ -1,7 +1,7 @@
-"""The opening handshake of a WebSocket (RFC 6455, section 4.2) from a request that HTTP has parsed already.
+"""The WebSocket opening handshake (RFC 6455, section 4.2) of a request that HttpProtocol has parsed.
 
-uvicorn writes such a request out again and has websockets parse it once more: a fifth of the CPU that a socket costs
-until it stands. See docs/decisions/0004-our-own-http-endpoint.md.
+uvicorn serialises such a request for websockets to parse again: a fifth of the CPU of opening a socket. See
+docs/decisions/0004-our-own-http-endpoint.md.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from urllib.parse import unquote
 from websockets.utils import accept_key
 
 _ONCE = frozenset({b"upgrade", b"sec-websocket-version", b"sec-websocket-key"})
-"""Headers that each handshake has exactly once."""
+"""Headers required exactly once."""
 
 
 def ordinary_key(method: str, version: str, url: bytes, headers: list[tuple[bytes, bytes]]) -> str | None:
-    """The key of a handshake as browsers and libraries send it.
+    """The Sec-WebSocket-Key of a handshake as browsers and libraries send it.
 
-    None for any other: it may be wrong in many ways, and websockets judges and answers each of them.
+    None for any other, which is left to websockets to validate and answer.
     """
     found = {name: value for name, value in headers if name in _ONCE}
     if sum(name in _ONCE for name, _ in headers) != len(_ONCE) or len(found) != len(_ONCE):
@@ -38,7 +38,7 @@ def ordinary_key(method: str, version: str, url: bytes, headers: list[tuple[byte
 
 
 def websocket_scope(http: Mapping[str, Any], url: bytes, state: Mapping[str, Any]) -> dict[str, Any]:
-    """The ASGI scope of the socket that an HTTP request asks for."""
+    """The ASGI scope of a socket, from that of its HTTP request."""
     path, _, query = url.partition(b"?")
     root: str = http["root_path"]
     offered = [value.decode("latin-1") for name, value in http["headers"] if name == b"sec-websocket-protocol"]

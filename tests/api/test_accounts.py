@@ -72,7 +72,7 @@ async def test_a_list_of_accounts_refuses_what_it_cannot_serve(installation: Ins
     for variables, message in (
         ({"first": 101}, "`first` must be between 1 and 100."),
         ({"after": "nonsense"}, "`after` is not a cursor of this list."),
-        ({"search": "x" * 201}, "A search has 200 characters at most."),
+        ({"search": "x" * 201}, "A search may have at most 200 characters."),
     ):
         assert await installation.admin.fail(ACCOUNTS, **variables) == ("BAD_REQUEST", message)
 
@@ -151,7 +151,7 @@ async def test_what_is_no_account_is_not_found(installation: Installation) -> No
     for id_, message in (
         (installation.staff["Amina"], "This is the id of a Staff, not of an Account."),
         (global_id("Account", 4_711), "There is no such account."),
-        ("nonsense", "This is not the id of anything here."),
+        ("nonsense", "This id is not valid."),
     ):
         [error] = (await update(installation, id=id_, role="VIEWER"))["errors"]
         assert error == {"code": "NOT_FOUND", "message": message, "path": ["id"]}

@@ -51,7 +51,7 @@ async def test_a_mark_says_where_in_the_input_it_is_wrong(installation: Installa
             {"target": {"id": amina}},
             ("NOT_FOUND", ["target", "id"], "This is the id of a Staff, not of an Attendance."),
         ),
-        ({"target": {"id": "x"}}, ("NOT_FOUND", ["target", "id"], "This is not the id of anything here.")),
+        ({"target": {"id": "x"}}, ("NOT_FOUND", ["target", "id"], "This id is not valid.")),
         ({"target": {"staffDate": {"staffId": record, "date": TODAY}}}, ("NOT_FOUND", STAFF_ID, another)),
         (
             {"target": {"staffDate": {"staffId": global_id("Staff", 10**18 - 1), "date": TODAY}}},

@@ -119,7 +119,7 @@ async def test_pages_and_cursors_of_another_kind_are_bad_requests(installation: 
         assert (await installation.viewer.fail(BOARD, date=TODAY, **variables))[0] == "BAD_REQUEST"
     document = "query ($scope: StaffScope) { attendanceDay { records(scope: $scope) { totalCount } } }"
     code, message = await installation.viewer.fail(document, scope={"staffIds": ["nonsense"]})
-    assert (code, message) == ("BAD_REQUEST", "This is not the id of anything here.")
+    assert (code, message) == ("BAD_REQUEST", "This id is not valid.")
 
 
 @pytest.mark.parametrize("date", ["0001-01-01", "9999-12-31"])

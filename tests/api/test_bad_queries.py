@@ -33,7 +33,7 @@ SPAN = """query ($from: Date!, $to: Date!) {
 
 FIRST = "`first` must be between 1 and 100."
 FOREIGN = "`after` is not a cursor of this list."
-DAYS = "Ask for 1 to 92 days: `from` not after `to`."
+DAYS = "Select 1 to 92 days, with `from` not after `to`."
 
 
 async def told(client: Client, document: str, **variables: Any) -> tuple[str, str]:
@@ -172,10 +172,10 @@ async def test_lists_too_long_for_any_page_are_refused(database_url: str, clock:
 
 async def lists_too_long(installation: Installation) -> None:
     many = [global_id("Staff", number) for number in range(40_000)]
-    message = "More than 1,000 people in one request."
+    message = "A request may have at most 1,000 people."
     assert await told(installation.viewer, SCOPED, scope={"staffIds": many}) == ("BAD_REQUEST", message)
     categories = [str(number) for number in range(40_000)]
-    message = "More than 1,000 categories in one request."
+    message = "A request may have at most 1,000 categories."
     assert await told(installation.viewer, SCOPED, scope={"categories": categories}) == ("BAD_REQUEST", message)
     assert await told(installation.viewer, STAFF, filter={"categories": categories}) == ("BAD_REQUEST", message)
     fill = {"fill": {"status": "LATE", "scope": {"staffIds": many}}}
@@ -191,7 +191,7 @@ async def lists_too_long(installation: Installation) -> None:
 
 async def test_a_search_of_thousands_of_words_is_refused(installation: Installation) -> None:
     words = "a b " * 20_000
-    message = "A search has 200 characters at most."
+    message = "A search may have at most 200 characters."
     assert await told(installation.viewer, SCOPED, search=words) == ("BAD_REQUEST", message)
     assert await told(installation.viewer, STAFF, filter={"search": words}) == ("BAD_REQUEST", message)
     for longest in ("a " * 100, "\ufdfa" * 200):  # the latter folds to eighteen letters each

@@ -79,7 +79,7 @@ async def test_a_report_of_some_leaves_the_others_out(installation: Installation
 
 @pytest.mark.parametrize("engine", ["sqlite"])
 async def test_a_report_has_92_days_at_most(installation: Installation) -> None:
-    message = "Ask for 1 to 92 days: `from` not after `to`."
+    message = "Select 1 to 92 days, with `from` not after `to`."
     for start, end in (("2026-01-01", "2026-04-03"), ("2026-01-02", "2026-01-01")):
         assert await installation.viewer.fail(REPORT, **{"from": start, "to": end}) == ("BAD_REQUEST", message)
     assert len((await report(installation, "2026-01-01", "2026-04-02"))["categories"][0]["days"]) == 92
@@ -92,7 +92,7 @@ async def test_a_report_of_more_categories_than_it_can_show_says_how_to_ask(inst
     code, message = await installation.viewer.fail(REPORT, **{"from": "2026-01-12", "to": "2026-01-12"})
     assert (code, message) == (
         "BAD_REQUEST",
-        "These people are of 41 categories; a report has 40 at most. Name some in `scope`.",
+        "The report has 41 categories; the limit is 40. Select some in `scope`.",
     )
     some = await report(installation, "2026-01-12", "2026-01-12", categories=["Teaching", "Category 7"])
     assert [line["category"] for line in some["categories"]] == ["Category 7", "Teaching"]

@@ -188,7 +188,7 @@ async def test_a_page_of_another_origin_can_neither_use_nor_set_the_cookie(
     browser.origin = origin
     refused = {
         "code": "INVALID",
-        "message": "The session cookie needs a plain HTTP request from a page of this server. Use refresh tokens.",
+        "message": "The session cookie needs an HTTP request from a page of this server. Use refresh tokens instead.",
         "path": ["refreshToken"],
     }
     assert (await browser.refresh())["errors"] == [refused]

@@ -23,7 +23,7 @@ from tests.pusher import KEY, authorise, echo
 def known(installation: Installation) -> dict[str, str]:
     """The members of the presence channel, as a server knows them."""
     service: Any = installation.application.services["presence"]
-    members: dict[str, str] = service.__self__._known
+    members: dict[str, str] = service.__self__._sent
     return members
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from memberstaff.errors import ErrorCode, Refusal
 from schema.ids import LONGEST, attendance_key, global_id, read, staff_key
 
-NOTHING = "This is not the id of anything here."
+NOTHING = "This id is not valid."
 NUMBERS = st.integers(0, 10**18 - 1)
 
 

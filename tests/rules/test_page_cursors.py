@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memberstaff.errors import RequestError, RequestErrorCode
-from schema.relay import BOARD_PAGE, PAGE, PageInfo, page_cursor, page_place, page_size
+from schema.relay import BOARD_PAGE, PAGE, PageInfo, page_cursor, page_size, parse_page_cursor
 from tests.rules.test_ids import encoded
 
 FOREIGN = "`after` is not a cursor of this list."
@@ -43,11 +43,11 @@ def test_a_days_board_may_be_one_page() -> None:
 def test_a_place_comes_back_as_it_was(name: str, number: int, cursor: str) -> None:
     text = page_cursor(name, number, cursor)
     assert text.isascii()
-    assert page_place(text, str, int, str) == (name, number, cursor)
+    assert parse_page_cursor(text, str, int, str) == (name, number, cursor)
 
 
 def test_no_cursor_is_the_beginning() -> None:
-    assert page_place(None, str, int) is None
+    assert parse_page_cursor(None, str, int) is None
 
 
 @pytest.mark.parametrize(
@@ -80,11 +80,11 @@ def test_no_cursor_is_the_beginning() -> None:
     ],
 )
 def test_a_cursor_of_another_list_is_refused(cursor: str) -> None:
-    assert message(page_place, cursor, str, int) == FOREIGN
+    assert message(parse_page_cursor, cursor, str, int) == FOREIGN
 
 
 def test_a_cursor_holds_no_text_that_no_database_keeps() -> None:
-    assert message(page_place, page_cursor("a\x00", 1), str, int) == FOREIGN
+    assert message(parse_page_cursor, page_cursor("a\x00", 1), str, int) == FOREIGN
 
 
 @given(
@@ -92,7 +92,7 @@ def test_a_cursor_holds_no_text_that_no_database_keeps() -> None:
 )
 def test_any_text_is_a_place_or_refused(cursor: str) -> None:
     try:
-        place = page_place(cursor, str, int)
+        place = parse_page_cursor(cursor, str, int)
     except RequestError as refused:
         assert refused.message == FOREIGN
         return

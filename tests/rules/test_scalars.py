@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from schema.scalars import parse_date, parse_instant, write_instant
 
-DATE = "A Date is written as YYYY-MM-DD, such as 2026-01-15."
-INSTANT = "A DateTime is written as RFC 3339, such as 2026-01-15T08:30:00Z."
+DATE = "A Date must be YYYY-MM-DD, such as 2026-01-15."
+INSTANT = "A DateTime must be RFC 3339, such as 2026-01-15T08:30:00Z."
 JSON = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.text()) | st.just({"a": 1})
 
 
@@ -60,7 +60,7 @@ def test_a_date_of_another_form_is_told_how_to_be_written(value: Any) -> None:
 
 @pytest.mark.parametrize("value", ["2026-02-30", "2026-13-01", "2026-00-10", "2026-01-00", "2025-02-29", "0000-01-01"])
 def test_a_day_that_never_comes_is_told_so(value: str) -> None:
-    assert message(parse_date, value) == f"There is no {value} in the calendar."
+    assert message(parse_date, value) == f"{value} does not exist in the calendar."
 
 
 @given(JSON)

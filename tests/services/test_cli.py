@@ -235,7 +235,7 @@ def test_what_goes_wrong_is_said_plainly(arguments: tuple[str, ...], words: str)
 
 def test_an_unmigrated_database_says_what_to_do(tmp_path: Path) -> None:
     url = f"sqlite+aiosqlite:///{tmp_path / 'empty.db'}"
-    assert "run `memberstaff migrate` first" in said(memberstaff("account", "list", url=url))
+    assert "Run `memberstaff migrate` first" in said(memberstaff("account", "list", url=url))
 
 
 def test_a_database_that_is_away_is_no_traceback() -> None:
