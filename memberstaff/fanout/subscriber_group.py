@@ -370,6 +370,11 @@ class SubscriberGroups:
     def __len__(self) -> int:
         return len(self._groups)
 
+    @property
+    def members(self) -> int:
+        """The subscribers of all groups."""
+        return sum(len(group) for group in self._groups.values())
+
     async def join(
         self,
         key: Hashable,

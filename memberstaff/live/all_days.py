@@ -68,6 +68,11 @@ class AllDays:
         """Of the last change that has arrived here."""
         return self._position
 
+    @property
+    def watched(self) -> bool:
+        """Whether whatever changes from now on is kept."""
+        return self._days is not None
+
     def on_notification(self, notification: Notification) -> None:
         """Take over what a notification brings, or have the database asked when something is missing."""
         if not self._watchers:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Awaitable
 from contextlib import AsyncExitStack
 from datetime import date
 from typing import Any
+from weakref import WeakSet
 
 import pytest
 from sqlalchemy import event
 
-from memberstaff.access import Role
+from memberstaff.access import Caller, Role
+from memberstaff.accounts.access_watcher import Revocable
+from memberstaff.accounts.tokens import Claims
 from memberstaff.engine.schema import Execution
 from tests.installation import WATCH, Installation, Socket, until
 
@@ -190,20 +194,26 @@ async def test_a_renamed_person_has_the_new_name_in_changes_that_are_rendered_ag
         await watch(installation, one, after=places[2])
         assert (await one.change())["staffName"] == "Дмитрий"
         await installation.admin.ask(rename, input={"id": installation.staff["Дмитрий"], "name": "Dmitri"})
-        await until(lambda: day_knows(installation) == 5)
+        async with installation.application.feed.watch(date.fromisoformat(TODAY)) as watched:
+            await until(lambda: watched.roster_version == 5)
         await watch(installation, two, after=places[2])
         assert (await two.change())["staffName"] == "Dmitri"
 
 
-def day_knows(installation: Installation) -> int:
-    [day] = installation.application.feed._days.values()
-    return day.roster_version
+async def test_a_socket_that_has_ended_receives_nothing_any_more(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watcher, sockets = installation.application.access_watcher, WeakSet[Revocable]()
+    admit = watcher.admit
 
+    def noting(socket: Revocable, claims: Claims) -> Awaitable[Caller]:
+        sockets.add(socket)
+        return admit(socket, claims)
 
-async def test_a_socket_that_has_ended_receives_nothing_any_more(installation: Installation) -> None:
+    monkeypatch.setattr(watcher, "admit", noting)
     async with installation.socket() as board:
         await watch(installation, board)
-        [group] = installation.application.groups._groups.values()
-        [door] = installation.application.access_watcher._admitted
-        door.end(4401, "Gone")
-        assert len(group) == 0  # at once: before anything else could be written
+        [socket] = sockets
+        assert installation.application.groups.members == 1
+        socket.end(4401, "Gone")
+        assert installation.application.groups.members == 0  # at once: before anything else could be written
