@@ -118,7 +118,7 @@ class Application:
         )
         return database == "well", {"database": database, "live": live}
 
-    def measures(self) -> Mapping[str, tuple[float, str]]:
+    def gauges(self) -> Mapping[str, tuple[float, str]]:
         """What this process does at this moment: value and meaning by name."""
         return {
             "live_hearing": (self.notifier.subscribed, "1 while the notifications of other processes are heard."),

@@ -64,10 +64,10 @@ class GraphQLHost:
         """A fresh context for one operation."""
         return Context(self.application, connection, operation_id)
 
-    async def cached_answer(self, context: Context, request: OperationRequest) -> bytes | None:
+    async def cached_response(self, context: Context, request: OperationRequest) -> bytes | None:
         """The answer to a query whose answers are cached; None for what has to be executed, perhaps to be refused."""
         try:
-            return await self.responses.answer(context, request)
+            return await self.responses.response(context, request)
         except RequestError:
             return None
 
@@ -79,12 +79,12 @@ class GraphQLHost:
         """Whether requests can be served."""
         return await self.application.readiness()
 
-    def measures(self) -> Mapping[str, tuple[float, str]]:
+    def gauges(self) -> Mapping[str, tuple[float, str]]:
         """What this process does at this moment."""
         return {
-            **self.application.measures(),
-            "response_cache_bytes": (self.responses.answers.bytes, "Memory of cached answers."),
-            "response_cache_hits": (self.responses.answers.hits, "Requests that were given a cached answer."),
+            **self.application.gauges(),
+            "response_cache_bytes": (self.responses.cache.bytes, "Memory of cached answers."),
+            "response_cache_hits": (self.responses.cache.hits, "Requests that were given a cached answer."),
             "document_cache_bytes": (self.schema.documents.bytes, "Memory of parsed documents, at most."),
         }
 

@@ -101,8 +101,8 @@ class Context:
         self._reader = caller
         return caller.role, caller.account_id, version
 
-    async def shows(self, version: DayVersion, argument: str | None) -> DayVersion | None:
-        """The version of the day that this rendering shows; None when midnight has made another day today."""
+    async def rendered_version(self, version: DayVersion, argument: str | None) -> DayVersion | None:
+        """The version of the day that this context read; None if today is another day by now."""
         if argument is None and (await self.snapshot()).today != version.date:
             return None
         day = await self.load.day.load(version.date)
@@ -147,7 +147,7 @@ class Context:
         """Who is asking. Raises Unauthenticated, and SharedAnswer in a shared rendering."""
         return (await self.snapshot()).caller
 
-    def resumed(self, after: str | None) -> str | None:
+    def resume_cursor(self, after: str | None) -> str | None:
         """The cursor that this operation starts from: the one sent with `connection_init`, or else `after`.
 
         Each is for one operation: a later one with the same id is another.

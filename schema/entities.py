@@ -23,7 +23,7 @@ from schema.context import Info
 from schema.ids import global_id
 from schema.relay import BOARD_PAGE, Node, PageInfo, page_cursor, page_place, page_size
 from schema.revisions import NEWEST, AttendanceRevisionConnection
-from schema.scalars import URL
+from schema.scalars import URL, written_instant
 from schema.scope import StaffScope, listed, staff_filter
 
 NOBODY = "Unknown"
@@ -154,7 +154,7 @@ class Attendance(Node):
             status=record.status,
             note=record.note,
             photo_url=URL(record.photo_url) if record.photo_url else None,
-            updated_at=record.updated_at,
+            updated_at=written_instant(record.updated_at),
             updated_by=record.updated_by,
             version=record.version,
             feed_cursor=cursor_text(epoch, record.date, record.position),
@@ -294,12 +294,18 @@ class AttendanceEdge:
 
 def _edges(board: Board, cursor: str) -> list[AttendanceEdge]:
     return [
-        AttendanceEdge(
-            cursor=page_cursor(record.person.sort_key, record.person.id, cursor),
-            node=Attendance.of(record, board.epoch),
-        )
+        AttendanceEdge(cursor=page_cursor(record.person.sort_key, record.person.id, cursor), node=_node(board, record))
         for record in board.records
     ]
+
+
+def _node(board: Board, record: Record) -> Attendance:
+    """The record's node, made once for as long as the record is on a cached board."""
+    known, node = board.by_person.get(record.person.id, (None, None))
+    if known is not record:
+        node = Attendance.of(record, board.epoch)
+        board.by_person[record.person.id] = (record, node)
+    return cast("Attendance", node)
 
 
 def _edges_of(board: Board, cursor: str) -> list[AttendanceEdge]:

@@ -95,7 +95,7 @@ class SessionPayload:
     def of(cls, info: Info, issued: IssuedSession, cookie: SessionCookie | None) -> SessionPayload:
         """For a login or a refresh; with a cookie, the refresh token goes there and nowhere else."""
         if cookie is not None:
-            cookie.keep(issued.refresh_token, seconds=issued.refresh_seconds)
+            cookie.set(issued.refresh_token, max_age=issued.refresh_seconds)
         return cls(
             access_token=issued.access_token,
             refresh_token=None if cookie is not None else issued.refresh_token,

@@ -9,6 +9,7 @@ import { createRoot } from "react-dom/client";
 
 import { ENDPOINT } from "./api/client";
 import { Session } from "./api/session";
+import { ErrorBoundary } from "./app/ErrorBoundary";
 import { Root } from "./app/Root";
 
 const session = new Session(ENDPOINT);
@@ -18,7 +19,9 @@ const root = document.getElementById("root");
 if (root) {
   createRoot(root).render(
     <StrictMode>
-      <Root session={session} />
+      <ErrorBoundary fullScreen>
+        <Root session={session} />
+      </ErrorBoundary>
     </StrictMode>,
   );
 }

@@ -32,6 +32,8 @@ class Board:
     """Whether it holds the whole roster: only such a board is cached."""
     derived: dict[object, Any] = field(default_factory=dict)
     """Memo of what is made of the board alone; it goes with the board."""
+    by_person: dict[int, tuple[Record, Any]] = field(default_factory=dict)
+    """Memo of what is made of one record, by person: shared with the boards that this one becomes."""
 
     @property
     def version(self) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""Documents parsed, measured and validated once: the answer depends on the text alone, so it is kept."""
+"""An LRU cache of parsed and validated documents: whether a document is valid depends on its text alone."""
 
 from __future__ import annotations
 
@@ -24,52 +24,52 @@ from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRul
 from strawberry.types.graphql import OperationType
 
 from memberstaff.engine.limits import Limits, measure
-from memberstaff.engine.masking import refusal
+from memberstaff.engine.masking import graphql_error
 
 RULES = (*specified_rules, MaybeNullValidationRule)
-"""Strawberry's rule for oneOf inputs is left out: it raises KeyError for an unknown variable, and coercion
-checks the same before any resolver runs."""
+"""Without Strawberry's rule for oneOf inputs, which raises KeyError for an unknown variable; input coercion checks the
+same before any resolver runs."""
 
 MOST_COMPARISONS = 20_000
-"""Work units of the rule that compares fields of one name. A thousand fields `id` cost 0.4 s within its own
-bound of 500,000; an ordinary document costs a few hundred units."""
+"""graphql-core's complexity budget for OverlappingFieldsCanBeMerged. At its default of 500,000, a thousand `id`
+fields took 0.4 s; an ordinary document uses a few hundred."""
 
 MOST_ERRORS = 10
-"""Validation errors told at once: enough to mend a document, cheap to find."""
+"""Validation errors in a response: enough to fix a document, cheap to find."""
 
 BYTES_PER_CHARACTER = 270
-"""Memory of a parsed document for each character of its text, at most; what is compiled for it is in it."""
+"""Memory of a parsed document for each character of its text, at most; what is derived from it is included."""
 
 overlapping_fields_can_be_merged.MAX_COMPLEXITY_BUDGET = MOST_COMPARISONS
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A document that may run, or the reasons why it may not (then it has no document)."""
+    """A validated document, or the errors that it was rejected with, without a document."""
 
     document: DocumentNode | None
     errors: tuple[GraphQLError, ...] = ()
     introspects: bool = False
-    """Whether it asks about the schema; whether it may is up to the caller's rights, not to the document."""
+    """Whether it contains an introspection query, which not every caller may run."""
     operations: Mapping[str | None, OperationType] | None = None
     derived: dict[Hashable, Any] = field(default_factory=dict)
-    """What others work out from the document alone, once; it is dropped together with it."""
+    """Memo for what other modules derive from the document alone; evicted with it."""
 
     def operation(self, name: str | None) -> OperationType | GraphQLError:
-        """The type of the operation that would run; an error when the name does not decide that."""
+        """The type of the operation to run, or an error when the name does not select one."""
         known = self.operations or {}
         if name is None:
             if len(known) == 1:
                 return next(iter(known.values()))
-            many = "Several operations: operationName must say which one to run."
-            return refusal(many if known else "The document holds no operation.")
-        return known.get(name) or refusal(f'There is no operation named "{name}" in the document.')
+            several = "The document has several operations; operationName must name the one to run."
+            return graphql_error(several if known else "The document has no operation.")
+        return known.get(name) or graphql_error(f'The document has no operation named "{name}".')
 
 
 class Documents:
-    """Prepares documents for one schema: an LRU cache of those that are valid, bounded in bytes.
+    """Prepares documents for one schema, with a byte-bounded LRU cache of those that are valid.
 
-    Refused ones are not cached: they cost their sender as much as us, and would push out the good ones.
+    Invalid ones are not cached: they cost their sender as much as us, and would evict the valid ones.
     """
 
     def __init__(self, schema: GraphQLSchema, limits: Limits, *, suggestions: bool) -> None:
@@ -83,22 +83,22 @@ class Documents:
 
     @property
     def bytes(self) -> int:
-        """Memory that the cached documents take, at most."""
+        """Upper bound of the memory of the cached documents."""
         return self._bytes
 
     def prepare(self, query: str) -> Prepared:
-        """Parse, measure and validate a document, or answer the cached result."""
+        """Parse, measure and validate a document, unless it is cached."""
         if (cached := self._cache.get(query)) is not None:
             self._cache.move_to_end(query)
             self.hits += 1
             return cached
         prepared = self._prepare(query)
         if not prepared.errors:
-            self._keep(query, prepared)
+            self._store(query, prepared)
         return prepared
 
     def of_operation(self, operation: OperationDefinitionNode) -> Prepared | None:
-        """The cached document that holds this very node."""
+        """The cached document that contains this node, by identity."""
         return self._by_operation.get(id(operation))
 
     def _prepare(self, query: str) -> Prepared:
@@ -113,30 +113,30 @@ class Documents:
                 max_comments=limits.tokens,
             )
         except GraphQLError as error:
-            # Its traceback would keep the parser and the document alive.
+            # The traceback would keep the parser and the document alive.
             return Prepared(None, (error.with_traceback(None),))
-        if "\\u" in query and _holds_what_no_text_holds(document):
-            return _refused("A string in the document holds a null character or half of a character.")
-        verdict = measure(self.schema, document, limits)
-        if verdict.errors:
-            return Prepared(None, tuple(verdict.errors))
+        if "\\u" in query and _has_unstorable_string(document):
+            return _refused("A string in the document contains U+0000 or an unpaired surrogate.")
+        measured = measure(self.schema, document, limits)
+        if measured.errors:
+            return Prepared(None, tuple(measured.errors))
         errors = validate(self.schema, document, RULES, max_errors=MOST_ERRORS, hide_suggestions=not self.suggestions)
         if errors:
             return Prepared(None, tuple(errors))
-        prepared = Prepared(document, (), verdict.introspects)
+        prepared = Prepared(document, (), measured.introspects)
         operations = {
             node.name.value if node.name else None: OperationType(node.operation.value)
             for node in _operations(prepared)
         }
         return replace(prepared, operations=operations)
 
-    def _keep(self, query: str, prepared: Prepared) -> None:
+    def _store(self, query: str, prepared: Prepared) -> None:
         self._cache[query] = prepared
         self._bytes += BYTES_PER_CHARACTER * len(query)
         self._by_operation.update((id(node), prepared) for node in _operations(prepared))
         while self._bytes > self.limits.cache_bytes:
-            gone, dropped = self._cache.popitem(last=False)
-            self._bytes -= BYTES_PER_CHARACTER * len(gone)
+            evicted, dropped = self._cache.popitem(last=False)
+            self._bytes -= BYTES_PER_CHARACTER * len(evicted)
             for node in _operations(dropped):
                 del self._by_operation[id(node)]
 
@@ -147,11 +147,11 @@ def _operations(prepared: Prepared) -> list[OperationDefinitionNode]:
 
 
 def _refused(message: str) -> Prepared:
-    return Prepared(None, (refusal(message),))
+    return Prepared(None, (graphql_error(message),))
 
 
-def _holds_what_no_text_holds(document: DocumentNode) -> bool:
-    """Whether an escape in a string literal made a NUL or a lone surrogate, which no database stores."""
+def _has_unstorable_string(document: DocumentNode) -> bool:
+    """Whether an escape in a string literal makes a NUL or an unpaired surrogate, which no database stores."""
     strings = _Strings()
     visit(document, strings)
     return any("\x00" in text or any("\ud800" <= char <= "\udfff" for char in text) for text in strings.texts)

@@ -1,8 +1,8 @@
-"""Selections of plain attributes, completed by one function each instead of graphql-core's general machinery.
+"""Compiles selections of plain attributes to functions that complete values faster than graphql-core does.
 
-That machinery costs some ten microseconds a field; a board is two thousand fields. What is compiled here gives the same
-result (a property test compares them), and steps back at the first value that is not exactly what the schema says:
-graphql-core then completes it again, and reports its errors in its own words.
+graphql-core takes some ten microseconds a field, and a board has two thousand. The functions give the same result, as a
+property test checks, and fall back at the first value that is not exactly of the schema's type: graphql-core then
+completes it again and reports its own errors.
 """
 
 from __future__ import annotations
@@ -35,20 +35,20 @@ if TYPE_CHECKING:
 Complete = Callable[[Any], Any]
 
 DEFINITION = "strawberry-definition"
-"""Under which Strawberry's types and fields are found in the extensions of graphql-core's."""
+"""The key of Strawberry's definition in the extensions of a graphql-core type or field."""
 
 
 class FallBack(Exception):
-    """A value that only graphql-core may complete."""
+    """Raised for a value that graphql-core has to complete."""
 
 
-def compiled(executor: Executor[Any], type_: GraphQLOutputType, details: Sequence[Any]) -> Complete | None:
-    """A function that completes values of this type with the selection in `details`; None when it is not plain.
+def compile_selection(executor: Executor[Any], type_: GraphQLOutputType, details: Sequence[Any]) -> Complete | None:
+    """A function that completes values of this type with the selection in `details`; None if it cannot be compiled.
 
-    The function raises FallBack for a value that is not plain after all; it has done nothing then.
+    It has no side effects, and raises FallBack for a value that it cannot complete.
     """
     if isinstance(type_, GraphQLNonNull):
-        return compiled(executor, type_.of_type, details)
+        return compile_selection(executor, type_.of_type, details)
     if isinstance(type_, GraphQLList):
         return _list(executor, type_, details)
     if isinstance(type_, GraphQLObjectType):
@@ -57,14 +57,14 @@ def compiled(executor: Executor[Any], type_: GraphQLOutputType, details: Sequenc
 
 
 def _nullable(type_: GraphQLOutputType, complete: Complete) -> Complete:
-    """The same for a field of this type, whose values may be null unless it says otherwise."""
+    """Let `complete` take None, unless the type is non-null."""
     if isinstance(type_, GraphQLNonNull):
-        return complete  # which has no answer to None, and raises FallBack
+        return complete  # raises FallBack for None
     return lambda value: None if value is None else complete(value)
 
 
 def _list(executor: Executor[Any], type_: GraphQLList[Any], details: Sequence[Any]) -> Complete | None:
-    item = compiled(executor, type_.of_type, details)
+    item = compile_selection(executor, type_.of_type, details)
     if item is None:
         return None
     complete_item = _nullable(type_.of_type, item)
@@ -88,30 +88,30 @@ def _object(executor: Executor[Any], type_: GraphQLObjectType, details: Sequence
         field = type_.fields.get(name)
         if field is None or field.args or not getattr(field.resolve, "_is_default", False):
             return None  # __typename, arguments, or a resolver of its own
-        complete_field = compiled(executor, field.type, of_field)
+        complete_field = compile_selection(executor, field.type, of_field)
         if complete_field is None:
             return None
         attribute = field.extensions[DEFINITION].python_name
         complete_field = _nullable(field.type, complete_field)
-        attributes.append((response_name, attribute, complete_field, _themselves(field.type)))
-    return _reading(definition.origin, attributes)
+        attributes.append((response_name, attribute, complete_field, _passed_through(field.type)))
+    return _write_reader(definition.origin, attributes)
 
 
-def _reading(class_: type, attributes: list[tuple[str, str, Complete, frozenset[type]]]) -> Complete | None:
-    """A function written for these attributes, as `dataclasses` writes `__init__`: a loop takes three times as long.
+def _write_reader(class_: type, attributes: list[tuple[str, str, Complete, frozenset[type]]]) -> Complete | None:
+    """Generate a function for these attributes, as `dataclasses` does `__init__`: a loop takes three times as long.
 
-    A value of a type in its attribute's last item is answered as it is; others are completed.
+    A value whose type is in the attribute's last item is passed through; others are completed.
     """
     if not attributes:
         return None
     names: dict[str, Any] = {"class_": class_, "FallBack": FallBack}
     lines = ["def complete(value):", "    if type(value) is not class_: raise FallBack"]
-    for index, (_, attribute, complete_field, themselves) in enumerate(attributes):
+    for index, (_, attribute, complete_field, passed_through) in enumerate(attributes):
         if not attribute.isidentifier():
             return None
         names[f"complete_{index}"] = complete_field
-        tests = [f"v{index} is not None"] if NoneType in themselves else []
-        for type_ in themselves - {NoneType}:
+        tests = [f"v{index} is not None"] if NoneType in passed_through else []
+        for type_ in passed_through - {NoneType}:
             names[f"type_{index}"] = type_
             tests.insert(0, f"type(v{index}) is not type_{index}")
         lines.append(f"    v{index} = value.{attribute}")
@@ -119,26 +119,26 @@ def _reading(class_: type, attributes: list[tuple[str, str, Complete, frozenset[
         lines.append(f"    {condition}v{index} = complete_{index}(v{index})")
     pairs = ", ".join(f"{response_name!r}: v{index}" for index, (response_name, *_) in enumerate(attributes))
     lines.append(f"    return {{{pairs}}}")
-    exec("\n".join(lines), names)  # noqa: S102 - of names that the schema and GraphQL's grammar allow
+    exec("\n".join(lines), names)  # noqa: S102 - only names that Python and GraphQL's grammar allow
     complete: Complete = names["complete"]
     return complete
 
 
-_THEMSELVES: dict[Any, type] = {GraphQLString: str, GraphQLID: str, GraphQLBoolean: bool}
-"""Leaves whose values of this type are what is sent."""
+_PASSED_THROUGH: dict[Any, type] = {GraphQLString: str, GraphQLID: str, GraphQLBoolean: bool}
+"""Leaf types, and the type of the values that need no coercion."""
 
 
-def _themselves(type_: GraphQLOutputType) -> frozenset[type]:
-    """The types of values that a field of this type answers as they are."""
+def _passed_through(type_: GraphQLOutputType) -> frozenset[type]:
+    """The types of values that need no completion in a field of this type."""
     nullable = not isinstance(type_, GraphQLNonNull)
     of = get_nullable_type(type_)
-    exact = str if getattr(of, "coerce_output_value", None) is str else _THEMSELVES.get(of)
+    exact = str if getattr(of, "coerce_output_value", None) is str else _PASSED_THROUGH.get(of)
     return frozenset(({exact} if exact else set()) | ({NoneType} if nullable else set()))
 
 
 def _leaf(type_: Any) -> Complete:
-    if type_ in _THEMSELVES:
-        return _exact(_THEMSELVES[type_])
+    if type_ in _PASSED_THROUGH:
+        return _exact(_PASSED_THROUGH[type_])
     if type_ is GraphQLInt:
         return _complete_int
     if type_ is GraphQLFloat:
@@ -187,14 +187,14 @@ def _coerced(type_: Any) -> Complete:
 
 
 def _enum(type_: GraphQLEnumType) -> Complete:
-    """Remembers the few values of an enum; its members are found by identity, since 1 equals True."""
-    complete_anew = _coerced(type_)
+    """Caches an enum's few values; members are looked up by identity, since 1 equals True."""
+    coerce = _coerced(type_)
     known: dict[int, tuple[Enum, Any]] = {}
 
     def complete(value: Any) -> Any:
         if (found := known.get(id(value))) is not None:
             return found[1]
-        completed = complete_anew(value)
+        completed = coerce(value)
         if isinstance(value, Enum):
             known[id(value)] = (value, completed)
         return completed

@@ -1,7 +1,7 @@
-"""Building the inputs that come a thousand at a time, without looking their types up for each value.
+"""Builds input objects without resolving their field types for each value, for inputs that come by the thousand.
 
-Strawberry resolves the type of each field of each value anew, which was a sixth of what a mark costs. What is built
-here is the same (a property test compares them); fields of other kinds than these few are left to Strawberry.
+Strawberry resolves the type of each field again for each value, which was a sixth of the cost of a mark. The result is
+the same, as a property test checks; field types not handled here are left to Strawberry.
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ Type = TypeVar("Type", bound=type)
 
 
 def fast_input(input_type: Type) -> Type:
-    """Have values of a Strawberry input built by this module; stands above `@strawberry.input`.
+    """Class decorator, above `@strawberry.input`: build the input's values here.
 
-    Only for inputs whose `Maybe` fields take null, or which are `one_of`: Strawberry's own check of others is left out.
+    Only for inputs whose `Maybe` fields accept null, or that are `one_of`: Strawberry's check of others is skipped.
     """
     definition(input_type).from_input = _Builder()
     return input_type
 
 
 def definition(input_type: type) -> StrawberryObjectDefinition:
-    """What Strawberry knows of an input."""
+    """Strawberry's definition of an input type."""
     return get_object_definition(input_type, strict=True)
 
 
 class _Builder:
-    """Builds values of one input type; how is worked out with the first."""
+    """Builds values of one input type, by a plan that is made for the first."""
 
     def __init__(self) -> None:
         self._plan: Plan | None = None
@@ -58,7 +58,7 @@ class _Builder:
 
 
 Plan = tuple[dict[str, None], dict[str, tuple[str, Convert]]]
-"""None for each field without a default, and by GraphQL's name the attribute and conversion of each field."""
+"""Defaults for fields that Python requires; the attribute and conversion of each field, by its GraphQL name."""
 
 
 def _plan(input_type: type, context: InputContext) -> Plan:
@@ -80,15 +80,15 @@ def _conversion(type_: Any, name: str, context: InputContext) -> Convert:
     if isinstance(type_, StrawberryOptional):
         return _optional(_conversion(type_.of_type, name, context))
     if is_scalar(type_, context.scalar_registry) or isinstance(type_, StrawberryEnumDefinition):
-        return _as_it_is
+        return _unchanged
     if has_enum_definition(type_):
-        return _as_it_is
+        return _unchanged
     if has_object_definition(type_) and isinstance(build := definition(type_).from_input, _Builder):
         return lambda given, context: build(type_, given, context)
     return lambda given, context: context.convert(given, type_, name)
 
 
-def _as_it_is(given: Any, _: InputContext) -> Any:
+def _unchanged(given: Any, _: InputContext) -> Any:
     return given  # graphql-core has coerced it
 
 

@@ -1,4 +1,4 @@
-"""What a document may ask for, measured before it is validated; a fragment is walked once, not per spread."""
+"""Limits a document's depth, cost and size, before validation. A fragment is measured once, not per spread."""
 
 from __future__ import annotations
 
@@ -27,29 +27,29 @@ from graphql import (
 )
 
 PAGE_LIMIT = 100
-"""The largest page of a field whose metadata has no `page_limit`; assumed when `first` is a variable."""
+"""`page_limit` of a field whose metadata has none: the page size to assume when `first` is a variable."""
 
 LIST_SIZE = 10
-"""How many objects a list without pages is taken to hold unless its metadata has a `list_size`."""
+"""`list_size` of a list field whose metadata has none: its assumed length when it is not paginated."""
 
 INTROSPECTION_DEPTH = 20
-"""Levels below `__schema`: the query of GraphiQL and of code generators has 15."""
+"""Levels below `__schema`; the query of GraphiQL and of code generators has 15."""
 
 INTROSPECTION_COST = 100_000
-"""Objects below `__schema`, each list taken as LIST_SIZE; the same query is rated 16,424."""
+"""Objects below `__schema`, each list counted as LIST_SIZE; the same query costs 16,424."""
 
 NESTING = 64
-"""Selection sets within one another, fragments included: keeps the walk off Python's stack limit."""
+"""Nested selection sets, fragments included: keeps the walk within Python's recursion limit."""
 
 INTROSPECTION = frozenset({"__schema", "__type"})
 
 ONCE = "once_per_operation"
-"""True in the metadata of a root field that an operation may hold once: ten logins in a request are ten guesses."""
+"""Metadata key of root fields allowed once in an operation: ten logins in a request would be ten guesses."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The bounds of one document; each operation in it is measured by itself."""
+    """The limits of a document; all but `tokens` and `characters` are per operation."""
 
     depth: int = 8
     aliases: int = 15
@@ -59,28 +59,28 @@ class Limits:
     root_fields: int = 10
     cost: int = 5_000
     cache_bytes: int = 54_000_000
-    """Of valid documents that stay parsed."""
+    """Size of the document cache."""
 
 
 @dataclass(slots=True)
 class Size:
-    """How much a selection set asks for, seen from the object that it is selected on."""
+    """The size of a selection set, for one object that it is selected on."""
 
     depth: int = 0
     aliases: int = 0
     directives: int = 0
     fields: int = 0
     once: Counter[str] = field(default_factory=Counter)
-    """Root fields that an operation may hold once."""
+    """Fields marked `ONCE`, counted."""
     cost: int = 0
-    """Objects below one such object, lists of its own size included."""
+    """Objects below that object, except those in `paged`."""
     paged: int = 0
-    """Objects for each entry of the enclosing field's page (`edges` below `records(first: 50)`)."""
+    """Objects below it for each item of the enclosing field's page, such as `edges` below `records(first: 50)`."""
     introspection_depth: int = 0
     introspection_cost: int = 0
 
     def add(self, other: Size) -> None:
-        """Count what stands beside it in the same selection set."""
+        """Add a sibling in the same selection set."""
         self.depth = max(self.depth, other.depth)
         self.introspection_depth = max(self.introspection_depth, other.introspection_depth)
         self.aliases += other.aliases
@@ -94,19 +94,19 @@ class Size:
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """What measuring a document found."""
+    """The limits that a document exceeds, and whether it introspects."""
 
     errors: list[GraphQLError]
     introspects: bool
 
 
 def measure(schema: GraphQLSchema, document: DocumentNode, limits: Limits) -> Measurement:
-    """Whether each operation of a document stays within the limits; linear in the document's length."""
-    return _Walk(schema, document).judge(limits)
+    """Check each operation of a document against the limits, in time linear in the document's length."""
+    return _Walk(schema, document).check(limits)
 
 
 class _Walk:
-    """One walk over one document."""
+    """One walk over a document, with memoised fragments."""
 
     def __init__(self, schema: GraphQLSchema, document: DocumentNode) -> None:
         self.schema = schema
@@ -117,7 +117,7 @@ class _Walk:
         self.sizes: dict[str, Size] = {}
         self.too_nested = False
 
-    def judge(self, limits: Limits) -> Measurement:
+    def check(self, limits: Limits) -> Measurement:
         errors: list[GraphQLError] = []
         introspects = False
         for node in self.document.definitions:
@@ -126,9 +126,9 @@ class _Walk:
             size = self.operation(node)
             introspects |= size.introspection_depth > 0
             if self.too_nested:
-                errors.append(GraphQLError(f"Selections are nested too deeply: {NESTING} levels at most.", node))
+                errors.append(GraphQLError(f"Selections are nested too deeply; the limit is {NESTING} levels.", node))
                 break
-            errors.extend(GraphQLError(message, node) for message in complaints(size, limits))
+            errors.extend(GraphQLError(message, node) for message in violations(size, limits))
         return Measurement(errors, introspects)
 
     def operation(self, node: OperationDefinitionNode) -> Size:
@@ -156,9 +156,9 @@ class _Walk:
         return size
 
     def fragment(self, name: str, level: int) -> Size:
-        if (known := self.sizes.get(name)) is not None:
-            return known
-        # What stands here while the fragment is being measured ends a cycle, which validation reports.
+        if (field_def := self.sizes.get(name)) is not None:
+            return field_def
+        # Breaks cycles, which validation reports.
         self.sizes[name] = Size()
         if (node := self.fragments.get(name)) is not None:
             condition = self.schema.get_type(node.type_condition.name.value)
@@ -171,24 +171,25 @@ class _Walk:
         name = node.name.value
         size.fields += 1
         size.aliases += node.alias is not None
-        known = _definition(self.schema, parent, name)
-        if known is not None and _metadata(known).get(ONCE):
+        field_def = _field_def(self.schema, parent, name)
+        if field_def is not None and _metadata(field_def).get(ONCE):
             size.once[name] += 1
         below = Size()
         if node.selection_set:
-            below = self.selections(node.selection_set, get_named_type(known.type) if known else None, level + 1)
+            type_ = get_named_type(field_def.type) if field_def else None
+            below = self.selections(node.selection_set, type_, level + 1)
         size.aliases += below.aliases
         size.directives += below.directives
         objects = 0
         paged = 0
-        if known is not None and is_composite_type(get_named_type(known.type)):
-            page = page_size(node, known)
+        if field_def is not None and is_composite_type(get_named_type(field_def.type)):
+            page = page_size(node, field_def)
             each = 1 + below.cost + below.paged * (LIST_SIZE if page is None else page)
-            if not _is_list(known):
+            if not _is_list(field_def):
                 objects = each
             elif page is not None:
                 objects = page * each
-            elif (fixed := _number(known, "list_size")) is not None:
+            elif (fixed := _number(field_def, "list_size")) is not None:
                 objects = fixed * each
             else:
                 paged = each
@@ -201,65 +202,65 @@ class _Walk:
             size.paged += paged
 
 
-def complaints(size: Size, limits: Limits) -> list[str]:
-    """What is too much about an operation, in words that say how much is allowed."""
+def violations(size: Size, limits: Limits) -> list[str]:
+    """A message for each limit that the operation exceeds."""
     cost = size.cost + size.paged * LIST_SIZE
-    found = []
+    messages = []
     if size.depth > limits.depth:
-        found.append(f"The operation has {size.depth} levels; {limits.depth} are allowed.")
+        messages.append(f"The operation is {size.depth} levels deep; the limit is {limits.depth}.")
     if size.introspection_depth > INTROSPECTION_DEPTH:
-        found.append(f"The introspection has more than {INTROSPECTION_DEPTH} levels.")
+        messages.append(f"The introspection query is more than {INTROSPECTION_DEPTH} levels deep.")
     if size.aliases > limits.aliases:
-        found.append(f"The operation has {_count(size.aliases)} aliases; {limits.aliases} are allowed.")
+        messages.append(f"The operation has {_count(size.aliases)} aliases; the limit is {limits.aliases}.")
     if size.directives > limits.directives:
-        found.append(f"The operation has {_count(size.directives)} directives; {limits.directives} are allowed.")
+        messages.append(f"The operation has {_count(size.directives)} directives; the limit is {limits.directives}.")
     if size.fields > limits.root_fields:
-        found.append(f"The operation has {_count(size.fields)} root fields; {limits.root_fields} are allowed.")
+        messages.append(f"The operation has {_count(size.fields)} root fields; the limit is {limits.root_fields}.")
     if size.once.total() > 1:
-        found.append(f"The operation may hold one {' or '.join(sorted(size.once, reverse=True))}.")
+        messages.append(f"Only one {' or '.join(sorted(size.once, reverse=True))} is allowed in an operation.")
     if cost > limits.cost:
-        objects = f"The operation could answer with {_count(cost)} objects; {limits.cost:,} are allowed."
-        found.append(f"{objects} Ask for smaller pages.")
+        objects = f"The operation could return {_count(cost)} objects; the limit is {limits.cost:,}."
+        messages.append(f"{objects} Ask for smaller pages.")
     if size.introspection_cost > INTROSPECTION_COST:
-        found.append("The introspection asks for too much at once.")
-    return found
+        messages.append("The introspection query could return too much. Select fewer fields.")
+    return messages
 
 
-def page_size(node: FieldNode, known: GraphQLField) -> int | None:
-    """How many entries `first` asks for at most; None for a field without pages."""
-    if (argument := known.args.get("first")) is None:
+def page_size(node: FieldNode, field_def: GraphQLField) -> int | None:
+    """The largest page that the field can return; None if it is not paginated."""
+    if (argument := field_def.args.get("first")) is None:
         return None
-    limit = _number(known, "page_limit") or PAGE_LIMIT
+    limit = _number(field_def, "page_limit") or PAGE_LIMIT
     given = next((given.value for given in node.arguments or () if given.name.value == "first"), None)
     if given is None:
         default = argument.default.value if argument.default is not None else argument.default_value
         return default if isinstance(default, int) and default >= 0 else limit
     if isinstance(given, IntValueNode):
-        # Longer numbers than 32 bits are refused by validation; int() of thousands of digits is refused by Python.
+        # Validation rejects more than 32 bits, and int() raises for thousands of digits.
         asked = int(given.value) if len(given.value) <= 10 else limit
         return asked if asked >= 0 else limit
     return limit
 
 
-def _definition(schema: GraphQLSchema, parent: GraphQLNamedType | None, name: str) -> GraphQLField | None:
+def _field_def(schema: GraphQLSchema, parent: GraphQLNamedType | None, name: str) -> GraphQLField | None:
     return schema.get_field(parent, name) if parent is not None and is_composite_type(parent) else None
 
 
-def _is_list(known: GraphQLField) -> bool:
-    return is_list_type(get_nullable_type(known.type))
+def _is_list(field_def: GraphQLField) -> bool:
+    return is_list_type(get_nullable_type(field_def.type))
 
 
-def _number(known: GraphQLField, name: str) -> int | None:
-    """A number in the metadata of `strawberry.field(metadata={"page_limit": 1000})`."""
-    value = _metadata(known).get(name)
+def _number(field_def: GraphQLField, name: str) -> int | None:
+    """A number in the field's metadata, as in `strawberry.field(metadata={"page_limit": 1000})`."""
+    value = _metadata(field_def).get(name)
     return value if isinstance(value, int) else None
 
 
-def _metadata(known: GraphQLField) -> Mapping[Any, Any]:
-    definition = (known.extensions or {}).get("strawberry-definition")
+def _metadata(field_def: GraphQLField) -> Mapping[Any, Any]:
+    definition = (field_def.extensions or {}).get("strawberry-definition")
     return getattr(definition, "metadata", None) or {}
 
 
 def _count(number: int) -> str:
-    """A number in words for people: doubling fragments make it longer than any line."""
+    """Format a count, which nested fragments can make thousands of digits long."""
     return f"{number:,}" if number < 1_000_000 else "over a million"

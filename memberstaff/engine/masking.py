@@ -1,4 +1,4 @@
-"""How an error is told to a client: a code for programs, words for people, and nothing of our insides."""
+"""Masks errors for clients: each has a code and a message, and an internal one only a reference to the log."""
 
 from __future__ import annotations
 
@@ -17,59 +17,60 @@ log = logging.getLogger("memberstaff.schema")
 
 SUGGESTION = re.compile(r"\s*Did you mean .*", re.DOTALL)
 MAYBE = re.compile(r"(found null\.).*Maybe\[.*", re.DOTALL)
-"""Strawberry explains an explicit null with the Python type that would have allowed it."""
+"""The rest of Strawberry's message about an explicit null, which names Python types."""
 
 NO_REQUEST = "none"
-"""The reference when an operation runs without a request (a script, a test)."""
+"""The reference of an operation without a request: in scripts and tests."""
 
 
-def refusal(message: str, *, code: RequestErrorCode = RequestErrorCode.BAD_REQUEST, **extensions: Any) -> GraphQLError:
-    """An error about the request itself, ready to be told."""
+def graphql_error(
+    message: str, *, code: RequestErrorCode = RequestErrorCode.BAD_REQUEST, **extensions: Any
+) -> GraphQLError:
+    """An error with a code, to be sent as it is."""
     return GraphQLError(message, extensions={"code": code.value, **extensions})
 
 
 def internal_error(request_id: str) -> RequestError:
-    """What a client is told of a failure of ours: a reference that stands in the log."""
-    message = f"Something went wrong on our side; the reference is {request_id}."
+    """The error that clients see in place of an exception; the log has its traceback, under the same reference."""
+    message = f"Internal server error. If you report it, quote reference {request_id}."
     return RequestError(RequestErrorCode.INTERNAL, message)
 
 
-def present(
+def mask_errors(
     errors: Iterable[GraphQLError],
     request_id: str,
     operation: str | None = None,
     *,
     suggestions: bool = False,
 ) -> list[GraphQLError]:
-    """The same errors as a client may see them; what was not meant for it is logged and replaced by a reference.
+    """The errors as a client may see them: an exception that it must not see is logged, and replaced.
 
-    Variables are never logged: they hold notes, tokens and passwords.
+    Variables are never logged: they contain notes, tokens and passwords.
     """
-    return [_present(error, request_id, operation, suggestions=suggestions) for error in errors]
+    return [_mask(error, request_id, operation, suggestions=suggestions) for error in errors]
 
 
-def told(
+def mask(
     result: ExecutionResult, request_id: str, operation: str | None = None, *, suggestions: bool = False
 ) -> ExecutionResult:
-    """A result whose errors a client may see; one that never ran, or broke off, becomes a PreExecutionError.
+    """The result with its errors masked; a PreExecutionError if the operation did not start, or its source failed.
 
-    An error without a path belongs to no field: the operation did not start, or its source has ended. Over a
-    socket it is the operation's `error` message, over HTTP an answer without data.
+    Such an error has no path, as it belongs to no field. WebSockets send it as `error`, HTTP without `data`.
     """
     if not result.errors:
         return result
     ended = result.data is None and all(error.path is None for error in result.errors)
-    result.errors = present(result.errors, request_id, operation, suggestions=suggestions)
+    result.errors = mask_errors(result.errors, request_id, operation, suggestions=suggestions)
     if ended and not isinstance(result, PreExecutionError):
         return PreExecutionError(data=None, errors=result.errors, extensions=result.extensions)
     return result
 
 
-def _present(error: GraphQLError, request_id: str, operation: str | None, *, suggestions: bool) -> GraphQLError:
+def _mask(error: GraphQLError, request_id: str, operation: str | None, *, suggestions: bool) -> GraphQLError:
     cause = cause_of(error)
     if isinstance(cause, RequestError):
         return _copy(error, cause.message, {**cause.extensions, "code": cause.code.value})
-    if isinstance(cause, Refusal):  # of a query: a mutation tells it in its payload
+    if isinstance(cause, Refusal):  # of a query: mutations return it in their payload
         return _copy(error, cause.message, {"code": RequestErrorCode.BAD_REQUEST.value})
     if cause is None or isinstance(cause, StrawberryInputCoercionError):
         if error.extensions and "code" in error.extensions:
@@ -81,16 +82,16 @@ def _present(error: GraphQLError, request_id: str, operation: str | None, *, sug
             {"code": RequestErrorCode.BAD_REQUEST.value},
         )
     log.error(
-        "an operation failed",
+        "Operation failed",
         exc_info=cause,
-        extra={"request_id": request_id, "operation": operation, "field": _place(error)},
+        extra={"request_id": request_id, "operation": operation, "field": _path(error)},
     )
     internal = internal_error(request_id)
     return _copy(error, internal.message, {"code": internal.code.value})
 
 
 def cause_of(error: GraphQLError) -> Exception | None:
-    """What was raised below the layers that GraphQL puts around it; None when GraphQL itself refused."""
+    """The exception that GraphQL errors wrap; None for an error of GraphQL itself."""
     cause: Exception | None = error
     while isinstance(cause, GraphQLError) and not isinstance(cause, StrawberryInputCoercionError):
         cause = cause.original_error
@@ -98,9 +99,9 @@ def cause_of(error: GraphQLError) -> Exception | None:
 
 
 def _copy(error: GraphQLError, message: str, extensions: dict[str, Any]) -> GraphQLError:
-    """Errors of a cached document are shared between requests: they are copied, never changed."""
+    """A changed copy: the errors of a cached document are shared between requests."""
     return GraphQLError(message, error.nodes, error.source, error.positions, error.path, None, extensions)
 
 
-def _place(error: GraphQLError) -> str | None:
+def _path(error: GraphQLError) -> str | None:
     return ".".join(str(part) for part in error.path) if error.path else None

@@ -1,4 +1,4 @@
-"""A GraphQL request as it arrives, over HTTP or a socket: nothing gets in that is not one."""
+"""Parses GraphQL requests, over HTTP or WebSocket, and rejects malformed ones."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from typing import Any, NoReturn
 from urllib.parse import parse_qsl
 
 DEEPEST = 64
-"""Levels of arrays and objects in a request; an input type of this schema has five."""
+"""Nested arrays and objects in a request; the deepest input type of this schema has five."""
 
 
 class Malformed(Exception):
-    """What arrived is no GraphQL request; the message says why to whoever wrote the client."""
+    """The request is not a GraphQL request; the message is for the client's developer."""
 
 
 class Unstorable(Malformed):
-    """A string holds what is no text: a NUL, which databases refuse, or half of a surrogate pair."""
+    """A string contains a NUL, which databases reject, or an unpaired surrogate."""
 
 
 PARAMETERS = {"query": False, "operationName": False, "variables": True, "extensions": True}
-"""Of a GET, and whether each holds JSON."""
+"""Query parameters of a GET, and whether each is JSON."""
 MOST_PARAMETERS = 100
 
 LONGEST_ID = 128
-"""Characters of an operation's id on a socket; the clients we know send a UUID or a number."""
+"""Characters of an operation id on a socket; the clients we know send a UUID or a number."""
 
 
 @dataclass(frozen=True, slots=True)
 class OperationRequest:
-    """What a client asks to run."""
+    """The parameters of a request, as in the GraphQL-over-HTTP specification."""
 
     query: str
     variables: dict[str, Any] | None
@@ -38,13 +38,13 @@ class OperationRequest:
 
 
 def decode(body: str | bytes) -> Any:
-    """The JSON value in a body; raises Malformed. NaN and Infinity are no JSON, whatever Python says."""
+    """Parse JSON; raises Malformed, also for NaN and Infinity, which Python's parser accepts."""
     try:
         text = body.decode("utf-8") if isinstance(body, bytes) else body
     except UnicodeDecodeError:
         raise Malformed("The request is not valid UTF-8.") from None
     try:
-        value = json.loads(text, parse_constant=_no_constant)
+        value = json.loads(text, parse_constant=_reject_constant)
     except RecursionError:
         raise Malformed("The request's JSON is nested too deeply.") from None
     except ValueError:
@@ -55,19 +55,19 @@ def decode(body: str | bytes) -> Any:
 
 
 def from_query_string(text: bytes) -> dict[str, Any]:
-    """The same object from the parameters of a GET, of which two hold JSON; raises Malformed. Others are ignored."""
+    """The request object in the query string of a GET, unknown parameters ignored; raises Malformed."""
     try:
         pairs = parse_qsl(text.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MOST_PARAMETERS)
     except ValueError:
-        raise Malformed("The address's parameters are not valid UTF-8, or too many.") from None
+        raise Malformed("The query string is not valid UTF-8, or has too many parameters.") from None
     names = [name for name, _ in pairs if name in PARAMETERS]
     if len(set(names)) < len(names):
-        raise Malformed("A parameter of the address is repeated.")
+        raise Malformed("A query parameter is repeated.")
     return {name: decode(value) if PARAMETERS[name] else value for name, value in pairs if name in PARAMETERS}
 
 
 def operation_request(value: Any) -> OperationRequest:
-    """The request in a JSON value; raises Malformed, or Unstorable when only its text is wrong."""
+    """The request in a JSON value; raises Malformed, or Unstorable if only a string is wrong."""
     if not isinstance(value, dict):
         raise Malformed("The request must be a JSON object with a query.")
     request = OperationRequest(
@@ -76,13 +76,13 @@ def operation_request(value: Any) -> OperationRequest:
         operation_name=_name(value.get("operationName")),
         extensions=_object(value, "extensions"),
     )
-    if any(map(_is_no_text, _strings(value))):
-        raise Unstorable("A string of the request holds a null character (U+0000) or half of a character.")
+    if any(map(_is_unstorable, _strings(value))):
+        raise Unstorable("A string in the request contains U+0000 or an unpaired surrogate.")
     return request
 
 
-def text_map(value: Any, what: str) -> dict[str, str]:
-    """A JSON object from strings to strings; none is an empty one. Raises Malformed."""
+def string_map(value: Any, what: str) -> dict[str, str]:
+    """A JSON object whose values are strings; empty for null. Raises Malformed."""
     if value is None:
         return {}
     if not isinstance(value, dict) or not all(isinstance(entry, str) for entry in value.values()):
@@ -90,7 +90,7 @@ def text_map(value: Any, what: str) -> dict[str, str]:
     return value
 
 
-def _no_constant(_: str) -> NoReturn:
+def _reject_constant(_: str) -> NoReturn:
     raise ValueError
 
 
@@ -114,7 +114,7 @@ def _object(value: dict[str, Any], key: str) -> dict[str, Any] | None:
 
 
 def _depth(value: Any) -> int:
-    """Levels of a JSON value, without recursion."""
+    """Nesting depth of a JSON value, up to one more than DEEPEST; without recursion."""
     depth = 0
     level = [value]
     while level := [entry for entry in level if isinstance(entry, dict | list)]:
@@ -126,7 +126,7 @@ def _depth(value: Any) -> int:
 
 
 def _strings(value: Any) -> list[str]:
-    """Every string of a JSON value, the keys of its objects included."""
+    """Every string in a JSON value, including keys."""
     found: list[str] = []
     waiting = [value]
     while waiting:
@@ -141,7 +141,7 @@ def _strings(value: Any) -> list[str]:
     return found
 
 
-def _is_no_text(text: str) -> bool:
+def _is_unstorable(text: str) -> bool:
     if text.isascii():
         return "\x00" in text
     try:
@@ -151,24 +151,24 @@ def _is_no_text(text: str) -> bool:
     return "\x00" in text
 
 
-def payload_of(message: dict[str, Any]) -> dict[str, Any]:
-    """The payload of a WebSocket message, none is an empty one; raises Malformed."""
+def message_payload(message: dict[str, Any]) -> dict[str, Any]:
+    """The payload of a WebSocket message, empty if there is none; raises Malformed."""
     payload = message.get("payload")
     if payload is not None and not isinstance(payload, dict):
         raise Malformed("A message's payload must be an object")
     return payload or {}
 
 
-def authorization_of(payload: dict[str, Any]) -> str | None:
-    """The authorization in a payload, in any case; raises Malformed."""
+def authorization_in(payload: dict[str, Any]) -> str | None:
+    """The `authorization` in a payload, in upper or lower case; raises Malformed."""
     given = next((value for key, value in payload.items() if key.lower() == "authorization"), None)
     if given is not None and not isinstance(given, str):
         raise Malformed("authorization must be a string")
     return given
 
 
-def id_of(message: dict[str, Any]) -> str:
-    """The operation that a WebSocket message is about; raises Malformed."""
+def message_id(message: dict[str, Any]) -> str:
+    """The operation id of a WebSocket message; raises Malformed."""
     found = message.get("id")
     if not isinstance(found, str) or not 0 < len(found) <= LONGEST_ID:
         raise Malformed(f"A message's id must be a string of 1 to {LONGEST_ID} characters")

@@ -1,6 +1,6 @@
-"""Whole answers as they are sent, cached for queries whose answers depend on a version of one thing and a scope alone.
+"""Caches whole responses to queries whose result depends only on the version of one object and on a scope.
 
-Each request is checked against the database, so a client always reads its own writes: see
+Each request reads the current version from the database, so a client always reads its own writes: see
 docs/decisions/0009-response-cache.md.
 """
 
@@ -43,55 +43,55 @@ Key = tuple[str, str | None, bytes, Hashable, Hashable]
 
 @dataclass(frozen=True, slots=True)
 class CachePolicy:
-    """Which queries are cached: of one root field, all of whose fields depend on its argument and the scope."""
+    """Which queries are cached: those of one root field, with fields that depend only on its argument and the scope."""
 
     field: str
     argument: str
-    """Of the root field: names the thing whose version the answer depends on."""
+    """The root field's argument, which identifies the versioned object."""
     types: frozenset[str]
-    """Types all of whose fields depend on that version, but for `excluded`."""
+    """Types whose fields depend on nothing but that version and the scope, except those in `excluded`."""
     excluded: frozenset[tuple[str, str]]
-    """(type, field)"""
+    """Pairs of type and field."""
 
 
 class ScopeContext(Protocol):
-    """The context of a rendering for everybody with one scope: resolvers see nobody in particular."""
+    """The context of a shared rendering: resolvers see a scope, and no caller."""
 
-    async def shows(self, version: Any, argument: str | None) -> Hashable | None:
-        """The version of the same thing that this rendering shows; None when it shows another thing."""
+    async def rendered_version(self, version: Any, argument: str | None) -> Hashable | None:
+        """The version of the same object that was rendered; None if another object was."""
 
     async def close(self) -> None:
         """Give back what the rendering held."""
 
 
 class CacheContext(Protocol):
-    """What the cache asks of the context of a request."""
+    """What the cache needs of a request's context."""
 
     async def version(self, argument: str | None) -> tuple[Hashable, Hashable, Hashable] | None:
-        """The caller's scope, whose share of the cache an answer counts against, and the version that is current.
+        """The caller's scope, the owner that the response counts against, and the object's current version.
 
-        `argument` is the root field's, as the client sent it; None when there is no such thing. Raises RequestError.
+        `argument` is the root field's, as the client sent it. None if there is no such object. Raises RequestError.
         """
 
     def as_scope(self, scope: Any) -> ScopeContext:
-        """A context that reads as anybody with this scope."""
+        """A context that reads with this scope, and no caller."""
 
 
 class NotCacheable(Exception):
-    """The query shows more than one version of one thing."""
+    """The query may depend on more than the version of one object."""
 
 
 class ResponseCache:
-    """Finds an answer, or renders it once for all who ask at the same time."""
+    """Returns cached responses; equal requests that miss at the same time share one rendering."""
 
-    def __init__(self, schema: Schema, answers: ByteLRU[Any], policy: CachePolicy) -> None:
-        self.answers = answers
+    def __init__(self, schema: Schema, cache: ByteLRU[Any], policy: CachePolicy) -> None:
+        self.cache = cache
         self._schema = schema
         self._policy = policy
-        self._under_way: dict[Key, asyncio.Future[bytes | None]] = {}
+        self._in_flight: dict[Key, asyncio.Future[bytes | None]] = {}
 
-    async def answer(self, context: CacheContext, request: OperationRequest) -> bytes | None:
-        """The answer as JSON; None for what has to be executed for this caller. Raises RequestError."""
+    async def response(self, context: CacheContext, request: OperationRequest) -> bytes | None:
+        """The response as JSON; None if the request has to be executed for its caller. Raises RequestError."""
         argument = self._argument(request)
         if isinstance(argument, NotCacheable):
             return None
@@ -100,9 +100,9 @@ class ResponseCache:
             return None
         scope, owner, version = found
         key = (request.query, request.operation_name, canonical(request.variables), scope, version)
-        if (cached := self.answers.get(key)) is not None:
+        if (cached := self.cache.get(key)) is not None:
             return cached
-        if (other := self._under_way.get(key)) is not None:
+        if (other := self._in_flight.get(key)) is not None:
             await asyncio.wait({other})
             return None if other.cancelled() else other.result()
         return await self._render(key, owner, context.as_scope(scope), request, argument.value)
@@ -110,10 +110,10 @@ class ResponseCache:
     async def _render(
         self, key: Key, owner: Hashable, context: ScopeContext, request: OperationRequest, argument: str | None
     ) -> bytes | None:
-        """Render as the scope, never as the caller: a field that looks at its caller fails, and nothing is cached."""
-        *question, version = key
-        answer = None
-        future = self._under_way[key] = asyncio.get_running_loop().create_future()
+        """Render with the scope, never as the caller: a field that needs a caller fails, and nothing is cached."""
+        *query_key, version = key
+        response = None
+        future = self._in_flight[key] = asyncio.get_running_loop().create_future()
         try:
             result = await self._schema.execute(
                 request.query,
@@ -121,17 +121,17 @@ class ResponseCache:
                 context_value=context,
                 operation_name=request.operation_name,
             )
-            shown = await context.shows(version, argument) if _is_for_everybody(result) else None
-            if shown is not None:
-                answer = orjson.dumps(process_result(result))
+            rendered = await context.rendered_version(version, argument) if _is_same_for_everybody(result) else None
+            if rendered is not None:
+                response = orjson.dumps(process_result(result))
                 if not result.errors:
-                    # Under what this very answer shows, which may be newer than what was asked for.
-                    self.answers.put((*question, shown), answer, owner)
+                    # Under the version that was rendered, which may be newer than the current one was.
+                    self.cache.put((*query_key, rendered), response, owner)
         finally:
-            del self._under_way[key]
-            future.set_result(answer)
+            del self._in_flight[key]
+            future.set_result(response)
             await context.close()
-        return answer
+        return response
 
     def _argument(self, request: OperationRequest) -> Argument | NotCacheable:
         prepared = self._schema.documents.prepare(request.query)
@@ -147,8 +147,8 @@ class ResponseCache:
         return plan if isinstance(plan, NotCacheable) else plan.argument(request.variables)
 
 
-def _is_for_everybody(result: ExecutionResult) -> bool:
-    """Whether whoever asks would get this: it ran, and what went wrong, if anything, is the document's fault."""
+def _is_same_for_everybody(result: ExecutionResult) -> bool:
+    """Whether the result is the same for every caller: the operation ran, with no error that is ours."""
     return not isinstance(result, PreExecutionError) and all(
         (error.extensions or {}).get("code") not in {RequestErrorCode.INTERNAL, RequestErrorCode.UNAVAILABLE}
         for error in result.errors or ()
@@ -157,26 +157,26 @@ def _is_for_everybody(result: ExecutionResult) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """What the policy's argument is in one request; None when it is left out, or null."""
+    """The policy's argument in one request; None when omitted or null."""
 
     value: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Where a query says what it is about: in a variable, in a literal, or nowhere."""
+    """Where a query has the policy's argument: in a variable, in a literal, or nowhere."""
 
     variable: str | None
     literal: str | None
 
     def argument(self, variables: Mapping[str, Any] | None) -> Argument | NotCacheable:
-        """The argument in these variables."""
+        """The argument, given these variables."""
         value = (variables or {}).get(self.variable) if self.variable else self.literal
         return Argument(value) if value is None or isinstance(value, str) else NotCacheable()
 
 
 def plan_of(schema: GraphQLSchema, document: DocumentNode, operation_name: str | None, policy: CachePolicy) -> Plan:
-    """The plan for a document; raises NotCacheable unless it is one query of the policy's field and nothing else."""
+    """The plan for a document; raises NotCacheable unless it is one query of the policy's field only."""
     operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
     if len(operations) != 1 or operations[0].operation is not OperationType.QUERY:
         raise NotCacheable
@@ -206,7 +206,7 @@ def _plan(given: ArgumentNode | None, defaults: set[str]) -> Plan:
 
 
 class _Fields(Visitor):
-    """Looks at every field of a document, in fragments too."""
+    """Checks every field of a document against the policy, including those in fragments."""
 
     def __init__(self, info: TypeInfo, policy: CachePolicy) -> None:
         super().__init__()

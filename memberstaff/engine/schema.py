@@ -1,4 +1,4 @@
-"""The schema that is served: prepared documents, errors in our words, nothing kept between events."""
+"""The schema that is served: prepared documents, compiled selections, masked errors."""
 
 from __future__ import annotations
 
@@ -16,51 +16,48 @@ from strawberry.types.execution import ExecutionContext, ExecutionResult, PreExe
 from strawberry.types.graphql import OperationType
 
 from memberstaff.engine.documents import Documents
-from memberstaff.engine.fast_completion import Complete, FallBack, compiled
+from memberstaff.engine.fast_completion import Complete, FallBack, compile_selection
 from memberstaff.engine.limits import Limits
-from memberstaff.engine.masking import NO_REQUEST, present, refusal, told
+from memberstaff.engine.masking import NO_REQUEST, graphql_error, mask, mask_errors
 from memberstaff.errors import RequestErrorCode
 
 EVERY_OPERATION = frozenset(OperationType)
 
 Compiled = dict[tuple[GraphQLOutputType, tuple[int, ...]], Complete | None]
-"""Functions by type and nodes; the nodes live as long as their document does."""
+"""Compiled selections by type and node ids; the ids are unique as long as the document is cached."""
 
 
 class Execution(StrawberryGraphQLCoreExecutionContext):
-    """Completes plain selections by compiled functions, and forgets a subscription's events.
+    """Executes compiled selections, and works around a memory leak of subscriptions.
 
-    graphql-core 3.3.2 shares one dict of collected fields between the executors of a subscription's events,
-    keyed by the id() of lists that each event builds anew: 0.8 KB a level, event and subscriber, for ever.
+    graphql-core 3.3.2 shares one dict of collected fields between the executors of a subscription's events, keyed by
+    the id() of lists that each event makes anew: 0.8 KB a level, event and subscriber are never freed.
     """
 
     documents: Documents
-    """Of the schema that is executed; each schema has a subclass of its own."""
+    """Of the schema that is executed; each schema sets it on a subclass of its own."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         if self.middleware_manager is not None and not self.middleware_manager.middlewares:
-            self.middleware_manager = None  # Strawberry makes one also when no extension resolves anything
+            self.middleware_manager = None  # Strawberry makes one even if no extension needs it
         self._compiled = self._shared() if "@" not in _text(self.operation) else {}
 
     def _shared(self) -> Compiled:
-        """What is compiled for this operation, for all who run it: without directives, variables choose no fields."""
+        """The compiled selections of the operation, valid for all requests: no directive makes them vary."""
         prepared = self.documents.of_operation(self.operation)
         compiled: Compiled = {} if prepared is None else prepared.derived.setdefault(Execution, {})
         return compiled
 
     def build_per_event_executor(self, payload: Any) -> Executor[Any]:
-        """An executor that starts with nothing remembered."""
         executor = super().build_per_event_executor(payload)
-        executor._relevant_sub_fields = {}  # noqa: SLF001 - no public name; a test shows what it saves
+        executor._relevant_sub_fields = {}  # noqa: SLF001 - no public name; a test shows the leak
         return executor
 
     def complete_list_value(self, return_type: Any, field_details_list: Any, *arguments: Any) -> Any:
-        """A list, by a compiled function if its items are plain."""
         return self._complete(return_type, field_details_list, super().complete_list_value, *arguments)
 
     def complete_object_value(self, return_type: Any, field_details_list: Any, *arguments: Any) -> Any:
-        """An object, by a compiled function if it is plain."""
         return self._complete(return_type, field_details_list, super().complete_object_value, *arguments)
 
     def _complete(
@@ -77,8 +74,8 @@ class Execution(StrawberryGraphQLCoreExecutionContext):
         try:
             complete = self._compiled[key]
         except KeyError:
-            plain = self.middleware_manager is None and not any(each.fragment_variable_values for each in details)
-            complete = self._compiled[key] = compiled(self, type_, details) if plain else None
+            can_compile = self.middleware_manager is None and not any(each.fragment_variable_values for each in details)
+            complete = self._compiled[key] = compile_selection(self, type_, details) if can_compile else None
         if complete is not None:
             try:
                 return complete(result)
@@ -88,7 +85,7 @@ class Execution(StrawberryGraphQLCoreExecutionContext):
 
 
 class OperationRefused(Exception):
-    """The operation may not run, for these reasons."""
+    """The operation may not run; `errors` are masked."""
 
     def __init__(self, errors: list[GraphQLError]) -> None:
         super().__init__("; ".join(error.message for error in errors))
@@ -96,10 +93,9 @@ class OperationRefused(Exception):
 
 
 class UsePrepared(SchemaExtension):
-    """Hands Strawberry the document that `Schema` has prepared, in place of parsing and validating it again."""
+    """Passes Strawberry the document that `Schema` has prepared, so that it does not parse and validate it again."""
 
     def on_parse(self) -> Iterator[None]:
-        """Set the document, so that it is not parsed."""
         execution = self.execution_context
         served = execution.schema
         if isinstance(served, Schema) and execution.query:
@@ -107,7 +103,6 @@ class UsePrepared(SchemaExtension):
         yield
 
     def on_validate(self) -> Iterator[None]:
-        """Say that nothing was wrong with it, so that it is not validated."""
         execution = self.execution_context
         if execution.graphql_document is not None and isinstance(execution.schema, Schema):
             execution.pre_execution_errors = execution.pre_execution_errors or []
@@ -115,16 +110,16 @@ class UsePrepared(SchemaExtension):
 
 
 class Schema(strawberry.Schema):
-    """A Strawberry schema whose operations keep the limits and tell errors as clients may see them.
+    """A Strawberry schema that enforces the limits and masks errors.
 
-    Queries and mutations run by `execute`; subscriptions by `shared_subscriptions.subscribe`, which renders each event
-    once for all equal ones. The context of an operation has `request_id: str` and `async may_introspect() -> bool`;
-    without the first the reference in an error is "none", without the second introspection is refused.
+    `execute` runs queries and mutations; `shared_subscriptions.subscribe` runs subscriptions, rendering each event once
+    for all that are equal. A context has `request_id: str`, the reference in errors ("none" without it), and
+    `async may_introspect() -> bool` (introspection is refused without it).
     """
 
     def __init__(self, *arguments: Any, limits: Limits, suggestions: bool = False, **options: Any) -> None:
         class Bound(Execution):
-            """Knows the documents of this schema."""
+            """Bound to the documents of this schema."""
 
         super().__init__(*arguments, **{**options, "execution_context_class": Bound})
         self.suggestions = suggestions
@@ -133,11 +128,11 @@ class Schema(strawberry.Schema):
 
     @property
     def core(self) -> GraphQLSchema:
-        """As graphql-core knows it; Strawberry has no public name for it."""
+        """The graphql-core schema, for which Strawberry has no public name."""
         return self._schema
 
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
-        """Nothing: Strawberry would log each error with the document; `told` logs those that are our fault."""
+        """Do nothing: Strawberry would log each error with the document, while `mask` logs the internal ones."""
 
     async def execute(
         self,
@@ -149,9 +144,9 @@ class Schema(strawberry.Schema):
         allowed_operation_types: Iterable[OperationType] | None = None,
         operation_extensions: dict[str, Any] | None = None,
     ) -> ExecutionResult:
-        """Run a query or a mutation; raises InvalidOperationTypeError for one of a type that is not allowed.
+        """Run a query or mutation; raises InvalidOperationTypeError for a type that is not allowed.
 
-        A result that is a PreExecutionError says that the operation never ran.
+        The result is a PreExecutionError if the operation did not run.
         """
         try:
             await self.check(query, operation_name, context_value, allowed_operation_types)
@@ -166,11 +161,11 @@ class Schema(strawberry.Schema):
             EVERY_OPERATION,
             operation_extensions,
         )
-        return self.told(result, context_value, operation_name)
+        return self.mask(result, context_value, operation_name)
 
-    def told(self, result: ExecutionResult, context: Any, operation: str | None) -> ExecutionResult:
-        """A result as a client may see it; what was not meant for it is logged."""
-        return told(result, _reference(context), operation, suggestions=self.suggestions)
+    def mask(self, result: ExecutionResult, context: Any, operation: str | None) -> ExecutionResult:
+        """The result with its errors masked, and internal ones logged."""
+        return mask(result, _reference(context), operation, suggestions=self.suggestions)
 
     async def check(
         self,
@@ -179,15 +174,15 @@ class Schema(strawberry.Schema):
         context: Any,
         allowed: Iterable[OperationType] | None = None,
     ) -> OperationType:
-        """The type of the operation that would run.
+        """The type of the operation to run.
 
-        Raises OperationRefused when it may not, and InvalidOperationTypeError when its type is not among `allowed`.
+        Raises OperationRefused if it may not run, and InvalidOperationTypeError if its type is not among `allowed`.
         """
         if not query:
-            raise OperationRefused([refusal("The request holds no query.")])
+            raise OperationRefused([graphql_error("The request has no query.")])
         prepared = self.documents.prepare(query)
         if prepared.errors:
-            errors = present(prepared.errors, _reference(context), operation_name, suggestions=self.suggestions)
+            errors = mask_errors(prepared.errors, _reference(context), operation_name, suggestions=self.suggestions)
             raise OperationRefused(errors)
         operation = prepared.operation(operation_name)
         if isinstance(operation, GraphQLError):
@@ -205,10 +200,9 @@ class Schema(strawberry.Schema):
                 return
         except Exception as error:
             failed = GraphQLError(str(error), original_error=error)
-            raise OperationRefused(present([failed], _reference(context), operation_name)) from error
-        raise OperationRefused(
-            [refusal("Introspection is off here; an administrator may use it.", code=RequestErrorCode.FORBIDDEN)]
-        )
+            raise OperationRefused(mask_errors([failed], _reference(context), operation_name)) from error
+        message = "Introspection is disabled for your account; administrators may use it."
+        raise OperationRefused([graphql_error(message, code=RequestErrorCode.FORBIDDEN)])
 
 
 def build_schema(
@@ -223,7 +217,7 @@ def build_schema(
 ) -> Schema:
     """The schema to serve; `options` go to strawberry.Schema (types, scalar_overrides, …).
 
-    `suggestions` lets error messages propose names that exist: for demo mode, since they spell out the schema.
+    `suggestions` lets error messages suggest existing names ("Did you mean …"), which reveals the schema.
     """
     return Schema(
         query,

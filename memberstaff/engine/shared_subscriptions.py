@@ -1,8 +1,7 @@
-"""Subscriptions that are rendered once for all that are equal, on whatever transport.
+"""Subscription deduplication (Apollo Router) or multiplexing (Hasura): equal subscriptions share one rendering.
 
-Equal are those with the same document, operation, variables (but for the cursor to resume from) and authorisation
-scope: a `SharedSubscription` depends on nothing else. Apollo's router calls this deduplication, Hasura multiplexing.
-See docs/decisions/0008-rendering-once.md.
+They are equal if they have the same document, operation, variables (except for the cursor to resume from) and
+authorisation scope, whatever their transport. See docs/decisions/0008-rendering-once.md.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ from strawberry.http import process_result
 from strawberry.types.execution import ExecutionResult as Result
 from strawberry.types.execution import PreExecutionError
 
-from memberstaff.engine.masking import cause_of, refusal
+from memberstaff.engine.masking import cause_of, graphql_error
 from memberstaff.engine.request import OperationRequest
 from memberstaff.engine.schema import OperationRefused, Schema
 from memberstaff.errors import Refusal, RequestError, Unavailable
@@ -47,113 +46,113 @@ from memberstaff.fanout.retry import until_available
 from memberstaff.fanout.subscriber_group import EventSource, Listener, SubscriberGroups
 
 CURSOR = "after"
-"""The argument that says where a subscription resumes."""
+"""The argument with the cursor to resume from."""
 
 Event = TypeVar("Event")
 
 
 class SharedContext(Protocol):
-    """What the resolvers of a shared rendering see: a scope, and nobody in particular."""
+    """The context of a shared rendering: resolvers see a scope, and no caller."""
 
     @property
     def request_id(self) -> str:
-        """Names the group in the log and in error messages."""
+        """Identifies the group in the log and in errors."""
 
     def fresh(self) -> SharedContext:
-        """One for the next few events."""
+        """A new one for the next batch of events."""
 
     async def close(self) -> None:
-        """Give back what the rendering held."""
+        """Release the database snapshot."""
 
 
 class SubscriptionContext(Protocol):
-    """What `subscribe` asks of the context of a subscriber's operation."""
+    """What `subscribe` needs of an operation's context."""
 
     @property
     def groups(self) -> SubscriberGroups:
-        """Of this process."""
+        """The groups of this process."""
 
     async def authorize(self) -> tuple[Hashable, Hashable]:
-        """The subscriber's scope, equal for all who may read the same, and whose limits a new group counts against.
+        """The subscriber's scope, equal for all who may read the same, and the owner of a group that it creates.
 
-        The subscription ends when this access does. Raises RequestError.
+        From now on the connection is closed when its access ends. Raises RequestError.
         """
 
     def as_scope(self, scope: Any) -> SharedContext:
-        """A context that reads as anybody with this scope."""
+        """A context that reads with this scope, and no caller."""
 
-    def resumed(self, after: str | None) -> str | None:
-        """The cursor to resume from: `after`, unless the connection has another one for this operation."""
+    def resume_cursor(self, after: str | None) -> str | None:
+        """The cursor to resume from: `after`, unless `connection_init` had another one for this operation."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rendering(Generic[Event]):
-    """Executes and encodes events, all with one context: bytes at once when no field had to wait for anything."""
+    """Executes and encodes events in one context; not awaitable unless a field has to wait."""
 
     context: Any
     render: Callable[[Event], bytes | Awaitable[bytes]]
 
 
 OpenRendering = Callable[[], AbstractAsyncContextManager[Rendering[Event]]]
-"""Opens a rendering for a few events: what they read is read once, and let go at the end."""
+"""Opens a rendering for one batch of events, which share what they read; closed after the batch."""
 
 
 class SharedSubscription(ABC, Generic[Event]):
-    """What the resolver of a subscription returns: its events depend on its arguments and the scope alone."""
+    """What the resolver of a subscription returns. Its events depend only on its arguments and the scope."""
 
     @abstractmethod
     def source(self, rendering: OpenRendering[Event]) -> EventSource:
-        """The events, each rendered by `rendering`. Raises RequestError when the scope may not see them."""
+        """The source of the events, rendered by `rendering`. Raises RequestError if the scope may not see them."""
 
     def __aiter__(self) -> NoReturn:
-        """Never called: graphql-core wants to see an AsyncIterable."""
-        raise TypeError("A SharedSubscription is read by its group.")
+        """Never called, but graphql-core requires an AsyncIterable."""
+        raise TypeError("A SharedSubscription is read through `source`, not by iterating.")
 
 
 async def subscribe(
     schema: Schema, context: SubscriptionContext, request: OperationRequest, listener: Listener
 ) -> Callable[[], None]:
-    """Have the events of a subscription sent to a listener, from its cursor on; answers how it leaves.
+    """Have the events of a subscription sent to a listener, from its cursor on; returns how to leave.
 
-    The document is one that `Schema.check` has let pass. Waits while the database is away. Raises OperationRefused when
-    the operation cannot begin, and RequestError when the subscriber may not see it, the cursor cannot be honoured, or
-    there are too many groups.
+    `Schema.check` must have accepted the document. Waits while the database is down. Raises OperationRefused if the
+    operation is invalid, and RequestError if the subscriber may not see it, its cursor cannot be resumed from, or there
+    are too many groups.
     """
     plan = _plan_of(schema, request)
     scope, owner = await until_available(context.authorize)
     after = plan.after(request.variables)
-    if not plan.takes(after):
-        _build(schema, None, request)  # which says what is wrong with it
-        raise OperationRefused([refusal(f"`{CURSOR}` must be a string.")])
+    if not plan.accepts(after):
+        _build(schema, None, request)  # for graphql-core's own error
+        raise OperationRefused([graphql_error(f"`{CURSOR}` must be a string.")])
     key = (plan.key, request.operation_name, canonical(request.variables, without=plan.variable), scope)
 
     def make_source() -> EventSource:
         return _source(schema, context.as_scope(scope), request)
 
-    return await context.groups.join(key, make_source, listener, owner=owner, after=context.resumed(after))
+    return await context.groups.join(key, make_source, listener, owner=owner, after=context.resume_cursor(after))
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Where a document says from which cursor its subscription resumes, and the text that is alike without it."""
+    """Where a document has the cursor, and its text without the cursor."""
 
     key: str
-    """The document, cursors that are written into it cut out."""
+    """The document's text, with literal cursors blanked."""
     variable: str | None
-    """The variable that holds the cursor and nothing else."""
+    """The variable with the cursor, if it is used for nothing else."""
     given: str | None
-    """The name of any variable that holds the cursor."""
+    """The variable with the cursor."""
     literal: str | None
-    """The cursor when no variable holds one."""
+    """The cursor if the variable is omitted, or there is none."""
     required: bool
-    """Whether the variable must be given."""
+    """Whether the variable is required."""
 
     def after(self, variables: Mapping[str, Any] | None) -> Any:
-        """The cursor, unchecked."""
+        """The cursor, of any JSON type."""
         return (variables or {}).get(self.given, self.literal) if self.given is not None else self.literal
 
-    def takes(self, after: Any) -> bool:
-        """Whether this can be the value of the argument."""
+    def accepts(self, after: Any) -> bool:
+        """Whether the cursor has the argument's type."""
         return isinstance(after, str) or (after is None and not self.required)
 
 
@@ -182,14 +181,14 @@ def plan_of(document: DocumentNode, text: str, operation_name: str | None) -> Pl
         default = definition.default_value
         literal = default.value if isinstance(default, StringValueNode) else None
         required = isinstance(definition.type, NonNullTypeNode) and default is None
-        if len(names) == 1 and _uses(document, given) == 1 + len(cursors):  # its definition, and here
+        if len(names) == 1 and _uses(document, given) == 1 + len(cursors):  # its definition and these
             variable = given
             literals += [default] if isinstance(default, StringValueNode) else []
     return Plan(_without(text, literals), variable, given, literal, required)
 
 
 def canonical(variables: Mapping[str, Any] | None, *, without: str | None = None) -> bytes:
-    """Variables as text that is the same for equal ones."""
+    """Canonical JSON of variables, to compare them; `without` one of them."""
     kept = {name: value for name, value in (variables or {}).items() if name != without}
     try:
         return orjson.dumps(kept, option=orjson.OPT_SORT_KEYS)
@@ -198,7 +197,7 @@ def canonical(variables: Mapping[str, Any] | None, *, without: str | None = None
 
 
 def _build(schema: Schema, context: Any, request: OperationRequest) -> Executor[Any]:
-    """What runs the operation; raises OperationRefused when its variables are wrong."""
+    """The operation's executor; raises OperationRefused if its variables are invalid."""
     document = schema.documents.prepare(request.query).document
     assert document is not None
     executor = schema.execution.build(
@@ -214,18 +213,18 @@ def _build(schema: Schema, context: Any, request: OperationRequest) -> Executor[
 
 
 def _refused(schema: Schema, errors: list[GraphQLError], context: Any, request: OperationRequest) -> OperationRefused:
-    told = schema.told(PreExecutionError(None, errors), context, request.operation_name)
-    return OperationRefused(told.errors or [])
+    masked = schema.mask(PreExecutionError(None, errors), context, request.operation_name)
+    return OperationRefused(masked.errors or [])
 
 
 def _source(schema: Schema, context: SharedContext, request: OperationRequest) -> EventSource:
-    """What a group of this operation is sent; raises OperationRefused."""
+    """The event source for a group of this operation; raises OperationRefused and RequestError."""
     executor = _build(schema, context, request)
     subscription = create_source_event_stream(executor)
     if isinstance(subscription, ExecutionResult):
         raise _refused(schema, subscription.errors or [], context, request)
     if not isinstance(subscription, SharedSubscription):
-        raise TypeError("The resolver of a subscription returns a SharedSubscription.")
+        raise TypeError("The resolver of a subscription must return a SharedSubscription.")
     try:
         return subscription.source(_rendering(schema, executor, context, request.operation_name))
     except Refusal as refused:
@@ -242,8 +241,8 @@ def _rendering(
 
         def encoded(result: ExecutionResult) -> bytes:
             _raise_failures(result)
-            told = schema.told(Result(result.data, result.errors, result.extensions), context, operation_name)
-            return orjson.dumps(process_result(told))
+            masked = schema.mask(Result(result.data, result.errors, result.extensions), context, operation_name)
+            return orjson.dumps(process_result(masked))
 
         async def later(result: Awaitable[ExecutionResult]) -> bytes:
             return encoded(await result)
@@ -263,7 +262,7 @@ def _rendering(
 
 
 def _raise_failures(result: ExecutionResult) -> None:
-    """Raise what says nothing about the document: an event that could not be rendered must not be taken for one."""
+    """Raise an error that is not the request's: the event must be rendered again, rather than sent with it."""
     for error in result.errors or ():
         cause = cause_of(error)
         if isinstance(cause, Unavailable):
@@ -281,7 +280,7 @@ def _operation(document: DocumentNode, name: str | None) -> OperationDefinitionN
 
 
 def _root_fields(operation: OperationDefinitionNode, document: DocumentNode) -> list[FieldNode]:
-    """The fields at the top, those in fragments included; each fragment is looked at once."""
+    """The root fields, including those in fragments; each fragment is visited once."""
     fragments = {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
     found: list[FieldNode] = []
     waiting = [operation.selection_set]
@@ -297,7 +296,7 @@ def _root_fields(operation: OperationDefinitionNode, document: DocumentNode) -> 
 
 
 def _without(text: str, values: list[ValueNode]) -> str:
-    """The document's text with these values blanked."""
+    """The document's text with these values replaced by empty strings."""
     spans = sorted({(value.loc.start, value.loc.end) for value in values if value.loc is not None}, reverse=True)
     for start, end in spans:
         text = f'{text[:start]}""{text[end:]}'

@@ -1,1 +1,1 @@
-"""Render once, send to many: groups of equal subscribers, and what they are sent."""
+"""Render once, send to many: groups of equal subscribers."""

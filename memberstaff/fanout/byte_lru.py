@@ -1,4 +1,4 @@
-"""What was made once and may be used again, within a bound of bytes; the longest unused goes first."""
+"""A byte-bounded LRU cache."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Generic, TypeVar
 Key = TypeVar("Key", bound=Hashable)
 
 OVERHEAD = 500
-"""Bytes that an entry costs beside its value: the key, the entries in the dicts, the objects' own heads."""
+"""Bytes that an entry costs besides its value: its key, its dict entries, and object headers."""
 
 SHARE = 4
-"""One owner may fill a fourth of it: nobody can push out what all the others use."""
+"""One owner may fill a quarter of the cache: nobody can evict what everybody else uses."""
 
 
 class ByteLRU(Generic[Key]):
-    """Bytes by key. A key must say everything that the value depends on: nothing is ever out of date here."""
+    """Caches bytes. Nothing is ever invalidated, so a key must contain everything that its value depends on."""
 
     def __init__(self, most_bytes: int) -> None:
         self._most_bytes = most_bytes
@@ -24,14 +24,14 @@ class ByteLRU(Generic[Key]):
         self._owned: dict[Hashable, OrderedDict[Key, None]] = {}
         self._owned_bytes: dict[Hashable, int] = {}
         self.bytes = 0
-        """How much is kept at this moment, overhead included."""
+        """Size of the cache, overhead included."""
         self.hits = 0
 
     def __len__(self) -> int:
         return len(self._entries)
 
     def get(self, key: Key) -> bytes | None:
-        """The value, which was used just now; None when it is not kept."""
+        """The value, now the most recently used; None when it is not cached."""
         entry = self._entries.get(key)
         if entry is None:
             return None
@@ -42,23 +42,23 @@ class ByteLRU(Generic[Key]):
         return value
 
     def put(self, key: Key, value: bytes, owner: Hashable = None) -> None:
-        """Keep a value that this owner caused, in place of the longest unused ones, of the owner's own at first."""
+        """Cache a value on behalf of an owner, evicting the least recently used: the owner's own first."""
         size = len(value) + OVERHEAD
         share = self._most_bytes // SHARE
         if size > share:
             return
         if key in self._entries:
-            self._drop(key)
+            self._evict(key)
         self._entries[key] = (value, owner)
         self._owned.setdefault(owner, OrderedDict())[key] = None
         self._owned_bytes[owner] = self._owned_bytes.get(owner, 0) + size
         self.bytes += size
         while self._owned_bytes[owner] > share:
-            self._drop(next(iter(self._owned[owner])))
+            self._evict(next(iter(self._owned[owner])))
         while self.bytes > self._most_bytes:
-            self._drop(next(iter(self._entries)))
+            self._evict(next(iter(self._entries)))
 
-    def _drop(self, key: Key) -> None:
+    def _evict(self, key: Key) -> None:
         value, owner = self._entries.pop(key)
         size = len(value) + OVERHEAD
         self.bytes -= size

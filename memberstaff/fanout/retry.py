@@ -1,4 +1,4 @@
-"""Trying again while something is unavailable."""
+"""Retrying while something is unavailable."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ Result = TypeVar("Result")
 
 
 class Backoff:
-    """Exponential back-off with jitter: thousands who wait for the same thing do not come back in step."""
+    """Exponential back-off with jitter, so that thousands who wait for one thing do not retry in step."""
 
     def __init__(self) -> None:
         self._pauses = 0
 
     @property
     def is_first(self) -> bool:
-        """Whether there has been no pause yet."""
+        """Whether `pause` has not been called yet."""
         return self._pauses == 0
 
     async def pause(self) -> None:
-        """Wait, each time longer on average, up to `LONGEST_SECONDS`."""
+        """Wait: twice as long each time, up to `LONGEST_SECONDS`."""
         longest = min(LONGEST_SECONDS, FIRST_SECONDS * 2.0**self._pauses)
         self._pauses = min(self._pauses + 1, 10)
         await asyncio.sleep(random.uniform(longest / 2, longest))  # noqa: S311 - spreads load, guards nothing
 
 
 async def until_available(call: Callable[[], Awaitable[Result]]) -> Result:
-    """The result of a call, which is made again for as long as it raises Unavailable."""
+    """The result of `call`, retried for as long as it raises Unavailable."""
     backoff = Backoff()
     while True:
         try:

@@ -1,4 +1,4 @@
-"""Groups of equal subscribers: each event is rendered once for a group, and written to all members from one loop."""
+"""Groups of equal subscribers: an event is rendered once for a group, and written to its members in one loop."""
 
 from __future__ import annotations
 
@@ -17,76 +17,75 @@ from memberstaff.fanout.retry import Backoff
 log = structlog.get_logger(__name__)
 
 SHORT_SECONDS = 0.000_5
-"""A send that took less, to a few dozen members, is not followed by a pause."""
+"""A send that took less (a few dozen members) is not followed by a pause."""
 
-TRIES = 3
-"""Of a rendering that fails for a reason of its own, before its subscribers are told to come back later."""
+MAX_ATTEMPTS = 3
+"""Attempts to render an event, unless the database is away, before its subscriptions end with UNAVAILABLE."""
 
 RETRY_SECONDS = 5
-"""After which a subscriber may try again who found the process full, or whose event could not be rendered."""
+"""`retryAfter` of a subscription refused by a limit, or ended by an event that could not be rendered."""
 
 
 class Batch:
-    """Rendered events that go out together, in one write to each member."""
+    """Rendered events that each member is sent in one write."""
 
     __slots__ = ("frames", "payloads")
 
     def __init__(self, payloads: Sequence[bytes]) -> None:
         self.payloads = payloads
         self.frames: dict[Hashable, Sequence[bytes]] = {}
-        """Cache for listeners, by whatever makes their frames equal: the payloads as one transport frames them."""
+        """Memo of the payloads as framed by one transport, by whatever makes the frames equal; filled by listeners."""
 
 
 class Listener(Protocol):
-    """One subscriber, as its group sees it."""
+    """A subscriber's connection, as its group uses it."""
 
     @property
     def blocked(self) -> bool:
-        """Whether the transport's write buffer is above its high-water mark: nothing may be added."""
+        """Whether the transport's write buffer is above its high-water mark; `send` must not be called then."""
 
     def send(self, batch: Batch) -> None:
-        """Write the whole batch, or nothing if the client has gone; never waits."""
+        """Write the whole batch, or nothing if the client has disconnected; never waits."""
 
-    async def unblocked(self) -> None:
-        """Wait until more may be written."""
+    async def drain(self) -> None:
+        """Wait until `blocked` may be false again, as asyncio's StreamWriter.drain does."""
 
     def end(self, error: Exception | None) -> None:
-        """Nothing more will come: because of this error, or because the events are complete. Never raises."""
+        """End the subscription: with an error, or because its events are complete. Never raises."""
 
 
 class EndOfEvents(Exception):
-    """Raised by a source that has no more events."""
+    """Raised by a source that will have no more events."""
 
 
 class EventSource(ABC):
-    """What a group is sent. Positions rise; what follows a position is the same for whoever asks.
+    """The events of a group. Positions rise, and the events after a position are the same for every member.
 
-    `start` and `after` may raise Unavailable, and are then called again until they do not. Another RequestError ends
-    the subscription with it.
+    `start` and `after` are retried while they raise Unavailable. Any other RequestError ends the subscription.
     """
 
     @abstractmethod
     def open(self) -> AbstractAsyncContextManager[int]:
-        """Begin, at this position; waits while that cannot be. What the group needs is held until the block ends."""
+        """Start the source, once it is available; gives its current position. The source stops with the block."""
 
     @abstractmethod
     async def start(self, after: str | None) -> int:
-        """The position from which a subscriber with this cursor is served. Raises RestartRequired."""
+        """The position that this cursor means, or without one the current position. Raises RestartRequired."""
 
     @abstractmethod
     async def after(self, position: int) -> tuple[int, Batch]:
-        """The next events, and the position that they lead to; waits until there is one.
+        """The next events, rendered, and the position of the last; waits until there is one. Raises EndOfEvents.
 
-        Whatever was read for them has been let go when this returns. Raises EndOfEvents.
+        It must have released its database connection when it returns: what follows is sending.
         """
 
     @abstractmethod
     def count(self, members: int) -> None:
-        """Take note that so many more (or fewer) subscribers listen now."""
+        """Add `members`, which may be negative, to the number of subscribers."""
 
 
 class Rendering(NamedTuple):
-    """What a source answered. `number` is that of the last rendering that had begun when this one was done."""
+    """A rendered batch, and its last position. `number` counts the renderings started before this one was finished."""
 
     position: int
     batch: Batch
@@ -99,25 +98,25 @@ class _InFlight(NamedTuple):
 
 
 class Member:
-    """One listener of a group: live while it has been sent everything, else catching up from its own position."""
+    """A listener in a group: live once it has been sent everything, until then catching up from its own position."""
 
     __slots__ = ("catching_up", "listener", "position", "rendering")
 
     def __init__(self, listener: Listener, position: int) -> None:
         self.listener = listener
         self.position = position
-        """Of the last event that it was sent; kept only while it is not live."""
+        """Of the last event that it was sent; maintained only while it is not live."""
         self.rendering = 0
-        """`Rendering.number` of what it was sent last; kept only while it is not live."""
+        """`Rendering.number` of what it was sent last; maintained only while it is not live."""
         self.catching_up: asyncio.Task[None] | None = None
 
 
 class SubscriberGroup:
-    """Subscribers that are sent the same events. It ends when the last of them has left.
+    """Subscribers that are sent the same events. It ends when its last member leaves.
 
-    A live member costs an entry in a dict: no task, no queue. A member whose connection is blocked leaves the live
-    ones, and a task feeds it at its own pace until it has everything, so nobody waits for it. While nobody is live
-    nothing is rendered ahead of those who catch up.
+    A live member costs a dict entry: no task, no queue. A member whose connection is blocked stops being live, and a
+    task of its own sends it what it lacks at its own pace, so a slow client delays nobody. While no member is live,
+    nothing is rendered ahead of those that are catching up.
     """
 
     def __init__(self, source: EventSource, on_end: Callable[[], None]) -> None:
@@ -132,7 +131,7 @@ class SubscriberGroup:
         self._sent = 0
         """`Rendering.number` of what the live members were sent last."""
         self._changed = asyncio.Event()
-        """Set, and replaced, when the group has moved on, has its first live member, or has lost its last."""
+        """Set, and replaced, when the position changes, the first live member is added, or the last one is removed."""
         self._renderings = 0
         self._in_flight: dict[int, _InFlight] = {}
         self._opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -142,9 +141,10 @@ class SubscriberGroup:
         return len(self._live) + len(self._behind)
 
     async def join(self, listener: Listener, after: str | None) -> Member:
-        """Serve a listener from its cursor on, or from now; waits while the source is unavailable.
+        """Add a listener, to be sent what follows its cursor, or now; waits while the source is unavailable.
 
-        Raises RequestError when the cursor cannot be honoured, or the events have ended.
+        Raises RequestError when the cursor cannot be resumed from or the source has failed, EndOfEvents when it is
+        complete.
         """
         self._joining += 1
         try:
@@ -160,7 +160,7 @@ class SubscriberGroup:
         return member
 
     def leave(self, member: Member) -> None:
-        """Send a member nothing more, from this moment on."""
+        """Remove a member; it is sent nothing after this call."""
         if member in self._live:
             self._remove_live(member)
         elif member in self._behind:
@@ -174,7 +174,7 @@ class SubscriberGroup:
 
     def _place(self, member: Member) -> None:
         if member.position > self._position and not self._live:
-            self._position = member.position  # whatever is being rendered for the old position is nobody's
+            self._position = member.position  # a rendering in flight for the old position is discarded
         if member.position == self._position and not member.listener.blocked:
             self._make_live(member)
         else:
@@ -183,18 +183,18 @@ class SubscriberGroup:
     def _make_live(self, member: Member) -> None:
         self._live[member] = None
         if len(self._live) == 1:
-            self._announce()
+            self._notify_changed()
 
     def _remove_live(self, member: Member) -> None:
         del self._live[member]
         if not self._live:
-            self._announce()
+            self._notify_changed()
 
     def _fall_behind(self, member: Member) -> None:
         self._behind.add(member)
         member.catching_up = asyncio.create_task(self._catch_up(member))
 
-    def _announce(self) -> None:
+    def _notify_changed(self) -> None:
         self._changed.set()
         self._changed = asyncio.Event()
 
@@ -212,7 +212,7 @@ class SubscriberGroup:
                 await backoff.pause()
 
     async def _run(self) -> None:
-        """Send what comes, until nobody is left or the events end."""
+        """Render and send events until the source ends; cancelled when the last member leaves."""
         loop = asyncio.get_running_loop()
         try:
             async with self._source.open() as self._position:
@@ -226,8 +226,8 @@ class SubscriberGroup:
                         continue
                     began = loop.time()
                     self._send(rendering)
-                    # A rest as long as the send: sending never takes more than half of the loop's time, and under load
-                    # what comes meanwhile goes out in one write. A change that comes after a rest is sent at once.
+                    # Pause for as long as the send took: sending then takes at most half of the loop's time, and under
+                    # load the events of a pause go out in one write. An event after a pause is sent at once.
                     if (took := loop.time() - began) > SHORT_SECONDS:
                         await asyncio.sleep(took)
         except EndOfEvents:
@@ -236,7 +236,7 @@ class SubscriberGroup:
             self._fail(error)
 
     def _send(self, rendering: Rendering) -> None:
-        """The loop that the whole package is about: keep it small."""
+        """The hot loop: once per live member and batch."""
         blocked: list[Member] = []
         batch = rendering.batch
         if batch.payloads:
@@ -251,23 +251,25 @@ class SubscriberGroup:
             member.position, member.rendering = self._position, self._sent
             self._fall_behind(member)
         self._position, self._sent = rendering.position, rendering.number
-        self._announce()
+        self._notify_changed()
 
     async def _catch_up(self, member: Member) -> None:
-        """Feed one member at its own pace until it has everything that the group has sent."""
+        """Send one member what it lacks, at its own pace, until it can be live again."""
         try:
             while True:
-                await member.listener.unblocked()
-                if member.position < self._position:
+                await member.listener.drain()
+                if member.listener.blocked:  # again, by another operation of the same socket
+                    await asyncio.sleep(0)
+                elif member.position < self._position:
                     rendering = await self._render(member.position, member.rendering)
                     if rendering.batch.payloads:
                         member.listener.send(rendering.batch)
                     member.position, member.rendering = rendering.position, rendering.number
                 elif self._ended:
                     raise EndOfEvents
-                elif member.position > self._position and self._live:  # it began later than the group has come by now
+                elif member.position > self._position and self._live:  # it joined ahead of the live members
                     await self._changed.wait()
-                elif not member.listener.blocked:
+                else:
                     break
             self._position = member.position
             self._sent = max(self._sent, member.rendering)
@@ -275,19 +277,19 @@ class SubscriberGroup:
             member.catching_up = None
             self._make_live(member)
         except EndOfEvents:
-            self._dismiss(member, None)
+            self._end_member(member, None)
         except Exception as error:
-            self._dismiss(member, error)
+            self._end_member(member, error)
 
     async def _render(self, position: int, seen: int) -> Rendering:
-        """The events after a position, rendered once for all who wait for them at the same time.
+        """The events after a position; members that ask at the same time share one rendering.
 
-        Only by a rendering that began after number `seen`: what another one reads beside the change itself could be
-        older than what the member has been sent already.
+        It must have started after rendering number `seen`, the member's last: an earlier one may have read, besides the
+        events, older data than the member has already been sent.
         """
         while (current := self._in_flight.get(position)) is not None and current.number > seen:
             await asyncio.wait({current.result})
-            if not current.result.cancelled():  # else whoever rendered has left
+            if not current.result.cancelled():  # by the member that rendered, when it left
                 return current.result.result()
         self._renderings += 1
         number = self._renderings
@@ -300,7 +302,7 @@ class SubscriberGroup:
             raise
         except Exception as error:
             result.set_exception(error)
-            result.exception()  # there may be nobody else who asks
+            result.exception()  # marks it as retrieved: nobody else may be waiting
             raise
         else:
             rendering = Rendering(reached, batch, self._renderings)
@@ -311,7 +313,7 @@ class SubscriberGroup:
                 del self._in_flight[position]
 
     async def _read(self, position: int) -> tuple[int, Batch]:
-        """Ask the source for as long as it is unavailable. Raises RequestError and EndOfEvents."""
+        """The source's next events, retried while it is unavailable. Raises RequestError, EndOfEvents."""
         backoff = Backoff()
         failures = 0
         while True:
@@ -319,53 +321,53 @@ class SubscriberGroup:
                 return await self._source.after(position)
             except Unavailable as error:
                 if backoff.is_first:
-                    log.warning("Events cannot be read; their subscribers wait", reason=error.message)
+                    log.warning("Events cannot be read; will retry", reason=error.message)
             except (RequestError, EndOfEvents):
                 raise
             except Exception as error:
                 failures += 1
-                log.warning("An event could not be rendered", attempt=failures, exc_info=error)
-                if failures == TRIES:
-                    why = "The next event cannot be rendered just now. Subscribe again from the last one in a moment."
+                log.warning("Failed to render an event", attempt=failures, exc_info=error)
+                if failures == MAX_ATTEMPTS:
+                    why = "The next event could not be rendered. Resume from the last one you received in a moment."
                     raise Unavailable(why, RETRY_SECONDS) from error
             await backoff.pause()
 
     def _complete(self) -> None:
-        """There are no more events; whoever is behind is told when it has been sent those before."""
+        """End the group after its last event; members that are behind are sent what they lack first."""
         self._ended = True
         self._on_end()
         for member in [*self._live]:
-            self._dismiss(member, None)
+            self._end_member(member, None)
 
     def _fail(self, error: Exception) -> None:
-        """The events have broken off: whoever waits or listens is told."""
+        """End the group, and every member and `join`, with an error."""
         if not isinstance(error, RequestError):
-            log.error("A group of subscribers has failed", exc_info=error)
+            log.error("A subscriber group failed", exc_info=error)
         self._error, self._ended = error, True
         if not self._opened.done():
             self._opened.set_exception(error)
-            self._opened.exception()  # there may be nobody left who asks
+            self._opened.exception()  # marks it as retrieved: nobody may be waiting
         self._on_end()
         for member in [*self._live, *self._behind]:
-            self._dismiss(member, error)
+            self._end_member(member, error)
 
-    def _dismiss(self, member: Member, error: Exception | None) -> None:
+    def _end_member(self, member: Member, error: Exception | None) -> None:
         member.listener.end(error)
         self.leave(member)
 
 
 class SubscriberGroups:
-    """The groups of a process by key, bounded in all and for each account that began them.
+    """The subscriber groups of a process, by key; a group counts against the owner that created it.
 
-    When the process is full, an account may begin one more only below its fair share, `limit` divided by the accounts
-    that have groups: those with the most are refused, and nobody's first group is.
+    Once the process has `limit` groups, an owner may create more only up to its fair share: `limit` divided by the
+    number of owners. An owner's first group is never refused.
     """
 
     def __init__(self, *, limit: int, limit_per_owner: int) -> None:
         self._limit = limit
         self._limit_per_owner = limit_per_owner
         self._groups: dict[Hashable, SubscriberGroup] = {}
-        self._begun_by: Counter[Hashable] = Counter()
+        self._counts: Counter[Hashable] = Counter()
 
     def __len__(self) -> int:
         return len(self._groups)
@@ -384,36 +386,36 @@ class SubscriberGroups:
         owner: Hashable,
         after: str | None,
     ) -> Callable[[], None]:
-        """Let a listener join the group with this key, which `owner` begins if there is none; answers how it leaves.
+        """Add a listener to the group with this key, created for `owner` if there is none; returns how to leave it.
 
-        Raises Unavailable when the process or the owner has too many groups, and what `make_source` and
+        Raises Unavailable when the process or the owner has too many groups, and whatever `make_source` and
         `SubscriberGroup.join` raise.
         """
         group = self._groups.get(key)
         if group is None:
-            self._require_room(owner)
-            group = self._begin(key, make_source(), owner)
+            self._check_limits(owner)
+            group = self._create(key, make_source(), owner)
         member = await group.join(listener, after)
         return lambda: group.leave(member)
 
-    def _require_room(self, owner: Hashable) -> None:
-        begun = self._begun_by[owner]
-        if begun >= self._limit_per_owner:
-            why = f"This account has begun {begun:,} different subscriptions: end some before you begin another."
+    def _check_limits(self, owner: Hashable) -> None:
+        owned = self._counts[owner]
+        if owned >= self._limit_per_owner:
+            why = f"Your account already has {owned:,} different subscriptions here. End some, then try again."
             raise Unavailable(why, RETRY_SECONDS)
-        if len(self._groups) >= self._limit and begun:
-            fair_share = self._limit // len(self._begun_by)
-            if begun >= fair_share:
-                raise Unavailable("This server has too many different subscriptions; try again later.", RETRY_SECONDS)
+        if len(self._groups) >= self._limit and owned:
+            fair_share = self._limit // len(self._counts)
+            if owned >= fair_share:
+                raise Unavailable("This server has too many different subscriptions. Try again later.", RETRY_SECONDS)
 
-    def _begin(self, key: Hashable, source: EventSource, owner: Hashable) -> SubscriberGroup:
+    def _create(self, key: Hashable, source: EventSource, owner: Hashable) -> SubscriberGroup:
         def on_end() -> None:
             if self._groups.get(key) is group:
                 del self._groups[key]
-                self._begun_by[owner] -= 1
-                if not self._begun_by[owner]:
-                    del self._begun_by[owner]
+                self._counts[owner] -= 1
+                if not self._counts[owner]:
+                    del self._counts[owner]
 
         group = self._groups[key] = SubscriberGroup(source, on_end)
-        self._begun_by[owner] += 1
+        self._counts[owner] += 1
         return group

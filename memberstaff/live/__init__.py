@@ -1,1 +1,1 @@
-"""The live path: the doorbell between processes, and the feed of each watched day."""
+"""The feed: the changes of each watched day, in order and without gaps."""

@@ -1,7 +1,7 @@
-"""The changes of all days as one stream, for readers who follow no day in particular and cannot resume.
+"""The changes of all days as one stream, for readers that do not follow one day and cannot resume.
 
-The order is that of each day's log; between days it is the order in which this process learnt of them. As for
-the days (feed.py), notifications are only hints: whatever they leave out is read from the database.
+Changes of one day come in the order of its log, those of different days in the order in which this process received
+them. As in feed.py, notifications are hints: what they leave out is read from the database.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from memberstaff.notify.notification import Notification
 log = structlog.get_logger(__name__)
 
 PAGE = 500
-"""Changes that are read from the log at a time."""
-MOST_KEPT = 32_768
-"""Changes in memory for readers who are behind: more than one bulk mark of the largest installation."""
+"""Changes read from the log at a time."""
+MOST_IN_MEMORY = 32_768
+"""Changes buffered for readers that are behind: more than a bulk mark of the largest installation writes."""
 
 _POSITIONS = select(installation.c.epoch, attendance_day.c.date, attendance_day.c.position).select_from(
     installation.outerjoin(attendance_day, attendance_day.c.position > 0)
@@ -39,9 +39,9 @@ _TOTAL = select(
 
 
 class AllDays:
-    """Everything that changes while somebody watches. `run` must be running for anything to arrive.
+    """The changes of all days while there are watchers; needs `run` to be running.
 
-    A reader's position counts the changes since this process began; it means nothing to another process.
+    A position counts changes since this process started, so it means nothing to another process.
     """
 
     def __init__(self, database: Database, *, poll_seconds: float) -> None:
@@ -50,22 +50,22 @@ class AllDays:
         self._watchers = 0
         self._epoch = ""
         self._days: dict[date, int] | None = None
-        """How far each day has been taken; None while nobody watches."""
+        """Each day's position in the stream; None while nobody watches."""
         self._times_left = 0
-        """How often the last watcher has left: what was asked for them is nothing to whoever came after."""
+        """How often the last watcher has left: a reading that began before must not be taken over after it."""
         self._changes: list[Change] = []
         self._position = 0
-        self._wanted = asyncio.Event()
-        self._news = asyncio.Event()
+        self._read_requested = asyncio.Event()
+        self._changed = asyncio.Event()
 
     @property
     def epoch(self) -> str:
-        """Names the log that the changes are of."""
+        """The epoch that the changes belong to."""
         return self._epoch
 
     @property
     def position(self) -> int:
-        """Of the last change that has arrived here."""
+        """The position of the latest change."""
         return self._position
 
     @property
@@ -74,47 +74,47 @@ class AllDays:
         return self._days is not None
 
     def on_notification(self, notification: Notification) -> None:
-        """Take over what a notification brings, or have the database asked when something is missing."""
+        """Append the notification's changes, or request a read of the database if changes before them are missing."""
         if not self._watchers:
             return
         if self._days is None or notification.epoch != self._epoch:
-            self._wanted.set()
+            self._read_requested.set()
             return
         for state in notification.days:
             changes = [change for change in notification.changes if change.date == state.date]
             if not self._advance(self._days, state.date, state.position, changes):
-                self._wanted.set()
+                self._read_requested.set()
 
     async def run(self) -> None:
-        """Ask the database whenever that is wanted, and every `poll_seconds` while it is watched, until cancelled."""
+        """Read the database on request, and every `poll_seconds` while there are watchers, until cancelled."""
         failing = False
         while True:
             try:
                 async with asyncio.timeout(self._poll_seconds if self._watchers else None):
-                    await self._wanted.wait()
+                    await self._read_requested.wait()
             except TimeoutError:
                 pass
-            self._wanted.clear()
+            self._read_requested.clear()
             if not self._watchers:
                 continue
             try:
                 await self._read()
                 failing = False
-            except Exception as error:  # the database is away: those who watch wait
+            except Exception as error:  # the database is down: watchers wait
                 if not failing:
-                    log.warning("The changes of all days cannot be read", reason=type(error).__name__)
+                    log.warning("Failed to read the changes of all days; will retry", reason=type(error).__name__)
                 failing = True
-                self._wanted.set()
+                self._read_requested.set()
                 await asyncio.sleep(min(1.0, self._poll_seconds))
 
     @asynccontextmanager
     async def watch(self) -> AsyncIterator[int]:
-        """Have what changes from now on kept, for as long as the block lasts; answers the position to begin from."""
+        """Buffer changes for as long as the block lasts; gives the position to read from."""
         self._watchers += 1
-        self._wanted.set()  # always: while nobody watched, `run` waited without a time-out
+        self._read_requested.set()  # always: while nobody watched, `run` waited without a time-out
         try:
             while self._days is None:
-                await self._news.wait()
+                await self._changed.wait()
             yield self._position
         finally:
             self._watchers -= 1
@@ -125,17 +125,17 @@ class AllDays:
     async def after(self, position: int) -> Sequence[Change]:
         """The changes after a position; waits until there is one.
 
-        Raises RestartRequired when they are no longer in memory, or the history was restored from a backup.
+        Raises RestartRequired when they are no longer in memory, or a backup was restored.
         """
         while position == self._position:
-            await self._news.wait()
+            await self._changed.wait()
         behind = self._position - position
         if behind > len(self._changes):
-            raise RestartRequired("Some changes since then are no longer kept.")
+            raise RestartRequired("Some changes since then are no longer available.")
         return self._changes[-behind:]
 
     def _advance(self, days: dict[date, int], day: date, position: int, changes: Iterable[Change]) -> bool:
-        """Take over a day's changes up to a position; answers False when some are missing."""
+        """Append a day's changes up to a position; returns False if some are missing."""
         known = days.get(day, 0)
         try:
             following = splice(changes, after=known)
@@ -145,14 +145,14 @@ class AllDays:
             days[day] = following[-1].position
             self._changes += following
             self._position += len(following)
-            if len(self._changes) > 2 * MOST_KEPT:
-                self._changes = self._changes[-MOST_KEPT:]
-            self._wake()
+            if len(self._changes) > 2 * MOST_IN_MEMORY:
+                self._changes = self._changes[-MOST_IN_MEMORY:]
+            self._notify_changed()
         return days.get(day, 0) >= position
 
     async def _read(self) -> None:
-        """Bring the stream up to what is committed."""
-        # As they are now: what is heard during a statement may be newer than what it reads.
+        """Bring the stream up to date with what is committed."""
+        # As they are now: a notification that comes during a statement may be newer than what it reads.
         known = None if self._days is None else dict(self._days)
         times_left = self._times_left
         if known is not None:
@@ -166,16 +166,16 @@ class AllDays:
         if self._times_left != times_left:
             return
         epoch = rows[0].epoch
-        stand = {row.date: row.position for row in rows if row.date is not None}
+        positions = {row.date: row.position for row in rows if row.date is not None}
         if known is None:
-            self._begin(epoch, stand)
+            self._start_epoch(epoch, positions)
             return
-        if epoch != self._epoch or any(stand.get(day, 0) < position for day, position in known.items()):
+        if epoch != self._epoch or any(positions.get(day, 0) < position for day, position in known.items()):
             self._end()
-            self._begin(epoch, stand)
+            self._start_epoch(epoch, positions)
             return
         while self._days is not None:
-            behind = {day: self._days.get(day, 0) for day, last in stand.items() if last > self._days.get(day, 0)}
+            behind = {day: self._days.get(day, 0) for day, last in positions.items() if last > self._days.get(day, 0)}
             if not behind:
                 return
             async with self._database.read() as reading:
@@ -186,20 +186,20 @@ class AllDays:
             joined = [
                 self._advance(days, day, 0, [change for change in changes if change.date == day]) for day in behind
             ]
-            if not changes or not all(joined):  # the log has a hole: who has seen what cannot be told
+            if not changes or not all(joined):  # the log has a hole
                 self._end()
-                self._begin(epoch, {day: max(last, days.get(day, 0)) for day, last in stand.items()})
+                self._start_epoch(epoch, {day: max(last, days.get(day, 0)) for day, last in positions.items()})
                 return
 
     def _end(self) -> None:
-        """Send every reader back to the start."""
+        """Make `after` raise RestartRequired for every reader."""
         self._changes = []
-        self._position += 1  # which nobody has
+        self._position += 1  # without a change
 
-    def _begin(self, epoch: str, stand: dict[date, int]) -> None:
-        self._epoch, self._days = epoch, stand
-        self._wake()
+    def _start_epoch(self, epoch: str, positions: dict[date, int]) -> None:
+        self._epoch, self._days = epoch, positions
+        self._notify_changed()
 
-    def _wake(self) -> None:
-        self._news.set()
-        self._news = asyncio.Event()
+    def _notify_changed(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()

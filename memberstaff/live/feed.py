@@ -1,8 +1,8 @@
-"""The feed: every change of a watched day, once, in order, whichever notifications arrived.
+"""The feed: every change of a watched day, once and in order, whichever notifications are lost.
 
-A process delivers the notifications that continue what it has. When one is missing, or none came for `poll_seconds`,
-it asks the database: one statement for all days that somebody watches, one more for the changes it lacks. The log is
-the truth, so a lost message costs a moment, never a change.
+A notification that continues a day's log is delivered at once. When one is missing, or none came for `poll_seconds`,
+the database is read: one statement for all watched days, one more for the missing changes. The log is the source of
+truth, so a lost message costs a moment, never a change.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from memberstaff.notify.notification import Notification
 log = structlog.get_logger(__name__)
 
 PAGE = 500
-"""Changes that a reader who is behind takes from the log at a time."""
+"""Changes that a reader that is behind reads from the log at a time."""
 
-RESTORED = "The history was restored from a backup."
+RESTORED = "The data was restored from a backup."
 
 
 class Feed:
-    """All watched days of this process. `run` must be running for anything to arrive."""
+    """The watched days of this process; needs `run` to be running."""
 
     def __init__(self, database: Database, *, poll_seconds: float, recent_changes: int, max_replay: int) -> None:
         self._database = database
@@ -41,28 +41,29 @@ class Feed:
         self._max_replay = max_replay
         self._days: dict[date, WatchedDay] = {}
         self._epoch: str | None = None
-        self._wanted = asyncio.Event()
-        self._waiting: list[asyncio.Future[None]] = []
+        self._read_requested = asyncio.Event()
+        self._refreshes: list[asyncio.Future[None]] = []
         self.reading = False
+        """Whether the last read of the database succeeded."""
 
     def followers(self, day: date) -> int:
-        """How many follow the day, each from a place of its own in the log."""
+        """How many subscriptions follow the day, each from its own position."""
         return self._days[day].followers if day in self._days else 0
 
     @property
     def watched_days(self) -> int:
-        """Days that somebody watches."""
+        """The number of watched days."""
         return len(self._days)
 
     @property
     def subscriptions(self) -> int:
-        """Everybody who follows some day."""
+        """The number of subscriptions, over all days."""
         return sum(day.followers for day in self._days.values())
 
     def on_notification(self, notification: Notification) -> None:
-        """Deliver a notification, or have the database asked when it does not continue what is known."""
+        """Deliver a notification, or request a read of the database if changes before it are missing."""
         if notification.epoch != self._epoch:
-            self._wanted.set()
+            self._read_requested.set()
             return
         if notification.roster_version is not None:
             for day in self._days.values():
@@ -71,56 +72,56 @@ class Feed:
         for state in notification.days:
             watched = self._days.get(state.date)
             if watched is not None and watched.state is None:
-                self._wanted.set()  # its first reading is under way, and may not have this yet
+                self._read_requested.set()  # its first read is in flight, and may have missed this
             elif watched is not None:
                 changes = [change for change in notification.changes if change.date == state.date]
                 if not watched.advance(state, watched.roster_version, changes):
-                    self._wanted.set()
+                    self._read_requested.set()
 
     async def run(self) -> None:
-        """Read the database whenever it is wanted, and at least every `poll_seconds`, until cancelled."""
+        """Read the database on request, and at least every `poll_seconds`, until cancelled."""
         while True:
             try:
                 async with asyncio.timeout(self._poll_seconds):
-                    await self._wanted.wait()
+                    await self._read_requested.wait()
             except TimeoutError:
                 pass
-            self._wanted.clear()
-            waiting, self._waiting = self._waiting, []
+            self._read_requested.clear()
+            waiting, self._refreshes = self._refreshes, []
             began = asyncio.get_running_loop().time()
             try:
                 if self._days:
                     await self._read()
                 self.reading = True
-            except Exception:  # the database is away: whoever watches or waits does so until it is back
+            except Exception:  # the database is down: watchers and refreshes wait until it is back
                 if self.reading:
-                    log.exception("The feed cannot read the database; boards stand still until it can")
+                    log.exception("The feed cannot read the database; boards are frozen until it can")
                 self.reading = False
-                self._waiting = [*(future for future in waiting if not future.done()), *self._waiting]
-                self._wanted.set()
+                self._refreshes = [*(future for future in waiting if not future.done()), *self._refreshes]
+                self._read_requested.set()
                 await asyncio.sleep(min(1.0, self._poll_seconds))
             else:
                 for future in waiting:
                     if not future.done():
                         future.set_result(None)
-                # While thousands of boards connect, each reading is shared by all who came during a rest of its length.
+                # Pause for as long as the read took, so that thousands of boards that connect at once share reads.
                 await asyncio.sleep(asyncio.get_running_loop().time() - began)
 
     async def refresh(self) -> None:
-        """Wait, however long, for a reading of the database that began after this call; all who wait share one."""
+        """Wait, however long, for a read of the database that started after this call; concurrent calls share one."""
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(future)
-        self._wanted.set()
+        self._refreshes.append(future)
+        self._read_requested.set()
         await future
 
     @property
     def epoch(self) -> str:
-        """Names the log that the watched days were read from."""
+        """The epoch of the watched days; empty before the first read."""
         return self._epoch or ""
 
     @asynccontextmanager
     async def watch(self, day: date) -> AsyncIterator[WatchedDay]:
-        """Keep a day watched, and up to date as of now, for as long as the block lasts."""
+        """Watch a day, read once before the block starts, for as long as the block lasts."""
         watched = self._days.get(day)
         if watched is None:
             watched = self._days[day] = WatchedDay(day, recent_limit=self._recent_changes)
@@ -135,9 +136,9 @@ class Feed:
                 del self._days[day]
 
     async def start(self, watched: WatchedDay, after: str | None) -> int:
-        """The position that a cursor stands for, or without one that of the day as it is now.
+        """The cursor's position, or without one the day's current position.
 
-        Raises RestartRequired for a cursor that cannot be honoured.
+        Raises RestartRequired for a cursor that cannot be resumed from.
         """
         if after is None:
             await self.refresh()
@@ -147,27 +148,27 @@ class Feed:
         if cursor.date != watched.date:
             raise RestartRequired(f"The cursor belongs to {cursor.date}, not to {watched.date}.")
         if cursor.epoch != self._epoch or cursor.position > watched.position:
-            await self.refresh()  # it may know more than this process does
+            await self.refresh()  # another process may have issued it, from a newer state
         watched.check()
         if cursor.epoch != self._epoch:
             raise RestartRequired(RESTORED)
         if cursor.position > watched.position:
-            raise RestartRequired("The cursor lies ahead of the day's last change.")
+            raise RestartRequired("The cursor is ahead of the day's last change.")
         if watched.position - cursor.position > self._max_replay:
-            raise RestartRequired(f"More than {self._max_replay:,} changes have come since this cursor.")
+            raise RestartRequired(f"There were more than {self._max_replay:,} changes since this cursor.")
         return cursor.position
 
-    async def other_state(self, watched: WatchedDay, seen: object) -> object:
-        """The day's state, as soon as it is another one than `seen`. Raises RestartRequired when the log ends."""
+    async def next_state(self, watched: WatchedDay, seen: object) -> object:
+        """The day's state, once it differs from `seen`. Raises RestartRequired when the epoch ends."""
         while True:
             watched.check()
             now = (watched.state, watched.roster_version)
             if now != seen:
                 return now
-            await watched.news()
+            await watched.changed()
 
-    async def following(self, watched: WatchedDay, position: int, epoch: str) -> Sequence[Change]:
-        """The changes after `position`, from memory or else from the log; waits until there is one."""
+    async def changes_after(self, watched: WatchedDay, position: int, epoch: str) -> Sequence[Change]:
+        """The changes after `position`; waits until there is one. Raises RestartRequired."""
         while True:
             changes = watched.since(position)
             if changes is None:
@@ -181,13 +182,13 @@ class Feed:
                 except Gap:
                     changes = ()
                 if not changes:
-                    raise RestartRequired("Some changes after this cursor are no longer kept.")
+                    raise RestartRequired("Some changes after this cursor are no longer available.")
             if changes:
                 return changes
-            await watched.news()
+            await watched.changed()
 
     async def _read(self) -> None:
-        """Bring every watched day up to date from one snapshot."""
+        """Bring every watched day up to date, from one snapshot."""
         days = dict(self._days)
         known = {day: watched.position for day, watched in days.items()}
         async with self._database.read() as reading:
@@ -200,17 +201,17 @@ class Feed:
             missing = sum(states.days[day].position - position for day, position in start.items())
             changes = await change_log.after(reading, start, limit=missing)
         if states.epoch != self._epoch:
-            self._begin(states.epoch)
+            self._start_epoch(states.epoch)
         for day, watched in days.items():
             state = states.days[day]
             if state.position < known[day]:
-                # A log that became shorter is another log, whatever its epoch says.
+                # Positions never fall within an epoch: a backup was restored without `memberstaff new-epoch`.
                 self._end(day, watched)
                 continue
             watched.advance(state, states.roster_version, [change for change in changes if change.date == day])
 
-    def _begin(self, epoch: str) -> None:
-        """A new epoch: what was delivered so far belongs to another log."""
+    def _start_epoch(self, epoch: str) -> None:
+        """Continue in another epoch: positions read in the last one no longer mean anything."""
         if self._epoch is not None:
             for day, watched in list(self._days.items()):
                 if watched.state is not None:

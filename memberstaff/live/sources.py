@@ -1,4 +1,4 @@
-"""What groups of subscribers are sent: the changes of a day, its latest state, or the changes of all days."""
+"""Event sources for subscriber groups: the changes of a day, its latest state, and the changes of all days."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from memberstaff.live.feed import Feed
 from memberstaff.live.watched_day import WatchedDay
 
 BATCH_BYTES = 65_536
-"""Rendered bytes after which a batch is closed: with what a connection buffers, what a slow member costs at most."""
+"""Rendered bytes after which a batch is closed; this and its write buffer are what a slow member costs at most."""
 
 RenderingCache = ByteLRU[tuple[object, int, int]]
-"""Rendered changes by (source, roster version, position), for members that catch up."""
+"""Rendered changes by (source, roster version, position), for members that are catching up."""
 
 RenderChange = Callable[[Cursor, Change], bytes | Awaitable[bytes] | None]
-"""Renders a change for a group, or answers None when none of its members wants it.
+"""Renders a change for a group; None when the group's filter leaves it out.
 
-Bytes that are answered at once depend on the change and the roster alone, and are cached.
+Only a result that is not awaited is cached: it depends on nothing but the change and the roster.
 """
 
 OpenRendering = Callable[[], AbstractAsyncContextManager[RenderChange]]
-"""Opens what one batch is rendered with: it shares a snapshot of the database, which is closed with it."""
+"""Opens the renderer of one batch, whose renderings share a snapshot of the database; closed after the batch."""
 
 
 class DayChanges(EventSource):
-    """The changes of a day, in the order of its log."""
+    """The changes of a day, in order."""
 
     def __init__(self, feed: Feed, day: date, rendering: OpenRendering, cache: RenderingCache) -> None:
         self._feed = feed
@@ -39,26 +39,23 @@ class DayChanges(EventSource):
         self._rendering = rendering
         self._cache = cache
         self._id = object()
-        """Stands for this source in the cache, which then does not keep it alive."""
+        """This source in cache keys, without keeping it alive."""
         self._watched: WatchedDay
         self._epoch = ""
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[int]:
-        """Watch the day."""
         async with self._feed.watch(self._day) as watched:
             self._watched = watched
             self._epoch = self._feed.epoch
             yield watched.position
 
     async def start(self, after: str | None) -> int:
-        """From the cursor, or from where the day stands now."""
         return await self._feed.start(self._watched, after)
 
     async def after(self, position: int) -> tuple[int, Batch]:
-        """The changes that follow, as many as make a batch."""
         roster_version = self._watched.roster_version  # before the names are read, which may then be newer, never older
-        changes = await self._feed.following(self._watched, position, self._epoch)
+        changes = await self._feed.changes_after(self._watched, position, self._epoch)
         payloads: list[bytes] = []
         size = 0
         async with self._rendering() as render:
@@ -68,7 +65,7 @@ class DayChanges(EventSource):
                 except Exception:
                     if position == changes[0].position - 1:
                         raise
-                    break  # those before it are not held up, and the next call raises
+                    break  # send those before it; the next call raises
                 position = change.position
                 if payload:
                     payloads.append(payload)
@@ -90,12 +87,11 @@ class DayChanges(EventSource):
         return payload
 
     def count(self, members: int) -> None:
-        """Tell the day how many follow it."""
         self._watched.followers += members
 
 
 class DayStates(EventSource):
-    """The latest state of a day, again whenever something about it has changed; positions count the renderings."""
+    """The latest state of a day, sent again after each change, coalesced. Positions count the renderings."""
 
     def __init__(self, feed: Feed, day: date, render: Callable[[], Awaitable[bytes]]) -> None:
         self._feed = feed
@@ -108,47 +104,40 @@ class DayStates(EventSource):
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[int]:
-        """Watch the day."""
         async with self._feed.watch(self._day) as watched:
             self._watched = watched
             yield 0
 
     async def start(self, after: str | None) -> int:  # noqa: ARG002 - a state has no cursor
-        """Whatever is the latest."""
         await self._feed.refresh()
         return 0
 
     async def after(self, position: int) -> tuple[int, Batch]:
-        """The latest, unless it is that one."""
         if position == self._renderings:
-            state = await self._feed.other_state(self._watched, self._rendered_state)
+            state = await self._feed.next_state(self._watched, self._rendered_state)
             self._latest = await self._render()
-            self._rendered_state = state  # not before: a state that could not be rendered is still news
+            self._rendered_state = state  # only now: a state that failed to render is still due
             self._renderings += 1
         return self._renderings, Batch([self._latest])
 
     def count(self, members: int) -> None:
-        """Tell the day how many follow it."""
         self._watched.followers += members
 
 
 class AllDaysChanges(EventSource):
-    """The changes of all days, in the order in which this process learnt of them; a cursor leads nowhere here."""
+    """The changes of all days, in the order in which this process received them; it cannot resume."""
 
     def __init__(self, days: AllDays, render: Callable[[Cursor, Change], bytes]) -> None:
         self._days = days
         self._render = render
 
     def open(self) -> AbstractAsyncContextManager[int]:
-        """Watch all days."""
         return self._days.watch()
 
-    async def start(self, after: str | None) -> int:  # noqa: ARG002 - each cursor is of one day
-        """From now."""
+    async def start(self, after: str | None) -> int:  # noqa: ARG002 - a cursor belongs to one day
         return self._days.position
 
     async def after(self, position: int) -> tuple[int, Batch]:
-        """The changes that follow, as many as make a batch."""
         payloads: list[bytes] = []
         size = 0
         for change in await self._days.after(position):
@@ -161,4 +150,4 @@ class AllDaysChanges(EventSource):
         return position, Batch(payloads)
 
     def count(self, members: int) -> None:
-        """Nobody asks how many they are."""
+        """Not counted: no metric shows it."""

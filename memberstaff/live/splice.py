@@ -1,4 +1,4 @@
-"""Joining what was read from the log to what was heard: the part that must not be wrong, free of I/O."""
+"""Joins changes read from the log with changes received in notifications, without gaps; free of I/O."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from memberstaff.changes import Change
 
 
 class Gap(Exception):
-    """A position is missing, so whatever follows it must not be delivered yet."""
+    """A position is missing, so what follows it must not be delivered yet."""
 
     def __init__(self, *, expected: int, found: int) -> None:
         super().__init__(f"expected position {expected}, found {found}")
@@ -18,7 +18,7 @@ class Gap(Exception):
 
 
 def splice(changes: Iterable[Change], *, after: int) -> list[Change]:
-    """The changes of one day that follow `after`: each position once, in order, without a hole.
+    """The changes of one day after position `after`: each once, in order, without a gap.
 
     The changes may come from several sources, in any order, and overlap. Raises Gap when one is missing.
     """

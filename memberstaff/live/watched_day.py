@@ -1,4 +1,4 @@
-"""One watched day in this process: how far it has come, and its most recent changes."""
+"""A watched day in this process: its state and its most recent changes."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ from memberstaff.live.splice import Gap, splice
 
 
 class WatchedDay:
-    """What a process knows of a day that somebody watches; shared by all who do.
+    """A day's state and recent changes, shared by all its watchers in this process.
 
-    A reader keeps only its own position and asks for what follows it, so the memory that a subscriber
-    costs is bounded, and a slow one holds up nobody.
+    A reader has only a position, and asks for the changes after it, so its memory is bounded and it delays nobody.
     """
 
     def __init__(self, day: date, *, recent_limit: int) -> None:
@@ -27,26 +26,26 @@ class WatchedDay:
         self._recent: list[Change] = []
         self._recent_limit = recent_limit
         self._ended: str | None = None
-        self._news = asyncio.Event()
+        self._changed = asyncio.Event()
 
     @property
     def position(self) -> int:
-        """The last position that was delivered here."""
+        """The last position delivered; 0 before the first read."""
         return self.state.position if self.state else 0
 
     def read_from(self, last: int) -> int:
-        """The position after which the log is to be read when the day stands at `last`.
+        """The position after which to read the log when its last position is `last`.
 
-        A day that is new here, or far behind, skips to its most recent changes; who needs older ones reads
-        them at its own pace.
+        A day that is new here, or far behind, skips to its most recent changes; readers that need older ones read the
+        log themselves.
         """
         known = self.position if self.state else 0
         return max(known, last - self._recent_limit)
 
     def advance(self, state: DayProgress, roster_version: int, changes: Iterable[Change]) -> bool:
-        """Take over a newer state and the changes that lead to it; answers False when some are missing."""
+        """Apply a newer state and the changes up to it; returns False if some are missing."""
         if roster_version > self.roster_version:
-            self._recent = []  # their names are no longer the roster's
+            self._recent = []  # their names may be out of date
         known = self.state
         if known is None or state.position > known.position:
             start = self.read_from(state.position)
@@ -68,7 +67,7 @@ class WatchedDay:
         if state != known or roster_version > self.roster_version:
             self.state = state
             self.roster_version = max(roster_version, self.roster_version)
-            self._wake()
+            self._notify_changed()
         return True
 
     def since(self, position: int) -> Sequence[Change] | None:
@@ -81,19 +80,19 @@ class WatchedDay:
         return self._recent[position + 1 - self._recent[0].position :]
 
     def check(self) -> None:
-        """Raise RestartRequired when this log has ended."""
+        """Raise RestartRequired if the day's epoch has ended."""
         if self._ended is not None:
             raise RestartRequired(self._ended)
 
     def end(self, why: str) -> None:
-        """Send every watcher back to the start: this process cannot tell what they have missed."""
+        """Make every reader restart: this process cannot tell what they have missed."""
         self._ended = why
-        self._wake()
+        self._notify_changed()
 
-    async def news(self) -> None:
-        """Wait until something about the day has changed."""
-        await self._news.wait()
+    async def changed(self) -> None:
+        """Wait until the state, the roster or the epoch changes."""
+        await self._changed.wait()
 
-    def _wake(self) -> None:
-        self._news.set()
-        self._news = asyncio.Event()
+    def _notify_changed(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()

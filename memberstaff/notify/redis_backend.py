@@ -1,7 +1,7 @@
 """A Redis backend for broadcaster that reconnects after an outage, and reports that there was one.
 
 broadcaster's own loses its listener for ever when the connection drops, and with redis-py 8 never receives
-anything at all: see docs/decisions/0003-the-doorbell.md.
+anything at all: see docs/decisions/0003-redis-notifies.md.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""For front ends that use Laravel Echo: the Pusher protocol, its authorisations, and Laravel's Redis envelope.
+"""For Laravel Echo: the Pusher protocol, its channel authorisation, and Laravel's Redis envelope.
 
-The only place that knows of them. See docs/decisions/0013-laravel-echo.md and docs/from-laravel.md.
+See docs/decisions/0013-laravel-echo.md and docs/from-laravel.md.
 """

@@ -1,4 +1,4 @@
-"""POST /broadcasting/auth: signs a subscription to a private or presence channel for the holder of a token."""
+"""POST /broadcasting/auth: authorises subscriptions to private and presence channels."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LONGEST_BODY = 10_000
 
 
 class Authorisation:
-    """Answers who may subscribe. `account_id` makes what clients see of an account's number."""
+    """The endpoint. `account_id` converts the number of an account to the id that clients see."""
 
     def __init__(
         self,
@@ -45,18 +45,18 @@ class Authorisation:
         self.account_id = account_id
 
     async def __call__(self, request: Request) -> Response:
-        """Answer one request; errors have a `message`, as Laravel's have."""
+        """Respond to a request; errors have a `message`, like Laravel's."""
         try:
-            return JSONResponse(await self.answer(request))
+            return JSONResponse(await self.respond(request))
         except UnreadableBody as error:
             return JSONResponse({"message": str(error)}, error.status, {"Connection": "close"})
         except Malformed as error:
             return JSONResponse({"message": str(error)}, 422)
-        except RequestError as fault:
-            return JSONResponse({"message": fault.message}, STATUS.get(fault.code, 500))
+        except RequestError as error:
+            return JSONResponse({"message": error.message}, STATUS.get(error.code, 500))
 
-    async def answer(self, request: Request) -> dict[str, Any]:
-        """The answer's body. Raises UnreadableBody, Malformed and RequestError."""
+    async def respond(self, request: Request) -> dict[str, Any]:
+        """The response's body. Raises UnreadableBody, Malformed and RequestError."""
         fields = await self.fields(request)
         claims = await self.application.accounts.claims(bearer(request.headers.get("authorization")))
         async with self.application.database.read() as reading:
@@ -70,12 +70,12 @@ class Authorisation:
             return self.for_echo_server(caller, channel, member)
         socket_id = fields["socket_id"]
         if not protocol.SOCKET_ID.fullmatch(socket_id):
-            raise Malformed("`socket_id` is not one that a connection here was given.")
+            raise Malformed("`socket_id` is not valid; send the one from pusher:connection_established.")
         after = fields.get("cursor") or None
         if after is not None and channel.kind is not Kind.DAY:
-            raise Malformed("A cursor resumes the channel of one day, private-attendance.YYYY-MM-DD.")
+            raise Malformed("Only private-attendance.YYYY-MM-DD channels can be resumed with a `cursor`.")
         if after is not None and len(after) > LONGEST:
-            raise Malformed("`cursor` is none of ours.")
+            raise Malformed("`cursor` is not valid.")
         await self.grants.record(socket_id, channel.name, Grant(claims, after))
         if member is None:
             return {"auth": f"{self.key}:{protocol.signature(self.secret, socket_id, channel.name)}"}
@@ -84,17 +84,17 @@ class Authorisation:
         return {"auth": f"{self.key}:{signed}", "channel_data": text}
 
     def member(self, caller: Caller) -> dict[str, Any]:
-        """What others see of somebody in a presence channel."""
+        """A member of a presence channel, as other members see it."""
         return {"user_id": self.account_id(caller.account_id), "user_info": {"name": caller.display_name}}
 
     def for_echo_server(self, caller: Caller, channel: Channel, member: dict[str, Any] | None) -> dict[str, Any]:
-        """The answer to laravel-echo-server, which holds the sockets itself and wants no signature."""
+        """The response to laravel-echo-server, which has the sockets itself and needs no signature."""
         return (
             {"channel_data": member} if member is not None else {"channel": channel.name, "name": caller.display_name}
         )
 
     async def fields(self, request: Request) -> dict[str, str]:
-        """The fields of a form or of a JSON object; raises UnreadableBody and Malformed."""
+        """The fields of a form or JSON body; raises UnreadableBody and Malformed."""
         body = await read_body(
             request.receive,
             declared=request.headers.get("content-length"),

@@ -1,4 +1,4 @@
-"""What the channels show: one group of listeners for each channel and role, for which a change is written once."""
+"""Subscriber groups of channels: one for each channel, with or without notes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from memberstaff.pusher.protocol import event
 
 
 class ChannelGroups:
-    """Finds, or begins, the group that shows a channel."""
+    """Joins the subscriber groups of channels."""
 
     def __init__(self, application: Application, payload: Payload, presence: Presence) -> None:
         self.application = application
@@ -26,7 +26,7 @@ class ChannelGroups:
         self.presence = presence
 
     async def join(self, channel: Channel, reader: Reader, listener: Listener, after: str | None) -> Callable[[], None]:
-        """Let somebody listen to a channel of changes; answers how they leave. Raises RequestError."""
+        """Add a listener to a channel of changes; returns how to leave. Raises RequestError."""
         notes = channel.kind is not Kind.PUBLIC and reader.may(Right.READ_NOTES)
         return await self.application.groups.join(
             ("pusher", channel.name, notes),
@@ -37,7 +37,7 @@ class ChannelGroups:
         )
 
     def source(self, channel: Channel, *, notes: bool) -> EventSource:
-        """The changes of a channel as text, for those who may see notes or for those who may not."""
+        """The changes of a channel as Pusher events, with or without notes."""
 
         def render(cursor: Cursor, change: Change) -> bytes:
             return event(EVENT, self.payload.of(change, cursor, notes=notes), channel.name)

@@ -1,4 +1,4 @@
-"""The channels there are: what each shows, and to whom."""
+"""The channels, by name."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ ATTENDANCE = "attendance"
 
 
 class Kind(Enum):
-    """What a channel shows."""
+    """What a channel sends."""
 
     PUBLIC = "the changes of all days, without notes, to anybody"
     ALL_DAYS = "the changes of all days"
     DAY = "the changes of one day, which can be resumed"
-    PRESENCE = "who else is looking"
+    PRESENCE = "who else is subscribed"
 
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """One channel; `day` is that of Kind.DAY."""
+    """A channel; `day` is set for Kind.DAY."""
 
     name: str
     kind: Kind
     day: date | None = None
 
 
-_WHOLE = {
+_FIXED = {
     channel.name: channel
     for channel in (
         Channel(ATTENDANCE, Kind.PUBLIC),
@@ -40,9 +40,9 @@ _DAY = re.compile(rf"private-{ATTENDANCE}\.(\d{{4}}-\d{{2}}-\d{{2}})", re.ASCII)
 
 
 def find(name: str) -> Channel | None:
-    """The channel of this name; None when there is none."""
-    if (whole := _WHOLE.get(name)) is not None:
-        return whole
+    """The channel with this name, or None."""
+    if (fixed := _FIXED.get(name)) is not None:
+        return fixed
     if (found := _DAY.fullmatch(name)) is None:
         return None
     try:

@@ -1,7 +1,7 @@
-"""What /broadcasting/auth has granted: a session's holder may subscribe, on one socket, to one channel, soon.
+"""Grants of /broadcasting/auth: the session behind a signature, for one socket and one channel, once.
 
-The signature that the client carries says which socket and channel. Whose it is stands here, so that the process
-that holds the socket, whichever it is, knows whose access the subscription depends on.
+A Pusher signature names a socket and a channel, but no session. Whichever process has the socket finds the session
+here, so that the subscription ends with its access.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from memberstaff.db.tables import channel_grant
 from memberstaff.db.upsert import insert
 from memberstaff.db.work import Database
 
-GOOD_FOR = timedelta(seconds=60)
-"""Between the answer and the subscription; a client subscribes at once."""
+LIFETIME = timedelta(seconds=60)
+"""From the response to the subscription; clients subscribe at once."""
 
 Key = tuple[str, str]
-"""A socket's id and a channel's name."""
+"""Socket id and channel name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """Who may subscribe, and from which cursor on they want to be served."""
+    """A session that may subscribe, and the cursor to resume from."""
 
     claims: Claims
     after: str | None
 
 
 class Grants:
-    """Kept in the database; each is used once. Those who come together share a statement."""
+    """One-time grants in the database; concurrent calls share a statement."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -42,22 +42,22 @@ class Grants:
         self._redeeming = Batcher(self._redeem, pauses=True)
 
     async def record(self, socket_id: str, channel: str, grant: Grant) -> None:
-        """Keep a grant, in the place of an earlier one for the same socket and channel."""
+        """Store a grant, replacing an earlier one for the same socket and channel."""
         await self._recording.ask(((socket_id, channel), grant))
 
     async def redeem(self, socket_id: str, channel: str) -> Grant | None:
-        """Use a grant; None when there is none (any more)."""
+        """Consume a grant; None if there is none, or it has expired."""
         return await self._redeeming.ask((socket_id, channel))
 
-    async def _record(self, several: Sequence[tuple[Key, Grant]]) -> Sequence[None]:
-        latest = dict(several)
+    async def _record(self, batch: Sequence[tuple[Key, Grant]]) -> Sequence[None]:
+        latest = dict(batch)
         async with self._database.write() as work:
-            await work.write(delete(channel_grant).where(channel_grant.c.granted_at < work.now - GOOD_FOR))
+            await work.write(delete(channel_grant).where(channel_grant.c.granted_at < work.now - LIFETIME))
             new = insert(work.dialect, channel_grant)
-            kept = [name for name in channel_grant.c.keys() if name not in {"socket_id", "channel"}]  # noqa: SIM118
+            columns = [name for name in channel_grant.c.keys() if name not in {"socket_id", "channel"}]  # noqa: SIM118
             await work.write(
                 new.on_conflict_do_update(
-                    index_elements=["socket_id", "channel"], set_={name: new.excluded[name] for name in kept}
+                    index_elements=["socket_id", "channel"], set_={name: new.excluded[name] for name in columns}
                 ),
                 [
                     {
@@ -73,17 +73,17 @@ class Grants:
                     for (socket_id, channel), grant in sorted(latest.items(), key=lambda item: item[0])
                 ],
             )
-        return [None] * len(several)
+        return [None] * len(batch)
 
     async def _redeem(self, keys: Sequence[Key]) -> Sequence[Grant | None]:
-        mine = tuple_(channel_grant.c.socket_id, channel_grant.c.channel).in_(sorted(set(keys)))
+        redeemed = tuple_(channel_grant.c.socket_id, channel_grant.c.channel).in_(sorted(set(keys)))
         async with self._database.write() as work:
-            rows = await work.rows(delete(channel_grant).where(mine).returning(*channel_grant.c))
-            good = [row for row in rows if row.granted_at >= work.now - GOOD_FOR]
+            rows = await work.rows(delete(channel_grant).where(redeemed).returning(*channel_grant.c))
+            valid = [row for row in rows if row.granted_at >= work.now - LIFETIME]
         found = {
             (row.socket_id, row.channel): Grant(
                 Claims(row.session_id, row.account_id, row.expires_at, row.issued_at), row.after
             )
-            for row in good
+            for row in valid
         }
         return [found.get(key) for key in keys]

@@ -1,4 +1,4 @@
-"""A member of a group on a Pusher socket: every member is sent the very same bytes."""
+"""The listener of a Pusher subscription; all members of a group are sent the same bytes."""
 
 from __future__ import annotations
 
@@ -10,29 +10,25 @@ from memberstaff.server.uvicorn_websocket import WebSocketProtocol
 
 
 class ChannelListener:
-    """Writes the events of one channel to one socket."""
+    """Writes the events of a channel to a socket."""
 
-    __slots__ = ("_ended", "_protocol")
+    __slots__ = ("_on_end", "_protocol")
 
-    def __init__(self, protocol: WebSocketProtocol, ended: Callable[[Exception | None], None]) -> None:
+    def __init__(self, protocol: WebSocketProtocol, on_end: Callable[[Exception | None], None]) -> None:
         self._protocol = protocol
-        self._ended = ended
+        self._on_end = on_end
 
     @property
     def blocked(self) -> bool:
-        """Whether the client has not read what it was sent."""
         return self._protocol.blocked
 
     def send(self, batch: Batch) -> None:
-        """Write all events at once."""
         if not (frames := batch.frames.get(0)):
             frames = batch.frames[0] = [b"".join(text_frame(payload) for payload in batch.payloads)]
         self._protocol.write(frames[0])
 
-    async def unblocked(self) -> None:
-        """Wait until the client has read most of it, or is gone."""
+    async def drain(self) -> None:
         await self._protocol.writable.wait()
 
     def end(self, error: Exception | None) -> None:
-        """End the subscription."""
-        self._ended(error)
+        self._on_end(error)

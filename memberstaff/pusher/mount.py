@@ -1,4 +1,4 @@
-"""Puts it together: what serves Echo's front ends beside GraphQL, where the settings ask for it."""
+"""Adds the Pusher endpoints and the relay to the application, as far as they are enabled."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from memberstaff.pusher.payload import Ids, Payload, status_words
 from memberstaff.pusher.presence import Presence
 from memberstaff.pusher.relay import Relay
 from memberstaff.pusher.socket import PREFIX, PusherEndpoint
-from memberstaff.server.app import Shell
+from memberstaff.server.app import ServerApp
 
 DEMO_KEY = "memberstaff"
 
 
-def mount(app: Shell, application: Application, *, ids: Ids, account_id: Callable[[int | None], str]) -> None:
-    """Serve /app/{key} and /broadcasting/auth, and publish for laravel-echo-server, as far as the settings say so.
+def mount(app: ServerApp, application: Application, *, ids: Ids, account_id: Callable[[int | None], str]) -> None:
+    """Serve /app/{key} and /broadcasting/auth, and publish for laravel-echo-server, if the settings enable them.
 
-    `ids` and `account_id` are how clients know records, people and accounts.
+    `ids` and `account_id` give the ids that clients see of records, people and accounts.
     """
     settings = application.settings
     url = settings.broadcast_url.get_secret_value()
@@ -34,8 +34,8 @@ def mount(app: Shell, application: Application, *, ids: Ids, account_id: Callabl
     key = settings.echo_key or (DEMO_KEY if settings.demo else None)
     if key is None and settings.echo_channel is None:
         return
-    assert settings.secret_key is not None  # or there would be no application
-    # A key of its own: what signs one kind of thing must not sign another.
+    assert settings.secret_key is not None  # required by Application
+    # A derived key: a key that signs one kind of token must not sign another.
     secret = hmac.digest(settings.secret_key.get_secret_value().encode(), b"memberstaff echo", sha256)
     grants = Grants(application.database)
     app.add_route(PATH, Authorisation(application, key or "", secret, grants, account_id).__call__, methods=["POST"])
@@ -50,4 +50,4 @@ def mount(app: Shell, application: Application, *, ids: Ids, account_id: Callabl
             channel_groups=ChannelGroups(application, payload, presence),
             limits=app.limits,
         )
-        app.add_sockets(PREFIX, endpoint)
+        app.mount_websocket(PREFIX, endpoint)

@@ -1,4 +1,4 @@
-"""The data of `attendance.updated`, as the Laravel application sent it."""
+"""The data of `attendance.updated`, in the Laravel application's format."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from memberstaff.changes import Change, Status
 
 EVENT = "attendance.updated"
 WRAPPER = "attendanceData"
-"""The event class's one public property."""
+"""The public property of the Laravel event class."""
 
 Ids = Callable[[Change], tuple[str, str]]
-"""The ids of a change's record and of its person: those that GraphQL has for them."""
+"""The GraphQL ids of a change's record and person."""
 
 
 @dataclass(frozen=True, slots=True)
 class Payload:
-    """How this installation writes a change."""
+    """Formats changes as the settings say."""
 
     ids: Ids
     statuses: Mapping[Status, str]
     flat: bool
-    """Whether the fields stand at the top instead of in `attendanceData`."""
+    """Whether the fields are at the top level rather than in `attendanceData`."""
 
     def of(self, change: Change, cursor: Cursor | None, *, notes: bool) -> dict[str, Any]:
-        """The data for readers who may see notes, or for those who may not."""
+        """The data of a change, with or without its note."""
         record_id, staff_id = self.ids(change)
         fields = {
             "id": record_id,
@@ -40,7 +40,7 @@ class Payload:
             "note": change.note if notes else None,
             "photo_url": change.photo_url,
             "date": change.date.isoformat(),
-            # As Carbon writes an instant into JSON.
+            # Carbon's JSON format.
             "updated_at": f"{change.changed_at.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}",
         }
         data: dict[str, Any] = fields if self.flat else {WRAPPER: fields}
@@ -50,5 +50,5 @@ class Payload:
 
 
 def status_words(given: Mapping[Status, str]) -> dict[Status, str]:
-    """A word for each status: the given one, or its name in lower case."""
+    """The word for each status: the given one, or its name in lower case."""
     return {status: given.get(status, status.lower()) for status in Status}

@@ -1,7 +1,7 @@
-"""Who is looking: the accounts that are subscribed to `presence-attendance`, on all processes.
+"""The members of the presence channel, `presence-attendance`, on all processes.
 
-Each process holds a lease in Redis that says whom it serves, renews it, and reads those of the others. A process
-that dies is forgotten with its lease.
+Each process renews a lease in Redis that lists its members, and reads those of the others. When a process dies, its
+lease expires, and its members are removed.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ CHANNEL = "presence-attendance"
 RENEW_SECONDS = 10.0
 LEASE_SECONDS = 30
 
-Say = Callable[[bytes], None]
+Send = Callable[[bytes], None]
 """Sends a message to one subscriber."""
 
 
 class Presence:
-    """The members as this process knows them, by the id that clients see. `run` must be running.
+    """The members, by the id that clients see; needs `run` to be running.
 
-    `account_id` makes that id of an account's number.
+    `account_id` converts the number of an account to that id.
     """
 
     def __init__(self, url: str, channel: str, account_id: Callable[[int | None], str]) -> None:
@@ -43,72 +43,72 @@ class Presence:
         self._nodes = f"{channel}:presence:nodes"
         self._node = f"{channel}:presence:{secrets.token_hex(8)}"
         self._account_id = account_id
-        self._here: defaultdict[str, list[Say]] = defaultdict(list)
+        self._subscribers: defaultdict[str, list[Send]] = defaultdict(list)
         """Subscribers of this process, by member."""
         self._names: dict[str, str] = {}
-        """Display names of this process's members."""
+        """Display names of members on this process."""
         self._others: dict[str, str] = {}
-        """Members whom other processes serve."""
-        self._known: dict[str, str] = {}
-        """Everybody, as the subscribers here have been told."""
+        """Display names of members on other processes."""
+        self._sent: dict[str, str] = {}
+        """Display names of all members, as last sent to the subscribers."""
         self._changed = asyncio.Event()
         self._wake = asyncio.Event()
 
-    def here(self) -> dict[str, Any]:
-        """Who is there, as the answer to a subscription says it."""
-        members = {member: {"name": name} for member, name in self._known.items()}
+    def subscription_data(self) -> dict[str, Any]:
+        """The data of `subscription_succeeded`: the current members."""
+        members = {member: {"name": name} for member, name in self._sent.items()}
         return {"presence": {"count": len(members), "ids": list(members), "hash": members}}
 
-    def join(self, caller: Caller, say: Say) -> Callable[[], None]:
-        """Let somebody be seen, and be told of the others; answers how they leave."""
+    def join(self, caller: Caller, send: Send) -> Callable[[], None]:
+        """Add a subscriber, and notify it of other members from now on; returns how to leave."""
         member = self._account_id(caller.account_id)
-        self._here[member].append(say)
+        self._subscribers[member].append(send)
         self._names[member] = caller.display_name
-        self._tell()
+        self._send_changes()
         self._changed.set()
         self._wake.set()
 
         def leave() -> None:
-            if say not in self._here.get(member, ()):
+            if send not in self._subscribers.get(member, ()):
                 return
-            self._here[member].remove(say)
-            if not self._here[member]:
-                del self._here[member], self._names[member]
-                self._tell()
+            self._subscribers[member].remove(send)
+            if not self._subscribers[member]:
+                del self._subscribers[member], self._names[member]
+                self._send_changes()
                 self._changed.set()
                 self._wake.set()
 
         return leave
 
     async def run(self) -> None:
-        """Keep the lease and follow the others until cancelled; alone where there is no Redis."""
+        """Renew the lease and read the others until cancelled; does nothing without Redis."""
         if self._url.startswith("memory:"):
             await asyncio.Event().wait()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._listen())
-            tasks.create_task(self._keep())
+            tasks.create_task(self._renew())
 
     async def _listen(self) -> None:
-        """Look again whenever another process says that its members have changed."""
+        """Read the leases whenever another process publishes a change."""
         broadcast = Broadcast(backend=RedisBackend(self._url, lambda _: self._wake.set()))
         async with broadcast, broadcast.subscribe(self._channel) as subscriber:
             while True:
                 if (await subscriber.get()).message != self._node:
                     self._wake.set()
 
-    async def _keep(self) -> None:
+    async def _renew(self) -> None:
         redis = redis_client(self._url, retries=1)
-        seen = asyncio.get_running_loop().time()
+        reached_at = asyncio.get_running_loop().time()
         try:
             while True:
                 try:
                     await self._exchange(redis)
-                    seen = asyncio.get_running_loop().time()
+                    reached_at = asyncio.get_running_loop().time()
                 except (RedisError, OSError, TimeoutError) as error:
                     log.warning("Presence cannot reach Redis", reason=type(error).__name__)
-                    if asyncio.get_running_loop().time() - seen > LEASE_SECONDS:
+                    if asyncio.get_running_loop().time() - reached_at > LEASE_SECONDS:
                         self._others = {}
-                        self._tell()
+                        self._send_changes()
                     await asyncio.sleep(1)
                     continue
                 try:
@@ -118,15 +118,15 @@ class Presence:
                     pass
         finally:
             try:
-                async with asyncio.timeout(1):  # a process that stops takes its members with it at once
+                async with asyncio.timeout(1):  # remove our members at once, rather than when the lease expires
                     await redis.delete(self._node)
                     await redis.publish(self._channel, self._node)
                     await redis.aclose()
             except (RedisError, OSError, TimeoutError):
-                log.info("Presence could not say farewell; its lease ends by itself")
+                log.info("Presence could not remove its lease, which will expire")
 
     async def _exchange(self, redis: Any) -> None:
-        """Renew our lease and read the others'."""
+        """Renew our lease, and read the others."""
         self._wake.clear()
         changed = self._changed.is_set()
         self._changed.clear()
@@ -139,20 +139,20 @@ class Presence:
                 await pipe.execute()
         nodes = sorted(node for node in await redis.smembers(self._nodes) if node.decode() != self._node)
         leases = await redis.mget(nodes) if nodes else []
-        if gone := [node for node, lease in zip(nodes, leases, strict=True) if lease is None]:
-            await redis.srem(self._nodes, *gone)
+        if expired := [node for node, lease in zip(nodes, leases, strict=True) if lease is None]:
+            await redis.srem(self._nodes, *expired)
         raise_if_cancelled()
         others: dict[str, str] = {}
         for lease in leases:
             others |= orjson.loads(lease) if lease else {}
         self._others = others
-        self._tell()
+        self._send_changes()
 
-    def _tell(self) -> None:
-        """Tell the subscribers here who has come and who has gone, but nobody of themselves."""
+    def _send_changes(self) -> None:
+        """Notify the subscribers here of members who joined or left, except of themselves."""
         now = {**self._others, **self._names}
-        before, self._known = self._known, now
-        news = [
+        before, self._sent = self._sent, now
+        messages = [
             *(
                 (member, event("pusher_internal:member_removed", {"user_id": member}, CHANNEL))
                 for member in before
@@ -167,8 +167,8 @@ class Presence:
                 if member not in before
             ),
         ]
-        for about, message in news:
-            for member, several in list(self._here.items()):
+        for about, message in messages:
+            for member, sends in list(self._subscribers.items()):
                 if member != about:
-                    for say in list(several):
-                        say(message)
+                    for send in list(sends):
+                        send(message)

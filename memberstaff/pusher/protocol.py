@@ -1,4 +1,4 @@
-"""The Pusher Channels protocol, version 7, as text: what is sent, what may come, and how channels are signed.
+"""The Pusher Channels protocol, version 7: its messages and signatures.
 
 https://pusher.com/docs/channels/library_auth_reference/pusher-websockets-protocol/ describes it.
 """
@@ -17,25 +17,25 @@ import orjson
 from memberstaff.engine.request import Malformed, decode
 
 VERSIONS = frozenset({"5", "6", "7"})
-"""That we can serve; what they differ in does not matter here."""
+"""Supported versions; their differences do not affect this server."""
 
 NO_SUCH_APP = 4001
 REFUSED = 4009
-"""Not authorised. The client gives up for good after 4000 to 4099."""
+"""Not authorised. Clients do not reconnect after 4000 to 4099."""
 UNSUPPORTED_VERSION = 4007
-COME_BACK = 4100
-"""The client comes back after a second. After 4200 to 4299 it would at once, and without end."""
+RECONNECT = 4100
+"""Clients reconnect after a second; after 4200 to 4299 they would at once, and endlessly."""
 
 SOCKET_ID = re.compile(r"[0-9]{1,18}\.[0-9]{1,18}")
 ACTIVITY_SECONDS = 30
-"""Silence after which the client sends a ping; it then waits as long for any answer."""
+"""After which a client that has received nothing sends a ping, and waits as long for a reply."""
 
 PONG = b'{"event":"pusher:pong","data":{}}'
 
 
 @dataclass(frozen=True, slots=True)
 class Subscribe:
-    """Of a channel; `auth` and `channel_data` are what /broadcasting/auth has answered."""
+    """To a channel, with `auth` and `channel_data` from /broadcasting/auth."""
 
     channel: str
     auth: str
@@ -51,19 +51,19 @@ class Unsubscribe:
 
 @dataclass(frozen=True, slots=True)
 class Ping:
-    """Wants a pong."""
+    """To be answered with a pong."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pong:
-    """Wants nothing."""
+    """Not answered."""
 
 
 Message = Subscribe | Unsubscribe | Ping | Pong
 
 
 def read(text: str) -> Message:
-    """What a client has sent; raises Malformed for anything that has no place here."""
+    """Parse a client's message; raises Malformed if it is not supported."""
     message = decode(text)
     if not isinstance(message, dict):
         raise Malformed("A message must be a JSON object.")
@@ -74,14 +74,14 @@ def read(text: str) -> Message:
         return Pong()
     if event not in {"pusher:subscribe", "pusher:unsubscribe"}:
         if isinstance(event, str) and event.startswith("client-"):
-            raise Malformed("Clients cannot send events here: changes are made through GraphQL.")
-        raise Malformed("There is no such event.")
+            raise Malformed("Client events are not supported; make changes through GraphQL.")
+        raise Malformed("Unknown event.")
     data = message.get("data")
     if isinstance(data, str):
         data = decode(data)
     channel = data.get("channel") if isinstance(data, dict) else None
     if not isinstance(data, dict) or not isinstance(channel, str):
-        raise Malformed("The message names no channel.")
+        raise Malformed("The message has no channel.")
     if event == "pusher:unsubscribe":
         return Unsubscribe(channel)
     auth, channel_data = data.get("auth") or "", data.get("channel_data") or ""
@@ -96,23 +96,23 @@ def established(socket_id: str) -> bytes:
 
 
 def error(message: str) -> bytes:
-    """Says what was wrong with a message; the socket goes on."""
+    """Reports an invalid message; the socket stays open."""
     return orjson.dumps({"event": "pusher:error", "data": {"code": None, "message": message}})
 
 
 def subscribed(channel: str, data: dict[str, Any] | None = None) -> bytes:
-    """A subscription has begun; of a presence channel `data` says who is there."""
+    """A subscription succeeded; `data` has the members of a presence channel."""
     return event("pusher_internal:subscription_succeeded", data or {}, channel)
 
 
 def refused(channel: str, status: int, why: str) -> bytes:
-    """A subscription was refused. `status` is one of HTTP's."""
+    """A subscription was refused, with an HTTP status."""
     data = {"type": "AuthError" if status in {401, 403} else "SubscriptionError", "error": why, "status": status}
     return orjson.dumps({"event": "pusher:subscription_error", "channel": channel, "data": data})
 
 
 def event(name: str, data: dict[str, Any], channel: str | None = None) -> bytes:
-    """An event. Its data is a string that holds JSON, which is how the protocol has it."""
+    """An event. In this protocol its data is a string of JSON."""
     message: dict[str, Any] = {"event": name}
     if channel is not None:
         message["channel"] = channel
@@ -121,7 +121,7 @@ def event(name: str, data: dict[str, Any], channel: str | None = None) -> bytes:
 
 
 def new_socket_id() -> str:
-    """Names a socket on every process of the installation; nobody can guess another's."""
+    """A random socket id, unique on all processes."""
     return f"{secrets.randbelow(10**18)}.{secrets.randbelow(10**18)}"
 
 

@@ -1,7 +1,7 @@
-"""Laravel's Redis envelope: each change is published once, for an unmodified laravel-echo-server. Best effort.
+"""Publishes changes in Laravel's Redis envelope, for an unmodified laravel-echo-server; at most once.
 
-One process of the installation does it, which holds a lease. A change that comes in the moment that the lease
-changes hands, or while Redis is away, is not published: laravel-echo-server's clients cannot ask for it either.
+The process that holds a lease publishes. Changes are lost while the lease changes hands, or while Redis is down;
+laravel-echo-server's clients have no way to resume.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ LEASE_SECONDS = 30
 
 
 class Relay:
-    """Publishes on `channel`. Nobody knows who listens there, so notes are left out. `run` must be running."""
+    """Publishes on `channel`, without notes, since any client may read it; needs `run` to be running."""
 
     def __init__(self, days: AllDays, payload: Payload, *, url: str, channel: str, lease: str) -> None:
         self._days = days
@@ -77,10 +77,10 @@ class Relay:
                 await pipe.execute()
             raise_if_cancelled()
         except (RedisError, OSError, TimeoutError) as error:
-            log.warning("Changes were not sent to laravel-echo-server", reason=type(error).__name__)
+            log.warning("Failed to publish changes for laravel-echo-server", reason=type(error).__name__)
 
     async def _lead(self, redis: Any) -> None:
-        """Hold the lease, or wait for it."""
+        """Acquire the lease, and renew it."""
         while True:
             try:
                 taken = await redis.set(self._lease, self._name, nx=True, ex=LEASE_SECONDS)
@@ -95,5 +95,5 @@ class Relay:
 
 
 def envelope(data: dict[str, Any]) -> bytes:
-    """What Laravel's RedisBroadcaster publishes for an event."""
+    """The message that Laravel's RedisBroadcaster publishes for an event."""
     return orjson.dumps({"event": EVENT, "data": {**data, "socket": None}, "socket": None})

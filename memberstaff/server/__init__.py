@@ -1,1 +1,1 @@
-"""The HTTP and WebSocket shell: it is handed a schema and a host, and knows nothing of attendance."""
+"""Serves a schema and a host over HTTP and WebSocket; independent of attendance."""

@@ -27,41 +27,40 @@ from memberstaff.settings import Settings
 PATH = "/graphql"
 
 
-class Shell(FastAPI):
-    """FastAPI, whose layers serve everything but GraphQL.
+class ServerApp(FastAPI):
+    """A FastAPI application whose GraphQL endpoints bypass FastAPI's middleware and routing.
 
-    They do nothing for it: of a kept answer they were half of the cost, and for a socket each of them would hold a
-    coroutine for as long as it lives, several kilobytes in all.
+    Those were half of the cost of a cached response, and would hold several kilobytes of coroutines for each socket.
     """
 
     graphql: ASGIApp
-    sockets: ASGIApp
+    graphql_ws: ASGIApp
     settings: Settings
     limits: ConnectionLimits
-    other_sockets: dict[str, ASGIApp]
-    """By the beginning of their path."""
+    websocket_mounts: dict[str, ASGIApp]
+    """By path prefix."""
 
-    def add_sockets(self, prefix: str, endpoint: ASGIApp) -> None:
-        """Serve the sockets whose path begins so."""
-        self.other_sockets[prefix] = RequestContextMiddleware(endpoint, self.settings)
+    def mount_websocket(self, prefix: str, endpoint: ASGIApp) -> None:
+        """Serve WebSockets whose path starts with the prefix."""
+        self.websocket_mounts[prefix] = RequestContextMiddleware(endpoint, self.settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve a request, a socket or the lifespan."""
         kind = scope["type"]
         path = "" if kind == "lifespan" else scope["path"].removeprefix(scope.get("root_path", ""))
         if path != PATH:
-            found = kind == "websocket" and next((each for each in self.other_sockets if path.startswith(each)), None)
-            await (self.other_sockets[found] if found else super().__call__)(scope, receive, send)
+            prefixes = self.websocket_mounts if kind == "websocket" else ()
+            found = next((prefix for prefix in prefixes if path.startswith(prefix)), None)
+            await (self.websocket_mounts[found] if found else super().__call__)(scope, receive, send)
         elif kind == "http":
             await self.graphql(scope, receive, send)
         else:
-            await self.sockets(scope, receive, send)
+            await self.graphql_ws(scope, receive, send)
 
 
-def create_app(schema: Schema, host: Host, built: Path = BUILT) -> Shell:
-    """The application that serves a schema on /graphql, and beside it /health, and the pages that were built.
+def create_app(schema: Schema, host: Host, built: Path = BUILT) -> ServerApp:
+    """The application that serves a schema at /graphql, health checks at /health, and the dashboard in `built`.
 
-    Other routers may be added to it; what no route takes is the dashboard's.
+    Other routers may be added; the dashboard gets the paths that no route matches.
     """
 
     @asynccontextmanager
@@ -69,7 +68,7 @@ def create_app(schema: Schema, host: Host, built: Path = BUILT) -> Shell:
         async with host.running():
             yield {SETTINGS: host.settings}
 
-    # Echo adds the last three to the requests of pages that use axios, jQuery or a session of Laravel's.
+    # Echo sends the last three from pages that use axios, jQuery or Laravel sessions.
     headers = ["Authorization", "Content-Type", "X-Request-ID", "X-CSRF-Token", "X-Requested-With", "X-Socket-ID"]
     cross_origin: dict[str, Any] = {
         "allow_origins": list(host.settings.allowed_origins),
@@ -77,7 +76,7 @@ def create_app(schema: Schema, host: Host, built: Path = BUILT) -> Shell:
         "allow_headers": headers,
         "expose_headers": ["X-Request-ID"],
     }
-    app = Shell(
+    app = ServerApp(
         title="memberstaff",
         docs_url=None,
         redoc_url=None,
@@ -88,14 +87,14 @@ def create_app(schema: Schema, host: Host, built: Path = BUILT) -> Shell:
             Middleware(RequestContextMiddleware, settings=host.settings),
         ],
     )
-    app.settings, app.other_sockets = host.settings, {}
+    app.settings, app.websocket_mounts = host.settings, {}
     app.limits = limits = ConnectionLimits(
         addresses=ConnectionLimiter(host.settings.max_sockets_per_address),
         accounts=ConnectionLimiter(host.settings.max_sockets_per_account),
     )
     http = HttpEndpoint(schema, host, limits)
     app.graphql = CORSMiddleware(RequestContextMiddleware(http, host.settings), **cross_origin)
-    app.sockets = RequestContextMiddleware(SocketEndpoint(schema, host, limits), host.settings)
+    app.graphql_ws = RequestContextMiddleware(SocketEndpoint(schema, host, limits), host.settings)
 
     app.router.default = Site(host.settings, built)
     app.include_router(avatars.router)

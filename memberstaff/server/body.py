@@ -1,4 +1,4 @@
-"""Receiving a request's body: bounded in bytes and in time, before anything is made of it."""
+"""Reads request bodies, limited in size and time."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Awaitable, Callable
 from starlette.types import Receive
 
 IMPORT = b"importstaff"
-"""What the name of an import's document or operation holds, in lower case."""
+"""In lower case, part of an import's document or operation name."""
 
 
 class UnreadableBody(Exception):
-    """The body was not received: `status` is the answer's, the message says why."""
+    """The body could not be read; `status` is the HTTP status to respond with."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -28,16 +28,16 @@ async def read_body(
     seconds: float,
     may_import: Callable[[], Awaitable[bool]],
 ) -> bytes:
-    """The whole body; raises UnreadableBody.
+    """The body; raises UnreadableBody.
 
-    More than `limit` bytes are read only when what has arrived by then speaks of `importStaff` (clients put
-    operationName or the query first) and `may_import` says that the caller may; then `import_limit` holds.
+    The size limit is `import_limit` if the first `limit` bytes mention `importStaff` (clients put operationName or the
+    query first) and `may_import` is true, else `limit`. `declared` is the Content-Length.
     """
     try:
-        announced = int(declared) if declared and declared.isascii() and declared.isdigit() else 0
+        content_length = int(declared) if declared and declared.isascii() and declared.isdigit() else 0
     except ValueError:
-        announced = import_limit + 1
-    if announced > import_limit:
+        content_length = import_limit + 1
+    if content_length > import_limit:
         raise UnreadableBody(413, _too_large(import_limit))
     try:
         async with asyncio.timeout(seconds):
@@ -58,7 +58,7 @@ async def _read(
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise UnreadableBody(400, "The client went away.")
+            raise UnreadableBody(400, "The client disconnected.")
         body += message.get("body", b"")
         more = message.get("more_body", False)
         if len(body) > bound == limit and IMPORT in bytes(body).lower() and await may_import():
@@ -69,4 +69,4 @@ async def _read(
 
 
 def _too_large(bound: int) -> str:
-    return f"The body has more than {bound:,} bytes."
+    return f"The body is larger than {bound:,} bytes."

@@ -1,15 +1,15 @@
-"""The address of a client behind proxies."""
+"""A client's address behind proxies (X-Forwarded-For)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
-Networks = Iterable[IPv4Network | IPv6Network]
+Networks = Collection[IPv4Network | IPv6Network]
 
 
 def forwarded_address(peer: str, forwarded: list[str], trusted: Networks) -> str:
-    """The nearest address of the chain that is not one of our proxies: those further left may be invented."""
+    """The rightmost address that is not a trusted proxy's: a client can forge those to the left of it."""
     address = peer
     for entry in reversed([part.strip() for line in forwarded for part in line.split(",") if part.strip()]):
         if (known := _parse(entry)) is None:
@@ -21,13 +21,17 @@ def forwarded_address(peer: str, forwarded: list[str], trusted: Networks) -> str
 
 
 def is_trusted(address: str, networks: Networks) -> bool:
-    """Whether the address lies in one of the networks."""
+    """Whether the address is in one of the networks."""
+    if not networks:
+        return False
     known = _parse(address)
     return known is not None and any(known in network for network in networks)
 
 
-def plain_address(address: str) -> str:
-    """An address in its usual spelling; an IPv4-mapped IPv6 address becomes the IPv4 one."""
+def canonical_address(address: str) -> str:
+    """An address in canonical form, IPv4-mapped IPv6 as IPv4; returned as it is if it cannot be parsed."""
+    if ":" not in address:  # IPv4, as the socket module spells it
+        return address
     known = _parse(address)
     return address if known is None else str(known)
 

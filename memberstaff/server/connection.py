@@ -1,4 +1,4 @@
-"""Who is on the other end of a request or a socket."""
+"""The connection behind a request or a socket: the client's address, token and request id."""
 
 from __future__ import annotations
 
@@ -10,66 +10,65 @@ from dataclasses import dataclass, field
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
-from memberstaff.server.client_address import Networks, forwarded_address, is_trusted, plain_address
+from memberstaff.server.client_address import Networks, canonical_address, forwarded_address, is_trusted
 from memberstaff.server.session_cookie import SessionCookie
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
-"""What an X-Request-ID of a proxy may look like; it ends up in our log and in error messages."""
+"""The X-Request-IDs accepted from a proxy; they are written to the log and to error messages."""
 
 UNKNOWN = "unknown"
-"""The address of a client that the server cannot name (a Unix socket)."""
+"""The address of a client on a Unix socket."""
 
-Ending = Callable[[int, str], None]
+OnEnd = Callable[[int, str], None]
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True, weakref_slot=True)
 class Connection:
-    """One HTTP request, or one socket for as long as it lives."""
+    """An HTTP request, or a WebSocket."""
 
     address: str
-    """The client's address; X-Forwarded-For is believed only from the networks of `trusted_proxies`."""
+    """The client's address; X-Forwarded-For is trusted only from `trusted_proxies`."""
 
     request_id: str
-    """Names it in the log and in error messages; sent back as X-Request-ID."""
+    """Identifies it in the log and in error messages; sent back as X-Request-ID."""
 
     authorization: str | None = None
-    """The bearer token, without the word Bearer."""
+    """The bearer token, without "Bearer"."""
 
     resume: dict[str, str] = field(default_factory=dict)
-    """Of `connection_init`: from operation id to the feed cursor that takes the place of its `after`."""
+    """From `connection_init`: by operation id, the feed cursor that replaces its `after`."""
 
     socket: bool = False
-    """Whether this is a WebSocket, whose operations share it."""
+    """Whether this is a WebSocket, shared by its operations."""
 
     cookie: SessionCookie | None = field(default=None, repr=False)
-    """The browser's, for a plain request from a page of this host; a socket or a stream cannot set one."""
+    """Set for requests from pages of this host; None for sockets and streams, which cannot set a cookie."""
 
-    ending: Ending | None = field(default=None, repr=False)
-    """How the shell ends it; None while nothing can be ended (a plain request runs to its end)."""
+    on_end: OnEnd | None = field(default=None, repr=False)
+    """How `end` closes a socket or a stream; None for other requests, which run to completion."""
 
-    def endable(self, ending: Ending) -> Callable[[], None]:
-        """Let `end` call this; answers how to take that back."""
-        self.ending = ending
+    def set_on_end(self, on_end: OnEnd) -> Callable[[], None]:
+        """Set what `end` calls; returns how to unset it."""
+        self.on_end = on_end
 
-        def forget() -> None:
-            self.ending = None
+        def unset() -> None:
+            self.on_end = None
 
-        return forget
+        return unset
 
     def end(self, code: int, reason: str) -> None:
-        """End a socket with this close code, or an event stream, soon and from the outside; never raises.
+        """Close a socket with this close code, or end a stream, when access has ended; never raises or waits.
 
-        For an access that has ended: 4401 makes graphql-ws give up, 4403 makes it connect anew. A plain
-        request is left alone.
+        After 4401 graphql-ws gives up, after 4403 it reconnects. Other requests are not affected.
         """
-        if self.ending is not None:
-            self.ending(code, reason)
+        if self.on_end is not None:
+            self.on_end(code, reason)
 
 
 def connection(scope: Scope, trusted: Networks) -> Connection:
-    """The connection that an ASGI scope describes, before anybody has authenticated."""
+    """The connection of an ASGI scope, not yet authenticated."""
     headers = Headers(scope=scope)
-    peer = plain_address(scope["client"][0] if scope.get("client") else UNKNOWN)
+    peer = canonical_address(scope["client"][0] if scope.get("client") else UNKNOWN)
     through_proxy = is_trusted(peer, trusted)
     offered = headers.get("x-request-id", "") if through_proxy else ""
     return Connection(
@@ -81,6 +80,6 @@ def connection(scope: Scope, trusted: Networks) -> Connection:
 
 
 def bearer(header: str | None) -> str | None:
-    """The token in an Authorization header: "Bearer TOKEN", the word in any case."""
+    """The token in an Authorization header, "Bearer TOKEN" (RFC 6750), in upper or lower case."""
     scheme, _, token = (header or "").strip().partition(" ")
     return token.strip() or None if scheme.lower() == "bearer" else None

@@ -1,4 +1,4 @@
-"""How many sockets and streams somebody has open, so that nobody takes all of them."""
+"""Limits the open sockets and streams of an address or an account."""
 
 from __future__ import annotations
 
@@ -20,27 +20,26 @@ class ConnectionLimiter:
         self._open: Counter[Hashable] = Counter()
 
     def __len__(self) -> int:
-        """How many are open in all."""
+        """Open connections of all keys."""
         return self._open.total()
 
     def acquire(self, key: Hashable) -> bool:
-        """Count one more, which must be released again; False when there is no room."""
+        """Count a connection, to be released later; False if the key is at its limit."""
         if self._open.get(key, 0) >= self.limit:
             return False
         self._open[key] += 1
         return True
 
     def release(self, key: Hashable) -> None:
-        """Count one less."""
         self._open[key] -= 1
         if not self._open[key]:
             del self._open[key]
 
     @contextmanager
     def counted(self, key: Hashable, whose: str) -> Iterator[None]:
-        """Count one more for as long as the block lasts; raises RateLimited when there is no room."""
+        """Count a connection for as long as the block lasts; raises RateLimited if the key is at its limit."""
         if not self.acquire(key):
-            raise RateLimited(f"Too many connections of {whose}: close some first.", RETRY_SECONDS)
+            raise RateLimited(f"Too many connections from {whose}. Close some, then try again.", RETRY_SECONDS)
         try:
             yield
         finally:
@@ -49,7 +48,7 @@ class ConnectionLimiter:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionLimits:
-    """Of all sockets and streams of a process, whatever protocol they speak."""
+    """The limiters of a process, shared by sockets and streams of every protocol."""
 
     addresses: ConnectionLimiter
     accounts: ConnectionLimiter

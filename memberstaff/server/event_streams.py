@@ -1,4 +1,4 @@
-"""Operations whose results go out as server-sent events or multipart, with a heartbeat, while the client is there."""
+"""Responses that stream results as server-sent events or multipart, with heartbeats."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Result = TypeVar("Result")
 
 
 class ServerSentEvents(Framing):
-    """graphql-sse's distinct connections mode, with LF: urql looks for two of them between events."""
+    """The distinct connections mode of graphql-sse's PROTOCOL.md; with LF, since urql splits events at two of them."""
 
     key = SSE
     headers = (
@@ -37,12 +37,12 @@ class ServerSentEvents(Framing):
     heartbeat_seconds = 15.0
 
     def event(self, payload: bytes) -> bytes:
-        """A `next` event; JSON has no line break."""
+        """A `next` event; the JSON must contain no line break."""
         return b"event: next\ndata: %b\n\n" % payload
 
 
 class Multipart(Framing):
-    """Apollo's subscriptionSpec=1.0, as RFC 2046 has it, with the end that Apollo waits for."""
+    """Apollo's multipart subscriptions (subscriptionSpec=1.0, RFC 2046), with the final delimiter that it needs."""
 
     key = MULTIPART
     headers = ((b"content-type", b"multipart/mixed;boundary=graphql;subscriptionSpec=1.0,application/json"),)
@@ -54,7 +54,6 @@ class Multipart(Framing):
         self.begin = b"--graphql" + self.heartbeat
 
     def event(self, payload: bytes) -> bytes:
-        """One part."""
         return self._part(b'{"payload":%b}' % payload)
 
     def _part(self, body: bytes) -> bytes:
@@ -65,22 +64,22 @@ class Multipart(Framing):
 FRAMINGS: dict[str, Framing] = {SSE: ServerSentEvents(), MULTIPART: Multipart()}
 
 
-def formatted(result: ExecutionResult) -> Any:
-    """A result as a client sees it; an operation that never ran has no `data`."""
-    answer = process_result(result)
+def response_body(result: ExecutionResult) -> Any:
+    """The response of a result; without `data` if the operation did not run."""
+    body = process_result(result)
     if isinstance(result, PreExecutionError):
-        answer.pop("data", None)
-    return answer
+        body.pop("data", None)
+    return body
 
 
-def error_answer(error: RequestError) -> dict[str, Any]:
-    """The result that tells an error which ended the operation."""
+def error_body(error: RequestError) -> dict[str, Any]:
+    """The response for an error that ended the operation."""
     extensions = {**error.extensions, "code": error.code.value}
     return {"errors": [{"message": error.message, "extensions": extensions}]}
 
 
 class EventStream:
-    """One response that goes on until its events are complete, its client leaves, or somebody ends it."""
+    """A streamed response, until its events are complete, the client disconnects, or `end` is called."""
 
     def __init__(
         self,
@@ -94,28 +93,28 @@ class EventStream:
     ) -> None:
         self.framing = framing
         self.reference = reference
-        """Names the request in an internal error."""
+        """The request id, for internal errors."""
         self.deadline = deadline
-        """Seconds for one chunk to leave our buffers, where another server than ours writes it."""
+        """Write timeout of a chunk, in seconds, under another server than ours."""
         self._protocol = protocol
         self._receive = receive
         self._send = send
         self._ended: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
-        self._gone = asyncio.ensure_future(self._disconnected())
+        self._disconnect = asyncio.ensure_future(self._wait_for_disconnect())
         self.listener: StreamListener | ASGIListener = (
             StreamListener(protocol, framing, self.end) if protocol else ASGIListener(self._send_batch, self.end)
         )
 
     def end(self, error: Exception | None) -> None:
-        """End it soon: with this error, or because the events are complete."""
+        """End the response with an error, or because its events are complete; never waits."""
         if not self._ended.done():
             self._ended.set_result(error)
 
-    async def unless_gone(self, work: Coroutine[Any, Any, Result]) -> Result:
-        """The result of what is done before the stream begins; raises Disconnected when the client leaves first."""
+    async def unless_disconnected(self, work: Coroutine[Any, Any, Result]) -> Result:
+        """The result of work to be done before the stream starts; raises Disconnected if the client leaves first."""
         working = asyncio.ensure_future(work)
         try:
-            await asyncio.wait({working, self._gone}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({working, self._disconnect}, return_when=asyncio.FIRST_COMPLETED)
             if not working.done():
                 raise Disconnected
             return working.result()
@@ -125,18 +124,18 @@ class EventStream:
                 await asyncio.wait({working})
 
     def close(self) -> None:
-        """Look no longer whether the client is there."""
-        self._gone.cancel()
+        """Stop watching for a disconnect."""
+        self._disconnect.cancel()
 
     async def serve(self) -> None:
-        """Send what comes, to its end. Raises TimeoutError when another server does not get rid of it."""
+        """Stream to the end. Raises TimeoutError when a client under another server stops reading."""
         await self._start()
         self.listener.begin()
         while True:
             seconds = self.framing.heartbeat_seconds
-            waiting: set[asyncio.Future[Any]] = {self._gone, self._ended}
+            waiting: set[asyncio.Future[Any]] = {self._disconnect, self._ended}
             await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-            if self._gone.done():
+            if self._disconnect.done():
                 return
             if self._ended.done():
                 await self._finish(self._ended.result())
@@ -144,8 +143,8 @@ class EventStream:
             if not self.listener.blocked:
                 self.listener.send(self._heartbeat())
 
-    async def send_one(self, payload: bytes) -> None:
-        """Send the only result of an operation."""
+    async def send_single(self, payload: bytes) -> None:
+        """Send a single result as the whole stream."""
         await self._start()
         await self._write(self.framing.event(payload) + self.framing.complete, more=False)
 
@@ -166,7 +165,7 @@ class EventStream:
         if error is not None:
             if not isinstance(error, RequestError):
                 error = internal_error(self.reference)
-            last = self.framing.event(orjson.dumps(error_answer(error)))
+            last = self.framing.event(orjson.dumps(error_body(error)))
         await self._write(last + self.framing.complete, more=False)
 
     async def _send_batch(self, batch: Batch) -> None:
@@ -176,6 +175,6 @@ class EventStream:
         async with asyncio.timeout(self.deadline):
             await self._send({"type": "http.response.body", "body": body, "more_body": more})
 
-    async def _disconnected(self) -> None:
+    async def _wait_for_disconnect(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
             pass

@@ -1,7 +1,7 @@
-"""POST and GET /graphql: one operation in, one answer or one stream out, by the GraphQL-over-HTTP specification.
+"""The GraphQL-over-HTTP endpoint: an operation by POST or GET, one response or a stream.
 
-Our own rather than Strawberry's view: that one tells errors as text/plain whatever the client accepts, reads
-bodies whole, and streams a query as soon as the client mentions a stream. Executing is all Strawberry's.
+It replaces Strawberry's view, which sends errors as text/plain whatever the client accepts, does not limit bodies, and
+streams a query whenever the client accepts a stream: see docs/decisions/0004-our-own-http-endpoint.md.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from memberstaff.fanout.retry import until_available
 from memberstaff.server.body import IMPORT, UnreadableBody, read_body
 from memberstaff.server.connection import Connection
 from memberstaff.server.connection_limiter import ConnectionLimits
-from memberstaff.server.event_streams import FRAMINGS, EventStream, error_answer, formatted
+from memberstaff.server.event_streams import FRAMINGS, EventStream, error_body, response_body
 from memberstaff.server.host import Host, OperationContext
-from memberstaff.server.negotiate import GRAPHQL, JSON, SSE, Wanted, is_json, wanted
+from memberstaff.server.negotiate import GRAPHQL, JSON, SSE, Accepted, is_json, negotiate
 from memberstaff.server.request_context import connection_of
 from memberstaff.server.session_cookie import session_cookie
 from memberstaff.server.uvicorn_http import protocol_of
@@ -37,9 +37,9 @@ from memberstaff.server.websocket import Disconnected
 
 log = logging.getLogger("memberstaff.server")
 
-READING = frozenset({OperationType.QUERY})
-"""By GET, which must not change anything: another site can make a browser send it."""
-SINGLE = frozenset({OperationType.QUERY, OperationType.MUTATION})
+QUERY_ONLY = frozenset({OperationType.QUERY})
+"""Allowed by GET, which other sites can make a browser send, so it must be safe (RFC 9110, section 9.2.1)."""
+SINGLE_RESULT = frozenset({OperationType.QUERY, OperationType.MUTATION})
 STATUS = {
     RequestErrorCode.UNAUTHENTICATED: 401,
     RequestErrorCode.FORBIDDEN: 403,
@@ -47,14 +47,14 @@ STATUS = {
     RequestErrorCode.UNAVAILABLE: 503,
     RequestErrorCode.INTERNAL: 500,
 }
-"""Of an operation that never ran, in application/graphql-response+json; otherwise it is 400."""
+"""HTTP status of an operation that did not run, in application/graphql-response+json; 400 for other codes."""
 
-BEFORE_A_STREAM = {RequestErrorCode.RATE_LIMITED, RequestErrorCode.UNAVAILABLE}
-"""Refusals that a stream's client is told by a status; others are the stream's only result."""
+SENT_AS_STATUS = {RequestErrorCode.RATE_LIMITED, RequestErrorCode.UNAVAILABLE}
+"""Errors sent as an HTTP status, with Retry-After, when a stream is refused; others are its only result."""
 
 
 class HTTPError(Exception):
-    """Answer with this status and message, and do nothing else."""
+    """Rejects a request with a status and a message."""
 
     def __init__(self, status: int, message: str, headers: dict[str, str] | None = None) -> None:
         super().__init__(message)
@@ -63,7 +63,7 @@ class HTTPError(Exception):
 
 
 class HttpEndpoint:
-    """Serves operations over HTTP, each with a context of its own, which is closed before the answer is sent."""
+    """Serves operations over HTTP. Each has its own context, which is closed before the response is sent."""
 
     def __init__(self, schema: Schema, host: Host, limits: ConnectionLimits) -> None:
         self.schema = schema
@@ -72,7 +72,6 @@ class HttpEndpoint:
         self.limits = limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
         media = JSON
         try:
             headers = Headers(scope=scope)
@@ -83,7 +82,7 @@ class HttpEndpoint:
             else:
                 request = await self.read(headers, connection_of(scope), receive)
         except HTTPError as error:
-            body = refused_body(str(error))
+            body = bad_request_body(str(error))
             await _response(body, error.status, media, error.headers)(scope, receive, send)
             return
         response = await self.single(request, accepted, scope) if accepted.single is not None else None
@@ -92,16 +91,16 @@ class HttpEndpoint:
         else:
             await self.stream(request, accepted.stream or SSE, scope, receive, send)
 
-    def check(self, method: str, headers: Headers) -> Wanted:
-        """What the client accepts; raises HTTPError when the request cannot be one of ours."""
+    def check(self, method: str, headers: Headers) -> Accepted:
+        """What the client accepts; raises HTTPError if the method or a header rules the request out."""
         if method not in {"GET", "POST"}:
-            raise HTTPError(405, "GraphQL is served here by POST, queries by GET too.", {"Allow": "GET, POST"})
-        accepted = wanted(headers.getlist("accept"))
-        if accepted == Wanted(None, None):
-            raise HTTPError(406, f"Answers are {JSON}, {GRAPHQL}, {SSE} or multipart/mixed with subscriptionSpec=1.0.")
+            raise HTTPError(405, "Use POST, or GET for queries.", {"Allow": "GET, POST"})
+        accepted = negotiate(headers.getlist("accept"))
+        if accepted == Accepted(None, None):
+            raise HTTPError(406, f"Accept {JSON}, {GRAPHQL}, {SSE} or multipart/mixed with subscriptionSpec=1.0.")
         if method == "GET":
             if accepted.single is None:
-                raise HTTPError(406, f"By GET, answers are {JSON} or {GRAPHQL}.")
+                raise HTTPError(406, f"With GET, accept {JSON} or {GRAPHQL}.")
             return accepted
         if not is_json(headers.get("content-type")):
             raise HTTPError(415, "The body must be application/json in UTF-8.")
@@ -130,44 +129,44 @@ class HttpEndpoint:
             )
             request = operation_request(decode(body))
         except UnreadableBody as error:
-            # The rest of the body is still on its way: this connection cannot be used again.
+            # The rest of the body was not read, so the connection cannot be reused.
             raise HTTPError(error.status, str(error), {"Connection": "close"}) from None
         except Malformed as error:
             raise HTTPError(400, str(error)) from None
         if len(body) > settings.max_body_bytes and IMPORT not in request.query.lower().encode("utf-8"):
-            raise HTTPError(413, f"The body has more than {settings.max_body_bytes:,} bytes.")
+            raise HTTPError(413, f"The body is larger than {settings.max_body_bytes:,} bytes.")
         return request
 
-    async def single(self, request: OperationRequest, accepted: Wanted, scope: Scope) -> Response | None:
-        """The answer to a query or a mutation; None for a subscription that the client wants as a stream."""
+    async def single(self, request: OperationRequest, accepted: Accepted, scope: Scope) -> Response | None:
+        """The response to a query or mutation; None for a subscription, if the client accepts a stream."""
         media = accepted.single or JSON
         is_get = scope["method"] == "GET"
         connection = connection_of(scope)
         context = self.host.context(connection, None)
         try:
-            if (cached := await self.host.cached_answer(context, request)) is not None:
+            if (cached := await self.host.cached_response(context, request)) is not None:
                 return Response(cached, media_type=f"{media}; charset=utf-8")
             connection.cookie = session_cookie(scope)
-            result = await execute(self.schema, context, request, READING if is_get else SINGLE)
-            response = answer(result, media)
+            result = await execute(self.schema, context, request, QUERY_ONLY if is_get else SINGLE_RESULT)
+            response = response_for(result, media)
             if connection.cookie is not None and connection.cookie.header is not None:
                 response.headers["Set-Cookie"] = connection.cookie.header
             return response
         except InvalidOperationTypeError:
             if is_get:
-                body = refused_body("Only a query is asked for by GET: use POST.")
+                body = bad_request_body("Only queries can be sent by GET. Use POST.")
                 return _response(body, 405, media, {"Allow": "POST"})
             if accepted.stream is not None:
                 return None
-            hint = f"A subscription needs a WebSocket, or an Accept header with {SSE}."
-            return _response(refused_body(hint), 400, media)
+            hint = f"Subscriptions need a WebSocket, or {SSE} in the Accept header."
+            return _response(bad_request_body(hint), 400, media)
         finally:
             await context.close()
 
     async def stream(self, request: OperationRequest, form: str, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer with a stream: of one result, or of a subscription's events."""
+        """Respond with a stream: a single result, or a subscription's events."""
         connection = connection_of(scope)
-        connection.cookie = None  # the headers will have been sent before anything could set one
+        connection.cookie = None  # the headers are sent before an operation could set it
         context = self.host.context(connection, None)
         protocol = protocol_of(scope)
         stream = EventStream(
@@ -178,28 +177,28 @@ class HttpEndpoint:
             deadline=self.settings.silence_seconds,
             reference=connection.request_id,
         )
-        with ExitStack() as held:
-            held.callback(stream.close)
+        with ExitStack() as stack:
+            stack.callback(stream.close)
             if protocol is not None:
-                held.enter_context(protocol.streaming())
+                stack.enter_context(protocol.streaming())
             try:
-                payload = await stream.unless_gone(self.begin(stream, context, request, connection, held))
+                payload = await stream.unless_disconnected(self.begin(stream, context, request, connection, stack))
             except Disconnected:
                 return
-            except RequestError as error:  # only those that a status tells
+            except RequestError as error:  # one of SENT_AS_STATUS
                 headers = {"Retry-After": str(error.extensions["retryAfter"])}
-                response = _response(error_answer(error), STATUS[error.code], JSON, headers)
+                response = _response(error_body(error), STATUS[error.code], JSON, headers)
                 await response(scope, receive, send)
                 return
             finally:
                 await context.close()
             if payload is not None:
-                await stream.send_one(payload)
+                await stream.send_single(payload)
                 return
             try:
                 await stream.serve()
             except TimeoutError:
-                log.info("a client stopped reading its stream")
+                log.info("Client stopped reading its stream")
 
     async def begin(
         self,
@@ -207,36 +206,36 @@ class HttpEndpoint:
         context: OperationContext,
         request: OperationRequest,
         connection: Connection,
-        held: ExitStack,
+        stack: ExitStack,
     ) -> bytes | None:
-        """The only result of an operation; None when a subscription has begun, which lasts as long as `held`.
+        """Start the operation: the single result, or None for a subscription, which lasts as long as `stack`.
 
-        Raises the RequestErrors in `BEFORE_A_STREAM`.
+        Raises the RequestErrors in `SENT_AS_STATUS`.
         """
         try:
             if (
                 await self.schema.check(request.query, request.operation_name, context)
                 is not OperationType.SUBSCRIPTION
             ):
-                return _json(formatted(await execute(self.schema, context, request, SINGLE)))
-            held.enter_context(self.limits.addresses.counted(connection.address, "this address"))
-            held.callback(connection.endable(lambda _, reason: stream.end(Unauthenticated(reason))))
+                return _json(response_body(await execute(self.schema, context, request, SINGLE_RESULT)))
+            stack.enter_context(self.limits.addresses.counted(connection.address, "this address"))
+            stack.callback(connection.set_on_end(lambda _, reason: stream.end(Unauthenticated(reason))))
             _, account_id = await until_available(context.authorize)
-            held.enter_context(self.limits.accounts.counted(account_id, "this account"))
-            held.callback(await subscribe(self.schema, context, request, stream.listener))
+            stack.enter_context(self.limits.accounts.counted(account_id, "this account"))
+            stack.callback(await subscribe(self.schema, context, request, stream.listener))
         except OperationRefused as refused:
-            return _json(formatted(PreExecutionError(None, refused.errors)))
+            return _json(response_body(PreExecutionError(None, refused.errors)))
         except RequestError as error:
-            if error.code in BEFORE_A_STREAM:
+            if error.code in SENT_AS_STATUS:
                 raise
-            return _json(error_answer(error))
+            return _json(error_body(error))
         return None
 
 
 async def execute(
     schema: Schema, context: OperationContext, request: OperationRequest, allowed: frozenset[OperationType]
 ) -> ExecutionResult:
-    """Run a query or a mutation; raises InvalidOperationTypeError."""
+    """Run a query or mutation; raises InvalidOperationTypeError."""
     return await schema.execute(
         request.query,
         variable_values=request.variables,
@@ -248,29 +247,29 @@ async def execute(
 
 
 def read_query_string(text: bytes) -> OperationRequest:
-    """The operation in an address; raises HTTPError."""
+    """The operation in a query string; raises HTTPError."""
     try:
         return operation_request(from_query_string(text))
     except Malformed as error:
         raise HTTPError(400, str(error)) from None
 
 
-def answer(result: ExecutionResult, media: str) -> Response:
-    """The response for a result: a request that failed is 200 in JSON and 4xx in GRAPHQL, as specified."""
+def response_for(result: ExecutionResult, media: str) -> Response:
+    """The response for a result. As specified, an operation that did not run is 200 in JSON, 4xx in GRAPHQL."""
     status = 200
     if media == GRAPHQL and isinstance(result, PreExecutionError):
         code = (result.errors[0].extensions or {}).get("code") if result.errors else None
         status = STATUS.get(code, 400) if code else 400
-    return _response(formatted(result), status, media)
+    return _response(response_body(result), status, media)
 
 
-def refused_body(message: str) -> dict[str, Any]:
-    """An answer for a request that did not get as far as an operation."""
-    return error_answer(RequestError(RequestErrorCode.BAD_REQUEST, message))
+def bad_request_body(message: str) -> dict[str, Any]:
+    """The response for a request without a valid operation."""
+    return error_body(RequestError(RequestErrorCode.BAD_REQUEST, message))
 
 
 def _json(body: Any) -> bytes:
-    """JSON as it is sent: ASCII only, so that no line break or lone surrogate can be in it."""
+    """JSON in ASCII, so that it contains no line break and no unpaired surrogate."""
     return json.dumps(body, separators=(",", ":")).encode()
 
 

@@ -1,6 +1,6 @@
-"""GraphQL over WebSocket (`graphql-transport-ws`): whatever arrives, the answer is the protocol's.
+"""GraphQL over WebSocket: the `graphql-transport-ws` protocol of graphql-ws.
 
-The protocol is https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md.
+https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md describes it.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from memberstaff.engine.request import (
     Malformed,
     OperationRequest,
     Unstorable,
-    authorization_of,
+    authorization_in,
     decode,
-    id_of,
+    message_id,
+    message_payload,
     operation_request,
-    payload_of,
-    text_map,
+    string_map,
 )
 from memberstaff.engine.schema import OperationRefused, Schema
 from memberstaff.engine.shared_subscriptions import subscribe
@@ -42,24 +42,24 @@ from memberstaff.server.websocket import BinaryMessage, Disconnected, WebSocketA
 
 log = logging.getLogger("memberstaff.server")
 
-COME_BACK = 1013
-"""For a client that sends or opens too much: graphql-ws comes back after a while; after 4429 it would give up."""
+TRY_AGAIN_LATER = 1013
+"""Close code of rate limits: graphql-ws reconnects with back-off, while after 4429 it would give up."""
 
 
 class Operation:
-    """One operation of a socket, from its `subscribe` to its end."""
+    """An operation on a socket, from `subscribe` to `complete` or `error`."""
 
     __slots__ = ("id", "leave", "task")
 
     def __init__(self, operation_id: str) -> None:
         self.id = operation_id
         self.task: asyncio.Task[None] | None = None
-        """What runs it; None once a group sends its results."""
+        """Runs the operation; None once a group sends its results."""
         self.leave: Callable[[], None] | None = None
-        """How it leaves that group."""
+        """Leaves that group."""
 
     def stop(self) -> None:
-        """Send nothing more, from this moment on."""
+        """Stop the operation; it sends nothing after this call."""
         if self.leave is not None:
             self.leave()
         if self.task is not None:
@@ -67,7 +67,22 @@ class Operation:
 
 
 class SocketHandler:
-    """Serves one socket, each operation with a context of its own."""
+    """Serves one socket. Each operation has its own context."""
+
+    __slots__ = (
+        "accounts",
+        "acknowledged",
+        "bucket",
+        "caller",
+        "connection",
+        "host",
+        "init_timer",
+        "initialised",
+        "operations",
+        "schema",
+        "tasks",
+        "websocket",
+    )
 
     def __init__(
         self,
@@ -88,34 +103,34 @@ class SocketHandler:
         self.tasks: set[asyncio.Task[None]] = set()
         self.caller: Caller | None = None
         self.initialised = False
-        """Whether `connection_init` has come, or is too late."""
+        """Whether `connection_init` has been received, or has timed out."""
         self.acknowledged = False
         self.init_timer: asyncio.TimerHandle | None = None
 
     async def handle(self) -> None:
         """Serve the socket until it is closed; never raises."""
-        self.connection.ending = self.end
+        self.connection.on_end = self.end
         loop = asyncio.get_running_loop()
         self.init_timer = loop.call_later(self.host.settings.init_seconds, self.init_timed_out)
         try:
             async for text in self.websocket.texts():
                 if not self.bucket.take(loop.time()):
-                    await self.websocket.close(COME_BACK, "Too many messages: slow down and connect again")
+                    await self.websocket.close(TRY_AGAIN_LATER, "Too many messages; slow down and reconnect")
                 else:
                     await self.handle_text(text)
                 if self.websocket.closed:
                     break
         except BinaryMessage:
-            await self.websocket.close(4400, "Messages are text, never binary")
+            await self.websocket.close(4400, "Binary messages are not supported; send text")
         except Malformed as error:
             await self.websocket.close(4400, str(error))
         except Disconnected:
             pass
         except Exception:
-            log.exception("a socket failed")
+            log.exception("Socket failed")
             await self.websocket.close(4500, "Internal server error")
         finally:
-            self.connection.ending = None
+            self.connection.on_end = None
             self.init_timer.cancel()
             if self.caller is not None:
                 self.accounts.release(self.caller.account_id)
@@ -127,96 +142,96 @@ class SocketHandler:
                     await task
 
     def end(self, code: int, reason: str) -> None:
-        """Close from the outside; what was running sends nothing any more."""
+        """Close the socket; its operations send nothing after this call."""
         self.stop_operations()
-        self.keep(asyncio.ensure_future(self.websocket.close(code, reason)))
+        self.hold(asyncio.ensure_future(self.websocket.close(code, reason)))
 
     def stop_operations(self) -> None:
-        """Send no results any more, from this moment on."""
+        """Stop all operations; they send nothing after this call."""
         for operation in self.operations.values():
             operation.stop()
         self.operations.clear()
 
     def init_timed_out(self) -> None:
-        """Close a socket that does not say who it is."""
+        """Close a socket that has not sent `connection_init` in time."""
         self.initialised = True
-        self.keep(asyncio.ensure_future(self.websocket.close(4408, "Connection initialisation timeout")))
+        self.hold(asyncio.ensure_future(self.websocket.close(4408, "Connection initialisation timeout")))
 
-    def keep(self, task: asyncio.Task[None]) -> None:
-        """Hold a task until it is done: asyncio itself holds it but weakly."""
+    def hold(self, task: asyncio.Task[None]) -> None:
+        """Hold a reference to a task until it is done: asyncio holds only a weak one."""
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
 
     async def handle_text(self, text: str) -> None:
-        """Answer one message; raises Malformed for what is none of the protocol's."""
+        """Handle one message; raises Malformed if it is not one of the protocol's."""
         message = decode(text)
         if not isinstance(message, dict):
             raise Malformed("A message must be a JSON object")
         kind = message.get("type")
         if kind == "connection_init":
-            await self.handle_init(payload_of(message))
+            await self.handle_init(message_payload(message))
         elif kind == "ping" or kind == "pong":
-            payload = payload_of(message)
+            payload = message_payload(message)
             if kind == "ping":
-                await self.handle_renewal(payload)
+                await self.refresh_token(payload)
                 await self.websocket.send_json({"type": "pong"})
         elif kind == "subscribe":
-            await self.handle_subscribe(id_of(message), message)
+            await self.handle_subscribe(message_id(message), message)
         elif kind == "complete":
-            self.complete(id_of(message))
+            self.complete(message_id(message))
         else:
-            raise Malformed("A message must have a known type")
+            raise Malformed("Unknown message type")
 
     async def handle_init(self, payload: dict[str, Any]) -> None:
-        """Find out who it is; raises Malformed."""
+        """Authenticate and acknowledge the connection; raises Malformed."""
         if self.initialised:
             await self.websocket.close(4429, "Too many initialisation requests")
             return
         self.initialised = True
         if self.init_timer is not None:
             self.init_timer.cancel()
-        given = authorization_of(payload)
+        given = authorization_in(payload)
         if given is not None:
             self.connection.authorization = bearer(given)
-        self.connection.resume = text_map(payload.get("resume"), "resume")
+        self.connection.resume = string_map(payload.get("resume"), "resume")
         caller = await self.authenticate()
         if caller is None:
             return
         if not self.accounts.acquire(caller.account_id):
-            await self.websocket.close(COME_BACK, "Too many connections of this account; close some")
+            await self.websocket.close(TRY_AGAIN_LATER, "Too many connections from this account; close some")
             return
         self.caller = caller
         await self.websocket.send_json({"type": "connection_ack"})
         self.acknowledged = True
 
     async def authenticate(self) -> Caller | None:
-        """Who holds the connection's token; None when the socket was closed because it lets nobody in."""
+        """The holder of the connection's token; None if there is none, and the socket was closed."""
         try:
             return await self.host.authenticate(self.connection)
         except RequestError as error:
             if error.code is not RequestErrorCode.UNAVAILABLE:
                 await self.websocket.close(4403, error.message)
                 return None
-            log.warning("a socket could not be authenticated: %s", error.message)
+            log.warning("Failed to authenticate a socket: %s", error.message)
         except Exception:
-            log.exception("a socket could not be authenticated")
-        # After 4500 graphql-ws would give up for good.
-        await self.websocket.close(COME_BACK, "We cannot check your login just now; come back later")
+            log.exception("Failed to authenticate a socket")
+        # After 4500 graphql-ws would give up.
+        await self.websocket.close(TRY_AGAIN_LATER, "Your login cannot be checked right now; reconnect later")
         return None
 
-    async def handle_renewal(self, payload: dict[str, Any]) -> None:
-        """A ping may bring a fresh token, so that a socket outlives its first one: the pong says that it was taken."""
-        given = authorization_of(payload)
+    async def refresh_token(self, payload: dict[str, Any]) -> None:
+        """Take over the new token in a ping, so that the socket can outlive its first one; the pong confirms it."""
+        given = authorization_in(payload)
         if given is None or self.caller is None:
             return
         self.connection.authorization = bearer(given)
         caller = await self.authenticate()
         if caller is not None and (caller.account_id, caller.role) != (self.caller.account_id, self.caller.role):
-            # What runs on this socket was begun with other rights.
-            await self.websocket.close(4403, "The token is somebody else's, or your role has changed. Connect again.")
+            # The operations on this socket were authorised as another account or role.
+            await self.websocket.close(4403, "The token is for another account, or your role has changed; reconnect")
 
     async def handle_subscribe(self, operation_id: str, message: dict[str, Any]) -> None:
-        """Begin an operation, or say why not; raises Malformed."""
+        """Start an operation, or refuse it; raises Malformed."""
         if not self.acknowledged:
             await self.websocket.close(4401, "Unauthorized")
             return
@@ -230,20 +245,20 @@ class SocketHandler:
             return
         limit = self.host.settings.max_operations_per_socket
         if len(self.operations) >= limit:
-            why = f"{limit} operations are under way on this socket; complete one first."
+            why = f"Too many operations on this socket; the limit is {limit}. Complete one first."
             await self.send_error(operation_id, RequestError(RequestErrorCode.RATE_LIMITED, why))
             return
         operation = self.operations[operation_id] = Operation(operation_id)
         operation.task = asyncio.create_task(self.run(operation, request))
-        self.keep(operation.task)
+        self.hold(operation.task)
 
     def complete(self, operation_id: str) -> None:
-        """Stop an operation, if it is under way."""
+        """Stop an operation, unless it has on_end."""
         if (operation := self.operations.pop(operation_id, None)) is not None:
             operation.stop()
 
     async def run(self, operation: Operation, request: OperationRequest) -> None:
-        """Send the result of a query or a mutation, or have a group send a subscription's; never raises."""
+        """Send the result of a query or mutation, or have a group send a subscription's; never raises."""
         context = self.host.context(self.connection, operation.id)
         try:
             kind = await self.schema.check(request.query, request.operation_name, context)
@@ -257,7 +272,7 @@ class SocketHandler:
                 operation_name=request.operation_name,
                 operation_extensions=request.extensions,
             )
-            await finish(context)  # nothing is held while the result is sent
+            await close_quietly(context)  # releases the database connection before the result is sent
             await self.send_result(operation, result)
         except Disconnected:
             pass
@@ -266,43 +281,43 @@ class SocketHandler:
         except RequestError as error:
             await self.end_operation(operation, [formatted(error)])
         except Exception:
-            log.exception("an operation failed")
+            log.exception("Operation failed")
             await self.end_operation(operation, [formatted(internal_error(self.connection.request_id))])
         finally:
-            await finish(context)
+            await close_quietly(context)
 
     async def join(self, operation: Operation, context: OperationContext, request: OperationRequest) -> None:
-        """Let a group send the results from now on. Raises OperationRefused and RequestError."""
+        """Join a group, which sends the results. Raises OperationRefused and RequestError."""
         leave = await subscribe(self.schema, context, request, self.listener(operation))
         operation.leave, operation.task = leave, None
-        if self.operations.get(operation.id) is not operation:  # it was completed meanwhile
+        if self.operations.get(operation.id) is not operation:  # the client has completed it meanwhile
             leave()
 
     def listener(self, operation: Operation) -> Listener:
-        """What the operation is in its group."""
+        """The operation's listener in its group."""
         messages = NextMessages(operation.id)
 
-        def ended(error: Exception | None) -> None:
+        def on_end(error: Exception | None) -> None:
             if error is None:
-                self.keep(asyncio.ensure_future(self.send_complete(operation)))
+                self.hold(asyncio.ensure_future(self.send_complete(operation)))
                 return
-            told = error if isinstance(error, RequestError) else internal_error(self.connection.request_id)
-            self.keep(asyncio.ensure_future(self.end_operation(operation, [formatted(told)])))
+            to_send = error if isinstance(error, RequestError) else internal_error(self.connection.request_id)
+            self.hold(asyncio.ensure_future(self.end_operation(operation, [formatted(to_send)])))
 
         protocol = self.websocket.protocol
         if protocol is not None:
-            return WebSocketListener(protocol, messages, ended)
+            return WebSocketListener(protocol, messages, on_end)
 
         async def send(batch: Batch) -> None:
             for text in messages.texts(batch):
                 await self.websocket.send_text(text)
 
-        listener = ASGIListener(send, ended)
+        listener = ASGIListener(send, on_end)
         listener.begin()
         return listener
 
     async def send_result(self, operation: Operation, result: ExecutionResult) -> None:
-        """Send the only result of an operation, its keys in the order in which a group's are."""
+        """Send a single result, with its keys in the same order as NextMessages."""
         if isinstance(result, PreExecutionError):
             await self.end_operation(operation, [error.formatted for error in result.errors or []])
         elif self.operations.get(operation.id) is operation:
@@ -311,32 +326,32 @@ class SocketHandler:
             await self.send_complete(operation)
 
     async def send_complete(self, operation: Operation) -> None:
-        """Say that an operation has no more results, unless the client has completed it."""
+        """Send `complete`, unless the operation has on_end."""
         if self.operations.get(operation.id) is operation:
             del self.operations[operation.id]
             with suppress(Disconnected):
                 await self.websocket.send_json({"type": "complete", "id": operation.id})
 
     async def end_operation(self, operation: Operation, errors: list[Any]) -> None:
-        """End an operation with errors, unless the client has completed it; the socket and its others go on."""
+        """Send `error`, unless the operation has on_end."""
         if self.operations.get(operation.id) is operation:
             del self.operations[operation.id]
             with suppress(Disconnected):
                 await self.websocket.send_json({"type": "error", "id": operation.id, "payload": errors})
 
     async def send_error(self, operation_id: str, error: RequestError) -> None:
-        """Refuse an operation; the socket and its others go on."""
+        """Refuse an operation, with the protocol's `error` message."""
         await self.websocket.send_json({"type": "error", "id": operation_id, "payload": [formatted(error)]})
 
 
 def formatted(error: RequestError) -> dict[str, Any]:
-    """An error as GraphQL tells it."""
+    """An error as in the GraphQL specification."""
     return {"message": error.message, "extensions": {**error.extensions, "code": error.code.value}}
 
 
-async def finish(context: OperationContext) -> None:
-    """Close a context; what goes wrong then is the log's, the client has its answer."""
+async def close_quietly(context: OperationContext) -> None:
+    """Close a context; errors are only logged, since the operation has its result."""
     try:
         await context.close()
     except Exception:
-        log.exception("an operation's context did not close")
+        log.exception("Failed to close an operation's context")

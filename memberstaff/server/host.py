@@ -1,4 +1,4 @@
-"""What the server asks of the application that it serves."""
+"""The interface between the server and the application that it serves."""
 
 from __future__ import annotations
 
@@ -15,43 +15,40 @@ from memberstaff.settings import Settings
 
 
 class OperationContext(SubscriptionContext, Protocol):
-    """What one operation runs with."""
+    """The context of one operation."""
 
     async def close(self) -> None:
-        """Give back what the operation held; awaited once, before its result is sent, however it ended."""
+        """Release what the operation holds; called once, before its result is sent, however it ended."""
 
 
 class Host(Protocol):
-    """What the server serves."""
+    """The application, as the server uses it."""
 
     @property
     def settings(self) -> Settings:
-        """How this installation runs."""
+        """The installation's settings."""
 
     def context(self, connection: Connection, operation_id: str | None) -> OperationContext:
-        """A fresh context for one operation; the id is None for a request over HTTP."""
+        """A new context for one operation; the id is None over HTTP."""
 
-    async def cached_answer(self, context: Any, request: OperationRequest) -> bytes | None:
-        """The answer to a query whose answers are cached, as JSON; None for what has to be executed.
-
-        Never raises RequestError.
-        """
+    async def cached_response(self, context: Any, request: OperationRequest) -> bytes | None:
+        """A cached response as JSON; None if the request has to be executed. Never raises RequestError."""
 
     async def authenticate(self, connection: Connection) -> Caller:
-        """Who holds the connection's token; raises Unauthenticated."""
+        """The holder of the connection's token; the connection ends with their access. Raises RequestError."""
 
     async def readiness(self) -> tuple[bool, Mapping[str, Any]]:
-        """Whether requests can be served, and what that rests on."""
+        """Whether requests can be served, and details for /health/ready."""
 
-    def measures(self) -> Mapping[str, tuple[float, str]]:
-        """What this process does at this moment: value and meaning by name."""
+    def gauges(self) -> Mapping[str, tuple[float, str]]:
+        """Value and help text of each gauge, by name."""
 
     def running(self) -> AbstractAsyncContextManager[None]:
-        """Everything that lives as long as the process."""
+        """Run background services for as long as the process serves."""
 
 
 def limits_of(settings: Settings) -> Limits:
-    """What a document may ask for in this installation."""
+    """The limits in the settings."""
     return Limits(
         depth=settings.max_depth,
         aliases=settings.max_aliases,

@@ -1,4 +1,4 @@
-"""Members of a group, by transport: what the group sends is framed once, and written without a task of its own."""
+"""Listeners for each transport; a batch is framed once for a group, and written without a task per listener."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from memberstaff.fanout.subscriber_group import Batch
 from memberstaff.server.uvicorn_http import HttpProtocol
 from memberstaff.server.uvicorn_websocket import WebSocketProtocol
 
-Ended = Callable[[Exception | None], None]
-"""Called once: because of this error, or because the events are complete."""
+OnEnd = Callable[[Exception | None], None]
+"""Called when the events end: with an error, or None when they are complete."""
 
 HEAD = b'{"type":"next","payload":'
 
 
 class NextMessages:
-    """`next` messages of graphql-transport-ws for one operation.
+    """The `next` messages of graphql-transport-ws for one operation.
 
-    The id stands last, so that everything before it is the same for all; the order of keys has no meaning in JSON.
+    The id is the last key, so that everything before it is shared by all operations.
     """
 
     __slots__ = ("tail",)
@@ -29,13 +29,13 @@ class NextMessages:
         self.tail = f',"id":{json.dumps(operation_id)}}}'.encode()
 
     def frames(self, batch: Batch) -> bytes:
-        """WebSocket text frames, one for each event."""
+        """The WebSocket text frames of a batch."""
         tail = self.tail
         frames = batch.frames.get(len(tail)) or self._framed(batch)
         return tail.join(frames)
 
     def _framed(self, batch: Batch) -> list[bytes]:
-        """What to join with each member's tail: a header and a head for each event, and nothing after the last tail."""
+        """The frames without their tails, which `tail.join` inserts; they depend only on the tail's length."""
         length = len(self.tail)
         frames = [_header(len(HEAD) + len(payload) + length) + HEAD + payload for payload in batch.payloads]
         frames.append(b"")
@@ -43,145 +43,133 @@ class NextMessages:
         return frames
 
     def texts(self, batch: Batch) -> list[str]:
-        """The same messages as text, for another server to frame."""
+        """The messages as text, for another server to frame."""
         return [(HEAD + payload + self.tail).decode() for payload in batch.payloads]
 
 
 class WebSocketListener:
-    """Writes a group's events to the transport of one socket."""
+    """Writes events to the transport of a socket."""
 
-    __slots__ = ("_ended", "_messages", "_protocol")
+    __slots__ = ("_messages", "_on_end", "_protocol")
 
-    def __init__(self, protocol: WebSocketProtocol, messages: NextMessages, ended: Ended) -> None:
+    def __init__(self, protocol: WebSocketProtocol, messages: NextMessages, on_end: OnEnd) -> None:
         self._protocol = protocol
         self._messages = messages
-        self._ended = ended
+        self._on_end = on_end
 
     @property
     def blocked(self) -> bool:
-        """Whether the client has not read what it was sent."""
         return self._protocol.blocked
 
     def send(self, batch: Batch) -> None:
-        """Write all events at once."""
         self._protocol.write(self._messages.frames(batch))
 
-    async def unblocked(self) -> None:
-        """Wait until the client has read most of it, or is gone."""
+    async def drain(self) -> None:
         await self._protocol.writable.wait()
 
     def end(self, error: Exception | None) -> None:
-        """End the operation."""
-        self._ended(error)
+        self._on_end(error)
 
 
 class Framing(ABC):
-    """One way to put results into the body of an HTTP response."""
+    """Frames results in the body of a streamed HTTP response."""
 
     key: str
-    """Names it: frames are shared among the readers of one framing."""
+    """Its key in `Batch.frames`."""
     headers: tuple[tuple[bytes, bytes], ...]
     begin: bytes
-    """What stands before the first event."""
+    """Sent before the first event."""
     complete: bytes
-    """What ends the stream."""
+    """Ends the stream."""
     heartbeat: bytes
     heartbeat_seconds: float
 
     @abstractmethod
     def event(self, payload: bytes) -> bytes:
-        """One result."""
+        """Frame one result."""
 
 
 def framed(batch: Batch, framing: Framing) -> bytes:
-    """All events of a batch, framed once for all of its readers."""
+    """All events of a batch, framed once per framing."""
     if (known := batch.frames.get(framing.key)) is None:
         known = batch.frames[framing.key] = [b"".join(map(framing.event, batch.payloads))]
     return known[0]
 
 
 class StreamListener:
-    """Writes a group's events to the transport of one HTTP response, from the moment that it was begun."""
+    """Writes events to the transport of an HTTP response, once its headers are written."""
 
-    def __init__(self, protocol: HttpProtocol, framing: Framing, ended: Ended) -> None:
+    def __init__(self, protocol: HttpProtocol, framing: Framing, on_end: OnEnd) -> None:
         self._protocol = protocol
         self._framing = framing
-        self._ended = ended
-        self._begun = asyncio.Event()
+        self._on_end = on_end
+        self._started = asyncio.Event()
 
     def begin(self) -> None:
-        """The response's headers have been written."""
-        self._begun.set()
+        """Unblock: the headers have been written."""
+        self._started.set()
 
     @property
     def blocked(self) -> bool:
-        """Whether the client has not read what it was sent."""
-        return self._protocol.blocked or not self._begun.is_set()
+        return self._protocol.blocked or not self._started.is_set()
 
     def send(self, batch: Batch) -> None:
-        """Write all events as one chunk."""
         self._protocol.write_chunk(framed(batch, self._framing))
 
-    async def unblocked(self) -> None:
-        """Wait until the client has read most of it, or is gone."""
-        await self._begun.wait()
+    async def drain(self) -> None:
+        await self._started.wait()
         await self._protocol.flow.drain()
 
     def end(self, error: Exception | None) -> None:
-        """End the stream."""
-        self._ended(error)
+        self._on_end(error)
 
 
 class ASGIListener:
-    """Sends a group's events through ASGI, where another server than ours runs the application.
+    """Sends events through ASGI, under another server than ours.
 
-    One batch is under way at a time; meanwhile the listener is blocked, and its group serves it at its own pace.
+    It is blocked while a batch is being sent, so a slow client makes it catch up at its own pace.
     """
 
-    def __init__(self, send: Callable[[Batch], Awaitable[None]], ended: Ended) -> None:
+    def __init__(self, send: Callable[[Batch], Awaitable[None]], on_end: OnEnd) -> None:
         self._send = send
-        self._ended = ended
-        self._free = asyncio.Event()
+        self._on_end = on_end
+        self._idle = asyncio.Event()
         self._sending: asyncio.Task[None] | None = None
 
     def begin(self) -> None:
-        """The response, or the socket, takes messages."""
-        self._free.set()
+        """Unblock: the response or socket accepts messages."""
+        self._idle.set()
 
     @property
     def blocked(self) -> bool:
-        """Whether a batch is under way."""
-        return not self._free.is_set()
+        return not self._idle.is_set()
 
     def send(self, batch: Batch) -> None:
-        """Begin to send all events."""
-        self._free.clear()
+        self._idle.clear()
         self._sending = asyncio.create_task(self._deliver(batch))
 
     async def _deliver(self, batch: Batch) -> None:
         try:
             await self._send(batch)
         except Exception as error:
-            self._ended(error)
+            self._on_end(error)
         finally:
-            self._free.set()
+            self._idle.set()
 
-    async def unblocked(self) -> None:
-        """Wait until the batch has gone."""
-        await self._free.wait()
+    async def drain(self) -> None:
+        await self._idle.wait()
 
     def end(self, error: Exception | None) -> None:
-        """End the operation."""
-        self._ended(error)
+        self._on_end(error)
 
 
 def text_frame(text: bytes) -> bytes:
-    """A whole message on its way to a client."""
+    """An unmasked, unfragmented WebSocket text frame (RFC 6455, section 5.2)."""
     return _header(len(text)) + text
 
 
 def _header(length: int) -> bytes:
-    """Of a whole, unmasked text frame (RFC 6455, section 5.2)."""
+    """The header of such a frame with a payload of this length."""
     if length < 126:
         return bytes((0x81, length))
     if length < 65_536:

@@ -1,4 +1,4 @@
-"""Logging: one handler for everything, lines for people or JSON for machines, with the request's id."""
+"""Logging configuration: one handler, as console lines or JSON, with the request id."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ SHARED: list[Any] = [
 
 
 def drop_colours(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Uvicorn repeats each message with colours."""
+    """A structlog processor that drops uvicorn's coloured copy of the message."""
     event.pop("color_message", None)
     return event
 
 
 def formatter(style: Literal["console", "json"] = "console", **_: Any) -> logging.Formatter:
-    """The formatter of the one handler; setting it up also makes structlog's own loggers end there.
+    """The handler's formatter; also configures structlog to log through it.
 
-    No traceback shows local variables, which rich ones do: they hold passwords.
+    Tracebacks are plain: rich ones show local variables, such as passwords.
     """
     structlog.configure(
         processors=[
@@ -56,7 +56,7 @@ def formatter(style: Literal["console", "json"] = "console", **_: Any) -> loggin
 
 
 def log_config(settings: Settings) -> dict[str, Any]:
-    """The settings for `logging.config.dictConfig`, which uvicorn applies in each of its processes."""
+    """The configuration for `logging.config.dictConfig`, which uvicorn applies in each process."""
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -69,7 +69,7 @@ def log_config(settings: Settings) -> dict[str, Any]:
             "uvicorn.access": {"level": "CRITICAL", "handlers": [], "propagate": False},
             "websockets": {"level": "WARNING"},
             "alembic": {"level": "WARNING"},
-            # At DEBUG these write statements with their parameters: notes, addresses, password hashes.
+            # At DEBUG these log statements with their parameters: notes, addresses, password hashes.
             "aiosqlite": {"level": "WARNING"},
             "sqlalchemy": {"level": "WARNING"},
         },

@@ -1,4 +1,4 @@
-"""`/metrics` for Prometheus: what this process does; with several workers, whichever of them answers."""
+"""`/metrics` for Prometheus, of this process: with several workers, of whichever one answers."""
 
 from __future__ import annotations
 
@@ -14,22 +14,21 @@ from prometheus_client.registry import Collector
 from memberstaff.server.host import Host
 
 
-class Measures(Collector):
-    """Asks the host at each scrape, so that nothing is counted twice or kept up to date in vain."""
+class HostCollector(Collector):
+    """Reads the host's gauges at each scrape."""
 
     def __init__(self, host: Host) -> None:
         self.host = host
 
     def collect(self) -> Iterator[Metric]:
-        """A gauge for each of the host's measures."""
-        for name, (value, meaning) in self.host.measures().items():
-            yield GaugeMetricFamily(f"memberstaff_{name}", meaning, value=value)
+        for name, (value, help_text) in self.host.gauges().items():
+            yield GaugeMetricFamily(f"memberstaff_{name}", help_text, value=value)
 
 
 def router(host: Host) -> APIRouter:
-    """The route, for those who set METRICS."""
+    """The router with /metrics."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(Measures(host))
+    registry.register(HostCollector(host))
     made = APIRouter()
 
     @made.get("/metrics", include_in_schema=False)

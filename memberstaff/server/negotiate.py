@@ -1,4 +1,4 @@
-"""What a client sends and what it wants back, read from its headers."""
+"""Content negotiation: the media types that a client sends and accepts."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ MULTIPART = "multipart/mixed"
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """The forms of answer that a client accepts, each the best of its kind; None when it accepts none."""
+class Accepted:
+    """The preferred media type that a client accepts for each kind of response; None if it accepts none."""
 
     single: str | None
-    """JSON or GRAPHQL, for a query or a mutation."""
+    """JSON or GRAPHQL, for a query or mutation."""
     stream: str | None
     """SSE or MULTIPART, for a subscription."""
 
 
 def is_json(content_type: str | None) -> bool:
-    """Whether a body is announced as exactly application/json, in UTF-8.
+    """Whether a Content-Type is application/json, in UTF-8 if it has a charset.
 
-    A form of another site can send text/plain or a form's types without asking first; this one it cannot.
+    Other sites' forms can send text/plain without a CORS preflight, but not this.
     """
     media, parameters = _media(content_type or "")
     charset = parameters.pop("charset", "utf-8").lower()
     return media == JSON and not parameters and charset in {"utf-8", "utf8"}
 
 
-def wanted(accept: Sequence[str]) -> Wanted:
-    """What the Accept headers ask for; without any, or for */*, JSON."""
+def negotiate(accept: Sequence[str]) -> Accepted:
+    """What the Accept headers prefer; JSON for */* or no header."""
     ranges = [part for line in accept for part in _split(line, ",") if part.strip()]
     if not ranges:
-        return Wanted(JSON, None)
+        return Accepted(JSON, None)
     single: tuple[float, str] | None = None
     stream: tuple[float, str] | None = None
     for part in ranges:
@@ -44,14 +44,14 @@ def wanted(accept: Sequence[str]) -> Wanted:
             continue
         if media in {"*/*", "application/*"}:
             media = JSON
-            # Written out, a type counts more than what matches it by the way.
+            # An exact type takes precedence over a wildcard (RFC 9110, section 12.5.1).
             weight -= 0.0001
         if media in {JSON, GRAPHQL} and (single is None or weight > single[0]):
             single = weight, media
         wants_events = media == SSE or (media == MULTIPART and parameters.get("subscriptionspec", "").startswith("1.0"))
         if wants_events and (stream is None or weight > stream[0]):
             stream = weight, media
-    return Wanted(single[1] if single else None, stream[1] if stream else None)
+    return Accepted(single[1] if single else None, stream[1] if stream else None)
 
 
 def _media(header: str) -> tuple[str, dict[str, str]]:
@@ -72,7 +72,7 @@ def _weight(parameters: dict[str, str]) -> float:
 
 
 def _split(text: str, separator: str) -> list[str]:
-    """Split a header, but not inside its quoted strings."""
+    """Split a header at the separator, except in quoted strings."""
     parts = [""]
     quoted = False
     for char in text:

@@ -1,4 +1,4 @@
-"""Running the server: uvicorn, set up so that neither a silent client nor a stop can hang."""
+"""Runs uvicorn, configured so that neither an unresponsive client nor a shutdown can hang."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def serve(
     certificate: Path | None = None,
     key: Path | None = None,
 ) -> None:
-    """Serve until told to stop: `app` is the import string of a factory, `certificate` and `key` PEM files."""
+    """Serve until a signal stops it; `app` is the import string of a factory, `certificate` and `key` are PEM files."""
     config: dict[str, Any] = {
         "factory": True,
         "host": host,
@@ -43,26 +43,26 @@ def serve(
 
 
 class Supervisor(Multiprocess):
-    """Several processes on one address, which takes no new connections from the moment it is told to stop."""
+    """Several worker processes on one address, which stops accepting connections on shutdown."""
 
     def terminate_all(self) -> None:
-        """Close our copy of the listening socket first: while it is open, connections queue up that nobody serves."""
+        """Close our copy of the listening socket first: while it is open, the kernel queues connections for nobody."""
         for listener in self.sockets:
             listener.close()
         super().terminate_all()
 
 
 def options(settings: Settings) -> dict[str, Any]:
-    """How uvicorn behaves here, by `uvicorn.Config`'s names; the tests' server uses the same."""
+    """Keyword arguments for `uvicorn.Config`, shared with the tests' server."""
     return {
         "http": HttpProtocol,
         "ws": WebSocketProtocol,
         "ws_max_size": settings.max_frame_bytes,
         "ws_ping_interval": settings.ping_seconds,
         "ws_ping_timeout": settings.silence_seconds - settings.ping_seconds,
-        # 6.6 µs a send, and a megabyte of memory for a few hundred clients.
+        # It costs 6.6 µs a send, and a megabyte of memory per few hundred clients.
         "ws_per_message_deflate": False,
-        # Its own X-Forwarded-For would be believed before ours is asked.
+        # uvicorn would apply X-Forwarded-For before connection.py checks who sent it.
         "proxy_headers": False,
         "server_header": False,
         "access_log": False,

@@ -1,4 +1,4 @@
-"""The cookie that keeps a browser logged in: its refresh token, where no script of a page can read it.
+"""The cookie that keeps a browser logged in: a refresh token that scripts cannot read.
 
 See docs/decisions/0011-web-sessions.md.
 """
@@ -14,44 +14,44 @@ NAME = "memberstaff_refresh"
 
 
 class SessionCookie:
-    """What the request's browser keeps, and what it is told to keep: at most one thing, the last that was said."""
+    """The cookie in a request, and the Set-Cookie header of its response."""
 
     def __init__(self, *, token: str | None, path: str, secure: bool) -> None:
         self.token = token
-        """The refresh token that came with the request."""
+        """The refresh token in the request."""
         self.header: str | None = None
-        """The answer's Set-Cookie; None when the browser keeps what it has."""
+        """The response's Set-Cookie header; None to leave the cookie as it is."""
         self._path = path
         self._secure = secure
 
-    def keep(self, token: str, *, seconds: int) -> None:
-        """Let the browser keep this refresh token for so long."""
-        self.header = self._written(token, seconds)
+    def set(self, token: str, *, max_age: int) -> None:
+        """Set the cookie; `max_age` is in seconds."""
+        self.header = self._serialize(token, max_age)
 
     def clear(self) -> None:
-        """Let the browser forget what it keeps."""
-        self.header = self._written("", 0)
+        """Delete the cookie."""
+        self.header = self._serialize("", 0)
 
-    def _written(self, value: str, seconds: int) -> str:
+    def _serialize(self, value: str, max_age: int) -> str:
         secure = "; Secure" if self._secure else ""
-        return f"{NAME}={value}; HttpOnly; SameSite=Strict; Path={self._path}; Max-Age={seconds}{secure}"
+        return f"{NAME}={value}; HttpOnly; SameSite=Strict; Path={self._path}; Max-Age={max_age}{secure}"
 
 
 def session_cookie(scope: Scope) -> SessionCookie | None:
-    """The cookie of a request over HTTP; None for a page of another host, which may neither use nor set it."""
+    """The cookie of an HTTP request; None for a cross-origin request, which may neither use nor set it."""
     headers = Headers(scope=scope)
-    if not is_own_page(headers):
+    if not is_same_origin_request(headers):
         return None
-    # A page that came over https proves it where a proxy in front of this server speaks http to it.
+    # Behind a proxy that terminates TLS the scheme is http, but the page's origin shows https.
     secure = scope["scheme"] == "https" or headers.get("origin", "").startswith("https://")
     token = cookie_parser(headers.get("cookie", "")).get(NAME)
     return SessionCookie(token=token or None, path=scope["path"], secure=secure)
 
 
-def is_own_page(headers: Headers) -> bool:
-    """Whether a request comes from a page of this host, or from no page at all."""
+def is_same_origin_request(headers: Headers) -> bool:
+    """Whether a request is same-origin, or does not come from a page."""
     origin = headers.get("origin")
     if origin is None or is_same_origin(origin, headers.get("host")):
         return True
-    # The browser says so, and no page can: a proxy has given us another Host than the page's.
+    # A proxy may have changed Host. Browsers set this header, and pages cannot.
     return headers.get("sec-fetch-site") == "same-origin"

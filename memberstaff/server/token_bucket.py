@@ -1,23 +1,25 @@
-"""A token bucket: so many at once, so many a second."""
+"""A token bucket."""
 
 from __future__ import annotations
 
 
 class TokenBucket:
-    """Starts full. Times are in seconds of any clock that never goes back."""
+    """Allows `rate` a second, and `burst` at once; starts full. Times are seconds of a monotonic clock."""
+
+    __slots__ = ("burst", "rate", "refilled_at", "tokens")
 
     def __init__(self, rate: float, burst: int) -> None:
         self.rate = rate
         self.burst = burst
-        self.left = float(burst)
-        self.seen: float | None = None
+        self.tokens = float(burst)
+        self.refilled_at: float | None = None
 
     def take(self, now: float) -> bool:
-        """Take one; False when there is none left."""
-        if self.seen is not None:
-            self.left = min(self.burst, self.left + (now - self.seen) * self.rate)
-        self.seen = now
-        if self.left < 1:
+        """Take a token; False if there is none."""
+        if self.refilled_at is not None:
+            self.tokens = min(self.burst, self.tokens + (now - self.refilled_at) * self.rate)
+        self.refilled_at = now
+        if self.tokens < 1:
             return False
-        self.left -= 1
+        self.tokens -= 1
         return True

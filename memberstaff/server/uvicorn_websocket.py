@@ -1,7 +1,7 @@
-"""uvicorn's WebSocket protocol with an end for every socket: silent clients are cut off, stops are spread.
+"""uvicorn's WebSocket protocol with time-outs for every socket, and a shutdown that is spread over time.
 
-uvicorn closes a client that does not answer pings by waiting for its buffer to empty, which a client that has
-stopped reading never lets happen; the socket, its tasks and its memory then stay for ever.
+When a client does not answer pings, uvicorn waits for the write buffer to empty before it closes the socket. A client
+that has stopped reading never lets it, so the socket, its tasks and its memory would be leaked.
 """
 
 from __future__ import annotations
@@ -14,131 +14,194 @@ from typing import Any
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
+from websockets.protocol import Protocol, Side, State
 
+from memberstaff.server.websocket_handshake import switching_protocols, websocket_scope
 from memberstaff.settings import Settings
 
 SETTINGS = "settings"
-"""The key of the lifespan's state that holds the settings: uvicorn hands a protocol nothing else."""
+"""Key of the settings in the lifespan state, the only thing that uvicorn passes to a protocol."""
 
 SOCKET = "memberstaff.socket"
-"""The ASGI extension under which a socket hands itself to the application."""
+"""The ASGI extension with the socket's protocol."""
 
-COME_BACK = 1012
-"""The close code for a server that restarts."""
+SERVICE_RESTART = 1012
+"""Close code at shutdown (IANA's WebSocket Close Code registry)."""
 
 LINGER_SECONDS = 3.0
-"""How long a closing socket may take to send what is left before it is cut off."""
+"""Time for a closing socket to empty its write buffer before it is aborted."""
 
 
 def settings_of(app_state: Mapping[str, Any]) -> Settings:
-    """The served application's settings; the defaults for an application that has none."""
+    """The application's settings; the defaults if it has none."""
     found = app_state.get(SETTINGS)
     return found if isinstance(found, Settings) else Settings()
 
 
+class MessageQueue:
+    """Received messages, in the part of asyncio.Queue's interface that uvicorn uses.
+
+    asyncio.Queue has four deques of 600 bytes each, a seventh of an idle subscriber's memory.
+    """
+
+    __slots__ = ("_messages", "_waiting")
+
+    def __init__(self) -> None:
+        self._messages: list[Any] = []
+        self._waiting: asyncio.Future[None] | None = None
+
+    def put_nowait(self, message: Any) -> None:
+        """Add one."""
+        self._messages.append(message)
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
+
+    def empty(self) -> bool:
+        """Whether there is nothing to take."""
+        return not self._messages
+
+    async def get(self) -> Any:
+        """Take the oldest, as soon as there is one."""
+        while not self._messages:
+            self._waiting = asyncio.get_running_loop().create_future()
+            await self._waiting
+        return self._messages.pop(0)
+
+
 class WebSocketProtocol(WebSocketsSansIOProtocol):
-    """One socket. Pass the class to uvicorn as `ws`; it bears ws_ping_interval + ws_ping_timeout of silence."""
+    """A socket; pass the class to uvicorn as `ws`. Its time-out is ws_ping_interval + ws_ping_timeout."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        # With uvicorn's logger there would be two more lines for each socket, and one shows the query string.
+        self.queue = MessageQueue()  # type: ignore[assignment]
+        # uvicorn's logger would add two lines for each socket, one with the query string.
         self.logger = logging.getLogger("websockets")
         settings = settings_of(self.app_state)
         self.drain_seconds = settings.drain_seconds
         self.max_backlog = settings.max_backlog_bytes
         self.close_timeout = LINGER_SECONDS
         self.unsent = 0
-        """Bytes in our buffer when we last asked whether the client is there."""
-        self.farewell: asyncio.TimerHandle | None = None
-        self.reaper: asyncio.TimerHandle | None = None
+        """Size of the write buffer at the last ping."""
+        self.shutdown_timer: asyncio.TimerHandle | None = None
+        self.abort_timer: asyncio.TimerHandle | None = None
         self.blocked = False
-        """Whether the client has so much to read that nothing may be added."""
-        self.drain_code = COME_BACK
-        """The close code at a stop."""
+        """Whether the write buffer is above its high-water mark."""
+        self.drain_code = SERVICE_RESTART
+        """The close code at shutdown."""
+        self.key: str | None = None
+        """The key of a handshake that HTTP has parsed, until it is answered."""
+
+    def upgrade(self, transport: asyncio.Transport, http_scope: Mapping[str, Any], url: bytes, key: str) -> None:
+        """Start with a handshake that HTTP has parsed, in place of `connection_made` and `data_received`."""
+        self.connections.add(self)
+        self.transport = transport
+        self.server, self.client = http_scope["server"], http_scope["client"]
+        self.key = key
+        self.handshake_initiated = True
+        scope: Any = websocket_scope(http_scope, url, self.app_state)
+        scope["extensions"][SOCKET] = self
+        self.scope = scope
+        self.queue.put_nowait({"type": "websocket.connect"})
+        task = self.loop.create_task(self.run_asgi())
+        task.add_done_callback(self.on_task_complete)
+        self.tasks.add(task)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop looking after it."""
-        for timer in (self.farewell, self.reaper):
+        for timer in (self.shutdown_timer, self.abort_timer):
             if timer is not None:
                 timer.cancel()
         super().connection_lost(exc)
+        self.blocked = False  # `writable` is set too, and what is written from here on is dropped
 
     async def send(self, message: Any) -> None:
-        """Send for the application, and forget the handshake as soon as it is done: it is most of a socket's memory."""
-        await super().send(message)
-        if message["type"] == "websocket.accept":
-            self.request.headers.clear()
+        """Send an ASGI message; a handshake that HTTP has parsed is accepted here."""
+        if message["type"] != "websocket.accept":
+            await super().send(message)
+        elif self.key is None:
+            await super().send(message)
+            self.request.headers.clear()  # they are most of a socket's memory
             self.response.headers.clear()
+        elif not self.disconnected and not self.transport.is_closing():
+            self.accept(self.key, message)
+
+    def accept(self, key: str, message: Any) -> None:
+        """Answer the handshake; from here on there are only frames."""
+        self.key = None
+        self.conn = Protocol(  # type: ignore[assignment]
+            Side.SERVER, state=State.OPEN, max_size=self.config.ws_max_size, logger=self.logger
+        )
+        self.handshake_complete = True
+        headers = [*self.default_headers, *message.get("headers", ())]
+        self.transport.write(switching_protocols(key, message.get("subprotocol"), headers))
+        self.start_keepalive()
 
     def write(self, frames: bytes) -> None:
-        """Write whole frames, unless the socket is closing; the caller sees to `blocked`."""
+        """Write complete frames, unless the socket is closing. The caller must check `blocked`."""
         if not self.close_sent and not self.transport.is_closing():
             self.transport.write(frames)
 
     def pause_writing(self) -> None:
-        """So much waits to be sent that nothing may be added."""
         self.blocked = True
         super().pause_writing()
 
     def resume_writing(self) -> None:
-        """The client has read most of it."""
         self.blocked = False
         super().resume_writing()
 
     def abort(self) -> None:
-        """Drop the connection at once, with what waits to be sent."""
+        """Close the connection at once, dropping the write buffer."""
         self.transport.abort()
 
     def on_task_complete(self, task: asyncio.Task[None]) -> None:
-        """The application has finished with this socket: cut it off if it does not manage to close."""
+        """Called when the application has returned; aborts the socket unless it closes in time."""
         super().on_task_complete(task)
         if not self.disconnected:
-            self.reaper = self.loop.call_later(2 * LINGER_SECONDS, self.abort)
+            self.abort_timer = self.loop.call_later(2 * LINGER_SECONDS, self.abort)
 
     def handle_connect(self, event: Request) -> None:
-        """Begin the application, which finds this socket in its scope (it starts at the loop's next turn)."""
+        """Start the application, at the loop's next iteration, with this protocol in its scope."""
         super().handle_connect(event)
         if self.response.status_code == 101:
             extensions: Any = self.scope["extensions"]
             extensions[SOCKET] = self
 
     def handle_ping(self) -> None:
-        """Answer a ping, unless the answers pile up: pings that nobody reads the pongs of fill our memory."""
+        """Answer a ping; abort when too many pongs are unread, which would fill our memory."""
         super().handle_ping()
         if self.transport.get_write_buffer_size() > self.max_backlog:
             self.abort()
 
     def send_keepalive_ping(self) -> None:
-        """Ask whether the client is there, and remember how much it has still to read."""
+        """Send a ping, and note the size of the write buffer."""
         if not self.transport.is_closing():
             self.unsent = self.transport.get_write_buffer_size()
         super().send_keepalive_ping()
 
     def keepalive_timeout(self) -> None:
-        """Cut off a client that did not answer, unless the answer is only late: ours to read, or behind much."""
+        """Abort, unless the pong may be late: reading is paused, or the client is still reading older messages."""
         unsent = self.transport.get_write_buffer_size()
-        patience = self.ping_timeout
-        if patience and not self.transport.is_closing() and (self.read_paused or 0 < unsent < self.unsent):
+        timeout = self.ping_timeout
+        if timeout and not self.transport.is_closing() and (self.read_paused or 0 < unsent < self.unsent):
             self.unsent = unsent
-            self.pong_timer = self.loop.call_later(patience, self.keepalive_timeout)
+            self.pong_timer = self.loop.call_later(timeout, self.keepalive_timeout)
             return
         self.pong_timer = None
         self.pending_ping_payload = None
         self.abort()
 
     def shutdown(self) -> None:
-        """Say that we restart, each socket at its own moment: a thousand clients must not return at once."""
+        """Close after a random delay of up to `drain_seconds`, so that clients do not all reconnect at once."""
         if not self.handshake_complete or self.close_sent or self.drain_seconds <= 0:
-            self.farewell_now()
-        elif self.farewell is None:
-            moment = random.uniform(0, self.drain_seconds)
-            self.farewell = self.loop.call_later(moment, self.farewell_now)
+            self.close_for_shutdown()
+        elif self.shutdown_timer is None:
+            delay = random.uniform(0, self.drain_seconds)
+            self.shutdown_timer = self.loop.call_later(delay, self.close_for_shutdown)
 
-    def farewell_now(self) -> None:
-        """Say it, unless the socket is closing already."""
+    def close_for_shutdown(self) -> None:
+        """Send the close frame, unless the socket is already closing."""
         if self.transport.is_closing():
             return
-        if self.handshake_complete and not self.close_sent:  # uvicorn would say 1012 whatever the protocol
+        if self.handshake_complete and not self.close_sent:  # uvicorn would send 1012 whatever the protocol
             self.queue.put_nowait({"type": "websocket.disconnect", "code": self.drain_code})
             self.conn.send_close(self.drain_code)
             self.transport.write(b"".join(self.conn.data_to_send()))

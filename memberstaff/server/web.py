@@ -1,4 +1,4 @@
-"""The dashboard, the playground and their files: what the build has written beside this module."""
+"""Serves the dashboard, the playground and their assets, which the build puts next to this module."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from memberstaff.settings import Settings
 
 BUILT = Path(__file__).parent / "web"
 
-NO_PAGES = frozenset({"app", "assets", "avatars", "broadcasting", "graphql", "health", "metrics"})
-"""First segments of paths that are no pages of the dashboard, whatever follows."""
+NOT_PAGES = frozenset({"app", "assets", "avatars", "broadcasting", "graphql", "health", "metrics"})
+"""First segments of paths that are never pages of the dashboard."""
 
 POLICY = (
     "default-src 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'; form-action 'self'; img-src 'self'"
 )
-"""'self' covers workers and this host's WebSocket too. The last part is to be continued."""
+"""'self' covers workers and this host's WebSocket too. More image origins may be appended."""
 PLAYGROUND_POLICY = f"{POLICY} data:; font-src 'self' data:; style-src 'self' 'unsafe-inline'"
 
 PAGE = {
@@ -33,12 +33,12 @@ PAGE = {
     "Permissions-Policy": "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
 NO_PLAYGROUND, HAS_PLAYGROUND = (b'<meta name="memberstaff-playground" content="%s"' % word for word in (b"off", b"on"))
-"""What the dashboard's page says of it, as built and as served where there is one; its menu goes by that."""
+"""The meta tag in the dashboard's page, as built, and as served when there is a playground for its menu."""
 
-FOREVER = "public, max-age=31536000, immutable"
+IMMUTABLE = "public, max-age=31536000, immutable"
 
 TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml", ".woff2": "font/woff2"}
-"""Not left to the machine: with `nosniff`, a browser runs no script that is called anything else."""
+"""Independent of the machine's MIME types: with `nosniff`, browsers refuse scripts of any other type."""
 
 NOT_BUILT = """\
 <!doctype html>
@@ -48,15 +48,15 @@ NOT_BUILT = """\
 <meta name="color-scheme" content="light dark">
 <title>memberstaff: the dashboard is not built</title>
 <h1>The dashboard is not built</h1>
-<p>The API runs, at <code>/graphql</code>; only its pages are missing.</p>
-<p>In a checkout, stop this server and start it with <code>./dev run</code>: that builds them, and says why if it
-cannot. Anywhere else, install memberstaff from a wheel, which carries them; <code>./dev wheel</code> makes one.</p>
+<p>The API is running at <code>/graphql</code>; only the pages are missing.</p>
+<p>In a checkout, stop this server and start it with <code>./dev run</code>, which builds them. Elsewhere, install
+memberstaff from a wheel, which includes them; <code>./dev wheel</code> builds one.</p>
 </html>
 """
 
 
 class Site:
-    """An ASGI application for every path that no route has taken."""
+    """The ASGI application for paths that no route matches."""
 
     def __init__(self, settings: Settings, built: Path = BUILT) -> None:
         self.built = built
@@ -65,7 +65,6 @@ class Site:
         self.policy = " ".join([POLICY, *settings.image_origins])
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request; refuse a socket."""
         if scope["type"] == "websocket":
             await WebSocketClose()(scope, receive, send)
             return
@@ -74,16 +73,16 @@ class Site:
         await response(scope, receive, send)
 
     async def respond(self, method: str, path: str, headers: Headers) -> Response:
-        """The answer for a path, which may be anything that a client can send."""
+        """The response for a path, which is not trusted."""
         first, *rest = path.removeprefix("/").split("/")
         is_file = "." in path
         is_playground = first == "graphiql"
-        if (first in NO_PAGES or (is_playground and any(rest))) and not (first == "assets" and is_file):
-            return PlainTextResponse("There is nothing here.\n", 404)
+        if (first in NOT_PAGES or (is_playground and any(rest))) and not (first == "assets" and is_file):
+            return PlainTextResponse("Not found.\n", 404)
         if is_playground and not self.has_playground:
-            return PlainTextResponse("The playground is off; MEMBERSTAFF_PLAYGROUND=true turns it on.\n", 404)
+            return PlainTextResponse("The playground is disabled. Enable it with MEMBERSTAFF_PLAYGROUND=true.\n", 404)
         if method not in {"GET", "HEAD"}:
-            return PlainTextResponse("This is read with GET.\n", 405, {"Allow": "GET, HEAD"})
+            return PlainTextResponse("Method not allowed. Use GET.\n", 405, {"Allow": "GET, HEAD"})
         if is_file:
             return await anyio.to_thread.run_sync(self.file, path, headers)
         if is_playground:
@@ -91,7 +90,7 @@ class Site:
         return await anyio.to_thread.run_sync(self.page, "index.html", self.policy, headers)
 
     def page(self, name: str, policy: str, headers: Headers) -> Response:
-        """An HTML page; asked for again each time, and sent when it has changed."""
+        """An HTML page, which browsers revalidate each time."""
         own = {**PAGE, "Content-Security-Policy": policy}
         try:
             text = (self.built / name).read_bytes()
@@ -100,18 +99,18 @@ class Site:
         if self.has_playground:
             text = text.replace(NO_PLAYGROUND, HAS_PLAYGROUND)
         own["ETag"] = f'"{hashlib.sha256(text).hexdigest()[:32]}"'
-        return self.unless_known(HTMLResponse(text, headers=own), headers)
+        return self.or_not_modified(HTMLResponse(text, headers=own), headers)
 
     def file(self, path: str, headers: Headers) -> Response:
-        """A file of the build, packed when the client can unpack it and the build has packed it."""
-        missing = PlainTextResponse("There is nothing here.\n", 404)
+        """A file of the build, gzipped if the client accepts it and the build has a gzipped copy."""
+        missing = PlainTextResponse("Not found.\n", 404)
         parts = path.removeprefix("/").split("/")
         suffix = Path(parts[-1]).suffix
         if not {"", ".", ".."}.isdisjoint(parts) or suffix in {".html", ".gz"}:
             return missing
         own = {
-            "Cache-Control": FOREVER if parts[0] == "assets" else "no-cache",
-            "Content-Security-Policy": self.policy,  # of a script, it is the policy of the worker that runs it
+            "Cache-Control": IMMUTABLE if parts[0] == "assets" else "no-cache",
+            "Content-Security-Policy": self.policy,  # a worker's policy is that of its script
             "Vary": "Accept-Encoding",
         }
         media = TYPES.get(suffix) or guess_type(path)[0]
@@ -120,18 +119,18 @@ class Site:
                 continue
             try:
                 full_path, status = self.files.lookup_path("/".join(parts) + ending)
-            except (OSError, ValueError):  # too long, or with characters that no file's name can have
+            except (OSError, ValueError):  # too long, or not a valid file name
                 return missing
             if status is not None and stat.S_ISREG(status.st_mode):
                 if encoding:
                     own["Content-Encoding"] = encoding
                 found = FileResponse(full_path, headers=own, media_type=media, stat_result=status)
-                return self.unless_known(found, headers)
+                return self.or_not_modified(found, headers)
         return missing
 
-    def unless_known(self, response: Response, headers: Headers) -> Response:
-        """The response, or that the client's copy is still good, with the same headers: they take the copy's place."""
+    def or_not_modified(self, response: Response, headers: Headers) -> Response:
+        """The response, or 304 with its headers if the client's copy is current."""
         if not self.files.is_not_modified(response.headers, headers):
             return response
-        kept = {name: value for name, value in response.headers.items() if not name.startswith("content-l")}
-        return Response(status_code=304, headers=kept)
+        cache_headers = {name: value for name, value in response.headers.items() if not name.startswith("content-l")}
+        return Response(status_code=304, headers=cache_headers)

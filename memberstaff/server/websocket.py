@@ -1,4 +1,4 @@
-"""One accepted WebSocket: text out within a deadline, closes that are within the protocol's bounds."""
+"""An accepted WebSocket, with write time-outs and valid close frames."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from starlette.types import Receive, Send
 from memberstaff.server.uvicorn_websocket import WebSocketProtocol
 
 LONGEST_REASON = 123
-"""Bytes of a close reason: what a control frame holds beside the code (RFC 6455, section 5.5)."""
+"""Bytes of a close reason: a control frame's 125 less the code (RFC 6455, section 5.5)."""
 
 
 class Disconnected(Exception):
-    """The client is gone, or has stopped reading."""
+    """The client has disconnected, or stopped reading."""
 
 
 class BinaryMessage(Exception):
@@ -24,19 +24,21 @@ class BinaryMessage(Exception):
 
 
 class WebSocketAdapter:
-    """An ASGI WebSocket. A message that does not leave our buffers in time ends it."""
+    """An ASGI WebSocket. A write that times out aborts it."""
+
+    __slots__ = ("_receive", "_write", "closed", "deadline", "protocol")
 
     def __init__(self, receive: Receive, send: Send, protocol: WebSocketProtocol | None, *, deadline: float) -> None:
         self._receive = receive
         self._write = send
         self.protocol = protocol
-        """The connection itself; None when another server than ours runs the application."""
+        """The connection's protocol; None under another server than ours."""
         self.deadline = deadline
-        """Seconds for one message to leave our buffers."""
+        """Write time-out of a message, in seconds."""
         self.closed = False
 
     async def texts(self) -> AsyncGenerator[str, None]:
-        """The client's messages until it has gone; raises BinaryMessage."""
+        """The client's messages until it disconnects; raises BinaryMessage."""
         while True:
             message = await self._receive()
             if message["type"] == "websocket.disconnect":
@@ -51,15 +53,15 @@ class WebSocketAdapter:
         await self.send_text(json.dumps(message, separators=(",", ":")))
 
     async def send_text(self, text: str) -> None:
-        """Send a message that is JSON already; raises Disconnected."""
+        """Send one message, already encoded; raises Disconnected."""
         await self._send({"type": "websocket.send", "text": text})
 
     async def close(self, code: int, reason: str) -> None:
-        """Close with a reason that is cut to fit; the second time, or when the client is gone, nothing."""
+        """Close, with the reason truncated to truncate_reason; does nothing if the socket is closed."""
         if self.closed:
             return
         try:
-            await self._send({"type": "websocket.close", "code": code, "reason": fit(reason)})
+            await self._send({"type": "websocket.close", "code": code, "reason": truncate_reason(reason)})
         except Disconnected:
             return
         finally:
@@ -75,17 +77,17 @@ class WebSocketAdapter:
             self.abort()
             raise Disconnected from None
         except (OSError, RuntimeError):
-            # Servers raise RuntimeError for a message after the end: another task had closed first.
+            # Servers raise RuntimeError for a message after another task has closed the socket.
             self.closed = True
             raise Disconnected from None
 
     def abort(self) -> None:
-        """Drop the connection without a word: its client does not read."""
+        """Close the connection without a close frame, for a client that does not read."""
         self.closed = True
         if self.protocol is not None:
             self.protocol.abort()
 
 
-def fit(reason: str) -> str:
-    """The reason, cut between characters to what a close frame holds."""
+def truncate_reason(reason: str) -> str:
+    """The reason, truncated between characters to truncate_reason into a close frame."""
     return reason.encode("utf-8", "replace")[:LONGEST_REASON].decode("utf-8", "ignore")

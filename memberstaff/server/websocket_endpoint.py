@@ -1,4 +1,4 @@
-"""Which sockets are accepted: one subprotocol, and no page of a stranger (browsers do not apply CORS to sockets)."""
+"""Accepts sockets of one subprotocol, from allowed origins: browsers do not apply CORS to WebSockets."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from strawberry.http.websocket_origin import normalize_origin
 
 from memberstaff.engine.schema import Schema
 from memberstaff.server.connection_limiter import ConnectionLimits
-from memberstaff.server.graphql_transport_ws import COME_BACK, SocketHandler
+from memberstaff.server.graphql_transport_ws import TRY_AGAIN_LATER, SocketHandler
 from memberstaff.server.host import Host
 from memberstaff.server.request_context import connection_of
-from memberstaff.server.session_cookie import is_own_page
+from memberstaff.server.session_cookie import is_same_origin_request
 from memberstaff.server.uvicorn_websocket import SOCKET, WebSocketProtocol
 from memberstaff.server.websocket import WebSocketAdapter
 
@@ -21,7 +21,7 @@ PROTOCOL = "graphql-transport-ws"
 
 
 class SocketEndpoint:
-    """Accepts sockets and serves operations on them."""
+    """The ASGI application for GraphQL sockets."""
 
     def __init__(self, schema: Schema, host: Host, limits: ConnectionLimits) -> None:
         self.schema = schema
@@ -29,33 +29,32 @@ class SocketEndpoint:
         self.limits = limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Accept one socket, or refuse it, and serve it to its end."""
         settings = self.host.settings
         await receive()
-        if not may_open(Headers(scope=scope), settings.allowed_origins):
+        if not is_allowed_origin(Headers(scope=scope), settings.allowed_origins):
             await send({"type": "websocket.close"})  # before it is accepted, this is HTTP 403
             return
-        chosen = PROTOCOL if PROTOCOL in scope["subprotocols"] else None
-        await send({"type": "websocket.accept", "subprotocol": chosen})
+        subprotocol = PROTOCOL if PROTOCOL in scope["subprotocols"] else None
+        await send({"type": "websocket.accept", "subprotocol": subprotocol})
         protocol: WebSocketProtocol | None = (scope.get("extensions") or {}).get(SOCKET)
         websocket = WebSocketAdapter(receive, send, protocol, deadline=settings.silence_seconds)
-        if chosen is None:
-            await websocket.close(4406, f"The subprotocol here is {PROTOCOL}")
+        if subprotocol is None:
+            await websocket.close(4406, f"Unsupported subprotocol; use {PROTOCOL}")
             return
         connection = connection_of(scope)
         if not self.limits.addresses.acquire(connection.address):
-            await websocket.close(COME_BACK, "Too many connections from this address; come back later")
+            await websocket.close(TRY_AGAIN_LATER, "Too many connections from this address; close some")
             return
-        scope["headers"].clear()  # all is said: what lives as long as the socket is kept small
+        scope["headers"].clear()  # no longer needed, and they would be held as long as the socket
         try:
             await SocketHandler(self.schema, self.host, connection, websocket, self.limits.accounts).handle()
         finally:
             self.limits.addresses.release(connection.address)
 
 
-def may_open(headers: Headers, allowed: Collection[str]) -> bool:
-    """Whether a handshake may go on: from no page, from a page of this host, or from an allowed origin."""
-    if is_own_page(headers):
+def is_allowed_origin(headers: Headers, allowed: Collection[str]) -> bool:
+    """Whether a handshake is same-origin, from an allowed origin, or not from a page."""
+    if is_same_origin_request(headers):
         return True
     normal = normalize_origin(headers["origin"])
     return normal is not None and normal in {normalize_origin(entry) for entry in allowed}

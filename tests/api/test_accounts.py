@@ -207,4 +207,4 @@ async def test_passwords_are_guessed_no_faster_here_than_at_the_login(
 async def test_a_request_holds_one_guess(installation: Installation) -> None:
     guess = 'changePassword(input: {currentPassword: "a", newPassword: "b"}) { errors { code } }'
     code, message = await installation.marker.fail(f"mutation {{ a: {guess} b: {guess} }}")
-    assert (code, message) == ("BAD_REQUEST", "The operation may hold one changePassword.")
+    assert (code, message) == ("BAD_REQUEST", "Only one changePassword is allowed in an operation.")

@@ -244,7 +244,7 @@ async def test_the_ends_of_the_calendar_hold_people_and_days(installation: Insta
 
 @pytest.mark.parametrize("engine", ["sqlite"])
 async def test_a_request_that_is_no_single_operation_is_told_so(installation: Installation) -> None:
-    many = "Several operations: operationName must say which one to run."
+    many = "The document has several operations; operationName must name the one to run."
     assert await told(installation.viewer, "query A { viewer { id } } query B { viewer { id } }") == (
         "BAD_REQUEST",
         many,

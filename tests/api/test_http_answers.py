@@ -29,13 +29,13 @@ async def test_what_fails_inside_is_logged_and_told_as_a_reference(caplog: pytes
     assert answer.status_code == 200
     assert answer.json()["errors"] == [
         {
-            "message": f"Something went wrong on our side; the reference is {reference}.",
+            "message": f"Internal server error. If you report it, quote reference {reference}.",
             "locations": [{"line": 1, "column": 3}],
             "path": ["secret"],
             "extensions": {"code": "INTERNAL"},
         }
     ]
-    failed = next(record for record in caplog.records if record.message == "an operation failed")
+    failed = next(record for record in caplog.records if record.message == "Operation failed")
     assert failed.__dict__["request_id"] == reference
     assert failed.exc_info is not None
     assert isinstance(failed.exc_info[1], RuntimeError)

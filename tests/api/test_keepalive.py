@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import struct
 from contextlib import suppress
 from typing import Any
 
@@ -102,6 +103,23 @@ async def test_a_send_has_a_deadline_whatever_the_protocol_does() -> None:
         await asyncio.get_running_loop().sock_sendall(client, frame(INIT) + b"".join(map(frame, large)))
         await asyncio.wait_for(until_no_connections(address), SECONDS)
         client.close()
+
+
+async def test_a_client_that_resets_while_it_does_not_read_leaves_nothing_behind() -> None:
+    app, host = toy()
+    async with serving(app, host.settings) as address:
+        client = await deaf(address)
+        loop = asyncio.get_running_loop()
+        flood = {"type": "subscribe", "id": "a", "payload": {"query": "subscription { flood }"}}
+        await loop.sock_sendall(client, frame(INIT) + frame(flood))
+        protocol = await stuck(address)
+        await loop.sock_sendall(client, frame({"type": "ping"}))  # the handler waits until it can send the pong
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.close()
+        await asyncio.wait_for(until_no_connections(address), SECONDS)
+        assert not protocol.blocked
+        while len(host.groups):
+            await asyncio.sleep(0.005)
 
 
 async def test_a_socket_that_cannot_finish_closing_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:

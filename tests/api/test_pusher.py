@@ -330,7 +330,7 @@ async def test_too_many_messages_and_binary_ones_close_the_socket(database_url: 
         async with echo(installed) as client:
             for _ in range(4):
                 await client.send("pusher:pong", {})
-            assert await client.closing() == (4100, "Too many messages")
+            assert await client.closing() == (4100, "Too many messages; slow down")
         async with echo(installed) as client:
             await client.connection.send(b"\x00")
             assert (await client.closing())[0] == 4100

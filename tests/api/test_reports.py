@@ -106,13 +106,13 @@ async def test_a_report_of_more_categories_than_it_can_show_says_how_to_ask(inst
         (
             """{ a: attendanceReport(from: "2026-01-01", to: "2026-01-02") { categories { days { date } } }
                  b: attendanceReport(from: "2026-01-01", to: "2026-01-02") { categories { days { date } } } }""",
-            "The operation could answer with 7,442 objects; 5,000 are allowed. Ask for smaller pages.",
+            "The operation could return 7,442 objects; the limit is 5,000. Ask for smaller pages.",
         ),
         (
             "mutation { "
             + " ".join(f"i{n}: importStaff(input: {{rows: []}}) {{ changes {{ row }} }}" for n in range(5))
             + " }",
-            "The operation could answer with 5,005 objects; 5,000 are allowed. Ask for smaller pages.",
+            "The operation could return 5,005 objects; the limit is 5,000. Ask for smaller pages.",
         ),
     ],
 )

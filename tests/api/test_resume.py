@@ -109,7 +109,7 @@ async def test_a_cursor_that_lies_too_far_back_is_the_operations_error(
             await board.subscribe("1", WATCH, date=TODAY, after=cursor)
             message = await board.receive()
             assert (message["type"], message["payload"][0]["extensions"]["code"]) == ("error", "RESTART_REQUIRED")
-            assert message["payload"][0]["message"].startswith("More than 3 changes have come since this cursor.")
+            assert message["payload"][0]["message"].startswith("There were more than 3 changes since this cursor.")
 
 
 @pytest.mark.parametrize("accept", ["text/event-stream", "multipart/mixed;subscriptionSpec=1.0"])

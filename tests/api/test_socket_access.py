@@ -21,7 +21,7 @@ async def test_another_subprotocol_is_closed_with_4406(subprotocols: list[str]) 
         serving(app, host.settings) as address,
         client(address, subprotocols=subprotocols or None) as someone,
     ):
-        assert await someone.closing() == (4406, "The subprotocol here is graphql-transport-ws")
+        assert await someone.closing() == (4406, "Unsupported subprotocol; use graphql-transport-ws")
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://[", "http://127.0.0.1:1"])
@@ -82,7 +82,7 @@ async def test_more_operations_than_allowed_are_refused_one_by_one() -> None:
             "id": "b",
             "payload": [
                 {
-                    "message": "1 operations are under way on this socket; complete one first.",
+                    "message": "Too many operations on this socket; the limit is 1. Complete one first.",
                     "extensions": {"code": "RATE_LIMITED"},
                 }
             ],
@@ -97,7 +97,7 @@ async def test_a_client_that_talks_too_fast_is_told_to_come_back_later() -> None
     async with served(message_burst=3, messages_per_second=0.001) as (someone, _):
         await someone.begin()
         await someone.say(*[{"type": "ping"}] * 3)
-        assert await someone.closing() == (1013, "Too many messages: slow down and connect again")
+        assert await someone.closing() == (1013, "Too many messages; slow down and reconnect")
 
 
 async def test_a_message_above_the_bound_is_not_read() -> None:
@@ -135,7 +135,7 @@ async def test_an_error_inside_is_told_as_a_reference(caplog: pytest.LogCaptureF
         answer = await someone.hear()
     reference = host.contexts[0].request_id
     assert [error["message"] for error in answer["payload"]["errors"]] == [
-        f"Something went wrong on our side; the reference is {reference}."
+        f"Internal server error. If you report it, quote reference {reference}."
     ]
     assert "hunter2" not in json.dumps(answer)
     assert [record.__dict__["request_id"] for record in caplog.records if record.name == "memberstaff.schema"] == [

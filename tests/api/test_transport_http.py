@@ -59,7 +59,7 @@ async def test_only_a_query_may_be_asked_for_by_get(query: str, accept: str) -> 
     async with api() as (client, _):
         answer = await client.get("/graphql", params={"query": query}, headers={"accept": accept})
     assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
-    assert answer.json()["errors"][0]["message"] == "Only a query is asked for by GET: use POST."
+    assert answer.json()["errors"][0]["message"] == "Only queries can be sent by GET. Use POST."
 
 
 async def test_a_stream_is_not_asked_for_by_get() -> None:
@@ -75,13 +75,13 @@ async def test_a_stream_is_not_asked_for_by_get() -> None:
     ("parameters", "message"),
     [
         ("", "query must be a string."),
-        ("query=%FF", "The address's parameters are not valid UTF-8, or too many."),
-        ("&".join(["x=1"] * 101), "The address's parameters are not valid UTF-8, or too many."),
-        ("query={hello}&query={secret}", "A parameter of the address is repeated."),
+        ("query=%FF", "The query string is not valid UTF-8, or has too many parameters."),
+        ("&".join(["x=1"] * 101), "The query string is not valid UTF-8, or has too many parameters."),
+        ("query={hello}&query={secret}", "A query parameter is repeated."),
         ("query={hello}&variables=7", "variables must be an object or null."),
         ("query={hello}&variables={", "The request is not valid JSON."),
         ("query={hello}&extensions=[]", "extensions must be an object or null."),
-        ("query={hello}%00", "A string of the request holds a null character (U+0000) or half of a character."),
+        ("query={hello}%00", "A string in the request contains U+0000 or an unpaired surrogate."),
     ],
 )
 async def test_an_address_that_is_no_request_is_told_so(parameters: str, message: str) -> None:
@@ -152,11 +152,11 @@ async def test_json_may_name_its_charset() -> None:
         ),
         (
             b'{"query":"{ hello }","variables":{"a":["\\u0000"]}}',
-            "A string of the request holds a null character (U+0000) or half of a character.",
+            "A string in the request contains U+0000 or an unpaired surrogate.",
         ),
         (
             b'{"query":"{ hello }","variables":{"\\ud800":1}}',
-            "A string of the request holds a null character (U+0000) or half of a character.",
+            "A string in the request contains U+0000 or an unpaired surrogate.",
         ),
     ],
 )
@@ -173,7 +173,7 @@ async def test_a_null_character_written_as_an_escape_of_graphql_is_refused_too()
         answer = await client.post("/graphql", json={"query": '{ hello(name: "a\\u0000") }'})
     assert answer.json()["errors"] == [
         {
-            "message": "A string in the document holds a null character or half of a character.",
+            "message": "A string in the document contains U+0000 or an unpaired surrogate.",
             "extensions": {"code": "BAD_REQUEST"},
         }
     ]
@@ -193,9 +193,9 @@ async def test_a_body_is_not_read_further_than_its_bound() -> None:
         chunk = b"400\r\n" + b"x" * 1024 + b"\r\n"
         chunked = await raw(address, head + b"transfer-encoding: chunked\r\n\r\n", chunk)
     assert declared[0] == 413
-    assert b"The body has more than 8,000,000 bytes." in declared[1]
+    assert b"The body is larger than 8,000,000 bytes." in declared[1]
     assert chunked[0] == 413
-    assert b"The body has more than 1,000 bytes." in chunked[1]
+    assert b"The body is larger than 1,000 bytes." in chunked[1]
     assert b"connection: close" in chunked[1].lower()
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from websockets.exceptions import ConnectionClosed
 
 from memberstaff.server.token_bucket import TokenBucket
-from memberstaff.server.websocket import fit
+from memberstaff.server.websocket import truncate_reason
 from tests.api.clients import INIT, client
 from tests.api.clients import socket_served as served
 from tests.api.toy import toy
@@ -63,15 +63,15 @@ async def test_each_operation_has_a_context_of_its_own_and_reading_goes_on_besid
         ("nonsense", "The request is not valid JSON."),
         ("NaN", "The request is not valid JSON."),
         ("[" * 50_000, "The request's JSON is nested too deeply."),
-        (b"{}", "Messages are text, never binary"),
+        (b"{}", "Binary messages are not supported; send text"),
         ([], "A message must be a JSON object"),
         (None, "A message must be a JSON object"),
         (5, "A message must be a JSON object"),
-        ({}, "A message must have a known type"),
-        ({"type": 1}, "A message must have a known type"),
-        ({"type": ["ping"]}, "A message must have a known type"),
-        ({"type": "x" * 5_000}, "A message must have a known type"),
-        ({"type": "start", "id": "a"}, "A message must have a known type"),
+        ({}, "Unknown message type"),
+        ({"type": 1}, "Unknown message type"),
+        ({"type": ["ping"]}, "Unknown message type"),
+        ({"type": "x" * 5_000}, "Unknown message type"),
+        ({"type": "start", "id": "a"}, "Unknown message type"),
         ({"type": "ping", "payload": 1}, "A message's payload must be an object"),
         ({"type": "connection_init", "payload": []}, "A message's payload must be an object"),
         ({"type": "connection_init", "payload": {"Authorization": 1}}, "authorization must be a string"),
@@ -180,7 +180,7 @@ async def test_an_id_stands_for_one_operation_at_a_time() -> None:
 
 
 def test_a_reason_is_cut_between_characters() -> None:
-    assert fit("é" * 100) == "é" * 61
+    assert truncate_reason("é" * 100) == "é" * 61
 
 
 def test_a_bucket_refills_with_time_and_not_above_its_brim() -> None:

@@ -61,7 +61,7 @@ class ToyContext:
     def fresh(self) -> ToyContext:
         return self.host.shared_context(self.connection)
 
-    def resumed(self, after: str | None) -> str | None:
+    def resume_cursor(self, after: str | None) -> str | None:
         return after
 
     async def close(self) -> None:
@@ -91,7 +91,7 @@ class ToyHost:
         """Of a rendering, not of an operation: tests do not look at it."""
         return ToyContext(self, connection, None)
 
-    async def cached_answer(self, context: ToyContext, request: OperationRequest) -> None:
+    async def cached_response(self, context: ToyContext, request: OperationRequest) -> None:
         """Nothing is cached here."""
 
     async def authenticate(self, connection: Connection) -> Caller:
@@ -105,7 +105,7 @@ class ToyHost:
     async def readiness(self) -> tuple[bool, Mapping[str, Any]]:
         return self.ready, {"database": self.ready}
 
-    def measures(self) -> Mapping[str, tuple[float, str]]:
+    def gauges(self) -> Mapping[str, tuple[float, str]]:
         return {}
 
     @asynccontextmanager

@@ -45,7 +45,13 @@ async def test_axe_finds_nothing_in_dialogs_nor_at_the_login(open_page: OpenPage
     await board.mark(name, "Late")
     await expect(board.said(name)).to_be_visible()
     assert await violations(page) == []
-    for opener in (f"Note of {name}", f"History of {name}", "Keys", "Settings of this day", "Mark the rest present"):
+    for opener in (
+        f"Note for {name}",
+        f"History for {name}",
+        "Keyboard shortcuts",
+        "Day settings",
+        "Mark the rest present",
+    ):
         await page.get_by_role("button", name=opener, exact=True).first.click()
         await expect(page.get_by_role("dialog")).to_be_visible()
         assert (opener, await violations(page)) == (opener, [])
@@ -57,10 +63,10 @@ async def test_axe_finds_nothing_in_dialogs_nor_at_the_login(open_page: OpenPage
     await expect(page.get_by_role("dialog")).to_be_visible()
     assert await violations(page) == []
     forms = (
-        ("/staff", "Add a person"),
-        ("/staff", "Change "),
-        ("/accounts", "Add an account"),
-        ("/accounts", "Change "),
+        ("/staff", "Add person"),
+        ("/staff", "Edit "),
+        ("/accounts", "Add account"),
+        ("/accounts", "Edit "),
     )
     for path, opener in forms:
         await page.goto(path)
@@ -100,7 +106,7 @@ async def test_a_morning_by_keyboard_alone(open_page: OpenPage) -> None:
     await page.keyboard.press("Control+z")
     await expect(board.row(name).locator(".remark")).not_to_contain_text("Train delayed")
     await page.keyboard.press("?")
-    await expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
+    await expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
     await page.keyboard.press("Escape")
     await page.keyboard.press("0")
     await board.shows(name, "Unmarked")

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from typing import Any
 
 from memberstaff.access import Role
 from memberstaff.db.installation import new_epoch
+from tests.clock import TurnedClock
 from tests.infrastructure.redis import RedisServer
 from tests.installation import Installation, install, until
 
-TODAY = datetime.now(UTC).date().isoformat()
+TODAY = "2026-01-12"
 
 
 @asynccontextmanager
 async def two_servers(database_url: str, redis_url: str, **changes: Any) -> AsyncIterator[list[Installation]]:
+    clock = TurnedClock()
     async with (
-        install(database_url, broadcast_url=redis_url, **changes) as one,
-        install(database_url, broadcast_url=redis_url, furnish=False, **changes) as other,
+        install(database_url, clock=clock, broadcast_url=redis_url, **changes) as one,
+        install(database_url, clock=clock, broadcast_url=redis_url, furnish=False, **changes) as other,
     ):
         await until(lambda: one.application.notifier.subscribed and other.application.notifier.subscribed)
         other.staff = one.staff
@@ -76,7 +77,7 @@ async def test_a_redis_that_hangs_holds_up_neither_marks_nor_boards(postgres_url
 
 
 async def test_a_day_that_jumps_far_is_followed_without_a_hole(postgres_url: str, own_redis: RedisServer) -> None:
-    """A bulk mark notifications without its changes, and goes beyond what is kept in memory."""
+    """A bulk mark is announced without its changes, and goes beyond what is kept in memory."""
     fill = """mutation Fill($input: BulkUpdateAttendanceInput!) {
       bulkUpdateAttendance(input: $input) { errors { message } attendances { staffName } }
     }"""

@@ -126,5 +126,5 @@ async def test_what_an_extension_raises_is_told_as_ours() -> None:
     ]
     assert [(type(result), result.data) for result in results] == [(PreExecutionError, None)] * 2
     assert {error.message for result in results for error in result.errors or []} == {
-        "Something went wrong on our side; the reference is none."
+        "Internal server error. If you report it, quote reference none."
     }

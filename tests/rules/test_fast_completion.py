@@ -143,7 +143,7 @@ async def test_a_compiled_selection_gives_what_graphql_core_gives(
     document = f"query ($yes: Boolean!) {{ {root} {fields} again: {root} {{ key ...Part @include(if: $yes) }} }}"
     document += f" fragment Part on Thing {part}"
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(execution, "compiled", lambda *_: None)
+        patched.setattr(execution, "compile_selection", lambda *_: None)
         plain = await run(document, yes)
     assert await run(document, yes) == plain
 

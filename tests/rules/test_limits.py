@@ -155,31 +155,31 @@ def test_the_cost_is_the_objects_that_an_answer_may_hold(schema: Schema, query: 
     [
         (
             "{ person { parents { parents { parents { parents { parents { name } } } } } } }",
-            "The operation has 7 levels; 6 are allowed.",
+            "The operation is 7 levels deep; the limit is 6.",
         ),
         (
             "{ person { a: name ...x ...x } } fragment x on Person { b: name c: name }",
-            "The operation has 5 aliases; 3 are allowed.",
+            "The operation has 5 aliases; the limit is 3.",
         ),
         (
             "{ person { name @include(if: true) ...x ...x } } fragment x on Person { tags @skip(if: true) }",
-            "The operation has 3 directives; 2 are allowed.",
+            "The operation has 3 directives; the limit is 2.",
         ),
         (
             "{ ...x ... { __typename } } fragment x on Query { a person { name } b ...y } fragment y on Query { c }",
-            "The operation has 5 root fields; 4 are allowed.",
+            "The operation has 5 root fields; the limit is 4.",
         ),
         (
             'mutation { a: login(name: "a") ...x } fragment x on Mutation { b: login(name: "b") }',
-            "The operation may hold one login.",
+            "Only one login is allowed in an operation.",
         ),
         (
             "{ people(first: 600) { edges { node { name } } } }",
-            "The operation could answer with 1,201 objects; 1,000 are allowed. Ask for smaller pages.",
+            "The operation could return 1,201 objects; the limit is 1,000. Ask for smaller pages.",
         ),
         (
             "{" + "...{" * 70 + "person{name}" + "}" * 71,
-            "Selections are nested too deeply: 64 levels at most.",
+            "Selections are nested too deeply; the limit is 64 levels.",
         ),
     ],
 )
@@ -195,16 +195,16 @@ def test_each_operation_of_a_document_is_measured_by_itself(schema: Schema) -> N
 @pytest.mark.parametrize(
     ("query", "complaint"),
     [
-        (doubling(25, "a: person { name }"), "The operation has over a million aliases; 3 are allowed."),
+        (doubling(25, "a: person { name }"), "The operation has over a million aliases; the limit is 3."),
         (doubling(25, "...f0"), "The operation has "),
         ("{...a} fragment a on Query{...b} fragment b on Query{...a person{name}}", ""),
         (
             "{person{" + "friends{" * 12 + "name" + "}" * 13 + "}",
-            "The operation has 14 levels; 6 are allowed.",
+            "The operation is 14 levels deep; the limit is 6.",
         ),
         (
             "{person{friends{friends{friends{friends{name}}}}}}",
-            "The operation could answer with 11,111 objects; 1,000 are allowed. Ask for smaller pages.",
+            "The operation could return 11,111 objects; the limit is 1,000. Ask for smaller pages.",
         ),
     ],
 )
@@ -294,4 +294,6 @@ async def test_introspection_has_bounds_too(schema: Schema) -> None:
     fan = "{ __schema { types {" + "fields { type {" * 8 + "name" + "}}" * 8 + "} } }"
     result = await schema.execute(fan, context_value=Asking(may=True))
     assert result.errors is not None
-    assert "The introspection asks for too much at once." in [error.message for error in result.errors]
+    assert "The introspection query could return too much. Select fewer fields." in [
+        error.message for error in result.errors
+    ]

@@ -7,6 +7,7 @@ import re
 import tomllib
 from collections.abc import Iterator
 from fnmatch import fnmatch
+from itertools import groupby
 from pathlib import Path
 
 import pytest
@@ -92,3 +93,13 @@ def test_a_lock_has_what_the_project_asks_for(lock: str) -> None:
 def test_the_server_runs_with_the_versions_that_are_tested() -> None:
     tested = locked("dev")
     assert {name: versions for name, versions in locked("run").items() if tested.get(name) != versions} == {}
+
+
+def test_the_way_of_a_change_enters_each_folder_once_and_names_files_that_exist() -> None:
+    legs = re.findall(r"(?:^\d+\. `.*\n(?:  .*\n)*)+", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE)
+    assert len(legs) == 2
+    for leg in legs:
+        files = [ROOT / name for name in re.findall(r"^\d+\. `([^`]+)`", leg, re.MULTILINE)]
+        assert [file for file in files if not file.is_file()] == []
+        folders = [folder for folder, _ in groupby(file.parent for file in files)]
+        assert len(folders) == len(set(folders)) >= 5

@@ -23,7 +23,7 @@ def cookie(**of: str) -> SessionCookie:
 def test_what_is_kept_is_out_of_reach_of_scripts_other_sites_and_other_paths() -> None:
     ours = cookie()
     assert ours.header is None
-    ours.keep("a.b-c_d", seconds=60)
+    ours.set("a.b-c_d", max_age=60)
     assert ours.header == "memberstaff_refresh=a.b-c_d; HttpOnly; SameSite=Strict; Path=/graphql; Max-Age=60"
     ours.clear()
     assert ours.header == "memberstaff_refresh=; HttpOnly; SameSite=Strict; Path=/graphql; Max-Age=0"
@@ -41,7 +41,7 @@ def test_what_is_kept_is_out_of_reach_of_scripts_other_sites_and_other_paths() -
 )
 def test_a_page_that_came_over_https_gets_a_cookie_for_https_only(of: dict[str, str], secure: bool) -> None:
     ours = cookie(**of)
-    ours.keep("token", seconds=1)
+    ours.set("token", max_age=1)
     assert ours.header is not None
     assert ours.header.endswith("; Secure") == secure
 

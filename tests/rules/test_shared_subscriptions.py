@@ -109,7 +109,7 @@ class Context:
     def as_scope(self, scope: object) -> Context:
         return self
 
-    def resumed(self, after: str | None) -> str | None:
+    def resume_cursor(self, after: str | None) -> str | None:
         return after
 
     def fresh(self) -> Context:
@@ -150,7 +150,7 @@ class Listener:
     def send(self, batch: Batch) -> None:
         self.payloads += batch.payloads
 
-    async def unblocked(self) -> None:
+    async def drain(self) -> None:
         """At once."""
 
     def end(self, error: Exception | None) -> None:
@@ -333,7 +333,7 @@ async def test_a_rendering_is_closed_before_its_events_are_sent(schema: Schema) 
     assert open_at_send == [0]
 
 
-EVENTS = 100
+EVENTS = 400
 
 
 async def test_an_event_leaves_nothing_behind(schema: Schema) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from memberstaff.errors import RequestError, RestartRequired, Unavailable
 from memberstaff.fanout import retry, subscriber_group
 from memberstaff.fanout.subscriber_group import (
-    TRIES,
+    MAX_ATTEMPTS,
     Batch,
     EndOfEvents,
     EventSource,
@@ -103,7 +103,7 @@ class Reader:
         self.writes += 1
         self.seen += [int(payload) for payload in batch.payloads]
 
-    async def unblocked(self) -> None:
+    async def drain(self) -> None:
         await self.free.wait()
 
     def end(self, error: Exception | None) -> None:
@@ -228,6 +228,24 @@ async def test_a_member_that_begins_later_than_a_group_whose_members_do_not_read
     assert slow.seen == list(range(1, 22))
 
 
+async def test_a_listener_that_is_blocked_again_when_it_has_drained_holds_up_nobody() -> None:
+    """Such as one whose connection was reset: its group would spin, and nothing else would run."""
+
+    class Reset(Reader):
+        async def drain(self) -> None:
+            """At once, though it is blocked."""
+
+    numbers = Numbers()
+    group = group_of(numbers)
+    reset, reader = Reset(blocked=True), Reader()
+    member = await group.join(reset, None)
+    await group.join(reader, None)
+    numbers.add()
+    await asyncio.wait_for(settled(), 5)
+    assert (reset.seen, reader.seen) == ([], [1])
+    group.leave(member)
+
+
 async def test_who_has_left_is_sent_nothing_more() -> None:
     numbers = Numbers()
     group = group_of(numbers)
@@ -295,11 +313,11 @@ async def test_a_rendering_that_fails_by_itself_is_tried_three_times_and_then_en
     group = group_of(numbers)
     reader = Reader()
     await group.join(reader, None)
-    numbers.failures = [ValueError("relation does not exist")] * (TRIES - 1)
+    numbers.failures = [ValueError("relation does not exist")] * (MAX_ATTEMPTS - 1)
     numbers.add()
     await settled()
     assert (reader.seen, reader.ends) == ([1], [])
-    numbers.failures = [ValueError("relation does not exist")] * TRIES
+    numbers.failures = [ValueError("relation does not exist")] * MAX_ATTEMPTS
     numbers.add()
     await settled()
     assert reader.seen == [1]

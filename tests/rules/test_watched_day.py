@@ -82,7 +82,7 @@ def test_a_log_that_has_ended_sends_everybody_back_to_the_start() -> None:
 
 async def test_whoever_waits_is_woken_by_any_news_and_by_nothing_else() -> None:
     day = day_at(3)
-    waiting = asyncio.ensure_future(day.news())
+    waiting = asyncio.ensure_future(day.changed())
     await asyncio.sleep(0)
     day.advance(state(3), 1, ())
     await asyncio.sleep(0)

@@ -181,13 +181,13 @@ async def test_a_watcher_that_comes_during_a_reading_for_another_one_is_sent_not
 async def test_a_reader_too_far_behind_begins_anew(
     school: School, stream: AllDays, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(all_days, "MOST_KEPT", 1)
+    monkeypatch.setattr(all_days, "MOST_IN_MEMORY", 1)
     async with stream.watch() as position:
         for name in school.people:
             await school.mark(name, Status.LATE)
             ring(stream, school)
         assert await following(stream, position + 2, 1) == [("Chloé", "2026-01-12", 3)]
-        with pytest.raises(RestartRequired, match="no longer kept"):
+        with pytest.raises(RestartRequired, match="no longer available"):
             await stream.after(position)
 
 

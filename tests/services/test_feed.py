@@ -40,7 +40,7 @@ async def following(feed: Feed, watched: WatchedDay, number: int, *, after: int 
     heard: list[Heard] = []
     async with asyncio.timeout(5):
         while len(heard) < number:
-            for change in await feed.following(watched, after + len(heard), feed.epoch):
+            for change in await feed.changes_after(watched, after + len(heard), feed.epoch):
                 heard.append((change.staff_name, change.position))
     return heard
 
@@ -119,12 +119,12 @@ async def test_a_new_roster_version_gives_changes_that_are_asked_for_again_their
 
 async def test_whoever_follows_the_state_is_told_of_each_kind_of_news(school: School, feed: Feed) -> None:
     async with feed.watch(TODAY) as watched:
-        first = await feed.other_state(watched, None)
+        first = await feed.next_state(watched, None)
         seen = [first]
 
         async def told() -> None:
             async with asyncio.timeout(5):
-                seen.append(await feed.other_state(watched, seen[-1]))
+                seen.append(await feed.next_state(watched, seen[-1]))
 
         await school.mark("Amina", Status.LATE)
         feed.on_notification(school.notifications[-1])
@@ -138,7 +138,7 @@ async def test_whoever_follows_the_state_is_told_of_each_kind_of_news(school: Sc
         await told()
         await school.mark("Amina", Status.LATE, on=YESTERDAY)
         feed.on_notification(school.notifications[-1])
-        assert await feed.other_state(watched, None) == seen[-1]
+        assert await feed.next_state(watched, None) == seen[-1]
     assert len(set(map(str, seen))) == 4
 
 
@@ -258,7 +258,7 @@ async def test_a_new_epoch_ends_all_who_watch_and_begins_anew_for_who_comes(scho
     async with feed.watch(TODAY) as watched:
         old = feed.epoch
         waiting = asyncio.create_task(following(feed, watched, 1, after=1))
-        state = asyncio.create_task(feed.other_state(watched, await feed.other_state(watched, None)))
+        state = asyncio.create_task(feed.next_state(watched, await feed.next_state(watched, None)))
         async with school.work(COMMAND_LINE) as work:
             new = await new_epoch(work)
         await school.mark("Björn", Status.LATE)

@@ -98,7 +98,7 @@ async def test_a_cursor_with_more_changes_after_it_than_are_replayed_leads_nowhe
     await mark_often(school, MOST + 1)
     async with feed.watch(TODAY) as watched:
         assert await feed.start(watched, str(Cursor(feed.epoch, TODAY, 1))) == 1
-        with pytest.raises(RestartRequired, match="More than 3 changes have come since this cursor"):
+        with pytest.raises(RestartRequired, match="more than 3 changes since this cursor"):
             await feed.start(watched, str(Cursor(feed.epoch, TODAY, 0)))
 
 
@@ -113,7 +113,7 @@ async def test_recent_changes_come_from_memory(school: School, database: Databas
     await mark_often(school, 5)
     async with feed.watch(TODAY) as watched:
         with statements(database) as sent:
-            changes = await feed.following(watched, 3, feed.epoch)
+            changes = await feed.changes_after(watched, 3, feed.epoch)
         assert [(change.position, change.note) for change in changes] == [(4, "No. 4"), (5, "No. 5")]
         assert sent == []
 
@@ -127,7 +127,7 @@ async def test_older_changes_come_from_the_log_page_by_page(
         pages = []
         position = 0
         while position < 6:
-            changes = await feed.following(watched, position, feed.epoch)
+            changes = await feed.changes_after(watched, position, feed.epoch)
             pages.append([change.position for change in changes])
             position = changes[-1].position
         assert pages == [[1, 2], [3, 4], [5, 6]]
@@ -139,13 +139,13 @@ async def test_a_change_that_comes_while_the_log_is_read_follows_it(
     await mark_often(school, 5)
     async with feed.watch(TODAY) as watched:
         with held(database, "FROM attendance_revision") as reading:
-            older = asyncio.ensure_future(feed.following(watched, 0, feed.epoch))
+            older = asyncio.ensure_future(feed.changes_after(watched, 0, feed.epoch))
             await reading.read.wait()
             await school.mark("Björn", Status.LATE)
             feed.on_notification(school.notifications[-1])
             reading.go.set()
             assert [change.position for change in await older] == [1, 2, 3, 4, 5]
-        assert [change.position for change in await feed.following(watched, 5, feed.epoch)] == [6]
+        assert [change.position for change in await feed.changes_after(watched, 5, feed.epoch)] == [6]
 
 
 async def test_a_reader_of_older_changes_is_told_when_the_log_is_another_one(
@@ -158,7 +158,7 @@ async def test_a_reader_of_older_changes_is_told_when_the_log_is_another_one(
             await new_epoch(work)
         watched.check()  # nobody has said so
         with pytest.raises(RestartRequired, match="restored from a backup"):
-            await feed.following(watched, 0, epoch)
+            await feed.changes_after(watched, 0, epoch)
 
 
 @pytest.mark.parametrize("gone", [[1], [2], [1, 2, 3, 4, 5]], ids=["the first", "one between", "all"])
@@ -169,8 +169,8 @@ async def test_older_changes_that_are_no_longer_kept_are_not_skipped(
     async with feed.watch(TODAY) as watched:
         async with school.work() as work:
             await work.write(delete(attendance_revision).where(attendance_revision.c.position.in_(gone)))
-        with pytest.raises(RestartRequired, match="no longer kept"):
-            await feed.following(watched, 0, feed.epoch)
+        with pytest.raises(RestartRequired, match="no longer available"):
+            await feed.changes_after(watched, 0, feed.epoch)
 
 
 async def test_followers_are_counted_by_day(school: School, feed: Feed) -> None:

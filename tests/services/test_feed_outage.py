@@ -39,7 +39,7 @@ async def following(feed: Feed, watched: WatchedDay, number: int, *, after: int 
     heard: list[int] = []
     async with asyncio.timeout(10):
         while len(heard) < number:
-            changes = await feed.following(watched, after + len(heard), feed.epoch)
+            changes = await feed.changes_after(watched, after + len(heard), feed.epoch)
             heard += [change.position for change in changes]
     return heard
 
@@ -64,7 +64,7 @@ async def test_changes_that_come_meanwhile_arrive_afterwards(
         assert await waiting == [1, 2]
         assert feed.reading
     assert [entry["event"] for entry in logged if entry["log_level"] == "error"] == [
-        "The feed cannot read the database; boards stand still until it can"
+        "The feed cannot read the database; boards are frozen until it can"
     ]
 
 
@@ -136,6 +136,6 @@ async def test_a_reader_of_the_log_is_told_that_it_is_unavailable_and_may_ask_ag
     async with feed.watch(TODAY) as watched:
         await line.cut()
         with pytest.raises(Unavailable):
-            await feed.following(watched, 0, feed.epoch)
+            await feed.changes_after(watched, 0, feed.epoch)
         await line.mend()
         assert await following(feed, watched, 3) == [1, 2, 3]

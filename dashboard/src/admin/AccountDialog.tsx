@@ -10,7 +10,7 @@ import { CreateAccount, UpdateAccount } from "./operations";
 
 const SHORTEST_PASSWORD = 12;
 
-/** Adds an account, or changes what it may do. */
+/** Adds or edits an account. */
 export function AccountDialog({ account, onClose }: { account: AccountFieldsFragment | null; onClose: () => void }) {
   const { api } = useApp();
   const [problem, setProblem] = useState<string | null>(null);
@@ -19,7 +19,7 @@ export function AccountDialog({ account, onClose }: { account: AccountFieldsFrag
   const [role, setRole] = useState<Role>(account?.role ?? "MARKER");
   const [password, setPassword] = useState("");
   const [isDisabled, setDisabled] = useState(account?.isDisabled ?? false);
-  const ours = account?.issuer == null; // an identity provider's accounts have their password and role there
+  const ours = account?.issuer == null; // an identity provider keeps the passwords of its accounts
 
   const submit = async (event: SubmitEvent) => {
     event.preventDefault();
@@ -41,12 +41,12 @@ export function AccountDialog({ account, onClose }: { account: AccountFieldsFrag
     }
     setProblem(refused ?? null);
     if (refused === undefined) {
-      say("The account is saved.");
+      say("Account saved.");
       onClose();
     }
   };
   return (
-    <Dialog title={account ? `Account of ${account.displayName}` : "Add an account"} onClose={onClose}>
+    <Dialog title={account ? `Edit account: ${account.displayName}` : "Add account"} onClose={onClose}>
       <form onSubmit={(event) => void submit(event)}>
         {account === null && (
           <label className="field">
@@ -71,7 +71,7 @@ export function AccountDialog({ account, onClose }: { account: AccountFieldsFrag
             value={displayName}
             onChange={({ target }) => setDisplayName(target.value)}
           />
-          <small>It stands beside what this account marks.</small>
+          <small>Shown next to the attendance that this account marks.</small>
         </label>
         <label className="field">
           <span>Role</span>
@@ -96,15 +96,15 @@ export function AccountDialog({ account, onClose }: { account: AccountFieldsFrag
               onChange={({ target }) => setPassword(target.value)}
             />
             <small>
-              {SHORTEST_PASSWORD} characters or more.
-              {account && " A new one ends all logins of this account; left empty, it stays."}
+              At least {SHORTEST_PASSWORD} characters.
+              {account && " Leave empty to keep the current one. A new password logs this account out everywhere."}
             </small>
           </label>
         )}
         {account && (
           <label className="check">
             <input type="checkbox" checked={isDisabled} onChange={({ target }) => setDisabled(target.checked)} />
-            Disabled: nobody can log in with it
+            Disabled (cannot log in)
           </label>
         )}
         {problem !== null && (

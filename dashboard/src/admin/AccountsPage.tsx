@@ -14,7 +14,7 @@ import { MoreRow, PagedList, type PageProps, Say } from "./Pages";
 
 const COLUMNS = 5;
 
-/** Who may log in, and what for. */
+/** Who may log in, and in which role. */
 export function AccountsPage() {
   const [parameters, setParameters] = useParameters();
   const [edited, setEdited] = useState<AccountFieldsFragment | "new" | null>(null);
@@ -33,7 +33,7 @@ export function AccountsPage() {
           onChange={({ target }) => setParameters({ q: target.value })}
         />
         <button type="button" className="button primary" onClick={() => setEdited("new")}>
-          <Icon name="plus" size={16} /> Add an account
+          <Icon name="plus" size={16} /> Add account
         </button>
       </div>
       <div className="card scroller">
@@ -43,9 +43,9 @@ export function AccountsPage() {
               <th scope="col">Name</th>
               <th scope="col">Email</th>
               <th scope="col">Role</th>
-              <th scope="col">Since</th>
+              <th scope="col">Created</th>
               <th scope="col" className="end">
-                <span className="hidden">Change</span>
+                <span className="hidden">Actions</span>
               </th>
             </tr>
           </thead>
@@ -74,9 +74,9 @@ function Rows({
     variables: { after, search: search.trim() || null },
     requestPolicy: "cache-and-network",
   });
-  if (!data) return <Say columns={COLUMNS}>{error ? explain(error) : "Reading …"}</Say>;
+  if (!data) return <Say columns={COLUMNS}>{error ? explain(error) : "Loading…"}</Say>;
   const { edges, pageInfo } = data.accounts;
-  if (edges.length === 0) return <Say columns={COLUMNS}>There is no such account.</Say>;
+  if (edges.length === 0) return <Say columns={COLUMNS}>No matches.</Say>;
   return (
     <>
       {edges.map(({ node }) => (
@@ -92,7 +92,7 @@ function Rows({
             <button
               type="button"
               className="button quiet icon"
-              aria-label={`Change the account of ${node.displayName}`}
+              aria-label={`Edit account: ${node.displayName}`}
               onClick={() => edit(node)}
             >
               <Icon name="edit" />

@@ -7,7 +7,7 @@ import type { ImportStaffMutation } from "../gql/graphql";
 import { Icon } from "../ui/Icon";
 import { complain, say } from "../ui/toasts";
 import { ImportStaff } from "./operations";
-import { NoRoster, readRoster, type Roster } from "./roster";
+import { InvalidRoster, readRoster, type Roster } from "./roster";
 
 type Outcome = ImportStaffMutation["importStaff"];
 
@@ -20,7 +20,7 @@ interface Preview {
 const ACTIONS = { CREATED: "New", UPDATED: "Changed", UNCHANGED: "Unchanged" } as const;
 const SHOWN = 1_000;
 
-/** A roster from a file: what it would change is shown before it does. */
+/** Imports a roster from a file, after a preview of the changes. */
 export function ImportPage() {
   const { api } = useApp();
   const [preview, setPreview] = useState<Preview | null>(null);
@@ -43,8 +43,8 @@ export function ImportPage() {
       const outcome = await send(roster, true);
       if (outcome) setPreview({ name: file.name, roster, outcome });
     } catch (error) {
-      if (error instanceof NoRoster) setProblem(error.message);
-      else if (error instanceof TypeError) setProblem("The file is not UTF-8; save it as “CSV UTF-8”.");
+      if (error instanceof InvalidRoster) setProblem(error.message);
+      else if (error instanceof TypeError) setProblem("The file is not UTF-8. Save it as “CSV UTF-8” and try again.");
       else throw error;
     }
   };
@@ -54,7 +54,7 @@ export function ImportPage() {
     const refused = outcome.errors[0];
     if (refused) complain(refused.message);
     else {
-      say(`Imported: ${people(outcome.created)} new, ${people(outcome.updated)} changed.`);
+      say(`Import complete: ${people(outcome.created)} added, ${people(outcome.updated)} updated.`);
       setPreview(null);
     }
   };
@@ -67,8 +67,8 @@ export function ImportPage() {
         <Icon name="upload" size={24} />
         <strong>Choose a CSV file</strong>
         <span>
-          Its first line names the columns: name, category, external_ref, starts_on, ends_on, photo_url. Nothing is
-          changed before you have seen what would be.
+          The first line must name the columns: name, category, external_ref, starts_on, ends_on, photo_url. You will
+          see a preview before anything is changed.
         </span>
         <input
           type="file"
@@ -76,7 +76,7 @@ export function ImportPage() {
           disabled={busy}
           onChange={({ target }) => {
             void choose(target.files?.[0]);
-            target.value = ""; // so that the same file, mended, can be chosen again
+            target.value = ""; // so that the same file can be chosen again once corrected
           }}
         />
       </label>
@@ -85,7 +85,7 @@ export function ImportPage() {
           {problem}
         </p>
       )}
-      {busy && <p role="status">Reading …</p>}
+      {busy && <p role="status">Processing…</p>}
       {preview && <Changes preview={preview} busy={busy} onConfirm={() => void confirm(preview)} />}
     </div>
   );
@@ -96,13 +96,13 @@ function Changes({ preview, busy, onConfirm }: { preview: Preview; busy: boolean
   const { created, updated, unchanged, changes, errors } = outcome;
   const lineOf = (row: number | undefined) => (row === undefined ? undefined : roster.lines[row]);
   return (
-    <section className="card preview" aria-label={`What ${name} would change`}>
+    <section className="card preview" aria-label={`Preview of ${name}`}>
       <header>
         <h2>{name}</h2>
         <p role="status">
           {errors.length > 0
-            ? `${errors.length} ${errors.length === 1 ? "row is" : "rows are"} wrong; nothing can be imported before they are mended.`
-            : `${created} new, ${updated} changed, ${unchanged} as they are.`}
+            ? `${errors.length} ${errors.length === 1 ? "error" : "errors"} found. Correct the file and choose it again.`
+            : `${created} new, ${updated} changed, ${unchanged} unchanged.`}
         </p>
         <button
           type="button"
@@ -128,7 +128,7 @@ function Changes({ preview, busy, onConfirm }: { preview: Preview; busy: boolean
             <thead>
               <tr>
                 <th scope="col">Line</th>
-                <th scope="col">What</th>
+                <th scope="col">Action</th>
                 <th scope="col">Name</th>
                 <th scope="col">Fields</th>
               </tr>
@@ -149,13 +149,13 @@ function Changes({ preview, busy, onConfirm }: { preview: Preview; busy: boolean
         </div>
       )}
       {created + updated > changes.length && errors.length === 0 && (
-        <p>The first {changes.length.toLocaleString("en")} are shown.</p>
+        <p>Showing the first {changes.length.toLocaleString("en")} changes.</p>
       )}
     </section>
   );
 }
 
-/** The row that an error is about; its path reads rows, index, field. */
+/** The row of an error, whose path is rows, index, field. */
 function rowOf(path: readonly string[]): number | undefined {
   const at = path.indexOf("rows");
   const row = Number(path[at + 1]);

@@ -1,14 +1,14 @@
 import type { ReactNode } from "react";
 import { useState } from "react";
 
-/** One page of a list: its rows, and the cursor behind which the next one begins. */
+/** Props of one page of a list, which starts after a cursor. */
 export interface PageProps {
   after: string | null;
-  /** Reads the page that follows; null while there is none, or while it is shown already. */
+  /** Loads the next page; null if it is shown already. */
   more: ((after: string) => void) | null;
 }
 
-/** A list read page by page, each with a query of its own, so that the cache keeps each of them fresh. */
+/** A paginated list. Each page has its own query, so that the cache keeps each up to date. */
 export function PagedList({ page }: { page: (props: PageProps) => ReactNode }) {
   const [afters, setAfters] = useState<(string | null)[]>([null]);
   return afters.map((after, index) =>

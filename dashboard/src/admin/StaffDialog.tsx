@@ -7,7 +7,7 @@ import { Dialog } from "../ui/Dialog";
 import { say } from "../ui/toasts";
 import { CreateStaff, UpdateStaff } from "./operations";
 
-/** Adds a person, or changes what is known of one. */
+/** Adds or edits a person. */
 export function StaffDialog({ staff, onClose }: { staff: StaffFieldsFragment | null; onClose: () => void }) {
   const { api } = useApp();
   const today = useToday();
@@ -40,12 +40,12 @@ export function StaffDialog({ staff, onClose }: { staff: StaffFieldsFragment | n
     }
     setProblem(refused ?? null);
     if (refused === undefined) {
-      say(`${input.name} is saved.`);
+      say(`${input.name} saved.`);
       onClose();
     }
   };
   return (
-    <Dialog title={staff ? staff.name : "Add a person"} onClose={onClose}>
+    <Dialog title={staff ? staff.name : "Add person"} onClose={onClose}>
       <form onSubmit={(event) => void submit(event)}>
         <label className="field">
           <span>Name</span>
@@ -71,7 +71,7 @@ export function StaffDialog({ staff, onClose }: { staff: StaffFieldsFragment | n
           <label className="field">
             <span>Reference</span>
             <input className="input" value={externalRef} onChange={({ target }) => setExternalRef(target.value)} />
-            <small>Its number in another system; unique</small>
+            <small>ID in another system; must be unique</small>
           </label>
         </div>
         <div className="pair">
@@ -97,7 +97,7 @@ export function StaffDialog({ staff, onClose }: { staff: StaffFieldsFragment | n
           </label>
         </div>
         <label className="field">
-          <span>Address of a picture</span>
+          <span>Photo URL</span>
           <input className="input" value={photoUrl} onChange={({ target }) => setPhotoUrl(target.value)} />
         </label>
         {problem !== null && (

@@ -44,7 +44,7 @@ export function StaffPage() {
           onChange={({ target }) => setParameters({ on: isDay(target.value) ? target.value : "" })}
         />
         <button type="button" className="button primary" onClick={() => setEdited("new")}>
-          <Icon name="plus" size={16} /> Add a person
+          <Icon name="plus" size={16} /> Add person
         </button>
       </div>
       <div className="card scroller">
@@ -57,7 +57,7 @@ export function StaffPage() {
               <th scope="col">From</th>
               <th scope="col">Until</th>
               <th scope="col" className="end">
-                <span className="hidden">Change</span>
+                <span className="hidden">Actions</span>
               </th>
             </tr>
           </thead>
@@ -86,9 +86,9 @@ function Rows({ after, more, search, on, edit }: RowsProps) {
     variables: { after, filter: { search: search.trim() || null, on } },
     requestPolicy: "cache-and-network",
   });
-  if (!data) return <Say columns={COLUMNS}>{error ? explain(error) : "Reading …"}</Say>;
+  if (!data) return <Say columns={COLUMNS}>{error ? explain(error) : "Loading…"}</Say>;
   const { edges, pageInfo } = data.staff;
-  if (edges.length === 0) return <Say columns={COLUMNS}>Nobody is like that.</Say>;
+  if (edges.length === 0) return <Say columns={COLUMNS}>No matches.</Say>;
   return (
     <>
       {edges.map(({ node }) => (
@@ -107,7 +107,7 @@ function Rows({ after, more, search, on, edit }: RowsProps) {
             <button
               type="button"
               className="button quiet icon"
-              aria-label={`Change ${node.name}`}
+              aria-label={`Edit ${node.name}`}
               onClick={() => edit(node)}
             >
               <Icon name="edit" />

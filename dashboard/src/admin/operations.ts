@@ -112,7 +112,7 @@ export const UpdateAccount = graphql(`
   }
 `);
 
-/** With `dryRun` it says what would change, and changes nothing. */
+/** With `dryRun` it returns what would change, and changes nothing. */
 export const ImportStaff = graphql(`
   mutation ImportStaff($input: ImportStaffInput!) {
     importStaff(input: $input) {

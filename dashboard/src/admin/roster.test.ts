@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { NoRoster, readRoster } from "./roster";
+import { InvalidRoster, readRoster } from "./roster";
 
 test("a roster is read with any separator, any spelling of its headers, and quoted cells", () => {
   expect(readRoster("name,category,external_ref\nAda Lovelace,Teaching,17\n").rows).toEqual([
@@ -20,10 +20,10 @@ test("each row knows its line, past empty lines and line breaks in cells", () =>
   expect(roster.lines).toEqual([3, 6]);
 });
 
-test("what is no roster is refused with what to change", () => {
-  expect(() => readRoster("first,last\nAda,Lovelace")).toThrow(NoRoster);
+test("an invalid roster is refused with what to correct", () => {
+  expect(() => readRoster("first,last\nAda,Lovelace")).toThrow(InvalidRoster);
   expect(() => readRoster("")).toThrow(/must name the columns/);
   expect(() => readRoster("name,Name\nAda,Ada")).toThrow(/twice/);
   expect(() => readRoster('name\n"Ada')).toThrow(/line 2/);
-  expect(() => readRoster("name,ends_on\nAda,2026-02-30")).toThrow(/Line 2: “2026-02-30” is no day/);
+  expect(() => readRoster("name,ends_on\nAda,2026-02-30")).toThrow(/Line 2: “2026-02-30” is not a valid date/);
 });

@@ -4,7 +4,7 @@ import type { UpdateAttendanceInput } from "../gql/graphql";
 import { AttendanceFields } from "./fragments";
 import type { Viewer } from "./session";
 
-/** Types without an id of their own: part of whatever holds them. */
+/** Types without an ID, embedded in their parents. */
 const EMBEDDED = [
   "AccountConnection",
   "AccountEdge",
@@ -33,8 +33,8 @@ const EMBEDDED = [
 const keys: KeyingConfig = Object.fromEntries(EMBEDDED.map((type) => [type, () => null]));
 
 /**
- * The normalised cache. An event updates its record wherever it is shown, with no code; what is written down here
- * is only what the answers cannot say: which lists a change makes outdated, and what a mark will look like.
+ * The normalised cache. Results and events update entities by ID, without code. Configured here is only what they
+ * cannot say: which lists a mutation invalidates, and the optimistic result of a mark.
  */
 export function cache(viewer: Viewer): ReturnType<typeof cacheExchange> {
   return cacheExchange({
@@ -72,7 +72,6 @@ export function cache(viewer: Viewer): ReturnType<typeof cacheExchange> {
   });
 }
 
-/** What finds a record in the cache. */
 function recordOf(id: string | number): Entity {
   return { __typename: "Attendance", id: String(id) };
 }

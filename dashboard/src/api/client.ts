@@ -8,12 +8,12 @@ import { LiveSocket } from "./socket";
 
 export const ENDPOINT = "/graphql";
 
-/** The address of the WebSocket that belongs to this page. */
+/** The URL of the GraphQL WebSocket on this page's host. */
 export function socketAddress(): string {
   return `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}${ENDPOINT}`;
 }
 
-/** Everything with which one login talks to the server. */
+/** What one login uses to talk to the server. */
 export interface Api {
   client: Client;
   socket: LiveSocket;
@@ -21,7 +21,7 @@ export interface Api {
   viewer: Viewer;
 }
 
-/** A client for one login. Another login gets another one: what is cached was read with the rights of this one. */
+/** A client for one login. Each login has its own, because its cache holds what that login may see. */
 export function createApi(session: Session, viewer: Viewer): Api {
   const newest = new Newest();
   const socket = new LiveSocket(socketAddress(), session);
@@ -70,8 +70,8 @@ export function hasCode(error: CombinedError | undefined, code: string): boolean
   return error?.graphQLErrors.some((each) => each.extensions.code === code) ?? false;
 }
 
-/** What to tell a person about an operation that failed. */
+/** The message to show for a failed operation. */
 export function explain(error: CombinedError | undefined): string {
   const told = error?.graphQLErrors[0]?.message;
-  return told ?? "The server cannot be reached. Check the connection and try again.";
+  return told ?? "The server cannot be reached. Check your connection and try again.";
 }

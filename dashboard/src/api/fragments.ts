@@ -1,6 +1,6 @@
 import { graphql } from "../gql";
 
-/** What the boards show of one person on one day. Every operation that answers a record spreads it. */
+/** One person's attendance on one day. Every operation that returns a record spreads it. */
 export const AttendanceFields = graphql(`
   fragment AttendanceFields on Attendance {
     id
@@ -19,7 +19,7 @@ export const AttendanceFields = graphql(`
   }
 `);
 
-/** A day without its records: what `attendanceDayUpdated` sends again and again. */
+/** A day without its records, as `attendanceDayUpdated` sends it after each change. */
 export const DayFields = graphql(`
   fragment DayFields on AttendanceDay {
     id
@@ -43,7 +43,7 @@ export const DayFields = graphql(`
   }
 `);
 
-/** Whoever is logged in. */
+/** The logged-in account. */
 export const ViewerFields = graphql(`
   fragment ViewerFields on Viewer {
     id

@@ -14,7 +14,7 @@ function gathered() {
   return { gather, seen, add: (name: string) => gather.add(() => seen.push(name)) };
 }
 
-test("the first event after a pause waits for nothing, and those that follow come together", () => {
+test("the first event after a pause is delivered at once, and those that follow come together", () => {
   const { seen, add } = gathered();
   for (const name of ["a", "b", "c"]) add(name);
   expect(seen).toEqual(["a"]);
@@ -24,14 +24,14 @@ test("the first event after a pause waits for nothing, and those that follow com
   expect(seen).toEqual(["a", "b", "c"]);
 });
 
-test("what waits is handed on before a subscription ends", () => {
+test("waiting events are delivered before a subscription ends", () => {
   const { gather, seen, add } = gathered();
   for (const name of ["a", "b"]) add(name);
   gather.flush();
   expect(seen).toEqual(["a", "b"]);
 });
 
-test("after a hand-over that took long, the pause is three times as long", () => {
+test("after a slow delivery, the pause is three times as long as the delivery", () => {
   let now = 0;
   vi.spyOn(performance, "now").mockImplementation(() => now);
   const { gather, seen, add } = gathered();

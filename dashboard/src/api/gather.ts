@@ -1,16 +1,16 @@
-/** How much longer than a hand-over took, the pause behind it is. */
+/** The pause after a delivery, as a multiple of the time that the delivery took. */
 const REST = 3;
 
 /**
- * Hands events on together when they come in bursts: five hundred people marked at once are five hundred events,
- * and each one by itself would have the cache read the whole board again. The first after a pause waits for nothing.
- * Where handing on takes long, the pause is longer: on a board of 20,000 people too, a click finds the page free.
+ * Batches bursts of events. Marking five hundred people at once sends five hundred events, and each by itself would
+ * make the cache read the whole board again. The first event after a pause is delivered immediately. A slow delivery
+ * makes the next pause longer, so that even a board of 20,000 people responds to a click.
  */
 export class Gather {
   #waiting: (() => void)[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** `pause`: milliseconds from one hand-over to the next, at least. */
+  /** `pause`: minimum milliseconds between deliveries. */
   constructor(private readonly pause = 50) {}
 
   add(deliver: () => void): void {
@@ -23,7 +23,7 @@ export class Gather {
     const waiting = this.#waiting;
     this.#waiting = [];
     const began = performance.now();
-    // What it costs is known when the page is at rest again: the cache and React go on in microtasks.
+    // Measured in a new task, because the cache and React continue in microtasks.
     this.#timer = setTimeout(() => this.#pause(performance.now() - began));
     for (const deliver of waiting) deliver();
   }

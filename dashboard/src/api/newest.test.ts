@@ -6,7 +6,7 @@ function record(version: number, status: string, staffName = "Ada") {
   return { __typename: "Attendance", id: "A1", version, status, staffName, feedCursor: `c${version}` };
 }
 
-test("an event that an answer has overtaken does not take the record back", () => {
+test("an event that a result has overtaken does not revert the record", () => {
   const newest = new Newest();
   newest.keep({ updateAttendance: { attendance: record(3, "LATE") } });
   expect(newest.keep({ attendanceUpdated: record(2, "PRESENT") })).toEqual({ attendanceUpdated: record(3, "LATE") });
@@ -20,13 +20,13 @@ test("a board that was read before the last event shows the event, and the names
   expect(newest.keep(board).day.edges[0]?.node).toEqual(record(2, "LATE", "Ada Lovelace"));
 });
 
-test("an answer with nothing outdated in it is handed on as it is", () => {
+test("a result with nothing outdated in it is passed on unchanged", () => {
   const newest = new Newest();
   const board = { day: { edges: [{ node: record(1, "UNMARKED") }], label: null } };
   expect(newest.keep(board)).toBe(board);
 });
 
-test("a restored backup, whose versions are lower, is believed after everything was forgotten", () => {
+test("after everything is forgotten, the lower versions of a restored backup are accepted", () => {
   const newest = new Newest();
   newest.keep(record(9, "LATE"));
   newest.forget();

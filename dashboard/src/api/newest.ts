@@ -7,24 +7,24 @@ interface Versioned {
   version: number;
 }
 
-/** What a change alters; who the person is may be newer in an answer with an older version. */
+/** The fields that a change sets. Names and categories may be newer in a result with an older version. */
 const CHANGING = ["status", "note", "photoUrl", "updatedAt", "updatedBy", "version", "feedCursor"] as const;
 
 /**
- * The newest version seen of each record.
+ * The newest version seen of each record, so that no record goes back to an older one.
  *
- * Answers and events take different ways and overtake each other: the answer to a mutation can arrive before an
- * older event, a board that was read a moment ago after a newer one. A record never goes back.
+ * Results (HTTP) and events (WebSocket) can overtake each other: the result of a mutation can arrive before an older
+ * event, and the result of a query after a newer event.
  */
 export class Newest {
   readonly #seen = new Map<string, Versioned>();
 
-  /** Forget everything: after RESTART_REQUIRED versions may start anew (a restored backup). */
+  /** Forget everything: after RESTART_REQUIRED, versions may start over (a restored backup). */
   forget(): void {
     this.#seen.clear();
   }
 
-  /** The answer, with each outdated record in it brought to the newest version seen. */
+  /** The result, with each outdated record in it replaced by the newest version seen. */
   keep<T>(value: T): T {
     if (Array.isArray(value)) {
       const kept = value.map((item: unknown) => this.keep(item));
@@ -51,7 +51,7 @@ export class Newest {
   }
 }
 
-/** Stands below the cache: nothing outdated reaches it. */
+/** Goes below the cache, so that nothing outdated reaches it. */
 export function newestExchange(newest: Newest): Exchange {
   return ({ forward }) =>
     (operations) =>

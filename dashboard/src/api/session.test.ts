@@ -10,7 +10,7 @@ function token(claims: object): string {
 
 afterEach(() => void vi.useRealTimers());
 
-test("a token is good for as long as it says, whatever the year on this machine", () => {
+test("a token is valid for as long as it says, whatever the year on this machine", () => {
   const issued = Date.parse("2026-11-23T08:00:00Z") / 1_000;
   for (const now of ["1970-01-01T00:00:00Z", "2026-11-23T08:00:00Z", "2037-01-01T00:00:00Z"]) {
     vi.useFakeTimers({ now: Date.parse(now) });
@@ -18,7 +18,7 @@ test("a token is good for as long as it says, whatever the year on this machine"
   }
 });
 
-test("a token that does not say is good until the time of the answer", () => {
+test("a token that does not say is valid until `expiresAt`", () => {
   expect(expiry("opaque", EXPIRES)).toBe(Date.parse(EXPIRES));
   expect(expiry(token({ exp: 1 }), EXPIRES)).toBe(Date.parse(EXPIRES));
 });

@@ -7,7 +7,7 @@ import { Store } from "./store";
 export type Viewer = ViewerFieldsFragment;
 
 export type SessionState =
-  /** Not known yet: the cookie is being asked, or the server cannot be reached. */
+  /** Not known yet: the session is being refreshed, or the server cannot be reached. */
   | { status: "starting"; unreachable: boolean }
   | { status: "out" }
   | { status: "in"; viewer: Viewer };
@@ -64,27 +64,26 @@ const Logout = graphql(`
 /** A token is renewed this long before it expires. */
 const AHEAD = 60_000;
 
-/** Whoever waits longer for an answer gives up: other tabs wait for theirs meanwhile. */
+/** Request timeout: other tabs wait for the lock meanwhile. */
 const PATIENCE = 20_000;
 
 const hurried: typeof fetch = (input, init) => fetch(input, { ...init, signal: AbortSignal.timeout(PATIENCE) });
 
 type Message = { access: Access } | { access: null };
 
-/** The server could not be asked; the session may well be alive. */
+/** The server could not be reached; the session may still be valid. */
 export class Unreachable extends Error {}
 
 /**
  * One login, shared by all tabs of this browser.
  *
- * The refresh token lives in an HttpOnly cookie that no script can read; the access token (minutes) lives in
- * memory. What sets the cookie or clears it happens in one tab at a time, under a lock of the browser: the answer to a
- * refresh with an ended session's cookie could clear the cookie of a login that has just been answered. Tabs tell each
- * other the result.
+ * The refresh token lives in an HttpOnly cookie that no script can read; the access token, valid for minutes, lives in
+ * memory. Whatever sets or clears the cookie runs in one tab at a time, under a Web Lock: the response to a refresh of
+ * an expired session could otherwise clear the cookie that a login has just set. Tabs broadcast the result.
  */
 export class Session {
   readonly state = new Store<SessionState>({ status: "starting", unreachable: false });
-  /** Told each new access token, so that an open socket can be given it. */
+  /** Called with each new access token, to pass it on to an open socket. */
   onToken: ((token: string) => void) | null = null;
 
   #access: Access | null = null;
@@ -94,7 +93,7 @@ export class Session {
   #changes = 0;
   #onChange: (() => void) | null = null;
   readonly #channel = new BroadcastChannel("memberstaff-session");
-  // A client of its own: what renews the session cannot wait for the exchange that waits for the session.
+  // A separate client: a refresh cannot go through the auth exchange, which waits for the refresh.
   readonly #client: Client;
 
   constructor(url: string) {
@@ -102,12 +101,12 @@ export class Session {
     this.#channel.onmessage = ({ data }: MessageEvent<Message>) => this.#accept(data.access);
   }
 
-  /** The access token, if it is still good. */
+  /** The access token, if it is still valid. */
   get token(): string | null {
     return this.#access !== null && this.#access.expiresAt > Date.now() ? this.#access.token : null;
   }
 
-  /** Find out whether this browser is logged in; goes on asking while the server cannot be reached. */
+  /** Find out whether this browser is logged in, retrying while the server cannot be reached. */
   async start(): Promise<void> {
     for (let tries = 0; this.state.get().status === "starting"; tries++) {
       try {
@@ -119,28 +118,28 @@ export class Session {
     }
   }
 
-  /** A token that is good now, renewed if need be; null when the login has ended. Throws Unreachable. */
+  /** A valid token, refreshed if necessary; null when the login has ended. Throws Unreachable. */
   async fresh(): Promise<string | null> {
-    // While it is being renewed, the present one has been refused, or will be soon.
+    // During a refresh, the current token has been refused or soon will be.
     return this.#refreshing ?? this.token ?? (await this.refresh());
   }
 
-  /** Renew the session by its cookie; null when it has ended. Throws Unreachable. */
+  /** Refresh the session with its cookie; null when it has ended. Throws Unreachable. */
   refresh(): Promise<string | null> {
     this.#refreshing ??= this.#refresh().finally(() => (this.#refreshing = null));
     return this.#refreshing;
   }
 
-  /** Log in; answers why it was refused, or null. */
+  /** Log in; returns why it was refused, or null. */
   async login(email: string, password: string): Promise<string | null> {
     return await alone(async () => {
       const result = await this.#client.mutation(Login, { email, password }).toPromise();
       if (!result.data) {
         const refused = result.error?.graphQLErrors[0]?.message;
-        return refused ?? "The server cannot be reached. Check the connection and try again.";
+        return refused ?? "The server cannot be reached. Check your connection and try again.";
       }
       const { accessToken, expiresAt, viewer, errors } = result.data.login;
-      if (!accessToken || !expiresAt || !viewer) return errors[0]?.message ?? "The login was refused.";
+      if (!accessToken || !expiresAt || !viewer) return errors[0]?.message ?? "Login failed.";
       this.#share({ token: accessToken, expiresAt: expiry(accessToken, expiresAt), viewer });
       return null;
     });
@@ -160,8 +159,8 @@ export class Session {
   async #refresh(): Promise<string | null> {
     const before = this.#changes;
     return await alone(async (waited) => {
-      // Whoever held the lock did the same, and says what came of it, unless it could not reach the server. Its
-      // message may be slower than its lock.
+      // The tab that held the lock has just refreshed, and broadcasts the result unless it could not reach the server.
+      // The message may arrive after the lock is released.
       if (this.#changes === before) await this.#change(waited ? 1_000 : 0);
       if (this.#changes !== before) return this.token;
       const result = await this.#client.mutation(Refresh, {}).toPromise();
@@ -173,7 +172,7 @@ export class Session {
     });
   }
 
-  /** Wait for the session to change, for so many milliseconds at most. */
+  /** Wait for the session to change, for up to `most` milliseconds. */
   async #change(most: number): Promise<void> {
     await new Promise<void>((resolve) => {
       this.#onChange = resolve;
@@ -206,14 +205,14 @@ export class Session {
   }
 }
 
-/** Whether nothing has changed but the day: that one is followed elsewhere, and begins nothing anew. */
+/** Equal but for `today`, which live/today.ts follows without starting a new session. */
 function same(one: Viewer, other: Viewer): boolean {
   return (Object.keys(one) as (keyof Viewer)[]).every((key) => key === "today" || one[key] === other[key]);
 }
 
 /**
- * When to count a token as expired, by this machine's clock. The clock may be wrong, as on many a display: what
- * counts is how long the token is good for, which it says itself when it is one of the server's own.
+ * When a token expires, by this machine's clock. The clock may be wrong, as on many wall displays, so what counts is
+ * the lifetime stated in the token, if it is a JWT of the server's own.
  */
 export function expiry(token: string, expiresAt: string): number {
   try {
@@ -221,14 +220,14 @@ export function expiry(token: string, expiresAt: string): number {
     const { iat, exp } = JSON.parse(claims) as { iat?: unknown; exp?: unknown };
     if (typeof iat === "number" && typeof exp === "number") return Date.now() + (exp - iat) * 1_000;
   } catch {
-    // It is no JWT: believe the clock.
+    // Not a JWT: trust the clock.
   }
   return Date.parse(expiresAt);
 }
 
 /**
- * Change the session while no other tab does; what does it is told whether another one had to end first. Pages without
- * TLS have no locks; the server forgives a race.
+ * Run `work` while no other tab changes the session; it is told whether it had to wait. Pages without TLS have no Web
+ * Locks; the server tolerates the race.
  */
 async function alone<T>(work: (waited: boolean) => Promise<T>): Promise<T> {
   const name = "memberstaff-session";

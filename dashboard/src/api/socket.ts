@@ -4,7 +4,7 @@ import { createClient, type Client as SocketClient } from "graphql-ws";
 import { Gather } from "./gather";
 import type { Session } from "./session";
 
-/** What the connection light is made of. */
+/** What the connection light is derived from. */
 export type SocketEvent = "connecting" | "connected" | "closed";
 
 interface Sink {
@@ -18,10 +18,10 @@ const PONG = 5_000;
 const LONGEST_WAIT = 15_000;
 
 /**
- * The one WebSocket: opened by the first subscription, closed after the last, and connected again for ever.
+ * The only WebSocket: opened by the first subscription, closed after the last, and reconnected without limit.
  *
- * A subscription that is cut off goes on where it was: its id stays the same, and `resume` tells the server the
- * cursor of its last event. So nobody has to subscribe anew, and nothing is missed.
+ * An interrupted subscription resumes where it was: it keeps its ID, and `resume` sends the server the cursor of its
+ * last event. Nobody has to subscribe again, and no event is missed.
  */
 export class LiveSocket {
   onEvent: ((event: SocketEvent) => void) | null = null;
@@ -38,7 +38,7 @@ export class LiveSocket {
     this.#client = createClient({
       url,
       lazy: true,
-      lazyCloseTimeout: 2_000, // another day's board takes the socket over
+      lazyCloseTimeout: 2_000, // another day's board reuses the socket
       keepAlive: KEEP_ALIVE,
       connectionAckWaitTimeout: 10_000,
       connectionParams: async () => ({
@@ -63,16 +63,16 @@ export class LiveSocket {
           clearTimeout(this.#pong);
           this.#socket = null;
           this.onEvent?.("closed");
-          // 4403: the token has expired, or the role has changed. The next connection needs another one.
+          // 4403: the token has expired, or the role has changed. The next connection needs a new token.
           if ((event as CloseEvent).code === 4403) void session.refresh().catch(() => undefined);
         },
       },
     });
-    // A socket outlives its first token when a ping brings the next one.
+    // A ping with a new token extends the socket beyond the old token's expiry.
     session.onToken = (token) => this.#ping({ authorization: `Bearer ${token}` });
   }
 
-  /** Begin a subscription; `cursorOf` finds the cursor to resume from in an event. */
+  /** Start a subscription; `cursorOf` returns the cursor of an event, to resume from. */
   subscribe(
     payload: SubscribePayload,
     sink: Sink,
@@ -106,7 +106,7 @@ export class LiveSocket {
     };
   }
 
-  /** Find out now whether the connection lives: after sleep, or when the network is back. */
+  /** Check the connection now: after sleep, or when the network is back. */
   check(): void {
     this.#hurry?.();
     this.#ping();
@@ -123,7 +123,7 @@ export class LiveSocket {
     this.#pong = setTimeout(() => this.#client.terminate(), PONG);
   }
 
-  /** Longer after each failure, and different in each browser: a thousand boards must not return at once. */
+  /** Exponential back-off with jitter: a thousand boards must not reconnect at once. */
   async #wait(retries: number): Promise<void> {
     const longest = Math.min(500 * 2 ** retries, LONGEST_WAIT);
     await new Promise<void>((resolve) => {

@@ -1,4 +1,4 @@
-/** A value that changes, in the form that React's `useSyncExternalStore` reads. */
+/** An observable value, for React's `useSyncExternalStore`. */
 export class Store<T> {
   #value: T;
   readonly #listeners = new Set<() => void>();

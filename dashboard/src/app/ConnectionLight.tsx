@@ -9,13 +9,13 @@ const WORDS: Record<Light, string> = {
 };
 
 const MEANING: Record<Light, string> = {
-  live: "Every change is shown at once.",
-  "catching-up": "Reading what has changed meanwhile.",
-  offline: "This is the last known state. It goes on by itself when the connection is back.",
-  paused: "Nothing is followed on this page.",
+  live: "Changes appear immediately.",
+  "catching-up": "Loading recent changes.",
+  offline: "Showing the last known state. Updates resume when the connection is back.",
+  paused: "Live updates are paused.",
 };
 
-/** Whether what is shown is the present state. */
+/** Shows whether the page is up to date. */
 export function ConnectionLight() {
   const now = light(useStore(useApp().connection));
   return (

@@ -2,7 +2,7 @@ import type { AnchorHTMLAttributes, MouseEvent } from "react";
 
 import { navigate } from "./router";
 
-/** A link within the dashboard: a real one, so that it can be opened in another tab. */
+/** A link within the dashboard: a real one, so that it can be opened in a new tab. */
 export function Link({ href, onClick, ...rest }: AnchorHTMLAttributes<HTMLAnchorElement> & { href: string }) {
   const go = (event: MouseEvent<HTMLAnchorElement>) => {
     onClick?.(event);

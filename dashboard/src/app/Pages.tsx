@@ -1,16 +1,18 @@
-import { lazy, Suspense, useEffect } from "react";
+import { Suspense, useEffect } from "react";
 
 import { BoardPage } from "../board/BoardPage";
 import { isDay, longDay } from "../live/dates";
 import { useApp, useToday } from "./context";
+import { ErrorBoundary } from "./ErrorBoundary";
+import { lazyWithReload } from "./reload";
 import { navigate, usePath } from "./router";
 import { Shell } from "./Shell";
 
-const SummaryPage = lazy(async () => ({ default: (await import("../summary/SummaryPage")).SummaryPage }));
-const WallPage = lazy(async () => ({ default: (await import("../wall/WallPage")).WallPage }));
-const StaffPage = lazy(async () => ({ default: (await import("../admin/StaffPage")).StaffPage }));
-const AccountsPage = lazy(async () => ({ default: (await import("../admin/AccountsPage")).AccountsPage }));
-const ImportPage = lazy(async () => ({ default: (await import("../admin/ImportPage")).ImportPage }));
+const SummaryPage = lazyWithReload("summary", async () => (await import("../summary/SummaryPage")).SummaryPage);
+const WallPage = lazyWithReload("wall", async () => (await import("../wall/WallPage")).WallPage);
+const StaffPage = lazyWithReload("staff", async () => (await import("../admin/StaffPage")).StaffPage);
+const AccountsPage = lazyWithReload("accounts", async () => (await import("../admin/AccountsPage")).AccountsPage);
+const ImportPage = lazyWithReload("import", async () => (await import("../admin/ImportPage")).ImportPage);
 
 const TITLES: Record<string, string> = {
   "/summary": "Summary",
@@ -20,7 +22,7 @@ const TITLES: Record<string, string> = {
   "/import": "Import",
 };
 
-/** Which page an address stands for. */
+/** The page for the current path. */
 export function Pages() {
   const path = usePath();
   const { viewer, isAdmin } = useApp();
@@ -29,7 +31,7 @@ export function Pages() {
 
   useEffect(() => {
     const title = date === null ? TITLES[path] : longDay(date, today);
-    document.title = [title ?? "Not found", viewer.organisation].join(" · ");
+    document.title = [title ?? "Page not found", viewer.organisation].join(" · ");
   }, [path, date, today, viewer.organisation]);
   useEffect(() => {
     if (path === "/login") navigate("/", { replace: true });
@@ -37,31 +39,35 @@ export function Pages() {
 
   if (path === "/wall") {
     return (
-      <Suspense>
-        <WallPage />
-      </Suspense>
+      <ErrorBoundary key={path} fullScreen>
+        <Suspense>
+          <WallPage />
+        </Suspense>
+      </ErrorBoundary>
     );
   }
   const administration = path === "/staff" || path === "/accounts" || path === "/import";
   return (
     <Shell>
-      <Suspense>
-        {date !== null ? (
-          <BoardPage key={date} date={date} />
-        ) : path === "/summary" ? (
-          <SummaryPage />
-        ) : administration && !isAdmin ? (
-          <Message title="For administrators" text="Your account may not open this page." />
-        ) : path === "/staff" ? (
-          <StaffPage />
-        ) : path === "/accounts" ? (
-          <AccountsPage />
-        ) : path === "/import" ? (
-          <ImportPage />
-        ) : (
-          <Message title="Nothing here" text="There is no such page. The board is behind “Board” above." />
-        )}
-      </Suspense>
+      <ErrorBoundary key={path}>
+        <Suspense>
+          {date !== null ? (
+            <BoardPage key={date} date={date} />
+          ) : path === "/summary" ? (
+            <SummaryPage />
+          ) : administration && !isAdmin ? (
+            <Message title="Administrators only" text="Your account does not have access to this page." />
+          ) : path === "/staff" ? (
+            <StaffPage />
+          ) : path === "/accounts" ? (
+            <AccountsPage />
+          ) : path === "/import" ? (
+            <ImportPage />
+          ) : (
+            <Message title="Page not found" text="There is no page at this address. Choose one above." />
+          )}
+        </Suspense>
+      </ErrorBoundary>
     </Shell>
   );
 }

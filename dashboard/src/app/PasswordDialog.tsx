@@ -29,7 +29,7 @@ export function PasswordDialog({ onClose }: { onClose: () => void }) {
     const refused = data ? data.changePassword.errors[0]?.message : explain(error);
     setProblem(refused ?? null);
     if (refused === undefined) {
-      say("Your password is changed. Your other logins have ended.");
+      say("Password changed. You have been logged out everywhere else.");
       onClose();
     }
   };
@@ -37,7 +37,7 @@ export function PasswordDialog({ onClose }: { onClose: () => void }) {
     <Dialog title="Change password" onClose={onClose}>
       <form className="form" onSubmit={(event) => void submit(event)}>
         <label className="field">
-          <span>Present password</span>
+          <span>Current password</span>
           <input
             className="input"
             type="password"

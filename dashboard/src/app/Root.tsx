@@ -13,7 +13,7 @@ import { type App, AppContext, useStore } from "./context";
 import { Login } from "./Login";
 import { Pages } from "./Pages";
 
-/** Nothing is shown before it is known who is there. */
+/** The login, or the pages of whoever is logged in; neither until it is known which. */
 export function Root({ session }: { session: Session }) {
   const state = useStore(session.state);
   return (
@@ -21,7 +21,7 @@ export function Root({ session }: { session: Session }) {
       {state.status === "starting" && <Starting unreachable={state.unreachable} />}
       {state.status === "out" && <Login session={session} />}
       {state.status === "in" && (
-        // Another person, or other rights: nothing of what was read before may be shown.
+        // Another account or role starts afresh: nothing read before may be shown.
         <LoggedIn key={`${state.viewer.id} ${state.viewer.role}`} session={session} viewer={state.viewer} />
       )}
       <Toasts />
@@ -32,7 +32,7 @@ export function Root({ session }: { session: Session }) {
 function Starting({ unreachable }: { unreachable: boolean }) {
   return (
     <main className="starting" role="status">
-      {unreachable && <p>The server cannot be reached. Trying again …</p>}
+      {unreachable && <p>The server cannot be reached. Trying again…</p>}
     </main>
   );
 }

@@ -10,7 +10,7 @@ import { Link } from "./Link";
 import { usePath } from "./router";
 import { nextTheme, theme } from "./theme";
 
-/** What stands around every page but the wall. */
+/** Header, navigation and account menu, around every page but the wall display. */
 export function Shell({ children }: { children: ReactNode }) {
   const { viewer, isAdmin } = useApp();
   const path = usePath();
@@ -55,7 +55,7 @@ export function Shell({ children }: { children: ReactNode }) {
   );
 }
 
-const THEMES = { system: ["auto", "System colours"], light: ["sun", "Light"], dark: ["moon", "Dark"] } as const;
+const THEMES = { system: ["auto", "System theme"], light: ["sun", "Light theme"], dark: ["moon", "Dark theme"] } as const;
 
 function Account() {
   const { viewer, session, isAdmin } = useApp();
@@ -97,7 +97,15 @@ function Account() {
         <button type="button" className="button quiet" onClick={() => setDialog(true)}>
           Change password
         </button>
-        <button type="button" className="button quiet" onClick={() => session.logout().catch(() => complain("You are still logged in: the server cannot be reached."))}>
+        <button
+          type="button"
+          className="button quiet"
+          onClick={() =>
+            session
+              .logout()
+              .catch(() => complain("You are still logged in, because the server cannot be reached."))
+          }
+        >
           Log out
         </button>
       </div>
@@ -106,7 +114,7 @@ function Account() {
   );
 }
 
-/** The server says in its page whether it serves one. */
+/** The server says so in a meta element of the page. */
 function hasPlayground(): boolean {
   return document.querySelector<HTMLMetaElement>('meta[name="memberstaff-playground"]')?.content === "on";
 }

@@ -7,7 +7,7 @@ import type { Connection, ConnectionEvent } from "../live/connection";
 import type { Day } from "../live/dates";
 import type { Today } from "../live/today";
 
-/** What every page of somebody who is logged in can reach. */
+/** What every page can use once somebody is logged in. */
 export interface App {
   api: Api;
   session: Session;
@@ -23,7 +23,7 @@ export const AppContext = createContext<App | null>(null);
 
 export function useApp(): App {
   const app = use(AppContext);
-  if (app === null) throw new Error("useApp is for what stands inside of <AppContext>");
+  if (app === null) throw new Error("useApp must be used inside <AppContext>");
   return app;
 }
 

@@ -1,6 +1,6 @@
 import { useSyncExternalStore } from "react";
 
-/** Where we are: a path, and what stands in the address of filters. The browser's history does the rest. */
+/** A small router on the history API: the path, and filters in the query string. */
 const MOVED = "memberstaff:moved";
 
 function subscribe(listener: () => void): () => void {
@@ -12,7 +12,7 @@ function subscribe(listener: () => void): () => void {
   };
 }
 
-/** Go to an address of this page; `replace` leaves no entry in the history. */
+/** Go to a path of the dashboard; `replace` adds no history entry. */
 export function navigate(to: string, { replace = false } = {}): void {
   if (to === location.pathname + location.search) return;
   if (replace) history.replaceState(null, "", to);
@@ -24,7 +24,7 @@ export function usePath(): string {
   return useSyncExternalStore(subscribe, () => location.pathname);
 }
 
-/** The parameters in the address, and a way to change some of them; an empty value removes one. */
+/** The query parameters, and a function that changes some of them; an empty value removes one. */
 export function useParameters(): [URLSearchParams, (changes: Record<string, string>) => void] {
   const search = useSyncExternalStore(subscribe, () => location.search);
   return [new URLSearchParams(search), change];

@@ -20,7 +20,6 @@ import { useChanges } from "./useChanges";
 
 type Open = { what: "note" | "history"; id: string } | { what: "fill" | "help" | "day" } | null;
 
-/** The board of one day. */
 export function BoardPage({ date }: { date: Day }) {
   const { api, viewer, mayMark, isAdmin } = useApp();
   const today = useToday();
@@ -78,7 +77,8 @@ export function BoardPage({ date }: { date: Day }) {
         <div className="banner" role="status">
           <Icon name="lock" />
           <p className="grow">
-            <strong>This day is locked.</strong> It takes no marks{isAdmin ? "." : " until an administrator unlocks it."}
+            <strong>This day is locked.</strong> Attendance cannot be changed until{" "}
+            {isAdmin ? "it is unlocked." : "an administrator unlocks it."}
           </p>
           {isAdmin && (
             <button type="button" className="button outline" onClick={() => void setLock(api, date, false, null)}>
@@ -89,7 +89,7 @@ export function BoardPage({ date }: { date: Day }) {
       )}
       {day?.state === "OPEN" && viewer.role === "MARKER" && date !== today && (
         <div className="banner" role="status">
-          <p className="grow">Only today can be marked; other days are an administrator's.</p>
+          <p className="grow">You can only mark attendance for today. Ask an administrator to change other days.</p>
         </div>
       )}
       {problem !== null && (
@@ -143,8 +143,8 @@ export function BoardPage({ date }: { date: Day }) {
         <button
           type="button"
           className="button quiet icon help"
-          aria-label="Keys"
-          title="Keys (?)"
+          aria-label="Keyboard shortcuts"
+          title="Keyboard shortcuts (?)"
           onClick={() => setOpen({ what: "help" })}
         >
           <Icon name="help" />
@@ -165,14 +165,14 @@ export function BoardPage({ date }: { date: Day }) {
       )}
       {day && shown.length === 0 && (
         <div className="empty">
-          <p>{records.length === 0 ? "Nobody is on the roster of this day." : "Nobody is like that."}</p>
+          <p>{records.length === 0 ? "Nobody is on the roster for this day." : "No matches."}</p>
           {records.length > 0 && (
             <button
               type="button"
               className="button outline"
               onClick={() => setParameters({ q: "", category: "", status: "" })}
             >
-              Show everybody
+              Clear filters
             </button>
           )}
         </div>
@@ -193,7 +193,7 @@ export function BoardPage({ date }: { date: Day }) {
 
 function Skeleton({ rows }: { rows: number }) {
   return (
-    <div className="skeleton" role="status" aria-label="Reading the board">
+    <div className="skeleton" role="status" aria-label="Loading the board">
       {Array.from({ length: rows }, (_, index) => (
         <span key={index} />
       ))}

@@ -7,7 +7,7 @@ interface Props {
   toggle: (status: Status) => void;
 }
 
-/** How many people have each status; pressing one shows only them. */
+/** The number of people with each status; a press filters by it. */
 export function Chips({ counts, chosen, toggle }: Props) {
   return (
     <div className="chips" role="group" aria-label="Filter by status">

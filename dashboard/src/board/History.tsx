@@ -11,11 +11,11 @@ import { RecordHistory } from "./operations";
 /** Every change of one record, newest first. */
 export function History({ record, onClose }: { record: Attendance; onClose: () => void }) {
   return (
-    <Dialog title={`History of ${record.staffName}`} kind="panel" onClose={onClose}>
+    <Dialog title={`History for ${record.staffName}`} kind="panel" onClose={onClose}>
       {record.version === 0 ? (
         <p>Nothing has been recorded yet.</p>
       ) : (
-        // A new version is a new history: it is read again.
+        // A new version has a new history to load.
         <Changes key={record.version} id={record.id} />
       )}
     </Dialog>
@@ -27,7 +27,7 @@ function Changes({ id }: { id: string }) {
   const [{ data, error }] = useQuery({ query: RecordHistory, variables: { id }, requestPolicy: "network-only" });
   if (error && !data) return <p role="alert">{explain(error)}</p>;
   const changes = data?.attendance?.history.edges;
-  if (!changes) return <p role="status">Reading …</p>;
+  if (!changes) return <p role="status">Loading…</p>;
   return (
     <>
       <ol className="changes">
@@ -41,7 +41,7 @@ function Changes({ id }: { id: string }) {
           </li>
         ))}
       </ol>
-      {data.attendance?.history.pageInfo.hasNextPage && <p>Older changes are kept, but not shown here.</p>}
+      {data.attendance?.history.pageInfo.hasNextPage && <p>Only the latest {changes.length} changes are shown.</p>}
     </>
   );
 }

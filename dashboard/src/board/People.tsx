@@ -11,17 +11,17 @@ interface Props {
   allowed: ReadonlySet<Status>;
   marks: boolean;
   timeZone: string;
-  /** When each record was last changed by somebody else, of late. */
+  /** When each record was last changed by somebody else, if recently. */
   changed: ReadonlyMap<string, number>;
 }
 
-/** What sticks to the upper edge while people scroll beneath. */
+/** Height in pixels of the sticky toolbar above the list. */
 const STICKY = 130;
 
 /**
- * The people, as a windowed list: only those in view are in the document, whatever their number.
+ * The people as a virtualised list: only the rows in view are in the document.
  *
- * Tab reaches one row and its buttons; the arrow keys go from row to row.
+ * A roving tabindex: Tab reaches one row and its buttons, the arrow keys move from row to row.
  */
 export function People({ records, actions, allowed, marks, timeZone, changed }: Props) {
   const list = useRef<HTMLUListElement>(null);
@@ -49,7 +49,7 @@ export function People({ records, actions, allowed, marks, timeZone, changed }: 
     scrollPaddingEnd: 16,
   });
 
-  // The row that Tab reaches: the one used last; if it is filtered away, the one that took its place.
+  // The row that Tab reaches: the last one used, or the one that took its place if it was filtered out.
   const found = records[current.index]?.id === current.id ? current.index : records.findIndex(({ id }) => id === current.id);
   const active = found >= 0 ? found : Math.min(current.index, records.length - 1);
   const activeId = records[active]?.id;
@@ -72,7 +72,7 @@ export function People({ records, actions, allowed, marks, timeZone, changed }: 
     element.focus({ preventScroll: true });
   }, []);
 
-  // A row that was marked may leave a filtered list: the focus stays where it was, on the next one.
+  // A row may leave a filtered list when it is marked: the focus then moves to the next one.
   const focused = useRef(false);
   useEffect(() => {
     if (focused.current && document.activeElement === document.body && activeId !== undefined) go(active);
@@ -113,7 +113,7 @@ export function People({ records, actions, allowed, marks, timeZone, changed }: 
         if (id !== undefined) setCurrent({ id, index: records.findIndex((record) => record.id === id) });
       }}
       onBlur={(event) => {
-        // A row that leaves the document loses the focus to nothing; whoever goes elsewhere takes it along.
+        // Without a relatedTarget, the row left the document; the user did not move the focus elsewhere.
         if (event.relatedTarget !== null) focused.current = false;
       }}
     >
@@ -149,7 +149,7 @@ export function People({ records, actions, allowed, marks, timeZone, changed }: 
 
 function focusRow(list: HTMLElement | null, id: string, wanted: { current: string | null }): void {
   const row = list?.querySelector<HTMLElement>(`[data-id="${CSS.escape(id)}"]`);
-  if (!row) return; // it will be drawn, and focused then
+  if (!row) return; // not rendered yet; focused once it is
   wanted.current = null;
   row.focus({ preventScroll: true });
 }

@@ -17,12 +17,12 @@ interface Props {
   record: Attendance;
   actions: RowActions;
   allowed: ReadonlySet<Status>;
-  /** Whether marks and notes are this person's business at all. */
+  /** Whether the user's role may mark attendance and write notes. */
   marks: boolean;
   timeZone: string;
   /** Whether it is the row that Tab reaches. */
   current: boolean;
-  /** When it was last changed by somebody else, if that is new: the eye shall find it. */
+  /** When it was last changed by somebody else, if recently: the row then flashes. */
   changed: number | undefined;
   focus: Ref<HTMLDivElement>;
 }
@@ -85,7 +85,7 @@ export const Row = memo(function Row(props: Props) {
             type="button"
             className="button quiet icon"
             tabIndex={tab}
-            aria-label={`Note of ${record.staffName}`}
+            aria-label={`Note for ${record.staffName}`}
             title="Note (N)"
             disabled={allowed.size === 0}
             onClick={() => actions.note(record)}
@@ -97,7 +97,7 @@ export const Row = memo(function Row(props: Props) {
           type="button"
           className="button quiet icon"
           tabIndex={tab}
-          aria-label={`History of ${record.staffName}`}
+          aria-label={`History for ${record.staffName}`}
           title="History (H)"
           onClick={() => actions.history(record)}
         >

@@ -23,7 +23,7 @@ export function NoteDialog({ record, marker, onClose }: { record: Attendance; ma
     if (after !== (record.note ?? null)) void marker.mark(record, { note: after });
   };
   return (
-    <Dialog title={`Note of ${record.staffName}`} onClose={onClose}>
+    <Dialog title={`Note for ${record.staffName}`} onClose={onClose}>
       <form onSubmit={save}>
         <label className="field">
           <span>Note</span>
@@ -37,7 +37,7 @@ export function NoteDialog({ record, marker, onClose }: { record: Attendance; ma
               if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) event.currentTarget.form?.requestSubmit();
             }}
           />
-          <small>Administrators and markers can read it; wall displays cannot.</small>
+          <small>Only administrators and markers can see notes.</small>
         </label>
         <div className="actions">
           <button type="button" className="button quiet" onClick={onClose}>
@@ -59,7 +59,7 @@ export function ConflictDialog({ conflict, marker }: { conflict: Conflict; marke
     <Dialog title={`Somebody else has changed ${current.staffName}`} onClose={() => marker.resolve(false)}>
       <div className="versus">
         <div>
-          <h3>Stored now</h3>
+          <h3>Theirs</h3>
           <Pill status={current.status} />
           {current.note && <p>{current.note}</p>}
           <p className="by">
@@ -75,7 +75,7 @@ export function ConflictDialog({ conflict, marker }: { conflict: Conflict; marke
       </div>
       <div className="actions">
         <button type="button" className="button outline" data-focus onClick={() => marker.resolve(false)}>
-          Keep what is stored
+          Keep theirs
         </button>
         <button type="button" className="button primary" onClick={() => marker.resolve(true)}>
           Use mine
@@ -98,8 +98,8 @@ export function FillDialog({ date, unmarked, category, marker, onClose }: FillPr
   return (
     <Dialog title={`Mark ${people(unmarked)} present?`} onClose={onClose}>
       <p>
-        Everybody {category === "" ? "" : `in ${category} `}who is still unmarked on {longDay(date, today)} becomes{" "}
-        <Pill status="PRESENT" />. Marks that exist stay as they are, and you can undo it.
+        Everybody {category === "" ? "" : `in ${category} `}who is still unmarked on {longDay(date, today)} will be
+        marked <Pill status="PRESENT" />. Existing marks are not changed. You can undo this.
       </p>
       <div className="actions">
         <button type="button" className="button quiet" onClick={onClose}>
@@ -114,7 +114,7 @@ export function FillDialog({ date, unmarked, category, marker, onClose }: FillPr
             void marker.fill(date, "PRESENT", category === "" ? null : [category]);
           }}
         >
-          Mark them present
+          Mark present
         </button>
       </div>
     </Dialog>
@@ -147,7 +147,7 @@ export function DayDialog({ day, onClose }: { day: DayState; onClose: () => void
     <Dialog title={longDay(day.date, today)} onClose={onClose}>
       <form onSubmit={(event) => void describe(event)}>
         <label className="field">
-          <span>What is special about it</span>
+          <span>Label</span>
           <input
             className="input"
             value={label}
@@ -158,7 +158,7 @@ export function DayDialog({ day, onClose }: { day: DayState; onClose: () => void
         </label>
         <label className="check">
           <input type="checkbox" checked={working} onChange={({ target }) => setWorking(target.checked)} />
-          People are expected: a working day
+          Working day (people are expected)
         </label>
         <div className="actions">
           <button type="submit" className="button primary">
@@ -168,9 +168,9 @@ export function DayDialog({ day, onClose }: { day: DayState; onClose: () => void
       </form>
       <hr />
       <label className="field">
-        <span>{locked ? "Why it is to be opened again" : "Why it is to be locked"} (optional)</span>
+        <span>Reason for {locked ? "unlocking" : "locking"} (optional)</span>
         <input className="input" value={reason} maxLength={200} onChange={({ target }) => setReason(target.value)} />
-        <small>A locked day takes no marks. The reason is kept in the audit trail.</small>
+        <small>Attendance on a locked day cannot be changed. The reason is kept in the audit trail.</small>
       </label>
       <div className="actions">
         <button type="button" className="button outline" onClick={() => void lock()}>
@@ -181,7 +181,7 @@ export function DayDialog({ day, onClose }: { day: DayState; onClose: () => void
   );
 }
 
-/** Lock or unlock a day; answers whether that was done. */
+/** Lock or unlock a day; returns whether it succeeded. */
 export async function setLock(
   api: ReturnType<typeof useApp>["api"],
   date: Day,
@@ -192,28 +192,29 @@ export async function setLock(
   const { data, error } = await api.client.mutation(SetDayState, { input }).toPromise();
   const refused = data ? data.setAttendanceDayState.errors[0]?.message : explain(error);
   if (refused !== undefined) complain(refused);
-  else say(locked ? "The day is locked." : "The day is open again.");
+  else say(locked ? "Day locked." : "Day unlocked.");
   return refused === undefined;
 }
 
 export function HelpDialog({ marks, onClose }: { marks: boolean; onClose: () => void }) {
   const keys: [string, string][] = [
-    ["↑ ↓", "go from person to person"],
-    ["Page ↑ ↓, Home, End", "go far"],
+    ["↑ ↓", "previous or next person"],
+    ["Page ↑ ↓", "10 people up or down"],
+    ["Home, End", "first or last person"],
     ...(marks
       ? [
           ...MARKS.map(({ key, label }): [string, string] => [key, `mark ${label.toLowerCase()}`]),
           ["0", "unmark"] as [string, string],
-          ["N", "write a note"] as [string, string],
+          ["N", "edit the note"] as [string, string],
           ["Ctrl or ⌘ Z", "undo"] as [string, string],
         ]
       : []),
     ["H", "show the history"],
     ["/", "search"],
-    ["?", "show this"],
+    ["?", "show keyboard shortcuts"],
   ];
   return (
-    <Dialog title="Keys" onClose={onClose}>
+    <Dialog title="Keyboard shortcuts" onClose={onClose}>
       <dl className="keys">
         {keys.map(([key, what]) => (
           <div key={key}>

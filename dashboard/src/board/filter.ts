@@ -1,7 +1,7 @@
 import type { Attendance } from "../live/day";
 import { type Status, STATUSES } from "../live/statuses";
 
-/** What the board shows of a day; it stands in the page's address. */
+/** The board's filter, stored in the query string. */
 export interface Filter {
   search: string;
   /** "" for all. */
@@ -19,14 +19,14 @@ export function filterOf(parameters: URLSearchParams): Filter {
   };
 }
 
-/** The value of the address's `status` after one of them was switched on or off. */
+/** The `status` parameter after one status is toggled. */
 export function toggled(statuses: ReadonlySet<Status>, status: Status): string {
   return STATUSES.map((info) => info.status)
     .filter((each) => statuses.has(each) !== (each === status))
     .join(",");
 }
 
-/** The people of a category whose name or category contains the words; whatever their status. */
+/** The people of a category whose name or category contains the search words, whatever their status. */
 export function inScope(records: readonly Attendance[], { search, category }: Filter): readonly Attendance[] {
   const words = plain(search).split(/\s+/).filter(Boolean);
   if (words.length === 0 && category === "") return records;
@@ -45,7 +45,7 @@ export function categoriesOf(records: readonly Attendance[]): string[] {
   return [...new Set(records.map(({ staffCategory }) => staffCategory))].sort((a, b) => a.localeCompare(b));
 }
 
-/** Without case and accents. */
+/** Lower case, without accents. */
 function plain(text: string): string {
   return text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
 }

@@ -11,7 +11,7 @@ export interface Change {
   note?: string | null;
 }
 
-/** Somebody else was faster: what is stored now, and what was wanted instead. */
+/** A version conflict: the record as somebody else has changed it, and our change that was refused. */
 export interface Conflict {
   current: Attendance;
   wanted: Change;
@@ -21,37 +21,37 @@ interface Undo {
   run: () => Promise<void>;
 }
 
-/** As many entries in a request as its body may hold. */
+/** The most entries in one bulk request, whose body is limited. */
 const ENTRIES = 500;
-/** As many steps back as somebody may remember. */
+/** The length of the undo history. */
 const STEPS = 50;
 
-/** Everything that changes a record: one click, one answer, and the way back. */
+/** Sends every change of a record, and can undo it. */
 export class Marker {
   readonly conflict = new Store<Conflict | null>(null);
-  /** The last of each record's marks that is under way; they are sent one after the other. */
+  /** The last pending mark of each record; marks of one record are sent one after the other. */
   readonly #underWay = new Map<string, Promise<unknown>>();
-  /** The versions that our own marks were answered with: they are ours, and no conflict. */
+  /** The versions that our own marks resulted in: they are no conflict. */
   readonly #ours = new Map<string, number>();
   #undo: Undo[] = [];
 
   constructor(private readonly api: Api) {}
 
-  /** Whether a change is one of ours, so that nobody has to be told about it. */
+  /** Whether a change is our own, and needs no announcement. */
   isOurs(record: Attendance): boolean {
     return this.#underWay.has(record.id) || (this.#ours.get(record.id) ?? -1) >= record.version;
   }
 
-  /** Mark a person as seen on the board. The cache shows it at once, and takes it back if it is refused. */
+  /** Change a record, from the version on the board. The cache shows it optimistically, and reverts a refusal. */
   mark(record: Attendance, change: Change): Promise<void> {
     const before: Change = "note" in change ? { note: record.note ?? null } : { status: record.status };
     const sent = this.#inTurn(record.id, () => this.#send(record, change, this.#seen(record)));
     const step: Undo = {
       run: async () => {
-        const stored = await sent; // it may be under way still
+        const stored = await sent; // it may still be pending
         if (stored === null) return;
         const back = await this.#inTurn(record.id, () => this.#send(record, before, stored.version));
-        if (back !== null) say(`Taken back: ${record.staffName}.`);
+        if (back !== null) say(`Undone: ${record.staffName}.`);
       },
     };
     this.#remember(step);
@@ -61,7 +61,7 @@ export class Marker {
     });
   }
 
-  /** Give everybody who is still unmarked a status; only those of some categories, if any are given. */
+  /** Give everybody who is still unmarked a status; `categories` limits it to some. */
   async fill(date: Day, status: Status, categories: string[] | null): Promise<void> {
     const { data, error } = await this.api.client
       .mutation(BulkUpdateAttendance, {
@@ -80,7 +80,7 @@ export class Marker {
     const marked = payload.attendances;
     for (const { id, version } of marked) this.#ours.set(id, version);
     if (marked.length === 0) {
-      say("Everybody was marked already.");
+      say("Everybody was already marked.");
       return;
     }
     this.#remember({ run: () => this.#unmark(date, marked) });
@@ -90,14 +90,14 @@ export class Marker {
     });
   }
 
-  /** Take the last step back that has not been taken back yet. */
+  /** Undo the last step that has not been undone. */
   undo(): void {
     const step = this.#undo.pop();
     if (step) void step.run();
-    else say("There is nothing to undo.");
+    else say("Nothing to undo.");
   }
 
-  /** The end of a conflict: keep what somebody else stored, or put ours in its place. */
+  /** Resolve a conflict: keep the other change, or replace it with ours. */
   resolve(useMine: boolean): void {
     const conflict = this.conflict.get();
     this.conflict.set(null);
@@ -123,7 +123,7 @@ export class Marker {
     return null;
   }
 
-  /** The version that the person who marks has seen: the board's, or that of our own last mark. */
+  /** The version that the user has seen: the board's, or that of our own last mark. */
   #seen(record: Attendance): number {
     return Math.max(record.version, this.#ours.get(record.id) ?? 0);
   }
@@ -156,9 +156,9 @@ export class Marker {
       }
     }
     const left = marked.length - done;
-    if (problem !== null) complain(`Not everything was taken back: ${problem}`);
-    else if (left > 0) complain(`${people(done)} unmarked; ${people(left)} had been changed since and stay as they are.`);
-    else say(`Taken back: ${people(done)} unmarked.`);
+    if (problem !== null) complain(`Not everything could be undone: ${problem}`);
+    else if (left > 0) complain(`${people(done)} unmarked. Later changes to ${people(left)} were kept.`);
+    else say(`Undone: ${people(done)} unmarked.`);
   }
 
   #remember(step: Undo): void {

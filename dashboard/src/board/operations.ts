@@ -1,6 +1,6 @@
 import { graphql } from "../gql";
 
-/** Mark one person. The answer of a conflict carries what somebody else has stored meanwhile. */
+/** Mark one person. A conflict returns the record as somebody else has changed it. */
 export const UpdateAttendance = graphql(`
   mutation UpdateAttendance($input: UpdateAttendanceInput!) {
     updateAttendance(input: $input) {
@@ -21,7 +21,7 @@ export const UpdateAttendance = graphql(`
   }
 `);
 
-/** Mark many people at once; the answer holds those who changed. */
+/** Mark many people at once; returns the records that changed. */
 export const BulkUpdateAttendance = graphql(`
   mutation BulkUpdateAttendance($input: BulkUpdateAttendanceInput!) {
     bulkUpdateAttendance(input: $input) {
@@ -60,7 +60,7 @@ export const RecordHistory = graphql(`
   }
 `);
 
-/** Lock a day, or open it again. For administrators. */
+/** Lock or unlock a day. For administrators. */
 export const SetDayState = graphql(`
   mutation SetDayState($input: SetAttendanceDayStateInput!) {
     setAttendanceDayState(input: $input) {
@@ -74,7 +74,7 @@ export const SetDayState = graphql(`
   }
 `);
 
-/** Say whether a day is a working day, and what is special about it. For administrators. */
+/** Set a day's label, and whether it is a working day. For administrators. */
 export const DescribeDay = graphql(`
   mutation DescribeDay($input: OpenAttendanceDayInput!) {
     openAttendanceDay(input: $input) {

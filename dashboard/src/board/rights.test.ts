@@ -12,6 +12,6 @@ test("a marker marks today, an administrator any day, and nobody a locked one", 
   expect(allowed("VIEWER", { date: TODAY, state: "OPEN" }, TODAY).size).toBe(0);
 });
 
-test("of a day to come only leave can be known", () => {
+test("on a future day only leave can be marked", () => {
   expect([...allowed("ADMIN", { date: "2026-11-24", state: "OPEN" }, TODAY)]).toEqual(["ON_LEAVE", "UNMARKED"]);
 });

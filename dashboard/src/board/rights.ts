@@ -3,7 +3,7 @@ import type { DayState } from "../live/day";
 import type { Day } from "../live/dates";
 import type { Status } from "../live/statuses";
 
-/** Which statuses somebody may give on a day; the server decides, this is so that no button promises too much. */
+/** The statuses that a role may set on a day. The server enforces it; here it disables buttons. */
 export function allowed(role: Role, day: Pick<DayState, "date" | "state"> | null, today: Day): ReadonlySet<Status> {
   if (day === null || day.state === "LOCKED" || role === "VIEWER") return NONE;
   if (role === "MARKER" && day.date !== today) return NONE;

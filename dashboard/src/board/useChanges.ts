@@ -4,20 +4,20 @@ import type { Attendance } from "../live/day";
 import { infoOf } from "../live/statuses";
 import type { Marker } from "./marking";
 
-/** How long a change of somebody else is marked. */
+/** How long a change by somebody else is highlighted, in milliseconds. */
 const FRESH = 4_000;
-/** News are spoken together when they come together. */
+/** Changes within this many milliseconds are announced together. */
 const TOGETHER = 1_000;
 
 interface Changes {
   onChange: (record: Attendance) => void;
-  /** When each record was changed by somebody else, of late. */
+  /** When each record was last changed by somebody else, if recently. */
   changed: ReadonlyMap<string, number>;
-  /** For a screen reader. */
+  /** The announcement for screen readers. */
   spoken: string;
 }
 
-/** What others change: marked softly for the eye, and told to a screen reader. */
+/** Changes by others: highlighted on the board, and announced to screen readers. */
 export function useChanges(marker: Marker): Changes {
   const [changed, setChanged] = useState<ReadonlyMap<string, number>>(new Map());
   const [spoken, setSpoken] = useState("");
@@ -51,7 +51,7 @@ export function useChanges(marker: Marker): Changes {
 
 function told(records: readonly Attendance[]): string {
   const latest = [...new Map(records.map((record) => [record.id, record])).values()];
-  if (latest.length > 3) return `${latest.length} people have changed.`;
+  if (latest.length > 3) return `Attendance changed for ${latest.length} people.`;
   return latest
     .map(({ staffName, status, updatedBy }) => `${staffName}: ${infoOf(status).label}${updatedBy ? `, by ${updatedBy}` : ""}.`)
     .join(" ");

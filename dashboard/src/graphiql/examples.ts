@@ -1,4 +1,4 @@
-/** What the playground shows first: the operations with which a front end begins. */
+/** The playground's first tabs: the operations that a front end starts with. */
 export const EXAMPLES: { query: string; variables?: string }[] = [
   {
     query: `# Who is at work today? Run it with Ctrl-Enter.
@@ -31,7 +31,7 @@ query Today {
 `,
   },
   {
-    query: `# Everything that changes on a day, once and in order. Put a feedCursor into "after" to miss nothing.
+    query: `# Every change on a day, exactly once and in order. Pass a feedCursor as "after" to resume from it.
 subscription Changes($date: Date!, $after: String) {
   attendanceUpdated(date: $date, after: $after) {
     staffName
@@ -46,7 +46,7 @@ subscription Changes($date: Date!, $after: String) {
     variables: "today",
   },
   {
-    query: `# Mark one person; the id is one of the first tab's records.
+    query: `# Mark one person. Take an id from the first tab's result.
 mutation Mark($id: ID!) {
   updateAttendance(input: { target: { id: $id }, status: LATE }) {
     attendance {

@@ -45,7 +45,7 @@ function Editor({ today }: { today: string }) {
   );
 }
 
-/** Runs operations as whoever is logged in, unless the headers say who else. */
+/** Runs operations as the logged-in account, unless the headers name another. */
 function createFetcher(): Fetcher {
   const wsClient = createClient({
     url: socketAddress(),
@@ -63,7 +63,7 @@ function createFetcher(): Fetcher {
   return (params, options) => {
     const document = parsed(params.query);
     if (document === null) return fetcher(params, options);
-    // For a moment after a change of tabs, GraphiQL still names the operation of the other tab.
+    // Just after a change of tabs, GraphiQL still names the other tab's operation.
     const names = document.definitions.flatMap((each) => (each.kind === Kind.OPERATION_DEFINITION ? [each.name?.value] : []));
     const operationName = names.find((name) => name === params.operationName) ?? names[0] ?? null;
     return fetcher({ ...params, operationName }, { ...options, documentAST: document });
@@ -74,7 +74,7 @@ function parsed(query: string): DocumentNode | null {
   try {
     return parse(query);
   } catch {
-    return null; // the server says what is wrong with it
+    return null; // the server will report what is wrong
   }
 }
 

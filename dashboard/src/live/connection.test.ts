@@ -27,7 +27,7 @@ test("a lost connection is offline until there is one again, however often it is
   expect(after(...lost, "connecting", "connected", "current")).toBe("live");
 });
 
-test("an answer of a connection that has gone makes nothing live", () => {
+test("a late answer on a lost connection does not make the board live", () => {
   expect(after("wanted", "connecting", "connected", "closed", "current")).toBe("offline");
 });
 
@@ -37,6 +37,6 @@ test("a machine without a network is offline at once, and does not claim to be l
   expect(after(...live, "offline", "closed", "online")).toBe("offline");
 });
 
-test("a board that is read anew is catching up", () => {
+test("a board that is reloaded is catching up", () => {
   expect(after("wanted", "connecting", "connected", "current", "outdated")).toBe("catching-up");
 });

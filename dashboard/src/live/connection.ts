@@ -2,12 +2,12 @@
 export type Light = "live" | "catching-up" | "offline" | "paused";
 
 export interface Connection {
-  /** Whether the machine has a network at all. */
+  /** Whether the machine has a network connection. */
   online: boolean;
-  /** Whether a board is in view and wants to be live. */
+  /** Whether a board is in view. */
   wanted: boolean;
   socket: "closed" | "connecting" | "open";
-  /** Whether the server has answered on this connection, so that the board shows its present state. */
+  /** Whether the server has answered on this connection, so that the board is up to date. */
   current: boolean;
   /** Whether a connection was lost, or could not be made, and none has been made since. */
   lost: boolean;
@@ -50,7 +50,7 @@ export function reduce(state: Connection, event: ConnectionEvent): Connection {
   }
 }
 
-/** What the light says about it. */
+/** The light for a connection. */
 export function light({ online, wanted, socket, current, lost }: Connection): Light {
   if (!wanted) return "paused";
   if (!online || lost) return "offline";

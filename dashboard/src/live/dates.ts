@@ -3,20 +3,20 @@ export type Day = string;
 
 const DAY = /^\d{4}-\d{2}-\d{2}$/;
 
-/** Whether a text is a day of the calendar. */
+/** Whether a string is a valid calendar date. */
 export function isDay(text: string): boolean {
-    const parsed = Date.parse(`${text}T00:00Z`);
+  const parsed = Date.parse(`${text}T00:00Z`);
   return DAY.test(text) && !Number.isNaN(parsed) && new Date(parsed).toISOString().startsWith(text);
 }
 
-/** The day so many days later, or earlier. */
+/** The day that many days later, or earlier. */
 export function plusDays(day: Day, days: number): Day {
   const moved = new Date(`${day}T00:00Z`);
   moved.setUTCDate(moved.getUTCDate() + days);
   return moved.toISOString().slice(0, 10);
 }
 
-/** The day that it is in a time zone at an instant (milliseconds since 1970). */
+/** The date in a time zone at an instant (milliseconds since 1970). */
 export function dayAt(timeZone: string, instant: number): Day {
   const parts = new Intl.DateTimeFormat("en", { timeZone, year: "numeric", month: "2-digit", day: "2-digit" })
     .formatToParts(instant)

@@ -16,9 +16,9 @@ export interface Board {
   day: DayState | null;
   /** By name, as the server orders them. */
   records: readonly Attendance[];
-  /** Whether all pages are there. */
+  /** Whether all pages have been loaded. */
   complete: boolean;
-  /** Why there is nothing to show, or nothing newer. */
+  /** Why there is nothing, or nothing newer, to show. */
   problem: string | null;
 }
 
@@ -32,27 +32,27 @@ interface Page {
 const RETRY = 3_000;
 
 /**
- * One day, kept live: the pattern that misses nothing.
+ * One day, kept live without missing a change.
  *
  * 1. Query the day, with `records { feedCursor }`.
- * 2. Subscribe to its changes from that cursor. Each event moves the cursor on; the normalised cache applies it.
- * 3. Follow the day itself: its counts, and `rosterVersion`, which rises when people have changed. Then query again.
- * 4. On RESTART_REQUIRED forget what is known and begin again.
+ * 2. Subscribe to its changes from that cursor. Each event advances the cursor; the normalised cache applies it.
+ * 3. Subscribe to the day itself: its counts, and `rosterVersion`. When that rises, people have changed: query again.
+ * 4. On RESTART_REQUIRED, forget what is known and start over.
  *
- * A cut connection needs nothing here: the socket resumes each subscription from its last event.
+ * A lost connection needs nothing here: the socket resumes each subscription from its last event.
  */
 export class LiveDay {
   readonly board = new Store<Board>({ day: null, records: [], complete: false, problem: null });
-  /** Told each event that was not there before, before the board shows it. */
+  /** Called with each new event, before the board shows it. */
   onChange: ((record: Attendance) => void) | null = null;
-  /** Told what happens to the connection. */
+  /** Called with each event of the connection. */
   onConnection: ((event: ConnectionEvent) => void) | null = null;
 
   #cursor: string | null = null;
   #rosterVersion = -1;
   #loading = false;
   #following: (() => void)[] = [];
-  /** The pages that are shown, each from the cursor behind the one before. */
+  /** The pages shown, each starting after the one before. */
   #pages: Page[] = [];
   #publishing = false;
   #retry: ReturnType<typeof setTimeout> | undefined;
@@ -64,13 +64,13 @@ export class LiveDay {
     private readonly date: Day,
   ) {}
 
-  /** Show the day, and follow it while the board is in view. */
+  /** Show the day, and subscribe to its changes. */
   open(): void {
-    this.#watch([null]); // what the cache holds of an earlier visit is shown at once
+    this.#watch([null]); // shows what the cache has from an earlier visit
     this.resume();
   }
 
-  /** Follow the day, from the last event that arrived. */
+  /** Subscribe, from the last event received. */
   resume(): void {
     if (this.#awake || this.#closed) return;
     this.#awake = true;
@@ -79,7 +79,7 @@ export class LiveDay {
     else this.#follow();
   }
 
-  /** Follow it no more for now; the cursor is kept. */
+  /** Unsubscribe for now; the cursor is kept. */
   pause(): void {
     this.#awake = false;
     this.#unfollow();
@@ -93,7 +93,7 @@ export class LiveDay {
     for (const { stop } of this.#pages) stop();
   }
 
-  /** Read the whole day from the server, page by page. */
+  /** Load the whole day from the server, page by page. */
   async #load(): Promise<void> {
     if (this.#loading) return;
     this.#loading = true;
@@ -119,7 +119,7 @@ export class LiveDay {
       afters.push(after);
       after = day.records.pageInfo.endCursor ?? null;
       more = day.records.pageInfo.hasNextPage;
-      if (more && !this.board.get().complete) this.#watch(afters); // later all at once: the list must not shrink
+      if (more && !this.board.get().complete) this.#watch(afters); // reloads show all at once: a list must not shrink
     }
     this.#loading = false;
     if (problem === null) {
@@ -158,7 +158,7 @@ export class LiveDay {
     this.#publish();
   }
 
-  /** Show what the pages hold now; once for all pages that have changed together, as they do with the day's counts. */
+  /** Show the pages' current contents; once for all that change together, as they do with the day's counts. */
   #publish(): void {
     if (this.#publishing) return;
     this.#publishing = true;
@@ -216,7 +216,7 @@ export class LiveDay {
       void this.#load();
       return;
     }
-    // The login has ended (4401), or the server would not begin the subscription. The query finds out which.
+    // The login has ended (4401), or the server refused the subscription. The query finds out which.
     this.#cursor = null;
     this.onConnection?.("closed");
     this.#again(() => void this.#load());

@@ -1,6 +1,6 @@
 import { graphql } from "../gql";
 
-/** A page of a day's board, with the cursor from which its changes are followed. */
+/** A page of a day's board, with the cursor from which to subscribe. */
 export const DayBoard = graphql(`
   query DayBoard($date: Date!, $after: String) {
     attendanceDay(date: $date) {
@@ -22,7 +22,7 @@ export const DayBoard = graphql(`
   }
 `);
 
-/** Each change of the day after the cursor, once and in order. */
+/** Each change of the day after the cursor, exactly once and in order. */
 export const AttendanceUpdated = graphql(`
   subscription AttendanceUpdated($date: Date!, $after: String) {
     attendanceUpdated(date: $date, after: $after) {
@@ -40,7 +40,7 @@ export const AttendanceDayUpdated = graphql(`
   }
 `);
 
-/** What day it is for the organisation. */
+/** The organisation's current date. */
 export const Today = graphql(`
   query Today {
     viewer {

@@ -5,15 +5,15 @@ export type Status = AttendanceStatus;
 export interface StatusInfo {
   status: Status;
   label: string;
-  /** Where there is little room. */
+  /** For narrow spaces. */
   short: string;
-  /** Its key on the keyboard. */
+  /** Keyboard shortcut. */
   key: string;
-  /** Its field in a summary. */
+  /** Field of a summary. */
   count: Exclude<keyof DayFieldsFragment["summary"], "__typename" | "id" | "total" | "presentRate">;
 }
 
-/** In the order in which they are shown everywhere; the keys 1 to 6 follow it. */
+/** In display order, which the keys 1 to 6 follow. */
 export const MARKS: readonly StatusInfo[] = [
   { status: "PRESENT", label: "Present", short: "Present", key: "1", count: "present" },
   { status: "LATE", label: "Late", short: "Late", key: "2", count: "late" },

@@ -39,7 +39,7 @@ test("a clock that is ahead does not move the day, and asks twice a minute", asy
   expect(ask).toHaveBeenCalledTimes(2);
 });
 
-test("a server that is away is asked again at once", async () => {
+test("an unreachable server is asked again at once", async () => {
   vi.setSystemTime(Date.parse("2026-11-23T23:00:00Z"));
   const answers = [null, null, "2026-11-24"];
   const today = inBerlin(() => Promise.resolve(answers.shift() ?? null));

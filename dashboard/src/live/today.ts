@@ -4,10 +4,10 @@ import { type Day, dayAt } from "./dates";
 const TICK = 1_000;
 
 /**
- * What day it is for the organisation.
+ * The organisation's current date.
  *
- * This machine's clock says when to ask, the server's answer counts: a clock that is wrong asks often, and shows
- * no other day for it.
+ * This machine's clock only decides when to ask the server: with a wrong clock it asks often, but never shows a wrong
+ * date.
  */
 export class Today {
   readonly day: Store<Day>;
@@ -40,7 +40,7 @@ export class Today {
     this.#asking = true;
     this.#askedAt = now;
     const day = await this.ask().finally(() => (this.#asking = false));
-    if (day === null) this.#askedAt = -Infinity; // the server was away: ask again at the next tick
+    if (day === null) this.#askedAt = -Infinity; // the server was unreachable: ask again at the next tick
     else if (day !== this.day.get()) {
       this.#askedAt = -Infinity;
       this.day.set(day);

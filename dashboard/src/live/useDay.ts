@@ -7,7 +7,7 @@ import { whileInView } from "./view";
 
 const NOTHING: Board = { day: null, records: [], complete: false, problem: null };
 
-/** A day's board, live while the page is in view. `onChange` must stay the same function. */
+/** A day's board, live while the page is in view. `onChange` must be memoised. */
 export function useDay(date: Day, onChange?: (record: Attendance) => void): Board {
   const { api, dispatch } = useApp();
   const [live, setLive] = useState<LiveDay | null>(null);
@@ -16,7 +16,7 @@ export function useDay(date: Day, onChange?: (record: Attendance) => void): Boar
     const day = new LiveDay(api, date);
     day.onConnection = dispatch;
     day.onChange = onChange ?? null;
-    setLive(day); // eslint-disable-line react-hooks/set-state-in-effect -- it opens a connection: an effect's work
+    setLive(day); // eslint-disable-line react-hooks/set-state-in-effect -- opening a connection is an effect's work
     let opened = false;
     const stop = whileInView(
       () => {

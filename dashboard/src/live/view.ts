@@ -1,7 +1,7 @@
-/** How long a board may be out of view before it closes its socket: a glance at another tab costs nothing. */
+/** Milliseconds that a board may be hidden before it closes its socket: a glance at another tab costs nothing. */
 const GRACE = 5_000;
 
-/** Call `show` when the page comes into view and `hide` when it has been out of it for a while. */
+/** Call `show` when the page becomes visible, and `hide` when it has been hidden for a while. */
 export function whileInView(show: () => void, hide: () => void): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const change = () => {
@@ -17,7 +17,7 @@ export function whileInView(show: () => void, hide: () => void): () => void {
   };
 }
 
-/** Call `work` when the machine has slept, the page comes back into view, or the network is back. */
+/** Call `work` after the machine has slept, when the page becomes visible, or when the network is back. */
 export function onWake(work: () => void): () => void {
   const TICK = 5_000;
   let last = Date.now();

@@ -14,7 +14,7 @@ interface Props {
   days: readonly ReportDay[];
 }
 
-/** One bar a day, stacked by status. What it shows can be read as a table, too. */
+/** One bar per day, stacked by status. `Figures` shows the same as a table. */
 export function Chart({ title, days }: Props) {
   const label = useId();
   const most = Math.max(1, ...days.map(({ total }) => total));
@@ -50,10 +50,10 @@ function Bar({ day, x, width, scale }: { day: ReportDay; x: number; width: numbe
   );
 }
 
-/** The same in numbers. */
+/** The chart's data as a table. */
 export function Figures({ title, days, today }: Props & { today: string }) {
   return (
-    <div className="scroller" tabIndex={0} role="region" aria-label={`${title}, in numbers`}>
+    <div className="scroller" tabIndex={0} role="region" aria-label={`${title}, as a table`}>
       <table className="table numbers">
         <thead>
           <tr>

@@ -14,7 +14,7 @@ import { type Category, everybody, percent, rateOf, worthShowing } from "./repor
 
 const SPANS = [2, 4, 8, 13];
 
-/** The last weeks, category by category. */
+/** Attendance over the last weeks, by category. */
 export function SummaryPage() {
   const today = useToday();
   const [parameters, setParameters] = useParameters();
@@ -32,7 +32,7 @@ export function SummaryPage() {
         <h1>Summary</h1>
         <select
           className="input"
-          aria-label="Span"
+          aria-label="Period"
           value={weeks}
           onChange={({ target }) => setParameters({ weeks: target.value })}
         >
@@ -43,7 +43,7 @@ export function SummaryPage() {
           ))}
         </select>
       </div>
-      <ul className="legend" aria-label="Colours">
+      <ul className="legend" aria-label="Legend">
         {STATUSES.map(({ status, label }) => (
           <li key={status} data-status={status}>
             <span className="swatch" aria-hidden="true" />
@@ -57,7 +57,7 @@ export function SummaryPage() {
           {explain(error)}
         </p>
       )}
-      {categories?.length === 0 && <p className="empty">There is nobody on the roster yet.</p>}
+      {categories?.length === 0 && <p className="empty">Nobody is on the roster yet.</p>}
       {categories && categories.length > 0 && (
         <div className="charts">
           {[everybody(categories), ...categories].map((category, index) => (
@@ -81,7 +81,7 @@ function CategoryCard({ category: { category, days }, today }: { category: Categ
       </header>
       <Chart title={category} days={shown} />
       <details>
-        <summary>In numbers</summary>
+        <summary>Show as table</summary>
         <Figures title={category} days={shown} today={today} />
       </details>
     </section>

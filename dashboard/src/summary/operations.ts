@@ -1,6 +1,6 @@
 import { graphql } from "../gql";
 
-/** Each category's counts on each day of a span. */
+/** Daily counts by category over a period. */
 export const Report = graphql(`
   query Report($from: Date!, $to: Date!) {
     attendanceReport(from: $from, to: $to) {

@@ -16,7 +16,7 @@ const NOBODY: ReportDay = {
   presentRate: null,
 };
 
-test("a half day counts half, leave is not expected, and the unmarked say nothing", () => {
+test("a half day counts as half; people on leave or unmarked do not count", () => {
   const day = { ...NOBODY, total: 12, present: 5, late: 1, remote: 1, halfDay: 2, absent: 1, onLeave: 1, unmarked: 1 };
   expect(rateOf([day])).toBe(0.8);
   expect(rateOf([NOBODY])).toBeNull();

@@ -6,7 +6,7 @@ export type ReportDay = Category["days"][number];
 
 const COUNTED = [...STATUSES.map(({ count }) => count), "total"] as const;
 
-/** All categories as one. */
+/** The sum of all categories. */
 export function everybody(categories: readonly Category[]): Category {
   const days = (categories[0]?.days ?? []).map((day, index) => {
     const sum = { ...day };
@@ -21,7 +21,7 @@ export function worthShowing(days: readonly ReportDay[]): ReportDay[] {
   return days.filter(({ isWorkingDay, total, unmarked }) => isWorkingDay || total > unmarked);
 }
 
-/** At work (a half day counts half) among those marked and not on leave; null while there is nobody. */
+/** The share at work (a half day counts as half) of those marked and not on leave; null if there are none. */
 export function rateOf(days: readonly ReportDay[]): number | null {
   let expected = 0;
   let there = 0;
@@ -33,5 +33,5 @@ export function rateOf(days: readonly ReportDay[]): number | null {
 }
 
 export function percent(rate: number | null): string {
-  return rate === null ? "–" : `${Math.round(rate * 100)} %`;
+  return rate === null ? "–" : `${Math.round(rate * 100)}%`;
 }

@@ -1,6 +1,6 @@
 import { memo, useState } from "react";
 
-/** A person's picture, or the initials when there is none or it cannot be had. Decoration: the name stands beside it. */
+/** A person's photo, or their initials if there is none or it fails to load. Decorative: the name is next to it. */
 export const Avatar = memo(function Avatar({ name, url }: { name: string; url: string | null | undefined }) {
   const [failed, setFailed] = useState<string | null>(null);
   return (

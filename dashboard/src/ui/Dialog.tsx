@@ -5,13 +5,13 @@ import { Icon } from "./Icon";
 interface Props {
   title: string;
   onClose: () => void;
-  /** A panel stands at the side, for the whole height. */
+  /** A panel is at the side, at full height. */
   kind?: "panel" | "wide";
-  /** What has `data-focus` has the focus first; otherwise the button that closes it. */
+  /** The element with `data-focus` is focused first, or else the close button. */
   children: ReactNode;
 }
 
-/** A modal dialog: the browser's own, which keeps the focus inside and gives it back afterwards. */
+/** A modal <dialog>: it traps the focus, and restores it when closed. */
 export function Dialog({ title, onClose, kind, children }: Props) {
   const element = useRef<HTMLDialogElement>(null);
   const heading = useId();

@@ -1,4 +1,4 @@
-/** The mark of the program; decoration beside its name. */
+/** Decorative: a name or a heading is next to it. */
 export function Logo({ size = 28 }: { size?: number }) {
   return (
     <svg className="logo" width={size} height={size} viewBox="0 0 32 32" aria-hidden="true">

@@ -1,7 +1,7 @@
 import { infoOf, type Status } from "../live/statuses";
 import { StatusIcon } from "./Icon";
 
-/** A status: an icon and a word, and never colour alone. */
+/** A status as an icon and a word, never by colour alone. */
 export function Pill({ status }: { status: Status }) {
   return (
     <span className="pill" data-status={status}>

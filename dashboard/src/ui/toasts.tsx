@@ -12,7 +12,7 @@ const SHOWN = 7_000;
 const toasts = new Store<readonly Toast[]>([]);
 let ids = 0;
 
-/** Say something at the lower edge. News takes the place of older news; errors stay beside each other. */
+/** Show a toast. A message replaces older messages; errors stack. */
 export function say(text: string, action?: Toast["action"]): void {
   show({ id: ++ids, text, kind: "info", ...(action && { action }) });
 }

@@ -12,10 +12,10 @@ import { Avatar } from "../ui/Avatar";
 import { StatusIcon } from "../ui/Icon";
 import { Pill } from "../ui/Pill";
 
-/** Who is shown by name, and in which order: everybody but those who are simply there. */
+/** The statuses shown by name, in this order: all but PRESENT. */
 const NAMED: readonly Status[] = ["LATE", "ABSENT", "HALF_DAY", "REMOTE", "ON_LEAVE", "UNMARKED"];
 
-/** A screen on the wall: today, large, and nothing to press. */
+/** The wall display: today, in large type, without controls. */
 export function WallPage() {
   const { viewer } = useApp();
   const today = useToday();
@@ -38,7 +38,7 @@ export function WallPage() {
         </div>
       </header>
       <DayBar counts={counts} />
-      <ul className="figures" aria-label="How many">
+      <ul className="figures" aria-label="Counts by status">
         {STATUSES.map(({ status, label }) => (
           <li key={status} data-status={status} data-none={counts[status] === 0}>
             <strong className="numbers">{counts[status]}</strong>
@@ -49,7 +49,7 @@ export function WallPage() {
           </li>
         ))}
       </ul>
-      <ul ref={tiles} className="tiles" aria-label="By name">
+      <ul ref={tiles} className="tiles" aria-label="People">
         {shown.map((record) => (
           <li key={record.id} className="tile" data-status={record.status} data-id={record.id}>
             <Avatar name={record.staffName} url={record.photoUrl ?? record.staffPhotoUrl} />
@@ -78,7 +78,7 @@ function Clock({ timeZone }: { timeZone: string }) {
   return <time className="numbers">{timeOf(now, timeZone)}</time>;
 }
 
-/** How many tiles fit: nobody scrolls a wall. */
+/** How many tiles fit: nobody scrolls a wall display. */
 function useRoom(count: number): [number, React.RefObject<HTMLUListElement | null>] {
   const list = useRef<HTMLUListElement>(null);
   const [room, setRoom] = useState(0);

@@ -1,0 +1,125 @@
+"""What subscriptions may take: groups, connections, and nothing of the database while somebody does not read."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from memberstaff.access import Role
+from memberstaff.server.uvicorn_http import HttpProtocol
+from tests.clock import TurnedClock
+from tests.installation import WATCH, Installation, install, until
+
+TODAY = "2026-01-12"
+SSE = "text/event-stream"
+OTHER = "subscription ($date: Date!) { attendanceUpdated(date: $date) { id } }"
+FULL = {"code": "UNAVAILABLE", "retryAfter": 5}
+
+
+@pytest.fixture
+async def small(database_url: str, clock: TurnedClock) -> AsyncIterator[Installation]:
+    async with install(database_url, clock=clock, max_groups_per_account=1, max_sockets_per_account=2) as installed:
+        yield installed
+
+
+@asynccontextmanager
+async def listening(installation: Installation, document: str, accept: str = SSE) -> AsyncIterator[None]:
+    """A stream that follows today, from its first moment to its last."""
+    feed = installation.application.feed
+    before = feed.subscriptions
+    async with installation.stream(document, accept, date=TODAY) as stream:
+        assert stream.status == 200
+        await until(lambda: feed.subscriptions > before)
+        yield
+    await until(lambda: feed.subscriptions == before)
+
+
+async def test_one_group_too_many_ends_the_operation_and_leaves_the_sockets_others_alone(small: Installation) -> None:
+    async with small.socket() as board:
+        async with small.one_more_follower(TODAY):
+            await board.subscribe("1", WATCH, date=TODAY)
+        await board.subscribe("2", OTHER, date=TODAY)
+        refused = await board.receive()
+        assert (refused["type"], refused["id"], refused["payload"][0]["extensions"]) == ("error", "2", FULL)
+        await small.marker.mark(small.staff["Amina"], TODAY, status="LATE")
+        assert (await board.change())["status"] == "LATE"
+
+
+@pytest.mark.parametrize("accept", [SSE, "multipart/mixed;subscriptionSpec=1.0"])
+async def test_one_group_too_many_is_refused_with_503_before_the_stream(small: Installation, accept: str) -> None:
+    async with listening(small, WATCH, accept), small.stream(OTHER, accept, date=TODAY) as refused:
+        assert (refused.status, refused.headers["retry-after"]) == (503, "5")
+        assert refused.headers["content-type"] == "application/json; charset=utf-8"
+    async with listening(small, WATCH, accept), listening(small, WATCH, accept):
+        assert len(small.application.groups) == 1  # an equal one is no other
+
+
+async def test_sockets_and_streams_of_an_account_are_counted_together(small: Installation) -> None:
+    async with small.socket(), listening(small, WATCH):
+        async with small.stream(WATCH, SSE, date=TODAY) as refused:
+            assert (refused.status, refused.headers["retry-after"]) == (429, "5")
+        async with small.stream(WATCH, SSE, Role.MARKER, date=TODAY) as another:
+            assert another.status == 200
+    async with listening(small, WATCH), listening(small, WATCH):
+        pass  # there is room again
+
+
+async def test_sockets_and_streams_of_an_address_are_counted_together(database_url: str, clock: TurnedClock) -> None:
+    async with (
+        install(database_url, clock=clock, max_sockets_per_address=1) as installation,
+        installation.socket(),
+        installation.stream(WATCH, SSE, date=TODAY) as refused,
+    ):
+        assert (refused.status, refused.headers["retry-after"]) == (429, "5")
+
+
+async def test_streams_that_nobody_reads_hold_no_database_connection(database_url: str, clock: TurnedClock) -> None:
+    document = """subscription ($date: Date!) { attendanceUpdated(date: $date) {
+      day { records(first: 100) { edges { node { id staffId staffName staffPhotoUrl staff { id name } } } } } } }"""
+    fill = (
+        """mutation ($input: BulkUpdateAttendanceInput!) { bulkUpdateAttendance(input: $input) { errors { code } } }"""
+    )
+    everybody = {"fill": {"status": "LATE", "onlyUnmarked": False}}
+    async with (
+        install(database_url, clock=clock, demo_people=300, database_pool_size=2) as installation,
+        installation.stream(document, SSE, date=TODAY),
+        installation.stream(document, SSE, date=TODAY),
+        installation.stream(document, SSE, Role.MARKER, date=TODAY),
+    ):
+        await until(lambda: installation.application.feed.subscriptions == 3)
+        await installation.marker.ask(fill, input={"date": TODAY, "change": everybody})  # 300 events of 30 KB
+        await until(lambda: all(protocol.blocked for protocol in http_streams(installation)))
+        pool = installation.application.database.engine.sync_engine.pool
+        await until(lambda: pool.checkedout() == 0)  # type: ignore[attr-defined]
+        assert await installation.viewer.ask("{ attendanceDay { summary { total } } }")
+
+
+def http_streams(installation: Installation) -> list[HttpProtocol]:
+    connections = installation.address.server.server_state.connections
+    return [each for each in connections if isinstance(each, HttpProtocol) and each.is_streaming]
+
+
+async def test_an_answer_that_nobody_reads_holds_no_database_connection(database_url: str, clock: TurnedClock) -> None:
+    query = "{ attendanceDay { records(first: 1000) { edges { node { id staffName staff { id name category } } } } } }"
+    async with install(database_url, clock=clock, demo_people=300, database_pool_size=1) as installation:
+        body = json.dumps({"query": query}).encode()
+        head = f"POST /graphql HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {installation.tokens[Role.VIEWER]}\r\n"
+        head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        loop = asyncio.get_running_loop()
+        with socket.socket() as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+            client.setblocking(False)
+            await loop.sock_connect(client, ("127.0.0.1", installation.address.port))
+            connections = installation.address.server.server_state.connections
+            sent = 0
+            while not any(isinstance(each, HttpProtocol) and each.blocked for each in connections):
+                if sent < 100:
+                    await loop.sock_sendall(client, head.encode() + body)  # pipelined: none of them is read
+                    sent += 1
+                await asyncio.sleep(0.001)
+            assert await installation.viewer.ask("{ attendanceDay { summary { total } } }")
