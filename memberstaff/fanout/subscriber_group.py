@@ -263,6 +263,8 @@ class SubscriberGroup:
                 elif member.position < self._position:
                     rendering = await self._render(member.position, member.rendering)
                     if rendering.batch.payloads:
+                        if member.listener.blocked:
+                            continue
                         member.listener.send(rendering.batch)
                     member.position, member.rendering = rendering.position, rendering.number
                 elif self._ended:
