@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import date, timedelta
 
@@ -18,21 +17,13 @@ from memberstaff.db.work import Database
 from memberstaff.errors import RestartRequired
 from memberstaff.live.feed import Feed
 from memberstaff.live.watched_day import WatchedDay
-from tests.services.boards import DAY_STATES, NEVER, OFTEN, cancelled, held, rename, running
+from tests.services.boards import DAY_STATES, OFTEN, cancelled, held, rename, running
 from tests.services.school import CALENDAR, TODAY, School, statements
 
 YESTERDAY = TODAY - timedelta(days=1)
 
 Heard = tuple[str | None, int]
 """Name and position of a change."""
-
-
-@pytest.fixture
-async def feed(database: Database) -> AsyncIterator[Feed]:
-    """The feed of a process that hears only what its test tells it, and does not poll."""
-    feed = Feed(database, poll_seconds=NEVER, recent_changes=100, max_replay=100)
-    async with running(feed.run):
-        yield feed
 
 
 async def following(feed: Feed, watched: WatchedDay, number: int, *, after: int = 0) -> list[Heard]:

@@ -26,14 +26,6 @@ from tests.services.school import TODAY, School
 YESTERDAY = TODAY - timedelta(days=1)
 
 
-@pytest.fixture
-async def feed(database: Database) -> AsyncIterator[Feed]:
-    """The feed of a process that hears only what its test tells it."""
-    feed = Feed(database, poll_seconds=NEVER, recent_changes=100, max_replay=100)
-    async with running(feed.run):
-        yield feed
-
-
 class Names:
     """Renders the name of a change's person, and says for which positions it was asked."""
 
