@@ -23,7 +23,7 @@ from tests.pusher import KEY, authorise, echo
 def known(installation: Installation) -> int:
     """How many members the presence channel has, as a server knows them."""
     service: Any = installation.application.services["presence"]
-    return int(service.__self__.here()["presence"]["count"])
+    return int(service.__self__.subscription_data()["presence"]["count"])
 
 
 TODAY = datetime.now(UTC).date().isoformat()
