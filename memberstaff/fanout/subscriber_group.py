@@ -284,6 +284,8 @@ class SubscriberGroup:
                 elif member.position < self._position:
                     rendering = await self._render(member.position, member.rendering)
                     if rendering.batch.payloads:
+                        if member.listener.blocked:
+                            continue
                         member.listener.send(rendering.batch)
                     member.position, member.rendering = rendering.position, rendering.seen
                 elif self._ended:
@@ -395,6 +397,11 @@ class SubscriberGroups:
 
     def __len__(self) -> int:
         return len(self._groups)
+
+    @property
+    def members(self) -> int:
+        """The subscribers of all groups."""
+        return sum(len(group) for group in self._groups.values())
 
     async def join(
         self,

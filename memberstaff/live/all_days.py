@@ -68,6 +68,11 @@ class AllDays:
         """The position of the latest change."""
         return self._position
 
+    @property
+    def watched(self) -> bool:
+        """Whether whatever changes from now on is kept."""
+        return self._days is not None
+
     def on_notification(self, notification: Notification) -> None:
         """Append the notification's changes, or request a read of the database if changes before them are missing."""
         if not self._watchers:

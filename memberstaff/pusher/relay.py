@@ -40,6 +40,11 @@ class Relay:
         self._name = secrets.token_hex(8)
         self._leading = False
 
+    @property
+    def leading(self) -> bool:
+        """Whether it is this process that publishes."""
+        return self._leading
+
     async def run(self) -> None:
         """Publish until cancelled."""
         redis = redis_client(self._url, retries=1)

@@ -1,11 +1,14 @@
-"""A whole installation: a served application, its accounts and its roster."""
+"""A whole installation: a served application, its accounts and its roster; and what it has executed."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
+from memberstaff.engine.schema import Execution, Schema
 from tests.clock import TurnedClock
 from tests.installation import Installation, install
 
@@ -24,3 +27,31 @@ async def on_any_path(
     """The same, once with events that groups write to sockets directly, and once on the ordinary ASGI path."""
     async with install(database_url, clock=clock, ordinary=request.param == "ordinary") as installed:
         yield installed
+
+
+@pytest.fixture
+def executions(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """How often an operation has been executed, by its name."""
+    counted: Counter[str] = Counter()
+    execute = Schema.execute
+
+    async def counting(self: Schema, query: str | None, *arguments: Any, **options: Any) -> Any:
+        counted[(query or "").split("(")[0].split("{")[0].split()[-1]] += 1
+        return await execute(self, query, *arguments, **options)
+
+    monkeypatch.setattr(Schema, "execute", counting)
+    return counted
+
+
+@pytest.fixture
+def event_executions(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """How often an event of an operation has been executed, by the operation's name."""
+    counted: Counter[str] = Counter()
+    build = Execution.build_per_event_executor
+
+    def counting(self: Execution, payload: Any) -> Any:
+        counted[self.operation.name.value if self.operation.name else ""] += 1
+        return build(self, payload)
+
+    monkeypatch.setattr(Execution, "build_per_event_executor", counting)
+    return counted

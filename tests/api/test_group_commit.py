@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from datetime import date
 from typing import Any
 
 import pytest
 from sqlalchemy import event, select
 
+from memberstaff.attendance.commands import MarkOutcome
 from memberstaff.attendance.cursor import Cursor
 from memberstaff.db.tables import attendance_day, attendance_revision
+from memberstaff.db.work import Work
 from schema.ids import global_id
 from tests.installation import Client, Installation, until
 
@@ -36,20 +37,26 @@ def commits(installation: Installation) -> Iterator[list[object]]:
 @asynccontextmanager
 async def held(installation: Installation, number: int) -> AsyncIterator[None]:
     """Let no transaction begin until so many marks have come; the block sends them without waiting for answers."""
-    marking, day = installation.application.group_commit, date.fromisoformat(TODAY)
-    commit = marking._commit
-    go, taken = asyncio.Event(), 0
+    database, marking = installation.application.database, installation.application.group_commit
+    write, mark = database.write, marking.mark
+    go, asked = asyncio.Event(), 0
 
-    async def waiting(on: date, asked: Sequence[Any]) -> Any:
-        nonlocal taken
-        taken += len(asked)
+    @asynccontextmanager
+    async def waiting() -> AsyncIterator[Work]:
         await go.wait()
-        return await commit(on, asked)
+        async with write() as work:
+            yield work
+
+    def counted(*arguments: Any) -> Awaitable[MarkOutcome]:
+        nonlocal asked
+        asked += 1
+        return mark(*arguments)
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(marking, "_commit", waiting)
+        patched.setattr(database, "write", waiting)
+        patched.setattr(marking, "mark", counted)
         yield
-        await until(lambda: taken + (len(marking._days[day]._waiting) if day in marking._days else 0) == number)
+        await until(lambda: asked == number)
         go.set()
 
 

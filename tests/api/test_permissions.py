@@ -127,7 +127,7 @@ SUBSCRIPTIONS = {"attendanceUpdated", "attendanceDayUpdated"}
 
 
 def test_the_table_has_every_field_of_the_schema() -> None:
-    types = make_schema(Limits())._schema.type_map
+    types = make_schema(Limits()).core.type_map
     fields = [name for root in ("Query", "Mutation", "Subscription") for name in types[root].fields]  # type: ignore[attr-defined]
     assert set(fields) == set(FIELDS)
 

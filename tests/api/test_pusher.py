@@ -399,5 +399,4 @@ async def test_when_all_have_left_nothing_is_kept(installation: Installation) ->
         await client.joined(DAY, Role.VIEWER)
         assert len(application.groups) == 2
     await until(lambda: len(application.groups) == 0 and application.feed.watched_days == 0)
-    await until(lambda: application.all_days._days is None and len(application.access_watcher) == 0)
-    assert application.all_days._changes == []
+    await until(lambda: not application.all_days.watched and len(application.access_watcher) == 0)

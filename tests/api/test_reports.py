@@ -117,5 +117,5 @@ async def test_a_report_of_more_categories_than_it_can_show_says_how_to_ask(inst
     ],
 )
 def test_lists_count_with_all_that_they_can_hold(document: str, complaint: str | None) -> None:
-    verdict = measure(make_schema(Limits())._schema, parse(document), Limits())
+    verdict = measure(make_schema(Limits()).core, parse(document), Limits())
     assert [error.message for error in verdict.errors] == ([complaint] if complaint else [])

@@ -13,7 +13,6 @@ from memberstaff.access import COMMAND_LINE, Role
 from memberstaff.accounts import directory
 from memberstaff.db.installation import new_epoch
 from memberstaff.db.work import Work
-from memberstaff.engine.schema import Schema
 from memberstaff.staff import commands as staff_commands
 from tests.clock import TurnedClock
 from tests.installation import Installation, email, log_in
@@ -31,20 +30,6 @@ EVERYTHING = """query Everything($date: Date) {
     } } }
   }
 }"""
-
-
-@pytest.fixture
-def executions(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """How often an operation has been executed, by its name."""
-    counted: Counter[str] = Counter()
-    execute = Schema.execute
-
-    async def counting(self: Schema, query: str | None, *arguments: Any, **options: Any) -> Any:
-        counted[(query or "").split("(")[0].split("{")[0].split()[-1]] += 1
-        return await execute(self, query, *arguments, **options)
-
-    monkeypatch.setattr(Schema, "execute", counting)
-    return counted
 
 
 async def board(installation: Installation) -> Any:

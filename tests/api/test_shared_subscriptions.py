@@ -3,32 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Awaitable
 from contextlib import AsyncExitStack
 from datetime import date
 from typing import Any
+from weakref import WeakSet
 
 import pytest
 from sqlalchemy import event
 
-from memberstaff.access import Role
-from memberstaff.engine.schema import Execution
+from memberstaff.access import Caller, Role
+from memberstaff.accounts.access_watcher import Revocable
+from memberstaff.accounts.tokens import Claims
 from tests.installation import WATCH, Installation, Socket, until
 
 TODAY = "2026-01-12"
-
-
-@pytest.fixture
-def executions(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """How often an event of an operation has been executed, by its name."""
-    counted: Counter[str] = Counter()
-    build = Execution.build_per_event_executor
-
-    def counting(self: Execution, payload: Any) -> Any:
-        counted[self.operation.name.value if self.operation.name else ""] += 1
-        return build(self, payload)
-
-    monkeypatch.setattr(Execution, "build_per_event_executor", counting)
-    return counted
 
 
 async def watch(installation: Installation, board: Socket, document: str = WATCH, **variables: Any) -> None:
@@ -37,7 +26,7 @@ async def watch(installation: Installation, board: Socket, document: str = WATCH
 
 
 async def test_an_event_is_executed_once_however_many_boards_see_it(
-    installation: Installation, executions: Counter[str]
+    installation: Installation, event_executions: Counter[str]
 ) -> None:
     async with installation.socket() as one, installation.socket() as two, installation.socket() as three:
         for board in (one, two, three):
@@ -45,11 +34,13 @@ async def test_an_event_is_executed_once_however_many_boards_see_it(
         for status in ("LATE", "PRESENT", "ABSENT"):
             await installation.marker.mark(installation.staff["Amina"], TODAY, status=status)
             assert {(await board.change())["status"] for board in (one, two, three)} == {status}
-    assert executions == {"Watch": 3}
+    assert event_executions == {"Watch": 3}
     await until(lambda: len(installation.application.groups) == 0)
 
 
-async def test_several_operations_of_one_socket_share_too(installation: Installation, executions: Counter[str]) -> None:
+async def test_several_operations_of_one_socket_share_too(
+    installation: Installation, event_executions: Counter[str]
+) -> None:
     async with installation.socket() as board:
         for operation in ("1", 'a "b" é'):
             async with installation.one_more_follower(TODAY):
@@ -57,10 +48,10 @@ async def test_several_operations_of_one_socket_share_too(installation: Installa
         await installation.marker.mark(installation.staff["Amina"], TODAY, status="LATE")
         seen = [await board.receive(), await board.receive()]
     assert sorted(message["id"] for message in seen) == ["1", 'a "b" é']
-    assert executions == {"Watch": 1}
+    assert event_executions == {"Watch": 1}
 
 
-async def test_two_roles_never_share(installation: Installation, executions: Counter[str]) -> None:
+async def test_two_roles_never_share(installation: Installation, event_executions: Counter[str]) -> None:
     async with installation.socket(Role.VIEWER) as wall, installation.socket(Role.MARKER) as desk:
         await watch(installation, wall)
         await watch(installation, desk)
@@ -68,7 +59,7 @@ async def test_two_roles_never_share(installation: Installation, executions: Cou
         await installation.marker.mark(installation.staff["Amina"], TODAY, status="LATE", note="Migraine")
         assert (await wall.change())["note"] is None
         assert (await desk.change())["note"] == "Migraine"
-    assert executions == {"Watch": 2}
+    assert event_executions == {"Watch": 2}
 
 
 async def test_other_variables_are_another_group(installation: Installation) -> None:
@@ -92,7 +83,7 @@ async def cursors(installation: Installation) -> list[str]:
 
 
 async def test_boards_that_resume_from_different_cursors_share(
-    installation: Installation, executions: Counter[str]
+    installation: Installation, event_executions: Counter[str]
 ) -> None:
     places = await cursors(installation)
     async with installation.socket() as ahead, installation.socket() as behind:
@@ -103,7 +94,7 @@ async def test_boards_that_resume_from_different_cursors_share(
         assert len(installation.application.groups) == 1
         await installation.marker.mark(installation.staff["Amina"], TODAY, status="ABSENT")
         assert (await ahead.change())["status"] == (await behind.change())["status"] == "ABSENT"
-    assert executions == {"Watch": 4}  # the fourth and fifth once; the second and third were nobody else's
+    assert event_executions == {"Watch": 4}  # the fourth and fifth once; the second and third were nobody else's
 
 
 async def test_boards_that_come_back_together_read_the_log_once(installation: Installation) -> None:
@@ -138,7 +129,7 @@ async def test_a_cursor_that_is_used_twice_stays_in_the_key(installation: Instal
 
 
 async def test_a_socket_an_event_stream_and_a_multipart_answer_share_one_rendering(
-    installation: Installation, executions: Counter[str]
+    installation: Installation, event_executions: Counter[str]
 ) -> None:
     async with (
         installation.socket() as socket,
@@ -151,7 +142,7 @@ async def test_a_socket_an_event_stream_and_a_multipart_answer_share_one_renderi
             await installation.marker.mark(installation.staff["Amina"], TODAY, status=status)
             seen = [await socket.change(), await events.change(), await parts.change()]
             assert [change["status"] for change in seen] == [status] * 3
-    assert executions == {"Watch": 2}
+    assert event_executions == {"Watch": 2}
     await until(lambda: len(installation.application.groups) == 0)
 
 
@@ -169,7 +160,7 @@ async def test_a_slow_event_stream_is_fed_from_the_log_and_holds_up_nobody(insta
         assert [(await slow.change())["version"] for _ in range(300)] == list(range(1, 301))
 
 
-async def test_the_days_state_is_rendered_once_too(installation: Installation, executions: Counter[str]) -> None:
+async def test_the_days_state_is_rendered_once_too(installation: Installation, event_executions: Counter[str]) -> None:
     document = "subscription State($date: Date!) { attendanceDayUpdated(date: $date) { summary { late } } }"
     async with installation.socket() as one, installation.socket() as two:
         for board in (one, two):
@@ -178,7 +169,7 @@ async def test_the_days_state_is_rendered_once_too(installation: Installation, e
         await installation.marker.mark(installation.staff["Amina"], TODAY, status="LATE")
         for board in (one, two):
             assert (await board.event())["attendanceDayUpdated"]["summary"] == {"late": 1}
-    assert executions == {"State": 2}
+    assert event_executions == {"State": 2}
 
 
 async def test_a_renamed_person_has_the_new_name_in_changes_that_are_rendered_again(
@@ -190,20 +181,26 @@ async def test_a_renamed_person_has_the_new_name_in_changes_that_are_rendered_ag
         await watch(installation, one, after=places[2])
         assert (await one.change())["staffName"] == "Дмитрий"
         await installation.admin.ask(rename, input={"id": installation.staff["Дмитрий"], "name": "Dmitri"})
-        await until(lambda: day_knows(installation) == 5)
+        async with installation.application.feed.watch(date.fromisoformat(TODAY)) as watched:
+            await until(lambda: watched.roster_version == 5)
         await watch(installation, two, after=places[2])
         assert (await two.change())["staffName"] == "Dmitri"
 
 
-def day_knows(installation: Installation) -> int:
-    [day] = installation.application.feed._days.values()
-    return day.roster_version
+async def test_a_socket_that_has_ended_receives_nothing_any_more(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watcher, sockets = installation.application.access_watcher, WeakSet[Revocable]()
+    admit = watcher.admit
 
+    def noting(socket: Revocable, claims: Claims) -> Awaitable[Caller]:
+        sockets.add(socket)
+        return admit(socket, claims)
 
-async def test_a_socket_that_has_ended_receives_nothing_any_more(installation: Installation) -> None:
+    monkeypatch.setattr(watcher, "admit", noting)
     async with installation.socket() as board:
         await watch(installation, board)
-        [group] = installation.application.groups._groups.values()
-        [door] = installation.application.access_watcher._admitted
-        door.end(4401, "Gone")
-        assert len(group) == 0  # at once: before anything else could be written
+        [socket] = sockets
+        assert installation.application.groups.members == 1
+        socket.end(4401, "Gone")
+        assert installation.application.groups.members == 0  # at once: before anything else could be written

@@ -54,14 +54,15 @@ class Server:
         """Make a database; see Postgres."""
         name = f"test_{uuid4().hex}"
         source = f' TEMPLATE "{make_url(template).database}"' if template else ""
-        self._run(f'CREATE DATABASE "{name}"{source}')
+        self.run(f'CREATE DATABASE "{name}"{source}')
         return self._base.set(database=name).render_as_string(hide_password=False)
 
     def drop_database(self, url: str) -> None:
         """Remove a database; see Postgres."""
-        self._run(f'DROP DATABASE IF EXISTS "{make_url(url).database}" WITH (FORCE)')
+        self.run(f'DROP DATABASE IF EXISTS "{make_url(url).database}" WITH (FORCE)')
 
-    def _run(self, statement: str) -> str:
+    def run(self, statement: str) -> str:
+        """Execute one statement, and answer the first value of its first row."""
         portal: BlockingPortal
         with start_blocking_portal() as portal:  # callable from tests and from fixtures, async or not
             return str(portal.call(self._execute, statement))
@@ -76,7 +77,7 @@ class Server:
 
     def version(self) -> str:
         """As PostgreSQL itself says it."""
-        return self._run("SHOW server_version")
+        return self.run("SHOW server_version")
 
 
 class PostgresServer(Server):
@@ -86,23 +87,23 @@ class PostgresServer(Server):
         # Not pytest's folder: `nobody` could not enter it, and a socket's path has 107 bytes at most.
         self._binaries = find_binaries()
         self._user = pwd.getpwnam("nobody").pw_uid if is_root() else None
-        self._folder = Path(tempfile.mkdtemp(prefix="ms-pg-"))  # closed to others: whoever connects is trusted
+        self.folder = Path(tempfile.mkdtemp(prefix="ms-pg-"))  # closed to others: whoever connects is trusted
         self._process: subprocess.Popen[bytes] | None = None
         if self._user is not None:
-            self._binaries = _reachable(self._binaries, self._folder)
-            os.chown(self._folder, self._user, -1)
-        super().__init__(URL.create("postgresql", USER, database="postgres", query={"host": str(self._folder)}))
+            self._binaries = _reachable(self._binaries, self.folder)
+            os.chown(self.folder, self._user, -1)
+        super().__init__(URL.create("postgresql", USER, database="postgres", query={"host": str(self.folder)}))
 
     def start(self) -> None:
         """Listen; the first time, with a new and empty cluster."""
-        if not (self._folder / "data").exists():
+        if not (self.folder / "data").exists():
             self._init()
         options = [word for name, value in TUNING.items() for word in ("-c", f"{name}={value}")]
-        command: list[str | Path] = [self._binaries / "postgres", "-D", self._folder / "data", "-k", self._folder]
+        command: list[str | Path] = [self._binaries / "postgres", "-D", self.folder / "data", "-k", self.folder]
         self._process = start(
             [*command, *options],
-            log=self._folder / "log",
-            ready=self._answers,
+            log=self.folder / "log",
+            ready=self.answers,
             user=self._user,
             orphaned=signal.SIGQUIT,  # which gives its shared memory back; SIGKILL would not
         )
@@ -113,14 +114,25 @@ class PostgresServer(Server):
         stop(self._process, signal.SIGINT)  # PostgreSQL's fast shutdown
         self.start()
 
+    def crash(self) -> None:
+        """End it at once; `start` recovers."""
+        assert self._process is not None
+        stop(self._process, signal.SIGQUIT)
+
+    @property
+    def pid(self) -> int:
+        """Its process, while it runs."""
+        assert self._process is not None
+        return self._process.pid
+
     def stop(self) -> None:
         """End it, and remove its folder."""
         if self._process is not None:
             stop(self._process, signal.SIGINT)
-        shutil.rmtree(self._folder, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def _init(self) -> None:
-        command = [self._binaries / "initdb", "-D", self._folder / "data", "-U", USER, "-A", "trust", "-E", "UTF8"]
+        command = [self._binaries / "initdb", "-D", self.folder / "data", "-U", USER, "-A", "trust", "-E", "UTF8"]
         done = subprocess.run(
             [*map(str, command), "--no-locale", "--no-sync"],
             user=self._user,
@@ -129,12 +141,13 @@ class PostgresServer(Server):
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            cwd=self._folder,
+            cwd=self.folder,
         )
         if done.returncode:
             raise RuntimeError(f"{command[0]} did not make a cluster:\n{done.stdout}")
 
-    def _answers(self) -> bool:
+    def answers(self) -> bool:
+        """Whether it accepts connections."""
         try:
             return bool(self.version())
         except (OSError, asyncpg.PostgresError):

@@ -73,6 +73,12 @@ class RedisServer(Redis):
         """Go on after `pause`."""
         self._signal(signal.SIGCONT)
 
+    @property
+    def pid(self) -> int:
+        """Its process, while it runs."""
+        assert self._process is not None
+        return self._process.pid
+
     def stop(self) -> None:
         """End it in good order, and remove its folder."""
         if self._process is not None:

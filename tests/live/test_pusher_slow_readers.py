@@ -51,7 +51,8 @@ async def test_an_echo_client_that_stops_reading_delays_nobody_and_is_cut_off(
 
             reading = asyncio.create_task(read())
             with await stuck_client(office):
-                await until(lambda: [len(group) for group in office.application.groups._groups.values()] == [2])
+                await until(lambda: office.application.groups.members == 2)
+                assert len(office.application.groups) == 1
                 for each in sockets(office):  # or the kernel would take megabytes before it says that nobody reads
                     each.transport.get_extra_info("socket").setsockopt(plain.SOL_SOCKET, plain.SO_SNDBUF, 8_192)
                 expected = 0

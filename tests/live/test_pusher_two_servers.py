@@ -20,11 +20,10 @@ from tests.installation import WAIT_SECONDS, Installation, install, until
 from tests.pusher import KEY, authorise, echo
 
 
-def known(installation: Installation) -> dict[str, str]:
-    """The members of the presence channel, as a server knows them."""
+def known(installation: Installation) -> int:
+    """How many members the presence channel has, as a server knows them."""
     service: Any = installation.application.services["presence"]
-    members: dict[str, str] = service.__self__._sent
-    return members
+    return int(service.__self__.subscription_data()["presence"]["count"])
 
 
 TODAY = datetime.now(UTC).date().isoformat()
@@ -60,7 +59,7 @@ async def test_an_authorisation_of_one_server_is_good_on_the_other_and_ends_ther
 async def test_presence_is_that_of_all_servers(postgres_url: str, redis_server: Redis) -> None:
     async with two_servers(postgres_url, redis_server) as (one, other), echo(one) as here:
         await here.joined("presence-attendance", Role.MARKER)
-        await until(lambda: len(known(other)) == 1)
+        await until(lambda: known(other) == 1)
         async with echo(other) as there:
             answer = await there.subscribe("presence-attendance", Role.VIEWER)
             names = [member["name"] for member in answer["data"]["presence"]["hash"].values()]
@@ -86,7 +85,7 @@ async def test_members_of_a_server_that_died_go_with_its_lease(
     ):
         await redis.set(f"{channel}:presence:dead", json.dumps({"QWNjb3VudDo5": "Ghost"}), ex=30)
         await redis.sadd(f"{channel}:presence:nodes", f"{channel}:presence:dead")
-        await until(lambda: len(known(installed)) == 1)
+        await until(lambda: known(installed) == 1)
         answer = await client.subscribe("presence-attendance", Role.VIEWER)
         assert answer["data"]["presence"]["hash"]["QWNjb3VudDo5"] == {"name": "Ghost"}
         await redis.pexpire(f"{channel}:presence:dead", 1)
@@ -104,8 +103,8 @@ async def test_each_change_is_published_once_in_laravels_envelope(postgres_url: 
     ):
         await pubsub.psubscribe(f"{prefix}*")
         leaders = [installed.application.services["relay"].__self__ for installed in (one, other)]  # type: ignore[attr-defined]
-        await until(lambda: any(leader._leading for leader in leaders))
-        await until(lambda: all(installed.application.all_days._days is not None for installed in (one, other)))
+        await until(lambda: any(leader.leading for leader in leaders))
+        await until(lambda: all(installed.application.all_days.watched for installed in (one, other)))
         await other.admin.mark(one.staff["Amina"], TODAY, status="HALF_DAY", note="Dentist")
         await one.admin.mark(one.staff["Björn"], TODAY, status="PRESENT")
         messages: list[tuple[str, Any]] = []
@@ -121,4 +120,4 @@ async def test_each_change_is_published_once_in_laravels_envelope(postgres_url: 
     assert (record["staff_name"], record["status"], record["note"]) == ("Amina", "half_day", None)
     assert (first["event"], first["socket"], first["data"]["socket"]) == ("attendance.updated", None, None)
     assert messages[1][1]["data"]["attendanceData"]["staff_name"] == "Björn"
-    assert [leader._leading for leader in leaders].count(True) == 1
+    assert [leader.leading for leader in leaders].count(True) == 1

@@ -11,6 +11,7 @@ from typing import Any
 from memberstaff.access import Role
 from memberstaff.changes import Status
 from memberstaff.live.sources import BATCH_BYTES
+from memberstaff.live.watched_day import WatchedDay
 from memberstaff.server.uvicorn_websocket import WebSocketProtocol
 from tests.clock import TurnedClock
 from tests.installation import WATCH, Installation, install, until
@@ -93,12 +94,13 @@ async def test_a_slow_board_is_fed_from_the_log_at_its_own_pace(database_url: st
             expected = 0
             for round_ in range(6):
                 expected += await fill(office, [Status.LATE, Status.PRESENT][round_ % 2])
-            await until(lambda: kept(office) <= 100)
+            async with office.application.feed.watch(date.fromisoformat(TODAY)) as watched:
+                await until(lambda: kept(watched) <= 100)
             versions = [(await slow.change())["version"] for _ in range(expected)]
             assert versions == sorted(versions)
             assert len(versions) == expected == 6 * 304
 
 
-def kept(office: Installation) -> int:
+def kept(day: WatchedDay) -> int:
     """Changes that the process keeps in memory for the day."""
-    return len(office.application.feed._days[date.fromisoformat(TODAY)]._recent)
+    return sum(day.since(position) is not None for position in range(day.position))

@@ -97,7 +97,7 @@ def schema() -> Schema:
 
 
 def complaints(schema: Schema, query: str, limits: Limits = LIMITS) -> list[str]:
-    return [error.message for error in measure(schema._schema, parse(query), limits).errors]
+    return [error.message for error in measure(schema.core, parse(query), limits).errors]
 
 
 def cost(schema: Schema, query: str) -> int:
@@ -209,7 +209,7 @@ def test_each_operation_of_a_document_is_measured_by_itself(schema: Schema) -> N
     ],
 )
 def test_bombs_are_refused_in_milliseconds(query: str, complaint: str) -> None:
-    documents = Documents(build_schema(Query, limits=LIMITS)._schema, LIMITS, suggestions=False)
+    documents = Documents(build_schema(Query, limits=LIMITS).core, LIMITS, suggestions=False)
     began = time.perf_counter()
     errors = documents.prepare(query).errors
     assert time.perf_counter() - began < IN_MILLISECONDS

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from argon2 import PasswordHasher
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -50,11 +51,23 @@ async def test_no_password_that_is_too_long_is_right_even_if_its_beginning_is(pa
     assert not (await passwords.verify(stored, "x" * 257)).right
 
 
-async def test_a_missing_account_costs_what_a_wrong_password_costs(passwords: Passwords) -> None:
+async def test_a_missing_account_costs_what_a_wrong_password_costs(
+    passwords: Passwords, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Compared by the parameters of what is verified: times would make a test that fails at random."""
-    stored = await passwords.hash("correct horse battery")
-    assert passwords._dummy.split("$")[:4] == stored.split("$")[:4]
-    assert [len(part) for part in passwords._dummy.split("$")] == [len(part) for part in stored.split("$")]
+    verified: list[list[str]] = []
+    verify = PasswordHasher.verify
+
+    def noting(self: PasswordHasher, stored: str, password: bytes) -> bool:
+        verified.append(stored.split("$"))
+        return verify(self, stored, password)
+
+    monkeypatch.setattr(PasswordHasher, "verify", noting)
+    for stored in (await passwords.hash("correct horse battery"), None):
+        assert not (await passwords.verify(stored, "wrong horse battery")).right
+    wrong, missing = verified
+    assert wrong[:4] == missing[:4]
+    assert [len(part) for part in wrong] == [len(part) for part in missing]
 
 
 async def test_a_hash_of_another_strength_is_replaced_when_its_password_was_right() -> None:

@@ -420,6 +420,23 @@ async def test_a_rendering_is_not_sent_to_a_member_that_has_caught_up_with_a_lat
     group.leave(member)
 
 
+async def test_a_member_that_is_blocked_again_while_its_events_are_rendered_is_sent_them_later() -> None:
+    numbers = Numbers()
+    group = group_of(numbers)
+    numbers.add(3)
+    numbers.gate = asyncio.Event()
+    reader = Reader()
+    await group.join(reader, "0")
+    await settled()
+    reader.free.clear()  # by another operation of the same socket
+    numbers.gate.set()
+    await settled()
+    assert (reader.seen, reader.ends) == ([], [])
+    reader.free.set()
+    await settled()
+    assert (reader.seen, reader.ends) == ([1, 2, 3], [])
+
+
 async def test_a_group_ends_with_its_last_member() -> None:
     groups = SubscriberGroups(limit=10, limit_per_owner=1)
     leave = await groups.join("key", Numbers, Reader(), owner=1, after=None)

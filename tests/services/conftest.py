@@ -1,22 +1,26 @@
-"""Databases whose clock the tests turn, and a school in one."""
+"""Databases whose clock the tests turn: with a school, with an office, and as a process that shows boards uses one."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from memberstaff.access import COMMAND_LINE, Caller, Role
 from memberstaff.db.tables import account
 from memberstaff.db.work import Database
+from memberstaff.live.feed import Feed
 from memberstaff.notify.notification import Notification
 from memberstaff.staff import commands as staff_commands
 from memberstaff.staff.commands import Details
 from tests.clock import TurnedClock
 from tests.databases import UTC_ZONE
-from tests.services.boards import Line, line_of
+from tests.services.boards import NEVER, Line, line_of, running
+from tests.services.issuer import Issuer, serving
+from tests.services.office import Office, process
 from tests.services.school import TODAY, School
 
 
@@ -54,4 +58,33 @@ async def school(database_url: str, clock: TurnedClock) -> AsyncIterator[School]
 async def line(school: School, tmp_path: Path) -> AsyncIterator[Line]:
     """Another process's line to the school's database."""
     async with line_of(school, tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def feed(database: Database) -> AsyncIterator[Feed]:
+    """The feed of a process that hears only what its test tells it, and does not poll."""
+    feed = Feed(database, poll_seconds=NEVER, recent_changes=100, max_replay=100)
+    async with running(feed.run):
+        yield feed
+
+
+@pytest.fixture
+def issuer(clock: TurnedClock) -> Iterator[Issuer]:
+    """An outside issuer of tokens, served on a port."""
+    opened = Issuer(now=clock)
+    with serving(opened):
+        yield opened
+
+
+@pytest.fixture
+def office_settings() -> dict[str, Any]:
+    """The settings of `office`, for modules to choose; the defaults."""
+    return {}
+
+
+@pytest.fixture
+async def office(database: Database, clock: TurnedClock, office_settings: dict[str, Any]) -> AsyncIterator[Office]:
+    """One process of an installation in which nobody is employed yet."""
+    async with process(database, clock, **office_settings) as opened:
         yield opened

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
 from pydantic import SecretStr
 from sqlalchemy import func, select
 
@@ -15,6 +16,7 @@ from memberstaff.accounts import directory, sessions
 from memberstaff.accounts.directory import Account
 from memberstaff.accounts.passwords import Passwords
 from memberstaff.accounts.service import Accounts, IssuedSession
+from memberstaff.accounts.tokens import NoAccess, NoAccessReason
 from memberstaff.db.tables import audit, session
 from memberstaff.db.work import Database, Work
 from memberstaff.errors import ErrorCode, Refusal
@@ -63,6 +65,23 @@ class Office:
         async with self.database.write() as work:
             work.caller = caller
             yield work
+
+    async def why_not(self, access_token: str) -> NoAccessReason:
+        """Why a token that is expected to give no access gives none."""
+        with pytest.raises(NoAccess) as refusal:
+            await self.whoami(access_token)
+        return refusal.value.reason
+
+    async def cannot_refresh(self, refresh_token: str) -> Refusal:
+        """What the holder of a refresh token is told that is expected to be refused."""
+        with pytest.raises(Refusal) as refusal:
+            await self.accounts.refresh(refresh_token)
+        return refusal.value
+
+    async def everybody(self) -> list[Account]:
+        """All accounts."""
+        async with self.as_administrator() as work:
+            return await directory.everyone(work)
 
     async def audited(self) -> list[tuple[str, str]]:
         """What the audit says happened to accounts: subject and action, oldest first."""

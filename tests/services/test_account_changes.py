@@ -3,39 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from memberstaff.access import Caller, Role
 from memberstaff.accounts import directory
-from memberstaff.db.work import Database
 from memberstaff.errors import ErrorCode, Forbidden, Refusal
-from tests.clock import TurnedClock
-from tests.services.office import PASSWORD, Office, process, said
-
-
-@pytest.fixture
-async def office(database: Database, clock: TurnedClock) -> AsyncIterator[Office]:
-    async with process(database, clock) as opened:
-        yield opened
+from tests.services.office import PASSWORD, Office, said
 
 
 async def refused(office: Office, account_id: int, **changes: Any) -> Refusal:
     """What a change is refused with, once it is sure that it left nothing behind."""
-    before = (await everybody(office), await office.audited())
+    before = (await office.everybody(), await office.audited())
     with pytest.raises(Refusal) as refusal:
         async with office.as_administrator() as work:
             await directory.change(work, account_id, **changes)
-    assert (await everybody(office), await office.audited()) == before
+    assert (await office.everybody(), await office.audited()) == before
     assert office.notifications == []
     return refusal.value
-
-
-async def everybody(office: Office) -> list[directory.Account]:
-    async with office.as_administrator() as work:
-        return await directory.everyone(work)
 
 
 async def test_one_change_sets_everything_that_is_given_and_nothing_else(office: Office) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -15,34 +14,21 @@ from memberstaff.accounts import directory, emails
 from memberstaff.accounts.passwords import PasswordHash
 from memberstaff.accounts.tokens import NoAccess, NoAccessReason
 from memberstaff.db.tables import account, installation
-from memberstaff.db.work import Database
 from memberstaff.errors import ErrorCode, Forbidden, Refusal
-from tests.clock import TurnedClock
-from tests.services.office import PASSWORD, Office, process, said
+from tests.services.office import PASSWORD, Office, said
 
 HASH = PasswordHash("$argon2id$of$nobody")
 
 
-@pytest.fixture
-async def office(database: Database, clock: TurnedClock) -> AsyncIterator[Office]:
-    async with process(database, clock) as opened:
-        yield opened
-
-
 async def refused(office: Office, command: object, *arguments: object, **named: object) -> Refusal:
     """What a command is refused with, once it is sure that it left nothing behind."""
-    before = (await everybody(office), await office.audited())
+    before = (await office.everybody(), await office.audited())
     with pytest.raises(Refusal) as refusal:
         async with office.as_administrator() as work:
             await command(work, *arguments, **named)  # type: ignore[operator]
-    assert (await everybody(office), await office.audited()) == before
+    assert (await office.everybody(), await office.audited()) == before
     assert office.notifications == []
     return refusal.value
-
-
-async def everybody(office: Office) -> list[directory.Account]:
-    async with office.as_administrator() as work:
-        return await directory.everyone(work)
 
 
 async def test_an_added_account_can_log_in_under_its_folded_address(office: Office) -> None:
@@ -205,7 +191,7 @@ async def test_two_administrators_cannot_remove_each_other_at_the_same_time(offi
         return True
 
     assert sorted(await asyncio.gather(demote(amina), demote(ben))) == [False, True]
-    assert sorted(one.role for one in await everybody(office)) == [Role.ADMIN, Role.VIEWER]
+    assert sorted(one.role for one in await office.everybody()) == [Role.ADMIN, Role.VIEWER]
 
 
 async def test_an_account_that_does_not_exist_is_not_found(office: Office) -> None:
@@ -232,7 +218,7 @@ async def test_only_an_administrator_manages_accounts(office: Office) -> None:
         with pytest.raises(Forbidden, match="A MARKER may not manage accounts"):
             async with office.as_administrator(caller) as work:
                 await attempt(work)
-    assert await everybody(office) == [amina]
+    assert await office.everybody() == [amina]
 
 
 async def test_a_change_is_audited_under_the_administrator_who_made_it(office: Office) -> None:

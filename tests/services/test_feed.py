@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import date, timedelta
 
@@ -18,21 +17,13 @@ from memberstaff.db.work import Database
 from memberstaff.errors import RestartRequired
 from memberstaff.live.feed import Feed
 from memberstaff.live.watched_day import WatchedDay
-from tests.services.boards import DAY_STATES, NEVER, OFTEN, cancelled, held, rename, running
+from tests.services.boards import DAY_STATES, OFTEN, cancelled, held, rename, running
 from tests.services.school import CALENDAR, TODAY, School, statements
 
 YESTERDAY = TODAY - timedelta(days=1)
 
 Heard = tuple[str | None, int]
 """Name and position of a change."""
-
-
-@pytest.fixture
-async def feed(database: Database) -> AsyncIterator[Feed]:
-    """The feed of a process that hears only what its test tells it, and does not poll."""
-    feed = Feed(database, poll_seconds=NEVER, recent_changes=100, max_replay=100)
-    async with running(feed.run):
-        yield feed
 
 
 async def following(feed: Feed, watched: WatchedDay, number: int, *, after: int = 0) -> list[Heard]:
@@ -142,16 +133,17 @@ async def test_whoever_follows_the_state_is_told_of_each_kind_of_news(school: Sc
     assert len(set(map(str, seen))) == 4
 
 
-async def test_a_change_heard_during_the_first_reading_is_not_lost(
+async def test_a_change_heard_during_a_days_first_reading_is_not_lost(
     school: School, database: Database, feed: Feed
 ) -> None:
-    with held(database, DAY_STATES) as reading:
-        watching = asyncio.create_task(first_change(feed))
-        await reading.read.wait()
-        await school.mark("Amina", Status.LATE)
-        feed.on_notification(school.notifications[-1])
-        reading.go.set()
-        assert await watching == [("Amina", 1)]
+    async with feed.watch(YESTERDAY):
+        with held(database, DAY_STATES) as reading:
+            watching = asyncio.create_task(first_change(feed))
+            await reading.read.wait()
+            await school.mark("Amina", Status.LATE)
+            feed.on_notification(school.notifications[-1])
+            reading.go.set()
+            assert await watching == [("Amina", 1)]
 
 
 async def first_change(feed: Feed, on: date = TODAY) -> list[Heard]:

@@ -77,7 +77,7 @@ from tests.infrastructure.redis import RedisServer
 redis, postgres = RedisServer(Path(sys.argv[1])), PostgresServer()
 redis.start()
 postgres.start()
-print(redis._process.pid, postgres._process.pid, postgres._folder, flush=True)
+print(redis.pid, postgres.pid, postgres.folder, flush=True)
 time.sleep(60)
 """
 

@@ -3,36 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import pytest
 
 from memberstaff.access import Role
 from memberstaff.accounts.jwks import IssuerUnreachable
-from memberstaff.accounts.tokens import NoAccess, NoAccessReason
-from memberstaff.db.work import Database
-from tests.clock import TurnedClock
-from tests.services.issuer import ELLIPTIC, KEYS, Issuer, serving, settings
-from tests.services.office import Office, process
+from memberstaff.accounts.tokens import NoAccessReason
+from tests.services.issuer import ELLIPTIC, KEYS, Issuer, settings
+from tests.services.office import Office
 
 
 @pytest.fixture
-def issuer(clock: TurnedClock) -> Iterator[Issuer]:
-    opened = Issuer(now=clock)
-    with serving(opened):
-        yield opened
-
-
-@pytest.fixture
-async def office(database: Database, clock: TurnedClock, issuer: Issuer) -> AsyncIterator[Office]:
-    async with process(database, clock, **settings(issuer)) as opened:
-        yield opened
-
-
-async def why_not(office: Office, token: str) -> NoAccessReason:
-    with pytest.raises(NoAccess) as refusal:
-        await office.whoami(token)
-    return refusal.value.reason
+def office_settings(issuer: Issuer) -> dict[str, Any]:
+    return settings(issuer)
 
 
 async def test_the_keys_are_fetched_once_and_a_known_token_costs_nothing(office: Office, issuer: Issuer) -> None:
@@ -62,10 +46,10 @@ async def test_a_new_key_of_the_issuer_is_found(office: Office, issuer: Issuer) 
 
 async def test_made_up_key_ids_make_us_ask_every_half_minute_at_most(office: Office, issuer: Issuer) -> None:
     for number in range(50):
-        assert await why_not(office, issuer.token(kid=f"made up {number}")) is NoAccessReason.TOKEN_INVALID
+        assert await office.why_not(issuer.token(kid=f"made up {number}")) is NoAccessReason.TOKEN_INVALID
     assert issuer.asked == 1
     office.clock.turn(seconds=30)
-    await asyncio.gather(*(why_not(office, issuer.token(kid=f"made up {number}")) for number in range(50)))
+    await asyncio.gather(*(office.why_not(issuer.token(kid=f"made up {number}")) for number in range(50)))
     assert issuer.asked == 2
 
 
@@ -73,7 +57,7 @@ async def test_a_key_that_was_withdrawn_is_forgotten_within_the_hour(office: Off
     await office.whoami(issuer.token())
     del issuer.keys[0]
     office.clock.turn(minutes=60)
-    assert await why_not(office, issuer.token()) is NoAccessReason.TOKEN_INVALID
+    assert await office.why_not(issuer.token()) is NoAccessReason.TOKEN_INVALID
 
 
 async def test_an_issuer_that_is_ill_is_forgiven_for_a_day(office: Office, issuer: Issuer) -> None:
@@ -100,4 +84,4 @@ async def test_an_issuer_that_was_never_reached_is_not_the_tokens_fault(office: 
 async def test_keys_that_are_none_are_passed_over(office: Office, issuer: Issuer) -> None:
     issuer.keys[:0] = [{"kty": "oct", "kid": "rsa", "k": "c2VjcmV0"}, {"kty": "RSA", "kid": "bad"}, {}]
     assert (await office.whoami(issuer.token())).role is Role.MARKER
-    assert await why_not(office, issuer.token(kid="bad")) is NoAccessReason.TOKEN_INVALID
+    assert await office.why_not(issuer.token(kid="bad")) is NoAccessReason.TOKEN_INVALID

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -20,12 +19,6 @@ from tests.services.office import Office, process
 
 AMINA = "amina@example.org"
 HOME, ELSEWHERE = "192.0.2.1", "198.51.100.9"
-
-
-@pytest.fixture
-async def office(database: Database, clock: TurnedClock) -> AsyncIterator[Office]:
-    async with process(database, clock) as opened:
-        yield opened
 
 
 async def attempt(office: Office, email: str = AMINA, address: str = HOME) -> str:

@@ -20,6 +20,7 @@ from memberstaff.staff import commands as staff_commands
 from memberstaff.staff.commands import Details
 from memberstaff.staff.importing import import_staff
 from memberstaff.staff.queries import StaffFilter
+from tests.services.boards import held
 from tests.services.school import CALENDAR, TODAY, School, statements
 
 
@@ -196,13 +197,13 @@ async def test_no_note_outlives_an_erasure_that_comes_between_reading_and_markin
         async with school.work(COMMAND_LINE) as work:
             await staff_commands.erase(work, amina)
 
-    async with school.work() as work:
-        day = await commands._lock_for_marking(work, CALENDAR, TODAY)
-        stored = (await commands._records_of(work, TODAY, [Mark(amina)], notes=True))[amina]
+    with held(school.database, "FOR KEY SHARE") as reading:
+        marking = asyncio.create_task(school.mark("Amina", Status.LATE, note="Hospital"))
+        await reading.read.wait()
         erasing = asyncio.create_task(erase())
         await school.until_done_or_waiting(erasing)
-        noted = stored._replace(status=Status.LATE, note="Hospital")
-        await commands._append(work, day, [(commands._numbered(work, day, 0, noted, work.caller), work.caller)])
+        reading.go.set()
+    assert (await marking).note == "Hospital"
     await erasing
     assert await school.notes(amina) == {None}
 
@@ -217,7 +218,7 @@ async def test_no_note_outlives_an_erasure_during_a_fill(school: School) -> None
             await staff_commands.erase(work, amina)
 
     async with school.work() as work:
-        day = await commands._lock_for_marking(work, CALENDAR, TODAY)
+        day = await CALENDAR.lock_row(work, TODAY)
         erasing = asyncio.create_task(erase())
         await school.until_done_or_waiting(erasing)
         assert not erasing.done()  # the day is taken: the fill copies notes while it holds it

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -14,11 +13,10 @@ from sqlalchemy import select
 
 from memberstaff.access import Role
 from memberstaff.accounts import directory
-from memberstaff.accounts.tokens import NoAccess, NoAccessReason
+from memberstaff.accounts.tokens import NoAccessReason
 from memberstaff.db.tables import account, session
 from memberstaff.db.work import Database
 from memberstaff.errors import ErrorCode, Forbidden, Refusal
-from tests.clock import TurnedClock
 from tests.services.issuer import (
     EDWARDS,
     ELLIPTIC,
@@ -27,29 +25,14 @@ from tests.services.issuer import (
     RSA,
     Issuer,
     seconds,
-    serving,
     settings,
 )
 from tests.services.office import Office, process, said
 
 
 @pytest.fixture
-def issuer(clock: TurnedClock) -> Iterator[Issuer]:
-    opened = Issuer(now=clock)
-    with serving(opened):
-        yield opened
-
-
-@pytest.fixture
-async def office(database: Database, clock: TurnedClock, issuer: Issuer) -> AsyncIterator[Office]:
-    async with process(database, clock, **settings(issuer)) as opened:
-        yield opened
-
-
-async def why_not(office: Office, token: str) -> NoAccessReason:
-    with pytest.raises(NoAccess) as refusal:
-        await office.whoami(token)
-    return refusal.value.reason
+def office_settings(issuer: Issuer) -> dict[str, Any]:
+    return settings(issuer)
 
 
 async def test_an_outside_identity_gets_an_account_at_first_sight(office: Office, issuer: Issuer) -> None:
@@ -86,16 +69,16 @@ async def test_a_token_signed_with_the_issuers_public_key_as_a_secret_is_refused
     office: Office, issuer: Issuer
 ) -> None:
     for secret in (KEYS[0]["n"], "x" * 64):
-        assert await why_not(office, issuer.token(secret, "HS256")) is NoAccessReason.TOKEN_INVALID
+        assert await office.why_not(issuer.token(secret, "HS256")) is NoAccessReason.TOKEN_INVALID
     unsigned = jwt.encode({"iss": ISSUER, "sub": "amina-1"}, "", algorithm="none")
-    assert await why_not(office, unsigned) is NoAccessReason.TOKEN_INVALID
+    assert await office.why_not(unsigned) is NoAccessReason.TOKEN_INVALID
     assert await office.count(account) == 0
 
 
 async def test_a_token_signed_by_somebody_else_is_refused(office: Office, issuer: Issuer) -> None:
     stranger = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    assert await why_not(office, issuer.token(stranger)) is NoAccessReason.TOKEN_INVALID
-    assert await why_not(office, issuer.token(ELLIPTIC, "ES256", "rsa")) is NoAccessReason.TOKEN_INVALID
+    assert await office.why_not(issuer.token(stranger)) is NoAccessReason.TOKEN_INVALID
+    assert await office.why_not(issuer.token(ELLIPTIC, "ES256", "rsa")) is NoAccessReason.TOKEN_INVALID
     assert await office.count(account) == 0
 
 
@@ -118,7 +101,7 @@ async def test_a_token_signed_by_somebody_else_is_refused(office: Office, issuer
     ],
 )
 async def test_a_token_that_is_not_for_us_is_refused(office: Office, issuer: Issuer, wrong: dict[str, Any]) -> None:
-    assert await why_not(office, issuer.token(**wrong)) is NoAccessReason.TOKEN_INVALID
+    assert await office.why_not(issuer.token(**wrong)) is NoAccessReason.TOKEN_INVALID
     assert await office.count(account) == 0
 
 
@@ -127,8 +110,8 @@ async def test_an_outside_token_is_good_until_it_expires(office: Office, issuer:
     office.clock.turn(seconds=3599.999)
     await office.whoami(token)
     office.clock.turn(seconds=0.001)
-    assert await why_not(office, token) is NoAccessReason.TOKEN_EXPIRED
-    assert await why_not(office, issuer.token(exp=seconds(office.clock()))) is NoAccessReason.TOKEN_EXPIRED
+    assert await office.why_not(token) is NoAccessReason.TOKEN_EXPIRED
+    assert await office.why_not(issuer.token(exp=seconds(office.clock()))) is NoAccessReason.TOKEN_EXPIRED
 
 
 async def test_whose_role_the_settings_do_not_name_is_told_whom_to_ask(office: Office, issuer: Issuer) -> None:
@@ -184,9 +167,9 @@ async def test_a_logout_ends_the_token_on_every_node(office: Office, issuer: Iss
     claims = await office.accounts.claims(token)
     await office.accounts.logout(token)
     assert [notification.sessions for notification in office.notifications] == [(claims.session_id,)]
-    assert await why_not(office, token) is NoAccessReason.SESSION_ENDED
+    assert await office.why_not(token) is NoAccessReason.SESSION_ENDED
     async with process(database, office.clock, **settings(issuer)) as other:
-        assert await why_not(other, token) is NoAccessReason.SESSION_ENDED
+        assert await other.why_not(token) is NoAccessReason.SESSION_ENDED
 
 
 async def test_a_logout_ends_the_older_tokens_of_the_same_browser_but_not_its_next_login(
@@ -197,18 +180,18 @@ async def test_a_logout_ends_the_older_tokens_of_the_same_browser_but_not_its_ne
     office.clock.turn(minutes=5)
     newer = issuer.token()
     await office.accounts.logout(newer)
-    assert await why_not(office, older) is NoAccessReason.SESSION_ENDED
-    assert await why_not(office, newer) is NoAccessReason.SESSION_ENDED
+    assert await office.why_not(older) is NoAccessReason.SESSION_ENDED
+    assert await office.why_not(newer) is NoAccessReason.SESSION_ENDED
     office.clock.turn(seconds=1)
     again = issuer.token()
     assert (await office.whoami(again)).role is Role.MARKER
-    assert await why_not(office, newer) is NoAccessReason.SESSION_ENDED
+    assert await office.why_not(newer) is NoAccessReason.SESSION_ENDED
 
 
 async def test_a_logout_holds_although_the_issuers_clock_runs_ahead(office: Office, issuer: Issuer) -> None:
     token = issuer.token(iat=seconds(office.clock() + timedelta(seconds=40)))
     await office.accounts.logout(token)
-    assert await why_not(office, token) is NoAccessReason.SESSION_ENDED
+    assert await office.why_not(token) is NoAccessReason.SESSION_ENDED
 
 
 async def test_without_a_session_in_the_token_each_token_is_one(office: Office, issuer: Issuer) -> None:
@@ -217,7 +200,7 @@ async def test_without_a_session_in_the_token_each_token_is_one(office: Office, 
     ids = [(await office.accounts.claims(token)).session_id for token in (first, second, third, fourth)]
     assert len(set(ids)) == 4
     await office.accounts.logout(first)
-    assert await why_not(office, first) is NoAccessReason.SESSION_ENDED
+    assert await office.why_not(first) is NoAccessReason.SESSION_ENDED
     assert (await office.whoami(second)).role is Role.MARKER
 
 
@@ -227,9 +210,9 @@ async def test_a_disabled_outside_identity_is_out_with_any_token(office: Office,
     assert caller.account_id is not None
     async with office.as_administrator() as work:
         await directory.disable(work, caller.account_id)
-    assert await why_not(office, token) is NoAccessReason.ACCOUNT_DISABLED
+    assert await office.why_not(token) is NoAccessReason.ACCOUNT_DISABLED
     office.clock.turn(minutes=1)
-    assert await why_not(office, issuer.token(sid="browser-2", role="head")) is NoAccessReason.ACCOUNT_DISABLED
+    assert await office.why_not(issuer.token(sid="browser-2", role="head")) is NoAccessReason.ACCOUNT_DISABLED
     assert await office.count(session) == 1
 
 

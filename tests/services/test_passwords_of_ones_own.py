@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -12,20 +11,12 @@ from memberstaff.accounts import directory
 from memberstaff.accounts.service import IssuedSession
 from memberstaff.accounts.tokens import NoAccess
 from memberstaff.db.tables import account
-from memberstaff.db.work import Database
 from memberstaff.errors import ErrorCode, RateLimited, Refusal, Unauthenticated
-from tests.clock import TurnedClock
-from tests.services.office import PASSWORD, Office, process, said
+from tests.services.office import PASSWORD, Office, said
 
 AMINA = "amina@example.org"
 HOME = "192.0.2.1"
 NEW = "a new password of hers"
-
-
-@pytest.fixture
-async def office(database: Database, clock: TurnedClock) -> AsyncIterator[Office]:
-    async with process(database, clock) as opened:
-        yield opened
 
 
 async def change(office: Office, opened: IssuedSession, current: str = PASSWORD, new: str = NEW) -> None:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from memberstaff.access import Role
 from memberstaff.accounts import directory
 from memberstaff.accounts.rotation import MOST_UNUSED
-from memberstaff.accounts.tokens import NoAccess, NoAccessReason
+from memberstaff.accounts.tokens import NoAccessReason
 from memberstaff.db.tables import refresh_token
 from memberstaff.db.work import Database
-from memberstaff.errors import ErrorCode, Refusal
+from memberstaff.errors import ErrorCode
 from tests.clock import TurnedClock
 from tests.services.office import GENEROUS, Office, process, said
 
@@ -23,21 +23,8 @@ HOME = "192.0.2.1"
 
 
 @pytest.fixture
-async def office(database: Database, clock: TurnedClock) -> AsyncIterator[Office]:
-    async with process(database, clock, **GENEROUS) as opened:
-        yield opened
-
-
-async def why_not(office: Office, access_token: str) -> NoAccessReason:
-    with pytest.raises(NoAccess) as refusal:
-        await office.whoami(access_token)
-    return refusal.value.reason
-
-
-async def cannot_refresh(office: Office, token: str) -> Refusal:
-    with pytest.raises(Refusal) as refusal:
-        await office.accounts.refresh(token)
-    return refusal.value
+def office_settings() -> dict[str, Any]:
+    return GENEROUS
 
 
 async def test_a_refresh_prolongs_the_session_and_uses_the_token_up(office: Office) -> None:
@@ -48,7 +35,7 @@ async def test_a_refresh_prolongs_the_session_and_uses_the_token_up(office: Offi
     assert second.refresh_token != first.refresh_token
     assert second.caller == first.caller
     assert second.expires_at == office.clock.instant + timedelta(minutes=15)
-    assert await why_not(office, first.access_token) is NoAccessReason.TOKEN_EXPIRED
+    assert await office.why_not(first.access_token) is NoAccessReason.TOKEN_EXPIRED
     office.clock.turn(days=29)  # 58 days after the login
     third = await office.accounts.refresh(second.refresh_token)
     assert await office.whoami(third.access_token) == first.caller
@@ -58,7 +45,7 @@ async def test_a_session_that_nobody_refreshes_for_thirty_days_is_over(office: O
     await office.employ(AMINA)
     opened = await office.login(AMINA)
     office.clock.turn(days=30)
-    assert said(await cannot_refresh(office, opened.refresh_token)) == (
+    assert said(await office.cannot_refresh(opened.refresh_token)) == (
         ErrorCode.BAD_CREDENTIALS,
         "The session has ended, or the refresh token is not valid. Log in again.",
         ("refreshToken",),
@@ -147,11 +134,11 @@ async def test_a_thief_who_uses_an_old_token_late_is_found_when_its_owner_refres
     office.clock.turn(minutes=10)
     thief = await office.accounts.refresh(stolen.refresh_token)
     office.clock.turn(minutes=4)
-    await cannot_refresh(office, owner.refresh_token)
+    await office.cannot_refresh(owner.refresh_token)
     assert [notification.sessions for notification in office.notifications] == [(stolen.caller.session_id,)]
     assert (await office.audited())[-1] == (str(amina.id), "refresh_reused")
-    assert await why_not(office, thief.access_token) is NoAccessReason.SESSION_ENDED
-    await cannot_refresh(office, thief.refresh_token)
+    assert await office.why_not(thief.access_token) is NoAccessReason.SESSION_ENDED
+    await office.cannot_refresh(thief.refresh_token)
 
 
 async def test_a_token_whose_successor_was_used_ends_the_session_everywhere_and_says_so(office: Office) -> None:
@@ -161,12 +148,12 @@ async def test_a_token_whose_successor_was_used_ends_the_session_everywhere_and_
     office.clock.turn(seconds=1)
     owner = await office.accounts.refresh(owner.refresh_token)
     office.clock.turn(seconds=29)  # 30 after its use: its row is still there
-    refusal = await cannot_refresh(office, stolen.refresh_token)
+    refusal = await office.cannot_refresh(stolen.refresh_token)
     assert refusal.message == "The session has ended, or the refresh token is not valid. Log in again."
     assert [notification.sessions for notification in office.notifications] == [(stolen.caller.session_id,)]
     assert (await office.audited())[-1] == (str(amina.id), "refresh_reused")
-    assert await why_not(office, owner.access_token) is NoAccessReason.SESSION_ENDED
-    await cannot_refresh(office, owner.refresh_token)
+    assert await office.why_not(owner.access_token) is NoAccessReason.SESSION_ENDED
+    await office.cannot_refresh(owner.refresh_token)
 
 
 async def test_a_token_two_generations_back_ends_the_session_although_the_latest_answer_was_lost(
@@ -179,8 +166,8 @@ async def test_a_token_two_generations_back_ends_the_session_although_the_latest
     office.clock.turn(minutes=14)
     lost = await office.accounts.refresh(second.refresh_token)
     office.clock.turn(minutes=14)
-    await cannot_refresh(office, first.refresh_token)
-    assert await why_not(office, lost.access_token) is NoAccessReason.SESSION_ENDED
+    await office.cannot_refresh(first.refresh_token)
+    assert await office.why_not(lost.access_token) is NoAccessReason.SESSION_ENDED
 
 
 async def test_one_tab_that_used_its_successor_makes_the_shared_token_bad_for_the_other(office: Office) -> None:
@@ -189,7 +176,7 @@ async def test_one_tab_that_used_its_successor_makes_the_shared_token_bad_for_th
     one, _ = [await office.accounts.refresh(shared.refresh_token) for _ in range(2)]
     office.clock.turn(minutes=14)
     await office.accounts.refresh(one.refresh_token)
-    await cannot_refresh(office, shared.refresh_token)
+    await office.cannot_refresh(shared.refresh_token)
 
 
 async def test_a_node_whose_clock_is_behind_keeps_no_token_good_that_was_succeeded(
@@ -204,7 +191,7 @@ async def test_a_node_whose_clock_is_behind_keeps_no_token_good_that_was_succeed
             one = await other.accounts.refresh(one.refresh_token)
             behind.turn(seconds=15)
         clock.turn(minutes=1)
-        await cannot_refresh(office, shared.refresh_token)
+        await office.cannot_refresh(shared.refresh_token)
 
 
 async def test_a_token_used_long_ago_is_known_although_its_row_is_gone(office: Office) -> None:
@@ -215,8 +202,8 @@ async def test_a_token_used_long_ago_is_known_although_its_row_is_gone(office: O
         office.clock.turn(minutes=15)
         latest = await office.accounts.refresh(latest.refresh_token)
     assert await office.count(refresh_token) == 2  # the one just used, and its successor
-    await cannot_refresh(office, first.refresh_token)
-    assert await why_not(office, latest.access_token) is NoAccessReason.SESSION_ENDED
+    await office.cannot_refresh(first.refresh_token)
+    assert await office.why_not(latest.access_token) is NoAccessReason.SESSION_ENDED
 
 
 async def test_a_made_up_token_ends_nobodys_session(office: Office) -> None:
@@ -224,7 +211,7 @@ async def test_a_made_up_token_ends_nobodys_session(office: Office) -> None:
     opened = await office.login(AMINA)
     session_id = opened.caller.session_id
     for made_up in (session_id, f"{session_id}.", f"{session_id}.x.y", opened.refresh_token[:-1], ""):
-        await cannot_refresh(office, made_up)
+        await office.cannot_refresh(made_up)
     assert await office.whoami(opened.access_token) == opened.caller
     assert office.notifications == []
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -20,11 +20,9 @@ from memberstaff.accounts.service import Accounts
 from memberstaff.accounts.sessions import EXPIRED_RETENTION, PRUNED_AT_ONCE
 from memberstaff.accounts.tokens import Claims, NoAccess, NoAccessReason
 from memberstaff.db.tables import account, refresh_token, session
-from memberstaff.db.work import Database
 from memberstaff.errors import ErrorCode, Refusal, Unauthenticated
 from memberstaff.settings import InvalidSettings, Settings
-from tests.clock import TurnedClock
-from tests.services.office import GENEROUS, PASSWORD, Office, process, said
+from tests.services.office import GENEROUS, PASSWORD, Office, said
 
 AMINA = "amina@example.org"
 HOME = "192.0.2.1"
@@ -32,21 +30,8 @@ any_text = st.text(st.characters(codec=None))
 
 
 @pytest.fixture
-async def office(database: Database, clock: TurnedClock) -> AsyncIterator[Office]:
-    async with process(database, clock, **GENEROUS) as opened:
-        yield opened
-
-
-async def why_not(office: Office, access_token: str) -> NoAccessReason:
-    with pytest.raises(NoAccess) as refusal:
-        await office.whoami(access_token)
-    return refusal.value.reason
-
-
-async def cannot_refresh(office: Office, token: str) -> Refusal:
-    with pytest.raises(Refusal) as refusal:
-        await office.accounts.refresh(token)
-    return refusal.value
+def office_settings() -> dict[str, Any]:
+    return GENEROUS
 
 
 async def test_a_login_opens_a_session_for_fifteen_minutes(office: Office) -> None:
@@ -64,7 +49,7 @@ async def test_no_token_is_told_apart_from_a_bad_one(office: Office) -> None:
         with pytest.raises(Unauthenticated) as refusal:
             await office.accounts.claims(nothing)
         assert refusal.value.message == "Log in first: this needs a valid access token."
-    assert await why_not(office, "nonsense") is NoAccessReason.TOKEN_INVALID
+    assert await office.why_not("nonsense") is NoAccessReason.TOKEN_INVALID
 
 
 async def test_the_answer_is_the_same_whatever_was_wrong(office: Office) -> None:
@@ -144,8 +129,8 @@ async def test_a_logout_ends_this_session_and_no_other(office: Office) -> None:
     phone, laptop = [await office.login(AMINA) for _ in range(2)]
     await office.accounts.logout(phone.access_token)
     assert [notification.sessions for notification in office.notifications] == [(phone.caller.session_id,)]
-    assert await why_not(office, phone.access_token) is NoAccessReason.SESSION_ENDED
-    await cannot_refresh(office, phone.refresh_token)
+    assert await office.why_not(phone.access_token) is NoAccessReason.SESSION_ENDED
+    await office.cannot_refresh(phone.refresh_token)
     assert await office.whoami(laptop.access_token) == laptop.caller
     with pytest.raises(NoAccess):
         await office.accounts.logout(phone.access_token)
@@ -208,7 +193,7 @@ async def test_neither_tokens_nor_addresses_nor_passwords_are_shown_or_logged(
         latest = await office.accounts.refresh(opened.refresh_token)
         await office.accounts.refresh(latest.refresh_token)
         office.clock.turn(minutes=1)
-        await cannot_refresh(office, opened.refresh_token)
+        await office.cannot_refresh(opened.refresh_token)
         with pytest.raises(Refusal):
             await office.login(AMINA, "wrong horse battery")
     assert lines == [
@@ -236,6 +221,6 @@ async def test_any_strings_are_refused_and_raise_nothing_else(
 ) -> None:
     with pytest.raises(Refusal):
         await office.login(email, password)
-    await cannot_refresh(office, token)
+    await office.cannot_refresh(token)
     with pytest.raises(Unauthenticated):
         await office.accounts.claims(token)

@@ -26,14 +26,6 @@ from tests.services.school import TODAY, School
 YESTERDAY = TODAY - timedelta(days=1)
 
 
-@pytest.fixture
-async def feed(database: Database) -> AsyncIterator[Feed]:
-    """The feed of a process that hears only what its test tells it."""
-    feed = Feed(database, poll_seconds=NEVER, recent_changes=100, max_replay=100)
-    async with running(feed.run):
-        yield feed
-
-
 class Names:
     """Renders the name of a change's person, and says for which positions it was asked."""
 
@@ -117,13 +109,23 @@ async def test_who_has_everything_waits_for_the_next_change(
         assert names.asked == [4]
 
 
-async def test_a_batch_is_closed_when_it_is_large_enough(school: School, changes: DayChanges, names: Names) -> None:
+@pytest.mark.parametrize(
+    ("size", "batches"),
+    [(BATCH_BYTES, [["Amina"], ["Björn"], ["Chloé"]]), (BATCH_BYTES - 1, [["Amina", "Björn"], ["Chloé"]])],
+    ids=["just large enough", "a byte less"],
+)
+async def test_a_batch_is_closed_when_it_is_large_enough(
+    school: School, changes: DayChanges, names: Names, size: int, batches: list[list[str]]
+) -> None:
     await mark_all(school)
+    names.padding = size - len("Amina")
     async with changes.open():
-        names.padding = BATCH_BYTES - len("Amina") - 1  # a byte less than is enough
-        assert await after(changes, 0) == (2, ["Amina", "Björn"])
-        assert await after(changes, 2) == (3, ["Chloé"])
-        assert names.asked == [1, 2, 3]
+        position, seen = 0, []
+        while position < 3:
+            position, batch = await after(changes, position)
+            seen.append(batch)
+    assert seen == batches
+    assert names.asked == [1, 2, 3]
 
 
 async def test_changes_that_nobody_wants_move_the_position_on(

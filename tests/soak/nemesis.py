@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-import signal
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -14,7 +13,6 @@ from contextlib import asynccontextmanager
 import redis
 import redis.asyncio
 
-from tests.infrastructure.process import stop
 from tests.soak.cluster import CHANNEL, Cluster, Node
 
 READ_TABLES = ("attendance", "attendance_revision", "staff")
@@ -158,11 +156,9 @@ class Nemesis:
         """
         node, other = self._two_nodes()
         async with self._marked_while_asleep(node, other):
-            process = self.cluster.postgres._process
-            assert process is not None
-            await asyncio.to_thread(stop, process, signal.SIGQUIT)
+            await asyncio.to_thread(self.cluster.postgres.crash)
             try:
-                if await asyncio.to_thread(self.cluster.postgres._answers):
+                if await asyncio.to_thread(self.cluster.postgres.answers):
                     raise NotInjected("PostgreSQL answers after it was stopped")
                 node.resume()
                 # Whatever waited in its socket was there before this question.
@@ -252,7 +248,7 @@ class Nemesis:
             return False
 
     def _postgres_started(self) -> str:
-        return self.cluster.postgres._run("SELECT pg_postmaster_start_time()::text")
+        return self.cluster.postgres.run("SELECT pg_postmaster_start_time()::text")
 
 
 WOKEN_WITHOUT_POSTGRES = "a server woken while PostgreSQL was down"
