@@ -6,7 +6,7 @@ import asyncio
 import gc
 import json
 import tracemalloc
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -174,6 +174,17 @@ def without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retry, "FIRST_SECONDS", 0.0)
 
 
+LEAVING: list[Callable[[], None]] = []
+
+
+@pytest.fixture(autouse=True)
+async def leaving() -> AsyncIterator[None]:
+    """Let everybody leave in the end, or their groups would go on beside the next tests."""
+    yield
+    while LEAVING:
+        LEAVING.pop()()
+
+
 async def settled() -> None:
     for _ in range(100):
         await asyncio.sleep(0)
@@ -184,7 +195,7 @@ async def listen(schema: Schema, context: Context, query: str, **variables: Any)
     operation_name = variables.pop("operation_name", None)
     request = OperationRequest(query, variables or None, operation_name, None)
     await schema.check(query, operation_name, context)
-    await subscribe(schema, context, request, listener)
+    LEAVING.append(await subscribe(schema, context, request, listener))
     return listener
 
 
@@ -331,7 +342,7 @@ async def test_a_rendering_is_closed_before_its_events_are_sent(schema: Schema) 
             open_at_send.append(context.opened)
 
     request = OperationRequest('subscription { trees(after: "0") { leaves { name } } }', None, None, None)
-    await subscribe(schema, context, request, Looking())
+    LEAVING.append(await subscribe(schema, context, request, Looking()))
     await settled()
     assert open_at_send == [0]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 
 import pytest
@@ -511,7 +511,8 @@ async def test_what_comes_while_a_long_send_is_rested_from_goes_out_together(mon
     await group.join(reader, None)
     rest = asyncio.Event()
 
-    async def sleep(_: float) -> None:
+    async def sleep(_: float, real: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+        await real(0)  # others sleep too
         await rest.wait()
 
     monkeypatch.setattr("memberstaff.fanout.subscriber_group.asyncio.sleep", sleep)
