@@ -150,7 +150,9 @@ class Settings(BaseSettings):
     )
     recent_changes: int = Field(2_048, ge=0, description="Changes cached for each watched day.")
     max_groups: int = Field(
-        1_000, ge=1, description="Different subscriptions of a process; equal ones are one group, rendered once."
+        1_000,
+        ge=1,
+        description="Different subscriptions of a process; above it accounts get fair shares, up to twice as many.",
     )
     max_groups_per_account: int = Field(100, ge=1, description="Such groups begun by one account.")
     rendering_cache_bytes: int = Field(
@@ -162,6 +164,9 @@ class Settings(BaseSettings):
     )
     board_cache_boards: int = Field(
         16, ge=1, description="Cache of days' records: boards of up to 1,000 people, a megabyte each."
+    )
+    token_cache_tokens: int = Field(
+        10_000, ge=0, description="Cache of verified access tokens, ours and the OIDC issuer's, each under a kilobyte."
     )
     max_replay: int = Field(100_000, ge=1, description="Changes that a feed may replay when it resumes.")
     data: Path = Field(Path(".data"), description="Demo mode's folder: its database, secret and passwords.")

@@ -56,7 +56,7 @@ async def serving(
     Port 0 is a free one.
     """
     factory = not hasattr(app, "router") and _takes_nothing(app)
-    listener = socket.socket()
+    listener = socket.socket(proto=socket.IPPROTO_TCP)  # with 0, asyncio never sets TCP_NODELAY
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", port))
     server = Server(uvicorn.Config(app, factory=factory, log_config=None, **{**options(settings), **changes}))

@@ -20,8 +20,6 @@ from memberstaff.errors import Forbidden, Refusal
 from memberstaff.inputs import LONGEST_NAME, line
 from memberstaff.settings import Settings
 
-MOST_CACHED = 4_096
-"""Verified tokens in memory, so that a request costs neither a signature check nor a write."""
 SKEW = timedelta(seconds=60)
 """How far the issuer's clock may be ahead of ours when it issues a token that is valid from now on (`nbf`)."""
 LONGEST_SUBJECT = 500
@@ -42,7 +40,9 @@ class OIDCTokens:
         self._keys = keys
         self._settings = settings
         self._database = database
+        self._cached = settings.token_cache_tokens
         self._cache: OrderedDict[bytes, Claims] = OrderedDict()
+        """Verified tokens, so that a request costs neither a signature check nor a write."""
 
     @classmethod
     def of(cls, settings: Settings, database: Database) -> OIDCTokens | None:
@@ -67,7 +67,7 @@ class OIDCTokens:
                 await sessions.prune(work)
             claims = Claims(identity.session, account_id, identity.expires_at, identity.issued_at)
             self._cache[digest] = claims
-            if len(self._cache) > MOST_CACHED:
+            if len(self._cache) > self._cached:
                 self._cache.popitem(last=False)
         if claims.expires_at <= now:
             self._cache.pop(digest, None)

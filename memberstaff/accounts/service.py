@@ -50,7 +50,7 @@ class Accounts:
         self._settings = settings
         self._database = database
         self._passwords = passwords or Passwords()
-        self._access_tokens = AccessTokens(key)
+        self._access_tokens = AccessTokens(key, cached=settings.token_cache_tokens)
         self._refresh_tokens = RefreshTokens(key)
         self._oidc = OIDCTokens.of(settings, database)
 

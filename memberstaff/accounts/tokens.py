@@ -77,16 +77,15 @@ class Claims:
     issued_at: datetime | None = None
 
 
-MOST_CACHED = 10_000
-"""Verified tokens in memory, a few hundred bytes each."""
-
-
 class AccessTokens:
-    """Issues and verifies our own tokens. `key` is the installation's secret, the same on every node."""
+    """Issues and verifies our own tokens. `key` is the installation's secret, the same on every node.
 
-    def __init__(self, key: str) -> None:
+    `cached` verified tokens stay in memory, a few hundred bytes each.
+    """
+
+    def __init__(self, key: str, *, cached: int = 10_000) -> None:
         self._key = key
-        self._verified = lru_cache(MOST_CACHED)(self._verify)
+        self._verified = lru_cache(cached)(self._verify)
         """A client sends the same token with each request; only valid ones are cached."""
 
     def issue(self, claims: Claims, *, now: datetime) -> str:

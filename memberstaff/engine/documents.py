@@ -12,23 +12,20 @@ from graphql import (
     GraphQLError,
     GraphQLSchema,
     OperationDefinitionNode,
+    OverlappingFieldsCanBeMergedRule,
     StringValueNode,
+    ValidationContext,
     Visitor,
     parse,
     specified_rules,
     validate,
     visit,
 )
-from graphql.validation.rules import overlapping_fields_can_be_merged
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.types.graphql import OperationType
 
 from memberstaff.engine.limits import Limits, measure
 from memberstaff.engine.masking import graphql_error
-
-RULES = (*specified_rules, MaybeNullValidationRule)
-"""Without Strawberry's rule for oneOf inputs, which raises KeyError for an unknown variable; input coercion checks the
-same before any resolver runs."""
 
 MOST_COMPARISONS = 20_000
 """graphql-core's complexity budget for OverlappingFieldsCanBeMerged. At its default of 500,000, a thousand `id`
@@ -40,7 +37,21 @@ MOST_ERRORS = 10
 BYTES_PER_CHARACTER = 270
 """Memory of a parsed document for each character of its text, at most; what is derived from it is included."""
 
-overlapping_fields_can_be_merged.MAX_COMPLEXITY_BUDGET = MOST_COMPARISONS
+
+class BoundedOverlappingFields(OverlappingFieldsCanBeMergedRule):
+    """graphql-core's rule with a budget of our own, which it takes from a global of the process otherwise."""
+
+    def __init__(self, context: ValidationContext) -> None:
+        super().__init__(context)
+        self.rule_context.remaining_complexity_budget = MOST_COMPARISONS
+
+
+RULES = tuple(
+    BoundedOverlappingFields if rule is OverlappingFieldsCanBeMergedRule else rule
+    for rule in (*specified_rules, MaybeNullValidationRule)
+)
+"""Without Strawberry's rule for oneOf inputs, which raises KeyError for an unknown variable; input coercion checks the
+same before any resolver runs."""
 
 
 @dataclass(frozen=True, slots=True)
