@@ -53,7 +53,7 @@ async def from_now_on(stream: AllDays) -> list[Heard]:
         return await following(stream, position, 1)
 
 
-def ring(stream: AllDays, school: School) -> None:
+def notify(stream: AllDays, school: School) -> None:
     """Have the stream hear what has been announced, from the oldest on."""
     for notification in school.notifications:
         stream.on_notification(notification)
@@ -69,7 +69,7 @@ async def test_notifications_that_continue_are_delivered_without_asking_the_data
         await school.mark("Björn", Status.LATE)
         await school.mark("Amina", Status.PRESENT, on=YESTERDAY)
         with statements(database) as sent:
-            ring(stream, school)
+            notify(stream, school)
             assert await following(stream, position, 2) == [("Björn", "2026-01-12", 2), ("Amina", "2026-01-11", 1)]
         assert sent == []
         assert stream.position == position + 2
@@ -80,7 +80,7 @@ async def test_a_notification_that_skips_one_has_both_read_from_the_log(school: 
         await school.mark("Amina", Status.LATE)
         school.notifications.clear()
         await school.mark("Björn", Status.LATE)
-        ring(stream, school)
+        notify(stream, school)
         assert stream.position == position
         assert await following(stream, position, 2) == [("Amina", "2026-01-12", 1), ("Björn", "2026-01-12", 2)]
 
@@ -121,7 +121,7 @@ async def test_a_notification_that_brings_no_changes_has_them_read_page_by_page(
     monkeypatch.setattr(all_days, "PAGE", 2)
     async with stream.watch() as position:
         await school.fill(Status.PRESENT)
-        ring(stream, school)
+        notify(stream, school)
         heard = await following(stream, position, 3)
     assert heard == [("Amina", "2026-01-12", 1), ("Björn", "2026-01-12", 2), ("Chloé", "2026-01-12", 3)]
 
@@ -137,7 +137,7 @@ async def test_a_notification_heard_during_a_reading_does_not_look_like_a_restor
             await reading.read.wait()
             await school.mark("Björn", Status.LATE)
             await school.mark("Chloé", Status.LATE, on=YESTERDAY)
-            ring(stream, school)  # newer than what the reading has seen: yesterday's continues, today's does not
+            notify(stream, school)  # newer than what the reading has seen: yesterday's continues, today's does not
             assert stream.position == position + 1
             reading.go.set()
             heard = await following(stream, position, 3)
@@ -185,7 +185,7 @@ async def test_a_reader_too_far_behind_begins_anew(
     async with stream.watch() as position:
         for name in school.people:
             await school.mark(name, Status.LATE)
-            ring(stream, school)
+            notify(stream, school)
         assert await following(stream, position + 2, 1) == [("Chloé", "2026-01-12", 3)]
         with pytest.raises(RestartRequired, match="no longer available"):
             await stream.after(position)
@@ -197,13 +197,13 @@ async def test_a_new_epoch_ends_it(school: School, stream: AllDays) -> None:
         async with school.work(COMMAND_LINE) as work:
             epoch = await new_epoch(work)
         await school.mark("Amina", Status.LATE)
-        ring(stream, school)
+        notify(stream, school)
         with pytest.raises(RestartRequired):
             await waiting
         assert stream.epoch == epoch
     async with stream.watch() as position:
         await school.mark("Björn", Status.LATE)
-        ring(stream, school)
+        notify(stream, school)
         assert await following(stream, position, 1) == [("Björn", "2026-01-12", 2)]
 
 
