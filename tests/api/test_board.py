@@ -116,7 +116,7 @@ async def test_a_board_of_500_costs_the_statements_of_a_board_of_10(installation
         day = (await installation.marker.ask(DEEP, date=TODAY, first=500))["attendanceDay"]
     assert day["summary"]["total"] == 500
     assert len(day["records"]["edges"]) == 500
-    # Three of them ask whether a cached answer is current; the last counts, unless the board is there first to be counted.
+    # Three ask whether a cached answer is current; the last counts, unless the board is there first to be counted.
     assert abs(len(few) - len(many)) <= 1
     assert len(many) <= 8
 
