@@ -8,8 +8,11 @@ import { defineConfig } from "vitest/config";
 /** The API that `npm run dev` talks to. */
 const server = process.env.MEMBERSTAFF_SERVER ?? "http://127.0.0.1:8000";
 
+/** The licences of all packages in the build, which demand that their texts go with them. */
+const LICENSES = "licenses.md";
+
 export default defineConfig({
-  plugins: [react(), packed()],
+  plugins: [react(), licenses(), packed()],
   build: {
     outDir: "../memberstaff/server/web",
     emptyOutDir: true,
@@ -19,6 +22,7 @@ export default defineConfig({
     assetsInlineLimit: 0, // the content policy allows no data: addresses
     modulePreload: { polyfill: false },
     chunkSizeWarningLimit: 5000,
+    license: { fileName: LICENSES },
     rolldownOptions: {
       // GraphiQL's packages carry directives for a compiler that we do not use.
       onLog: (level, log, report) => {
@@ -38,6 +42,31 @@ export default defineConfig({
   },
   test: { include: ["src/**/*.test.ts"], environment: "node" },
 });
+
+/** Completes what Vite writes of the scripts' licences: fonts, what Monaco is made of, and packages without a text. */
+function licenses(): Plugin {
+  const packages = resolve(import.meta.dirname, "node_modules");
+  const read = (...path: string[]) => readFileSync(resolve(packages, ...path), "utf8");
+  const font = "@fontsource-variable/inter";
+  const more = [
+    `## ${font} - ${JSON.parse(read(font, "package.json")).version} (OFL-1.1)\n\n${read(font, "LICENSE")}`,
+    `## monaco-editor, third-party notices\n\n${read("monaco-editor", "ThirdPartyNotices.txt")}`,
+    "## Codicons, the font in monaco-editor (CC-BY-4.0)\n\nCopyright (c) Microsoft Corporation. " +
+      "Licensed under https://creativecommons.org/licenses/by/4.0/, unchanged.\n",
+  ];
+  const mit = read("react", "LICENSE").slice(read("react", "LICENSE").indexOf("Permission is hereby granted"));
+  const added = (_: string, heading: string, name: string) =>
+    `${heading}\n\nCopyright (c) the authors of ${name}. Its package carries no text; that of its licence is:\n\n${mit}`;
+  return {
+    name: "licenses",
+    apply: "build",
+    writeBundle({ dir = "." }) {
+      const file = resolve(dir, LICENSES);
+      const scripts = readFileSync(file, "utf8").replace(/(## (\S+) - \S+ \(MIT\))\s*(?=\n## )/g, added);
+      writeFileSync(file, [scripts, ...more].join("\n"));
+    },
+  };
+}
 
 /** Leaves a .gz beside each script and style sheet: the server sends it to whoever can unpack it. */
 function packed(): Plugin {

@@ -11,11 +11,12 @@ from memberstaff.accounts import directory
 from memberstaff.accounts.directory import AccountPosition
 from memberstaff.engine.limits import ONCE
 from memberstaff.errors import ErrorCode, Refusal
-from schema.context import Info
-from schema.ids import account_key, global_id
-from schema.payloads import InputError, UserError
-from schema.relay import Node, PageInfo, page_cursor, page_size, parse_page_cursor
-from schema.scope import LONGEST_SEARCH
+
+from .context import Info
+from .ids import account_key, global_id
+from .payloads import InputError, UserError
+from .relay import Node, PageInfo, page_cursor, page_size, parse_page_cursor
+from .scope import LONGEST_SEARCH
 
 
 @strawberry.type(description="An account to log in with. Visible to ADMINs only.")

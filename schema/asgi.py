@@ -1,4 +1,4 @@
-"""The ASGI application: connects schema and application. Server processes load "schema.asgi:serve_alone"."""
+"""The ASGI application: connects schema and application. Server processes load `serve_alone` by name."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ from memberstaff.server import app as server
 from memberstaff.server.connection import Connection
 from memberstaff.server.host import limits_of
 from memberstaff.settings import Settings, load
-from schema.context import Context
-from schema.ids import global_id
-from schema.root import make_schema
+
+from .context import Context
+from .ids import global_id
+from .root import make_schema
 
 CACHE_POLICY = CachePolicy(
     field="attendanceDay",

@@ -15,12 +15,13 @@ from memberstaff.changes import Status
 from memberstaff.db import idempotency
 from memberstaff.engine.fast_inputs import fast_input
 from memberstaff.errors import ErrorCode, Refusal, Refusals
-from schema.context import Info
-from schema.entities import Attendance, AttendanceDay, DayState
-from schema.ids import attendance_key, staff_key
-from schema.optional import value_or_unset
-from schema.payloads import InputError, UserError
-from schema.scope import StaffScope, staff_filter
+
+from .context import Info
+from .entities import Attendance, AttendanceDay, DayState
+from .ids import attendance_key, staff_key
+from .optional import value_or_unset
+from .payloads import InputError, UserError
+from .scope import StaffScope, staff_filter
 
 strawberry.enum(
     ErrorPolicy,

@@ -23,7 +23,8 @@ from memberstaff.db.work import Reading, Work
 from memberstaff.errors import Unauthenticated
 from memberstaff.fanout.subscriber_group import SubscriberGroups
 from memberstaff.server.connection import UNKNOWN, Connection
-from schema.loaders import Loaders
+
+from .loaders import Loaders
 
 strawberry.enum(
     Role,

@@ -19,12 +19,13 @@ from memberstaff.changes import Change, Status
 from memberstaff.errors import RequestError, RequestErrorCode
 from memberstaff.staff.model import Person
 from memberstaff.staff.queries import StaffPosition
-from schema.context import Info
-from schema.ids import global_id
-from schema.relay import BOARD_PAGE, Node, PageInfo, page_cursor, page_size, parse_page_cursor
-from schema.revisions import NEWEST, AttendanceRevisionConnection
-from schema.scalars import URL, written_instant
-from schema.scope import StaffScope, staff_filter, unique_values
+
+from .context import Info
+from .ids import global_id
+from .relay import BOARD_PAGE, Node, PageInfo, page_cursor, page_size, parse_page_cursor
+from .revisions import NEWEST, AttendanceRevisionConnection
+from .scalars import URL, written_instant
+from .scope import StaffScope, staff_filter, unique_values
 
 ERASED_NAME = "Unknown"
 """The name of an erased person."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from types import GenericAlias
 from typing import Any
 
-import orjson
+import msgspec
 import strawberry
 
 from memberstaff.errors import RequestError, RequestErrorCode
@@ -57,7 +58,7 @@ def page_size(first: int | None, *, default: int, most: int = PAGE) -> int:
 
 def page_cursor(*sort_keys: Any) -> str:
     """The cursor of the edge with these sort keys."""
-    return urlsafe_b64encode(orjson.dumps(sort_keys)).decode().rstrip("=")
+    return urlsafe_b64encode(msgspec.json.encode(sort_keys)).decode().rstrip("=")
 
 
 def parse_page_cursor(cursor: str | None, *types: type) -> tuple[Any, ...] | None:
@@ -65,15 +66,15 @@ def parse_page_cursor(cursor: str | None, *types: type) -> tuple[Any, ...] | Non
     if cursor is None:
         return None
     try:
-        sort_keys = orjson.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        text = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+        sort_keys: tuple[Any, ...] | None = msgspec.json.decode(text, type=GenericAlias(tuple, types))
     except ValueError:
         sort_keys = None
     if (
-        not isinstance(sort_keys, list)
-        or [type(value) for value in sort_keys] != list(types)
+        sort_keys is None
         or page_cursor(*sort_keys) != cursor
         or any(isinstance(value, int) and not -(2**63) <= value < 2**63 for value in sort_keys)
         or any(isinstance(value, str) and "\x00" in value for value in sort_keys)
     ):
         raise RequestError(RequestErrorCode.BAD_REQUEST, "`after` is not a cursor of this list.")
-    return tuple(sort_keys)
+    return sort_keys

@@ -11,9 +11,10 @@ from memberstaff.attendance import report
 from memberstaff.attendance.report import ReportedDay, ReportFilter
 from memberstaff.changes import Status
 from memberstaff.errors import RequestError, RequestErrorCode
-from schema.context import Info
-from schema.entities import LONGEST_SPAN, NO_CATEGORY
-from schema.scope import StaffScope, unique_values
+
+from .context import Info
+from .entities import LONGEST_SPAN, NO_CATEGORY
+from .scope import StaffScope, unique_values
 
 MOST_CATEGORIES = 40
 """Categories in a report: with a quarter's days they are 3,721 objects, within the cost limit."""

@@ -8,9 +8,10 @@ import strawberry
 
 from memberstaff.attendance.queries import Revision
 from memberstaff.changes import Status
-from schema.ids import global_id
-from schema.relay import Node, PageInfo, page_cursor
-from schema.scalars import URL
+
+from .ids import global_id
+from .relay import Node, PageInfo, page_cursor
+from .scalars import URL
 
 NEWEST = 2**31 - 1
 """The highest version: a 32-bit integer in the database."""

@@ -13,19 +13,20 @@ from memberstaff.attendance import queries
 from memberstaff.engine.limits import Limits
 from memberstaff.engine.schema import Schema, build_schema
 from memberstaff.errors import Refusal
-from schema.accounts import Account, AccountsMutation, AccountsQuery
-from schema.attendance import AttendanceMutation, AttendanceQuery, VersionConflictError, find_attendance
-from schema.context import Info
-from schema.entities import AttendanceDay, DaySummary, Staff
-from schema.ids import day, number, read
-from schema.payloads import InputError
-from schema.relay import Node
-from schema.reports import ReportsQuery
-from schema.revisions import NEWEST, AttendanceRevision
-from schema.scalars import SCALARS
-from schema.sessions import SessionsMutation, SessionsQuery, Viewer
-from schema.staff import StaffMutation, StaffQuery
-from schema.subscriptions import Subscription
+
+from .accounts import Account, AccountsMutation, AccountsQuery
+from .attendance import AttendanceMutation, AttendanceQuery, VersionConflictError, find_attendance
+from .context import Info
+from .entities import AttendanceDay, DaySummary, Staff
+from .ids import day, number, read
+from .payloads import InputError
+from .relay import Node
+from .reports import ReportsQuery
+from .revisions import NEWEST, AttendanceRevision
+from .scalars import SCALARS
+from .sessions import SessionsMutation, SessionsQuery, Viewer
+from .staff import StaffMutation, StaffQuery
+from .subscriptions import Subscription
 
 
 @strawberry.type

@@ -10,7 +10,8 @@ import strawberry
 
 from memberstaff.errors import ErrorCode, Refusal
 from memberstaff.staff.queries import StaffFilter
-from schema.ids import staff_key
+
+from .ids import staff_key
 
 MOST_LISTED = 1_000
 """Values in a filter: as many as the largest page has. Each is a parameter in SQL."""

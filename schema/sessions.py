@@ -13,10 +13,11 @@ from memberstaff.engine.limits import ONCE
 from memberstaff.errors import ErrorCode, Refusal
 from memberstaff.server.connection import Connection
 from memberstaff.server.session_cookie import SessionCookie
-from schema.context import Info
-from schema.ids import global_id
-from schema.payloads import InputError, UserError
-from schema.relay import Node
+
+from .context import Info
+from .ids import global_id
+from .payloads import InputError, UserError
+from .relay import Node
 
 
 @strawberry.type(description="The account that is logged in.")

@@ -18,13 +18,14 @@ from memberstaff.staff import commands, importing, queries
 from memberstaff.staff.commands import Details
 from memberstaff.staff.importing import ImportAction, RowChange
 from memberstaff.staff.queries import StaffPosition
-from schema.context import Info
-from schema.entities import Staff
-from schema.ids import staff_key
-from schema.optional import value_or_unset
-from schema.payloads import InputError, UserError
-from schema.relay import PageInfo, page_cursor, page_size, parse_page_cursor
-from schema.scope import StaffScope, staff_filter
+
+from .context import Info
+from .entities import Staff
+from .ids import staff_key
+from .optional import value_or_unset
+from .payloads import InputError, UserError
+from .relay import PageInfo, page_cursor, page_size, parse_page_cursor
+from .scope import StaffScope, staff_filter
 
 MOST_PREVIEWED = 1_000
 """Rows in the preview of an import."""

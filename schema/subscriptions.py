@@ -14,9 +14,10 @@ from memberstaff.attendance.cursor import Cursor
 from memberstaff.changes import Change
 from memberstaff.engine.shared_subscriptions import OpenRendering, SharedSubscription
 from memberstaff.live.sources import DayChanges, DayStates, RenderChange
-from schema.context import Context, Info
-from schema.entities import Attendance, AttendanceDay
-from schema.scope import StaffScope
+
+from .context import Context, Info
+from .entities import Attendance, AttendanceDay
+from .scope import StaffScope
 
 
 @strawberry.type

@@ -6,7 +6,7 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -17,6 +17,7 @@ from memberstaff.application import Unmigrated
 from memberstaff.db.migrate import is_current
 from memberstaff.db.work import Database, Work
 from memberstaff.errors import Refusal, Refusals, RequestError, Unavailable
+from memberstaff.installed import describe
 from memberstaff.settings import InvalidSettings, Settings, load
 
 app = typer.Typer(
@@ -27,6 +28,21 @@ app = typer.Typer(
 )
 out = Console()
 errors = Console(stderr=True, highlight=False)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(describe())
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version, and exit.")
+    ] = False,
+) -> None:
+    """Run before each command."""
 
 
 class CommandError(Exception):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import socket
 from ipaddress import ip_address
@@ -12,13 +13,13 @@ from typing import Annotated
 import typer
 
 from memberstaff import demo
-from memberstaff.cli.console import CommandError, app, database, out
+from memberstaff.cli.console import CommandError, app, database, errors, out
+from memberstaff.cli.internals import missing
+from memberstaff.cli.schema import asgi_module
 from memberstaff.demo.logins import Login, prepare
+from memberstaff.installed import describe, untried
 from memberstaff.server.run import serve
 from memberstaff.settings import PREFIX, Settings, load
-
-APP = "schema.asgi:serve_alone"
-"""Loaded by name, in each worker, since memberstaff never imports the schema that is built on it."""
 
 
 @app.command("serve")
@@ -40,12 +41,14 @@ def serve_command(
     for file in (certificate, key):
         if file is not None and not os.access(file, os.R_OK):
             raise CommandError(f"{file} cannot be read.")
+    factory = f"{_usable_schema()}:serve_alone"
     logins: list[Login] = []
     if demo_mode:
-        if not _is_loopback(host):
-            raise CommandError(f"Demo mode listens on this machine only; {host} would expose it to others.")
+        _require_loopback(host)
         logins = prepare(data or Path(".data"))
     settings = load()
+    if settings.demo:
+        _require_loopback(host)
     if settings.secret_key is None:
         raise CommandError(f"{PREFIX}SECRET_KEY is missing; generate one with `openssl rand -base64 48`.")
     if workers > 1 and settings.one_process_only:
@@ -56,7 +59,16 @@ def serve_command(
         _welcome(f"{'https' if certificate else 'http'}://{host}:{port}", logins)
     else:
         asyncio.run(_require_migrated(settings))
-    serve(APP, settings, host=host, port=port, workers=workers, certificate=certificate, key=key)
+    serve(factory, settings, host=host, port=port, workers=workers, certificate=certificate, key=key)
+
+
+def _usable_schema() -> str:
+    """The name of the schema's module, once all that serves it is there. Raises CommandError."""
+    for sentence in untried():
+        errors.print(sentence, style="yellow", markup=False)
+    if lacking := missing():
+        raise CommandError("\n".join((f"{describe()} cannot serve with what is installed beside it:", *lacking)))
+    return asgi_module()
 
 
 async def _require_migrated(settings: Settings) -> None:
@@ -64,11 +76,13 @@ async def _require_migrated(settings: Settings) -> None:
         pass
 
 
-def _is_loopback(host: str) -> bool:
+def _require_loopback(host: str) -> None:
     try:
-        return ip_address(host).is_loopback
+        is_loopback = ip_address(host).is_loopback
     except ValueError:
-        return host == "localhost"
+        is_loopback = host == "localhost"
+    if not is_loopback:
+        raise CommandError(f"Demo mode listens on this machine only; {host} would expose it to others.")
 
 
 def _require_free(host: str, port: int) -> None:
@@ -79,7 +93,11 @@ def _require_free(host: str, port: int) -> None:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(address)
     except OSError as error:
-        reason = "is in use; choose another with --port" if error.errno == 98 else f"cannot be used: {error.strerror}"
+        reason = (
+            "is in use; choose another with --port"
+            if error.errno == errno.EADDRINUSE
+            else f"cannot be used: {error.strerror}"
+        )
         raise CommandError(f"Port {port} of {host} {reason}.") from None
 
 

@@ -10,7 +10,7 @@ from datetime import timedelta
 from hashlib import sha256
 from typing import Any
 
-import orjson
+import msgspec
 from sqlalchemy import delete, select, update
 
 from memberstaff.db.tables import idempotency
@@ -26,12 +26,12 @@ LONGEST_KEY = 200
 async def claim(work: Work, key: str, request: Any) -> Any | None:
     """Claim the key; returns the stored answer if this request was made before, else None. Raises Refusal.
 
-    `request` is anything that orjson can serialise; a key that was used for a different one is refused.
+    `request` is anything that msgspec can serialise; a key that was used for a different one is refused.
     """
     if not key or len(key) > LONGEST_KEY:
         message = f"An idempotency key must have 1 to {LONGEST_KEY} characters."
         raise Refusal(ErrorCode.INVALID, message, "idempotencyKey")
-    digest = sha256(orjson.dumps(request, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    digest = sha256(msgspec.json.encode(request, order="deterministic")).hexdigest()
     own_key = (idempotency.c.account_id == work.caller.account_id, idempotency.c.key == key)
     await work.write(delete(idempotency).where(*own_key, idempotency.c.created_at < work.now - LIFETIME))
     claimed = await work.write(

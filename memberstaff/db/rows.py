@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import orjson
+import msgspec
 from sqlalchemy import Subquery, Text, bindparam, cast, column, func, literal, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeEngine
@@ -16,7 +16,7 @@ from sqlalchemy.types import TypeEngine
 
 def as_json(rows: Sequence[Mapping[str, Any]]) -> str:
     """The value for the parameter `rows` of a statement that selects from `from_json`."""
-    return orjson.dumps(list(rows)).decode()
+    return msgspec.json.encode(list(rows)).decode()
 
 
 def from_json(dialect: str, columns: Mapping[str, TypeEngine[Any]]) -> Subquery:

@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import Any, NoReturn
 from urllib.parse import parse_qsl
 
-import orjson
+import msgspec
 
 DEEPEST = 64
 """Nested arrays and objects in a request; the deepest input type of this schema has five."""
@@ -46,11 +46,8 @@ def digest(
 ) -> bytes:
     """A digest that equal requests share: 32 bytes, however much a client sends. `without` leaves out a variable."""
     given = {name: value for name, value in (variables or {}).items() if name != without}
-    try:
-        text = orjson.dumps(given, option=orjson.OPT_SORT_KEYS)
-    except TypeError:  # a number of more than 64 bits
-        text = b"null"
-    if b"null" in text:  # which orjson writes for an infinite number too
+    text = msgspec.json.encode(given, order="deterministic")
+    if b"null" in text:  # which msgspec writes for an infinite number too
         text = json.dumps(given, sort_keys=True).encode()
     return sha256(b"\0".join((query.encode(), (operation_name or "").encode(), text))).digest()
 

@@ -11,7 +11,7 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import orjson
+import msgspec
 from graphql import (
     ArgumentNode,
     DocumentNode,
@@ -123,7 +123,7 @@ class ResponseCache:
             )
             rendered = await context.rendered_version(version, argument) if _is_same_for_everybody(result) else None
             if rendered is not None:
-                response = orjson.dumps(process_result(result))
+                response = msgspec.json.encode(process_result(result))
                 if not result.errors:
                     # Under the version that was rendered, which may be newer than the current one was.
                     self.cache.put((request_digest, scope, rendered), response, owner)

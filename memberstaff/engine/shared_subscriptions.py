@@ -12,7 +12,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, NoReturn, Protocol, TypeVar
 
-import orjson
+import msgspec
 from graphql import (
     DocumentNode,
     ExecutionResult,
@@ -243,7 +243,7 @@ def _rendering(
         def encoded(result: ExecutionResult) -> bytes:
             _raise_failures(result)
             masked = schema.mask(Result(result.data, result.errors, result.extensions), context, operation_name)
-            return orjson.dumps(process_result(masked))
+            return msgspec.json.encode(process_result(masked))
 
         async def later(result: Awaitable[ExecutionResult]) -> bytes:
             return encoded(await result)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl
 
-import orjson
+import msgspec
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -79,7 +79,7 @@ class Authorisation:
         await self.grants.record(socket_id, channel.name, Grant(claims, after))
         if member is None:
             return {"auth": f"{self.key}:{protocol.signature(self.secret, socket_id, channel.name)}"}
-        text = orjson.dumps(member).decode()
+        text = msgspec.json.encode(member).decode()
         signed = protocol.signature(self.secret, socket_id, channel.name, text)
         return {"auth": f"{self.key}:{signed}", "channel_data": text}
 

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
-import orjson
+import msgspec
 import structlog
 from broadcaster import Broadcast
 from redis.exceptions import RedisError
@@ -132,7 +132,7 @@ class Presence:
         self._changed.clear()
         if self._names or changed:
             async with redis.pipeline(transaction=True) as pipe:
-                pipe.set(self._node, orjson.dumps(self._names), ex=LEASE_SECONDS)
+                pipe.set(self._node, msgspec.json.encode(self._names), ex=LEASE_SECONDS)
                 pipe.sadd(self._nodes, self._node)
                 if changed:
                     pipe.publish(self._channel, self._node)
@@ -144,7 +144,7 @@ class Presence:
         raise_if_cancelled()
         others: dict[str, str] = {}
         for lease in leases:
-            others |= orjson.loads(lease) if lease else {}
+            others |= msgspec.json.decode(lease) if lease else {}
         self._others = others
         self._send_changes()
 

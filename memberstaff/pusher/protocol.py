@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-import orjson
+import msgspec
 
 from memberstaff.engine.request import Malformed, decode
 
@@ -97,7 +97,7 @@ def established(socket_id: str) -> bytes:
 
 def error(message: str) -> bytes:
     """Reports an invalid message; the socket stays open."""
-    return orjson.dumps({"event": "pusher:error", "data": {"code": None, "message": message}})
+    return msgspec.json.encode({"event": "pusher:error", "data": {"code": None, "message": message}})
 
 
 def subscribed(channel: str, data: dict[str, Any] | None = None) -> bytes:
@@ -108,7 +108,7 @@ def subscribed(channel: str, data: dict[str, Any] | None = None) -> bytes:
 def refused(channel: str, status: int, why: str) -> bytes:
     """A subscription was refused, with an HTTP status."""
     data = {"type": "AuthError" if status in {401, 403} else "SubscriptionError", "error": why, "status": status}
-    return orjson.dumps({"event": "pusher:subscription_error", "channel": channel, "data": data})
+    return msgspec.json.encode({"event": "pusher:subscription_error", "channel": channel, "data": data})
 
 
 def event(name: str, data: dict[str, Any], channel: str | None = None) -> bytes:
@@ -116,8 +116,8 @@ def event(name: str, data: dict[str, Any], channel: str | None = None) -> bytes:
     message: dict[str, Any] = {"event": name}
     if channel is not None:
         message["channel"] = channel
-    message["data"] = orjson.dumps(data).decode()
-    return orjson.dumps(message)
+    message["data"] = msgspec.json.encode(data).decode()
+    return msgspec.json.encode(message)
 
 
 def new_socket_id() -> str:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-import orjson
+import msgspec
 import structlog
 from redis.exceptions import RedisError
 
@@ -96,4 +96,4 @@ class Relay:
 
 def envelope(data: dict[str, Any]) -> bytes:
     """The message that Laravel's RedisBroadcaster publishes for an event."""
-    return orjson.dumps({"event": EVENT, "data": {**data, "socket": None}, "socket": None})
+    return msgspec.json.encode({"event": EVENT, "data": {**data, "socket": None}, "socket": None})

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-import orjson
+import msgspec
 from starlette.types import Receive, Send
 from strawberry.http import process_result
 from strawberry.types.execution import ExecutionResult, PreExecutionError
@@ -181,7 +181,7 @@ class EventStream:
         if error is not None:
             if not isinstance(error, RequestError):
                 error = internal_error(self.reference)
-            last = self.framing.event(orjson.dumps(error_body(error)))
+            last = self.framing.event(msgspec.json.encode(error_body(error)))
         await self._write(last + self.framing.complete, more=False)
 
     async def _send_batch(self, batch: Batch) -> None:

@@ -16,7 +16,15 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 ROOT = Path(__file__).parents[2]
-LOCKS = ("run", "dev", "node")
+LOCKS = {
+    "run": ["build"],
+    "dev": ["build", "test", "check"],
+    "node": ["node"],
+    "sbom": ["sbom"],
+    "uv": ["uv"],
+    "lowest": [],
+}
+"""The lock files, and the groups of pyproject.toml that each has."""
 REGISTRIES = re.compile(  # each in two parts, so that this file names none
     "|".join([r"pypi\." + "org", r"python" + r"hosted\.org", r"npm" + r"js\.(org|com)", r"yarn" + r"pkg\.com"]).encode()
 )
@@ -56,9 +64,8 @@ def locked(lock: str) -> dict[str, list[Version]]:
 def wanted(lock: str) -> list[Requirement]:
     """What pyproject.toml asks for by name."""
     pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    groups = {"run": ["build"], "dev": ["build", "test", "check"], "node": ["node"]}[lock]
-    lines = [] if lock == "node" else [*pyproject["project"]["dependencies"]]
-    for group in groups:
+    lines = [*pyproject["project"]["dependencies"]] if lock in {"run", "dev", "lowest"} else []
+    for group in LOCKS[lock]:
         lines += pyproject["dependency-groups"][group]
     return [Requirement(line) for line in lines]
 
@@ -93,6 +100,15 @@ def test_a_lock_has_what_the_project_asks_for(lock: str) -> None:
 def test_the_server_runs_with_the_versions_that_are_tested() -> None:
     tested = locked("dev")
     assert {name: versions for name, versions in locked("run").items() if tested.get(name) != versions} == {}
+
+
+def test_the_oldest_dependencies_are_those_that_the_bounds_name() -> None:
+    oldest = locked("lowest")
+    bounds = {
+        requirement.name: [Version(each.version) for each in requirement.specifier if each.operator == ">="]
+        for requirement in wanted("lowest")
+    }
+    assert {name: oldest[canonicalize_name(name)] for name in bounds} == bounds
 
 
 def test_the_way_of_a_change_enters_each_folder_once_and_names_files_that_exist() -> None:

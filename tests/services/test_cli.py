@@ -5,17 +5,21 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import sysconfig
 import threading
 from concurrent.futures import Future
 from contextlib import redirect_stderr, redirect_stdout
+from importlib.metadata import version
 from io import StringIO
 from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
+import uvicorn
+from pydantic import SecretStr
 from sqlalchemy import select
 
 from memberstaff.cli import main
@@ -23,6 +27,8 @@ from memberstaff.cli.console import errors, out
 from memberstaff.cli.install import settings_page
 from memberstaff.db.tables import staff
 from memberstaff.db.work import Database
+from memberstaff.server.run import listener
+from memberstaff.settings import Settings
 from schema.ids import global_id
 from tests.clock import TurnedClock
 from tests.databases import UTC_ZONE
@@ -231,6 +237,54 @@ def test_what_goes_wrong_is_said_plainly(arguments: tuple[str, ...], words: str)
     assert done.returncode in {1, 2}
     assert words in " ".join(done.stderr.replace("│", " ").split())
     assert "Traceback" not in done.stderr
+
+
+def test_the_demo_stays_on_this_machine_however_it_was_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("memberstaff.cli.serving.load", lambda: Settings(demo=True, secret_key=SecretStr("x" * 32)))
+    assert "listens on this machine only; 0.0.0.0 would" in said(memberstaff("serve", "--host", "0.0.0.0"))
+
+
+def test_the_version_is_printed() -> None:
+    done = memberstaff("--version")
+    assert (done.returncode, done.stdout) == (0, f"memberstaff {version('memberstaff')}\n")
+
+
+def test_another_projects_schema_is_named_and_not_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "schema").mkdir()
+    (tmp_path / "schema" / "__init__.py").touch()
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "schema")
+    told = " ".join(said(memberstaff("schema", "export")).split())
+    assert "another project's `schema`. Install memberstaff into an environment of its own." in told
+
+
+def test_a_server_that_lacks_a_part_of_its_libraries_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("memberstaff.cli.serving.missing", lambda: ["uvicorn 0.60.0 has no Protocol.cycle."])
+    monkeypatch.setattr("memberstaff.cli.serving.untried", lambda: ["uvicorn 0.60.0 is installed; …"])
+    assert said(memberstaff("serve")) == (
+        "uvicorn 0.60.0 is installed; … "
+        f"memberstaff {version('memberstaff')} cannot serve with what is installed beside it: "
+        "uvicorn 0.60.0 has no Protocol.cycle."
+    )
+
+
+async def test_workers_share_a_listener_whose_connections_do_not_wait_for_acknowledgements() -> None:
+    config = uvicorn.Config("nothing", host="127.0.0.1", port=0)
+    listening = listener(config)
+    listening.listen()
+    accepted: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    def connected(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        made = writer.get_extra_info("socket")
+        accepted.set_result(made.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        writer.close()
+
+    async with await asyncio.start_server(connected, sock=listening):
+        _, writer = await asyncio.open_connection(*listening.getsockname())
+        assert await accepted == 1
+        writer.close()
 
 
 def test_an_unmigrated_database_says_what_to_do(tmp_path: Path) -> None:

@@ -1,0 +1,121 @@
+"""The parts of other packages that memberstaff builds on although nobody promises that they stay.
+
+Without one of them a server would start, say that it is ready, and fail each socket; it refuses to start instead.
+"""
+
+from __future__ import annotations
+
+from dis import get_instructions
+from importlib.metadata import version
+from types import FunctionType
+
+from graphql.execution import Executor
+from sqlalchemy.engine.default import DefaultDialect
+from strawberry import Schema
+from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from uvicorn.supervisors import Multiprocess
+
+PARTS: dict[type, tuple[str, ...]] = {
+    HttpToolsProtocol: (
+        "app_state",
+        "config",
+        "connection_lost",
+        "connection_made",
+        "connections",
+        "cycle",
+        "data_received",
+        "flow",
+        "handle_websocket_upgrade",
+        "headers",
+        "loop",
+        "on_headers_complete",
+        "pause_writing",
+        "pipeline",
+        "resume_writing",
+        "scope",
+        "server_state",
+        "shutdown",
+        "transport",
+        "url",
+        "ws_protocol_class",
+    ),
+    RequestResponseCycle: ("disconnected", "message_event", "response_complete"),
+    FlowControl: ("write_paused",),
+    WebSocketsSansIOProtocol: (
+        "app_state",
+        "client",
+        "close_sent",
+        "close_timeout",
+        "config",
+        "conn",
+        "connection_lost",
+        "connections",
+        "default_headers",
+        "disconnected",
+        "handle_connect",
+        "handle_ping",
+        "handshake_complete",
+        "handshake_initiated",
+        "keepalive_timeout",
+        "logger",
+        "loop",
+        "on_task_complete",
+        "pause_writing",
+        "pending_ping_payload",
+        "ping_timeout",
+        "pong_timer",
+        "queue",
+        "read_paused",
+        "request",
+        "response",
+        "resume_writing",
+        "run_asgi",
+        "scope",
+        "send",
+        "send_keepalive_ping",
+        "server",
+        "shutdown",
+        "start_keepalive",
+        "tasks",
+        "transport",
+    ),
+    Multiprocess: ("run", "sockets", "terminate_all"),
+    Executor: (
+        "_relevant_sub_fields",
+        "build_per_event_executor",
+        "collect_subfields",
+        "complete_list_value",
+        "complete_object_value",
+        "middleware_manager",
+        "operation",
+    ),
+    Schema: ("_schema", "execute", "process_errors"),
+    DefaultDialect: ("_do_ping_w_event",),
+}
+"""Methods and attributes by the class that must have them."""
+
+
+def missing(parts: dict[type, tuple[str, ...]] = PARTS) -> list[str]:
+    """What the installed packages lack: a sentence for each."""
+    return [
+        f"{_package(owner)} has no {owner.__module__}.{owner.__name__}.{name}."
+        for owner, wanted in parts.items()
+        for name in sorted(set(wanted) - names(owner))
+    ]
+
+
+def names(owner: type) -> set[str]:
+    """The methods and attributes of a class and its instances: what it has, and what its methods set."""
+    found = set(dir(owner))
+    for member in (member for class_ in owner.__mro__ for member in vars(class_).values()):
+        if isinstance(member, FunctionType):
+            found.update(each.argval for each in get_instructions(member) if each.opname == "STORE_ATTR")
+    return found
+
+
+def _package(owner: type) -> str:
+    name = owner.__module__.partition(".")[0]
+    distribution = {"graphql": "graphql-core", "strawberry": "strawberry-graphql"}.get(name, name)
+    return f"{distribution} {version(distribution)}"

@@ -1,0 +1,57 @@
+"""What is installed beside memberstaff is compared with what it asks for, and the packages are named."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from memberstaff import installed
+
+
+@pytest.fixture
+def asking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The metadata of a distribution `asker`, for which a test writes what it requires."""
+    folder = tmp_path / "asker-1.0.dist-info"
+    folder.mkdir()
+    monkeypatch.syspath_prepend(str(tmp_path))
+    return folder / "METADATA"
+
+
+def requiring(metadata: Path, *requirements: str) -> None:
+    lines = [
+        "Metadata-Version: 2.1",
+        "Name: asker",
+        "Version: 1.0",
+        *(f"Requires-Dist: {each}" for each in requirements),
+    ]
+    metadata.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def test_memberstaff_has_what_it_asks_for() -> None:
+    assert installed.too_old() == []
+    assert installed.untried() == []
+    assert installed.describe() == f"memberstaff {version('memberstaff')}"
+
+
+def test_what_is_missing_or_too_old_is_named(asking: Path) -> None:
+    requiring(
+        asking, "anyio>=999", "no-such-package", "pytest>=1,<99", "nothing; python_version < '3'", "odd; extra == 'x'"
+    )
+    assert installed.too_old("asker") == [
+        f"anyio {version('anyio')} is installed; it must be >=999.",
+        "no-such-package is missing.",
+    ]
+    assert installed.untried("asker") == []
+
+
+def test_what_is_newer_than_anything_tried_is_no_reason_to_refuse_but_is_named(asking: Path) -> None:
+    requiring(asking, "anyio>=1,<2")
+    assert installed.too_old("asker") == []
+    assert installed.untried("asker") == [f"anyio {version('anyio')} is installed; memberstaff was tried with <2,>=1."]
+
+
+def test_a_source_tree_that_nobody_installed_asks_for_nothing() -> None:
+    assert installed.too_old("never-installed") == []
+    assert installed.describe("never-installed") == "never-installed (not installed)"
