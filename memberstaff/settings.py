@@ -50,8 +50,6 @@ class Deployment(BaseSettings):
     secret_key: SecretStr | None = Field(
         None, description=f"Signs tokens; at least {SMALLEST_SECRET} characters, the same on every node."
     )
-    demo: bool = Field(False, description="Demo mode: loopback only, with playground and introspection.")
-    data: Path = Field(Path(".data"), description="Demo mode's folder: its database, secret and passwords.")
 
     # The organisation
     organisation: str = Field("memberstaff", min_length=1, max_length=200, description="The organisation's name.")
@@ -110,6 +108,14 @@ class Settings(Deployment):
 
     Build them with `load()`, which explains errors in plain words.
     """
+
+    # The demo, which sets both itself
+    demo: bool = Field(
+        False, description="Set by `memberstaff serve --demo`: playground, introspection and an Echo key for anybody."
+    )
+    data: Path = Field(
+        Path(".data"), description="Set by `memberstaff serve --demo --data`: the folder of its database and passwords."
+    )
 
     # Sessions and logins
     access_token_seconds: int = Field(900, ge=10, le=86_400, description="Lifetime of an access token.")

@@ -90,7 +90,7 @@ def settings_page() -> str:
         "",
         "## What to leave alone",
         "",
-        "Lifetimes, limits and cache sizes. The defaults are what is tested and measured.",
+        "Lifetimes, limits and cache sizes, and what the demo sets. The defaults are what is tested and measured.",
         "",
         *_table(left),
     ]
