@@ -9,7 +9,7 @@ import type { WatchSubscription } from "./gql/graphql.ts";
 import { connect } from "./graphql-ws.ts";
 import { cursorIn, hasCode, SessionEnded, type Session } from "./session.ts";
 
-// #region readme
+// #region page
 /** Queries and mutations over HTTP; subscriptions too (multipart), or over a WebSocket. */
 export function createApollo(session: Session, subscriptions: "websocket" | "multipart"): ApolloClient {
   const isSubscription = (operation: ApolloLink.Operation) =>

@@ -4,7 +4,7 @@ import { Board, Watch } from "./documents.ts";
 import type { BoardQuery, WatchSubscription } from "./gql/graphql.ts";
 import { cursorIn, hasCode, type Session, wait } from "./session.ts";
 
-// #region readme
+// #region page
 export function connect(session: Session): Client {
   return createClient({
     url: `${session.address}/graphql`,

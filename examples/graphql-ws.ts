@@ -4,7 +4,7 @@ import { Board, Watch } from "./documents.ts";
 import type { BoardQuery, WatchSubscription } from "./gql/graphql.ts";
 import { cursorIn, hasCode, type Session, wait } from "./session.ts";
 
-// #region readme
+// #region page
 /** A socket that comes back for ever, whose subscriptions then go on after their last event. */
 export function connect(session: Session): Client {
   const cursors = new Map<string, string>(); // of each subscription, by its id, which it keeps

@@ -26,7 +26,7 @@ PASSING = {None, "INTERNAL", "RATE_LIMITED", "UNAUTHENTICATED"}
 """Codes after which it is worth trying again."""
 
 
-# region readme
+# region page
 class Attendance:
     """The server as one account sees it; `address` is such as https://attendance.school.example."""
 

@@ -9,7 +9,7 @@ import type { WatchSubscription } from "./gql/graphql.ts";
 import { connect } from "./graphql-ws.ts";
 import { cursorIn, hasCode, SessionEnded, type Session } from "./session.ts";
 
-// #region readme
+// #region page
 /** Queries and mutations over HTTP; subscriptions too (server-sent events), or over a WebSocket. */
 export function createUrql(session: Session, subscriptions: "websocket" | "events"): Client {
   const embedded = ["AttendanceConnection", "AttendanceEdge", "UpdateAttendancePayload", "InputError"];

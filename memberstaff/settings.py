@@ -29,20 +29,20 @@ class InvalidSettings(Exception):
 CommaSeparated = Annotated[tuple[str, ...], NoDecode]
 
 
-class Settings(BaseSettings):
-    """The settings of this installation. Build them with `load()`, which explains errors in plain words."""
+class Deployment(BaseSettings):
+    """What to set: what differs from one installation to another. The first part of docs/settings.md."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True, allow_inf_nan=False)
 
     # Database, Redis and secrets
     database_url: SecretStr = Field(
         SecretStr("sqlite+aiosqlite:///memberstaff.db"),
-        description="The database: sqlite+aiosqlite:///FILE or postgresql+asyncpg://USER:PASSWORD@HOST/NAME.",
+        description="The database: sqlite+aiosqlite:///FILE or postgresql+asyncpg://USER:PASSWORD@HOST/NAME; "
+        "without one, the file memberstaff.db.",
     )
-    database_pool_size: int = Field(10, ge=1, le=500, description="Database connections of one process, at most.")
     broadcast_url: SecretStr = Field(
         SecretStr("memory://"),
-        description="Pub/sub: memory:// (one process only), redis://HOST:PORT/DB or rediss://….",
+        description="Pub/sub: redis://HOST:PORT/DB or rediss://…; without one, memory://, for one process only.",
     )
     broadcast_channel: str = Field(
         "memberstaff", min_length=1, max_length=100, description="Redis channel; each installation needs its own."
@@ -50,7 +50,6 @@ class Settings(BaseSettings):
     secret_key: SecretStr | None = Field(
         None, description=f"Signs tokens; at least {SMALLEST_SECRET} characters, the same on every node."
     )
-    demo: bool = Field(False, description="Demo mode: loopback only, with playground and introspection.")
 
     # The organisation
     organisation: str = Field("memberstaff", min_length=1, max_length=200, description="The organisation's name.")
@@ -59,28 +58,14 @@ class Settings(BaseSettings):
         ("mon", "tue", "wed", "thu", "fri"), description="Working days, unless a day says otherwise."
     )
 
-    # Authentication
+    # Where front ends and proxies are
     allowed_origins: CommaSeparated = Field(
         (), description="Origins of front ends on other hosts, such as https://board.example.org."
     )
     trusted_proxies: CommaSeparated = Field(
         (), description="Networks whose X-Forwarded-For is trusted, such as 10.0.0.0/8."
     )
-    access_token_seconds: int = Field(900, ge=10, le=86_400, description="Lifetime of an access token.")
-    refresh_token_seconds: int = Field(
-        30 * 86_400, ge=60, le=366 * 86_400, description="Lifetime of a session without a refresh."
-    )
-    display_token_seconds: int = Field(
-        90 * 86_400, ge=60, le=366 * 86_400, description="The same for a VIEWER, such as a wall display."
-    )
-    refresh_grace_seconds: int = Field(
-        30, ge=0, le=300, description="How long a used refresh token can be used again (two tabs)."
-    )
-    logins_per_minute: int = Field(5, ge=1, description="Login attempts per account and address.")
-    logins_per_minute_per_address: int = Field(
-        100, ge=1, description="Login attempts per address, which a school shares."
-    )
-    refreshes_per_minute: int = Field(60, ge=1, description="Refreshes per session: a page needs one when it opens.")
+    image_origins: CommaSeparated = Field((), description="Other origins whose photos the dashboard may show.")
 
     # OpenID Connect; all of it or nothing
     oidc_issuer: str | None = Field(None, description="Identity provider whose tokens are accepted too: their `iss`.")
@@ -95,7 +80,8 @@ class Settings(BaseSettings):
     introspection: bool | None = Field(None, description="Allow introspection to everyone; default: in demo mode only.")
     playground: bool | None = Field(None, description="Serve GraphiQL at /graphiql; default: in demo mode only.")
     metrics: bool = Field(False, description="Serve /metrics for Prometheus, to anybody who can reach this server.")
-    image_origins: CommaSeparated = Field((), description="Other origins whose photos the dashboard may show.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Lowest level that is logged.")
+    log_format: Literal["console", "json"] = Field("console", description="Format of the log.")
 
     # Front ends that use Laravel Echo (docs/from-laravel.md)
     echo_key: str | None = Field(
@@ -115,9 +101,40 @@ class Settings(BaseSettings):
         description="Redis channel from which laravel-echo-server reads changes, such as attendance.",
     )
     echo_prefix: str = Field("", max_length=100, description="Prefix of that channel: Laravel's REDIS_PREFIX.")
-    echo_idle_seconds: float = Field(30.0, gt=0, description="How long an Echo socket may stay without a channel.")
 
-    # Limits
+
+class Settings(Deployment):
+    """All settings of this installation: with what to leave alone, the second part of docs/settings.md.
+
+    Build them with `load()`, which explains errors in plain words.
+    """
+
+    # The demo, which sets both itself
+    demo: bool = Field(
+        False, description="Set by `memberstaff serve --demo`: playground, introspection and an Echo key for anybody."
+    )
+    data: Path = Field(
+        Path(".data"), description="Set by `memberstaff serve --demo --data`: the folder of its database and passwords."
+    )
+
+    # Sessions and logins
+    access_token_seconds: int = Field(900, ge=10, le=86_400, description="Lifetime of an access token.")
+    refresh_token_seconds: int = Field(
+        30 * 86_400, ge=60, le=366 * 86_400, description="Lifetime of a session without a refresh."
+    )
+    display_token_seconds: int = Field(
+        90 * 86_400, ge=60, le=366 * 86_400, description="The same for a VIEWER, such as a wall display."
+    )
+    refresh_grace_seconds: int = Field(
+        30, ge=0, le=300, description="How long a used refresh token can be used again (two tabs)."
+    )
+    logins_per_minute: int = Field(5, ge=1, description="Login attempts per account and address.")
+    logins_per_minute_per_address: int = Field(
+        100, ge=1, description="Login attempts per address, which a school shares."
+    )
+    refreshes_per_minute: int = Field(60, ge=1, description="Refreshes per session: a page needs one when it opens.")
+
+    # Limits of documents and requests
     max_depth: int = Field(8, ge=1, description="Nesting depth of a GraphQL document.")
     max_aliases: int = Field(15, ge=0, description="Aliases in a document; fragments count once per spread.")
     max_directives: int = Field(9, ge=0, description="Directives in a document.")
@@ -129,6 +146,8 @@ class Settings(BaseSettings):
     max_import_bytes: int = Field(8_000_000, ge=1_000, description="Size of a request that imports a roster.")
     headers_seconds: float = Field(30.0, gt=0, description="Time to receive a request's headers.")
     body_seconds: float = Field(5.0, gt=0, description="Time to receive a request's body.")
+
+    # Limits of sockets and event streams
     max_frame_bytes: int = Field(65_536, ge=1_024, description="Size of a WebSocket message from a client.")
     messages_per_second: float = Field(20.0, gt=0, description="WebSocket messages from a client, sustained.")
     message_burst: int = Field(100, ge=1, description="WebSocket messages from a client, at once.")
@@ -141,10 +160,12 @@ class Settings(BaseSettings):
     max_backlog_bytes: int = Field(1_048_576, ge=65_536, description="Data that may be queued for a client.")
     ping_seconds: float = Field(20.0, gt=0, description="Interval of the server's WebSocket pings.")
     silence_seconds: float = Field(45.0, gt=0, description="Silence after which a client counts as gone.")
+    echo_idle_seconds: float = Field(30.0, gt=0, description="How long an Echo socket may stay without a channel.")
     drain_seconds: float = Field(5.0, ge=0, description="Time over which open sockets close at shutdown.")
     shutdown_seconds: int = Field(20, ge=1, description="Time that a shutdown may take.")
 
-    # The live feed, caches and logs of a process
+    # The database, the live feed and the caches of a process
+    database_pool_size: int = Field(10, ge=1, le=500, description="Database connections of one process, at most.")
     poll_seconds: float = Field(
         2.0, gt=0, le=60, description="How often a quiet feed asks the database for missed changes."
     )
@@ -169,9 +190,6 @@ class Settings(BaseSettings):
         10_000, ge=0, description="Cache of verified access tokens, ours and the OIDC issuer's, each under a kilobyte."
     )
     max_replay: int = Field(100_000, ge=1, description="Changes that a feed may replay when it resumes.")
-    data: Path = Field(Path(".data"), description="Demo mode's folder: its database, secret and passwords.")
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Lowest level that is logged.")
-    log_format: Literal["console", "json"] = Field("console", description="Format of the log.")
 
     @field_validator("allowed_origins", "trusted_proxies", "working_days", "image_origins", mode="before")
     @classmethod

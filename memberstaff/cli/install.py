@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Annotated
 
 import typer
+from pydantic import SecretStr
+from pydantic.fields import FieldInfo
 
 from memberstaff import demo
 from memberstaff.cli.console import app, database, out, run, work
 from memberstaff.db.installation import new_epoch
 from memberstaff.db.migrate import migrate
-from memberstaff.settings import PREFIX, Settings, load
+from memberstaff.settings import PREFIX, Deployment, Settings, load
 
 
 @app.command("migrate")
@@ -72,20 +75,40 @@ def settings_command(
 
 def settings_page() -> str:
     """The text of docs/settings.md."""
+    left = {name: field for name, field in Settings.model_fields.items() if name not in Deployment.model_fields}
     lines = [
         "# Settings",
         "",
         "Each is an environment variable. Those that end in `_SECONDS` are in seconds, `_BYTES` in bytes; lists are",
         "separated by commas. `memberstaff settings` prints this page.",
         "",
-        "| variable | default | meaning |",
-        "|---|---|---|",
+        "## What to set",
+        "",
+        "What differs from one installation to another. `memberstaff serve` needs the secret key at least.",
+        "",
+        *_table(Deployment.model_fields),
+        "",
+        "## What to leave alone",
+        "",
+        "Lifetimes, limits and cache sizes, and what the demo sets. The defaults are what is tested and measured.",
+        "",
+        *_table(left),
     ]
-    for name, field in Settings.model_fields.items():
-        default = field.get_default(call_default_factory=True, validated_data={})
-        shown = default.get_secret_value() if hasattr(default, "get_secret_value") else default
-        if isinstance(shown, tuple):
-            shown = ",".join(shown)
-        text = "" if shown is None or shown in ("", {}) else f"`{str(shown).lower() if shown is False else shown}`"
-        lines.append(f"| `{PREFIX}{name.upper()}` | {text} | {field.description} |")
     return "\n".join(lines) + "\n"
+
+
+def _table(settings: Mapping[str, FieldInfo]) -> Iterator[str]:
+    yield "| variable | default | meaning |"
+    yield "|---|---|---|"
+    for name, field in settings.items():
+        yield f"| `{PREFIX}{name.upper()}` | {_default(field)} | {field.description} |"
+
+
+def _default(field: FieldInfo) -> str:
+    """The default as it would be written in the environment; empty for none, and for whatever may hold a password."""
+    default = field.get_default(call_default_factory=True, validated_data={})
+    if default in (None, "", (), {}) or isinstance(default, SecretStr):
+        return ""
+    if isinstance(default, tuple):
+        return f"`{','.join(default)}`"
+    return f"`{str(default).lower() if default is False else default}`"

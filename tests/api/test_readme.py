@@ -1,4 +1,4 @@
-"""What the README's first screen says, done as a person would do it: the demo, three scripts, one event."""
+"""What the papers say, done as a person would do it: the demo, three scripts, one event; and the code and figures."""
 
 from __future__ import annotations
 
@@ -20,6 +20,9 @@ from tests.infrastructure.process import free_port
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+CLIENTS = (ROOT / "docs" / "clients.md").read_text(encoding="utf-8")
+PERFORMANCE = (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
+NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
 
 class Demo:
@@ -109,10 +112,28 @@ def test_the_first_screen_works_as_written(demo: Demo) -> None:
 
 
 @pytest.mark.parametrize("name", ["graphql-ws.ts", "graphql-sse.ts", "apollo.ts", "urql.ts", "python_gql.py"])
-def test_the_clients_in_the_readme_are_the_files_that_are_tested(name: str) -> None:
-    shown = re.search(r"# ?region readme\n(.*?)\n[/ ]*# ?endregion", (ROOT / "examples" / name).read_text(), re.DOTALL)
+def test_the_clients_on_the_page_are_the_files_that_are_tested(name: str) -> None:
+    code = (ROOT / "examples" / name).read_text(encoding="utf-8")
+    shown = re.search(r"# ?region page\n(.*?)\n[/ ]*# ?endregion", code, re.DOTALL)
     assert shown is not None
-    assert f"\n{shown[1].strip()}\n```\n\nFrom [`examples/{name}`]" in README
+    language = "python" if name.endswith(".py") else "ts"
+    assert f"```{language}\n{shown[1].strip()}\n```\n\nFrom [`examples/{name}`](../examples/{name})." in CLIENTS
+
+
+def test_no_code_on_the_page_of_clients_is_untested() -> None:
+    assert (
+        len(re.findall(r"^```\w+$", CLIENTS, re.MULTILINE)) == len(re.findall(r"^From \[", CLIENTS, re.MULTILINE)) == 5
+    )
+
+
+def test_the_figures_in_the_readme_are_those_of_the_page() -> None:
+    [measured] = re.findall(r"^## What was measured\n(.*?)^## ", README, re.DOTALL | re.MULTILINE)
+    rows = re.findall(r"^\|.*\|$", measured, re.MULTILINE)
+    assert len(rows) >= 7
+    assert [row for row in rows if f"\n{row}\n" not in PERFORMANCE] == []
+    numbers = set(NUMBER.findall(measured))
+    assert {"88", "37,270", "508,479"} <= numbers
+    assert numbers - set(NUMBER.findall(PERFORMANCE)) == set()
 
 
 def read_lines(process: subprocess.Popen[str]) -> list[str]:

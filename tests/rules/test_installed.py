@@ -20,13 +20,8 @@ def asking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def requiring(metadata: Path, *requirements: str) -> None:
-    lines = [
-        "Metadata-Version: 2.1",
-        "Name: asker",
-        "Version: 1.0",
-        *(f"Requires-Dist: {each}" for each in requirements),
-    ]
-    metadata.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    asked = "".join(f"Requires-Dist: {requirement}\n" for requirement in requirements)
+    metadata.write_text(f"Metadata-Version: 2.1\nName: asker\nVersion: 1.0\n{asked}", encoding="utf-8")
 
 
 def test_memberstaff_has_what_it_asks_for() -> None:
@@ -36,9 +31,8 @@ def test_memberstaff_has_what_it_asks_for() -> None:
 
 
 def test_what_is_missing_or_too_old_is_named(asking: Path) -> None:
-    requiring(
-        asking, "anyio>=999", "no-such-package", "pytest>=1,<99", "nothing; python_version < '3'", "odd; extra == 'x'"
-    )
+    elsewhere = ("nothing; python_version < '3'", "nothing; extra == 'odd'")
+    requiring(asking, "anyio>=999", "no-such-package", "pytest>=1,<99", *elsewhere)
     assert installed.too_old("asker") == [
         f"anyio {version('anyio')} is installed; it must be >=999.",
         "no-such-package is missing.",

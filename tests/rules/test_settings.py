@@ -130,8 +130,8 @@ def test_every_wrong_setting_is_told_at_once(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("MEMBERSTAFF_MAX_DEPTH", "0")
     monkeypatch.setenv("MEMBERSTAFF_OIDC_ROLES", '{"a": "BOSS", "b": "CHIEF"}')
     assert complaint().splitlines() == [
-        "MEMBERSTAFF_DEMO: Input should be a valid boolean, unable to interpret input",
         "MEMBERSTAFF_OIDC_ROLES: Input should be 'ADMIN', 'MARKER' or 'VIEWER'",
+        "MEMBERSTAFF_DEMO: Input should be a valid boolean, unable to interpret input",
         "MEMBERSTAFF_MAX_DEPTH: Input should be greater than or equal to 1",
     ]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -104,6 +105,26 @@ def said(done: CompletedProcess[str]) -> str:
 
 def test_the_settings_page_is_current() -> None:
     assert (ROOT / "docs" / "settings.md").read_text(encoding="utf-8") == settings_page()
+
+
+def test_each_setting_stands_in_one_part_of_the_page() -> None:
+    _, to_set, to_leave = settings_page().split("\n## ")
+    assert to_set.startswith("What to set\n")
+    assert to_leave.startswith("What to leave alone\n")
+    parts = [re.findall(r"^\| `MEMBERSTAFF_(\w+)` \|", part, re.MULTILINE) for part in (to_set, to_leave)]
+    assert sorted(parts[0] + parts[1]) == sorted(name.upper() for name in Settings.model_fields)
+    assert {"DATABASE_URL", "SECRET_KEY", "TIME_ZONE", "TRUSTED_PROXIES", "OIDC_ROLES", "ECHO_KEY"} <= {*parts[0]}
+    assert {"DEMO", "DATABASE_POOL_SIZE", "MAX_DEPTH", "PING_SECONDS", "LOGINS_PER_MINUTE"} <= {*parts[1]}
+
+
+def test_the_settings_page_shows_neither_what_is_set_nor_a_secret_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = settings_page()
+    secret = [name for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)]
+    assert secret == ["database_url", "broadcast_url", "secret_key"]
+    for name in secret:
+        assert f"\n| `MEMBERSTAFF_{name.upper()}` |  | " in before
+        monkeypatch.setenv(f"MEMBERSTAFF_{name.upper()}", "s3cr3t-hunter2")
+    assert settings_page() == before
 
 
 @pytest.mark.parametrize("engine", ["sqlite"])
