@@ -7,7 +7,6 @@ import os
 from difflib import get_close_matches
 from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network, ip_network
-from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -112,9 +111,6 @@ class Settings(Deployment):
     # The demo, which sets both itself
     demo: bool = Field(
         False, description="Set by `memberstaff serve --demo`: playground, introspection and an Echo key for anybody."
-    )
-    data: Path = Field(
-        Path(".data"), description="Set by `memberstaff serve --demo --data`: the folder of its database and passwords."
     )
 
     # Sessions and logins

@@ -40,7 +40,6 @@ def prepare(folder: Path) -> list[Login]:
     key = _read_or_create(folder / "secret-key", lambda: secrets.token_urlsafe(48))
     passwords = _read_or_create(folder / "logins.json", _passwords)
     os.environ[f"{PREFIX}DEMO"] = "true"
-    os.environ.setdefault(f"{PREFIX}DATA", str(folder))
     os.environ.setdefault(f"{PREFIX}SECRET_KEY", key)
     os.environ.setdefault(f"{PREFIX}DATABASE_URL", f"sqlite+aiosqlite:///{folder / 'memberstaff.db'}")
     os.environ.setdefault(f"{PREFIX}DRAIN_SECONDS", "0")  # no thousand boards to close gently

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from tests.contract.environments import FIRST_DAY, ROOT, Environment, build_whee
 
 PACKAGES = {"memberstaff": "memberstaff", "schema": "memberstaff_schema"}
 """The folders of the checkout, and what a wheel calls them."""
+
+VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -73,7 +76,7 @@ def test_a_wheel_carries_the_licences_of_all_that_is_in_it(wheel: Path) -> None:
 
 
 def test_the_oldest_dependencies_serve_a_first_day_beside_a_foreign_schema(oldest: Environment, tmp_path: Path) -> None:
-    assert oldest.first_day(tmp_path) == {"version": "memberstaff 0.1.0", **FIRST_DAY}
+    assert oldest.first_day(tmp_path) == {"version": f"memberstaff {VERSION}", **FIRST_DAY}
     installed = oldest.versions()
     assert (installed["uvicorn"], installed["redis"], installed["schema"]) == ("0.54.0", "8.1.0", "0.7.8")
 
@@ -95,7 +98,7 @@ def test_a_dependency_that_is_too_old_or_missing_is_named_before_anything_is_imp
         metadata.write_text(text, encoding="utf-8")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
-        "memberstaff 0.1.0 cannot work with what is installed beside it:\n"
+        f"memberstaff {VERSION} cannot work with what is installed beside it:\n"
         "structlog is missing.\n"
         "uvicorn 0.50.2 is installed; it must be <0.55,>=0.54.\n"
         "Install memberstaff anew, into an environment of its own.\n"

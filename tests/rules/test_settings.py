@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ipaddress import ip_network
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -43,7 +42,7 @@ def test_without_any_setting_it_is_one_process_on_a_file() -> None:
     assert (settings.allowed_origins, settings.proxy_networks, settings.oidc_roles) == ((), (), {})
     assert (settings.max_depth, settings.max_aliases, settings.max_tokens, settings.max_cost) == (8, 15, 1_000, 5_000)
     assert (settings.max_body_bytes, settings.body_seconds) == (100_000, 5.0)
-    assert (settings.poll_seconds, settings.recent_changes, settings.data) == (2.0, 2_048, Path(".data"))
+    assert (settings.poll_seconds, settings.recent_changes) == (2.0, 2_048)
 
 
 def test_the_environment_sets_what_it_names(monkeypatch: pytest.MonkeyPatch) -> None:
