@@ -131,7 +131,7 @@ WRONG = [
     (edited("accounts", to=["1"]), "ValidationError"),
     (edited("sessions", to="s1"), "ValidationError"),
     (edited("sessions", to=[1]), "ValidationError"),
-    (encode(NOTIFICATION)[:-1] + ',"colour":' + "[" * 5_000 + "]" * 5_000 + "}", "RecursionError"),
+    (encode(NOTIFICATION)[:-1] + ',"colour":' + "[" * 200_000 + "]" * 200_000 + "}", "RecursionError"),
 ]
 
 
