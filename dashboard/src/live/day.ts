@@ -60,7 +60,7 @@ export class LiveDay {
   #closed = false;
 
   constructor(
-    private readonly api: Api,
+    private readonly api: Pick<Api, "client" | "newest">,
     private readonly date: Day,
   ) {}
 
