@@ -174,6 +174,27 @@ test("a day that was restored while nobody looked begins anew when somebody does
   expect(it.shown()).toEqual(["Ada UNMARKED", "Ben UNMARKED", "Cleo UNMARKED"]);
 });
 
+test("a restart while a long board is still loading ends in a board that is followed", async () => {
+  const it = board("Ada", "Ben", "Cleo");
+  it.house.pageSize = 2;
+  it.network.hold("DayBoard");
+  it.day.open();
+  await settle();
+  it.network.deliver("DayBoard");
+  await until(() => it.network.following.size === 2 && it.network.count("DayBoard") === 2);
+  await settle();
+  expect(it.connection).not.toContain("current");
+  it.house.restore();
+  it.network.end(RESTART);
+  it.network.release("DayBoard");
+  await pass(5_000);
+  expect(it.network.following.size).toBe(2);
+  it.house.mark("Cleo", "PRESENT");
+  await until(() => it.events.length === 1);
+  await settle();
+  expect(it.shown()).toEqual(["Ada UNMARKED", "Ben UNMARKED", "Cleo PRESENT"]);
+});
+
 test("a long board shows its first page at once, and is complete with its last", async () => {
   const it = board("Ada", "Ben", "Cleo", "Dora", "Emil");
   it.house.pageSize = 2;
@@ -206,6 +227,22 @@ test("the staff have changed: the board is read again, while it is followed from
   await until(() => it.events.length === 2);
 });
 
+test("staff who change while the board is being read are on it in the end", async () => {
+  const it = await opened();
+  it.network.hold("DayBoard");
+  it.house.rename("Ben", "Benjamin");
+  await until(() => it.network.count("DayBoard") === 2);
+  await settle();
+  it.house.rename("Cleo", "Cleopatra");
+  await settle();
+  it.network.release("DayBoard");
+  await pass(5_000);
+  expect(it.shown()).toEqual(["Ada UNMARKED", "Benjamin UNMARKED", "Cleopatra UNMARKED"]);
+  expect(it.network.count("DayBoard")).toBe(3);
+  await pass(60_000);
+  expect(it.network.count("DayBoard")).toBe(3);
+});
+
 test("a reload that fails keeps what is shown, says why, and is tried again", async () => {
   const it = await opened();
   it.network.offline = true;
@@ -233,6 +270,26 @@ test("a day that cannot be read is asked for every few seconds until it can", as
   expect(it.connection.at(-1)).toBe("current");
   expect(it.shown()).toHaveLength(3);
   expect(it.day.board.get().problem).toBeNull();
+});
+
+test("a long board that was left while a page failed is complete after coming back", async () => {
+  const it = board();
+  it.house.pageSize = 2;
+  it.network.hold("DayBoard");
+  it.day.open();
+  await settle();
+  it.network.refuse("DayBoard", refusal("UNAVAILABLE", "The database does not answer."));
+  it.network.deliver("DayBoard");
+  await until(() => it.network.count("DayBoard") === 2);
+  it.day.pause();
+  it.network.release("DayBoard");
+  await settle();
+  expect(it.day.board.get().problem).toBe("The database does not answer.");
+  it.network.accept("DayBoard");
+  it.day.resume();
+  await pass(5_000);
+  expect(it.day.board.get()).toMatchObject({ complete: true, problem: null });
+  expect(it.shown()).toHaveLength(3);
 });
 
 test("after closing there is no subscription, no timer and no request, whatever was under way", async () => {
