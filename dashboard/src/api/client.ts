@@ -70,6 +70,12 @@ export function hasCode(error: CombinedError | undefined, code: string): boolean
   return error?.graphQLErrors.some((each) => each.extensions.code === code) ?? false;
 }
 
+/** The seconds that the server wants us to wait before the next attempt, if it said so; otherwise 0. */
+export function retryAfter(error: CombinedError | undefined | null): number {
+  const told = error?.graphQLErrors.map(({ extensions }) => extensions.retryAfter) ?? [];
+  return Math.max(0, ...told.filter((seconds) => typeof seconds === "number"));
+}
+
 /** The message to show for a failed operation. */
 export function explain(error: CombinedError | undefined): string {
   const told = error?.graphQLErrors[0]?.message;

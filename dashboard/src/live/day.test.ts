@@ -272,6 +272,36 @@ test("a day that cannot be read is asked for every few seconds until it can", as
   expect(it.day.board.get().problem).toBeNull();
 });
 
+test.each(["UNAVAILABLE", "RATE_LIMITED"])("a server that says %s is not asked before the time it names", async (code) => {
+  const it = board();
+  it.network.refuse("DayBoard", refusal(code, "Try again in a minute.", { retryAfter: 60 }));
+  it.day.open();
+  await pass(59_999);
+  expect(it.network.count("DayBoard")).toBe(1);
+  expect(it.day.board.get().problem).toBe("Try again in a minute.");
+  it.network.accept("DayBoard");
+  await pass(5_000);
+  expect(it.network.count("DayBoard")).toBe(2);
+  expect(it.connection.at(-1)).toBe("current");
+});
+
+test.each(["AttendanceUpdated", "AttendanceDayUpdated"])("while %s is refused the board waits as it is told", async (name) => {
+  const it = board();
+  it.network.refuse(name, refusal("UNAVAILABLE", "Too many subscriptions.", { retryAfter: 5 }));
+  it.day.open();
+  await pass(4_999);
+  expect(it.network.count(name)).toBe(1);
+  expect(it.network.following.size).toBe(0);
+  expect(it.connection).toContain("closed");
+  it.network.accept(name);
+  it.house.mark("Ada", "PRESENT");
+  await pass(5_000);
+  expect(it.network.following.size).toBe(2);
+  expect(it.shown()[0]).toBe("Ada PRESENT");
+  it.house.mark("Ada", "LATE");
+  await until(() => it.shown()[0] === "Ada LATE");
+});
+
 test("a long board that was left while a page failed is complete after coming back", async () => {
   const it = board();
   it.house.pageSize = 2;

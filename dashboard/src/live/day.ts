@@ -1,7 +1,7 @@
 import type { CombinedError, OperationResult } from "@urql/core";
 import { pipe, subscribe } from "wonka";
 
-import { type Api, explain, hasCode } from "../api/client";
+import { type Api, explain, hasCode, retryAfter } from "../api/client";
 import { Store } from "../api/store";
 import type { AttendanceFieldsFragment, DayBoardQuery, DayFieldsFragment } from "../gql/graphql";
 import type { ConnectionEvent } from "./connection";
@@ -136,7 +136,7 @@ export class LiveDay {
     } else {
       this.#say(explain(problem));
     }
-    if (this.#outdated && this.#awake) this.#again();
+    if (this.#outdated && this.#awake) this.#again(problem);
   }
 
   #page(after: string | null): Promise<OperationResult<DayBoardQuery>> {
@@ -224,15 +224,15 @@ export class LiveDay {
       void this.#load();
     } else {
       // The login has ended (4401), or the server refused the subscription. The query finds out which.
-      this.#beginAnew();
+      this.#beginAnew(error);
     }
   }
 
   /** Load the day anew after a while, and follow it from there. */
-  #beginAnew(): void {
+  #beginAnew(error: CombinedError | null): void {
     this.#forget();
     this.onConnection?.("closed");
-    this.#again();
+    this.#again(error);
   }
 
   #forget(): void {
@@ -242,10 +242,11 @@ export class LiveDay {
     this.#outdated = true;
   }
 
-  /** Load after a few seconds; jitter keeps boards apart. */
-  #again(): void {
+  /** Load after a few seconds, and not before the server has said to; jitter keeps boards apart. */
+  #again(error: CombinedError | undefined | null): void {
     clearTimeout(this.#retry);
-    this.#retry = setTimeout(() => void this.#load(), RETRY * (0.5 + Math.random()));
+    const least = Math.max(RETRY / 2, retryAfter(error) * 1_000);
+    this.#retry = setTimeout(() => void this.#load(), least + RETRY * Math.random());
   }
 
   #say(problem: string | null): void {
