@@ -302,6 +302,15 @@ test.each(["AttendanceUpdated", "AttendanceDayUpdated"])("while %s is refused th
   await until(() => it.shown()[0] === "Ada LATE");
 });
 
+test("a subscription that the server ends without a reason is begun again", async () => {
+  const it = await opened();
+  it.network.end();
+  it.house.mark("Ada", "PRESENT");
+  await pass(5_000);
+  expect(it.network.following.size).toBe(2);
+  expect(it.shown()[0]).toBe("Ada PRESENT");
+});
+
 test("a long board that was left while a page failed is complete after coming back", async () => {
   const it = board();
   it.house.pageSize = 2;

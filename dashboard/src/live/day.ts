@@ -1,5 +1,5 @@
 import type { CombinedError, OperationResult } from "@urql/core";
-import { pipe, subscribe } from "wonka";
+import { onEnd, pipe, subscribe } from "wonka";
 
 import { type Api, explain, hasCode, retryAfter } from "../api/client";
 import { Store } from "../api/store";
@@ -188,6 +188,7 @@ export class LiveDay {
     const { client } = this.api;
     const changes = pipe(
       client.subscription(AttendanceUpdated, { date: this.date, after: this.#cursor }),
+      onEnd(() => this.#ended()),
       subscribe(({ data, error }) => {
         if (error) this.#failed(error);
         else if (data) {
@@ -198,6 +199,7 @@ export class LiveDay {
     );
     const state = pipe(
       client.subscription(AttendanceDayUpdated, { date: this.date }),
+      onEnd(() => this.#ended()),
       subscribe(({ data, error }) => {
         if (error) this.#failed(error);
         else if (data) {
@@ -226,6 +228,11 @@ export class LiveDay {
       // The login has ended (4401), or the server refused the subscription. The query finds out which.
       this.#beginAnew(error);
     }
+  }
+
+  /** The server has completed a subscription, which it does not do by itself. */
+  #ended(): void {
+    if (this.#following.length > 0 && this.#awake) this.#beginAnew(null);
   }
 
   /** Load the day anew after a while, and follow it from there. */
