@@ -35,7 +35,7 @@ export class Marker {
   readonly #ours = new Map<string, number>();
   #undo: Undo[] = [];
 
-  constructor(private readonly api: Api) {}
+  constructor(private readonly api: Pick<Api, "client" | "viewer">) {}
 
   /** Whether a change is our own, and needs no announcement. */
   isOurs(record: Attendance): boolean {

@@ -33,6 +33,7 @@ export class Network {
   offline = false;
   readonly #held = new Map<string, (() => void)[]>();
   readonly #refused = new Map<string, GraphQLError>();
+  readonly #lost = new Set<string>();
 
   constructor(private readonly house: House) {}
 
@@ -94,6 +95,11 @@ export class Network {
     this.#refused.delete(name);
   }
 
+  /** Lose the next answer to an operation, which the server has executed. */
+  lose(name: string): void {
+    this.#lost.add(name);
+  }
+
   /** End the open subscriptions, as the server does: each with an error, or without one. */
   end(...errors: GraphQLError[]): void {
     for (const { sink } of [...this.following]) {
@@ -114,6 +120,7 @@ export class Network {
     if (this.offline) throw new TypeError("Failed to fetch");
     const answer = await this.#execute(sent);
     await this.#delivery(sent.operationName);
+    if (this.#lost.delete(sent.operationName)) throw new TypeError("Failed to fetch");
     return new Response(JSON.stringify(answer), { headers: { "content-type": "application/json" } });
   }
 
