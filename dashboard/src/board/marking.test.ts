@@ -209,6 +209,39 @@ test("a mark after one whose answer was lost is no conflict with it", async () =
   expect(house.stored("Ada")).toBe("LATE v2");
 });
 
+test("an undo brings back the status, or the note, as it was", async () => {
+  const { house, marker, row, shown } = await desk();
+  house.mark("Ada", "PRESENT");
+  await until(() => shown("Ada") === "PRESENT v1");
+  await marker.mark(row("Ada"), { note: "Bus" });
+  await settle();
+  await marker.mark(row("Ada"), { status: "LATE" });
+  await settle();
+  expect(row("Ada")).toMatchObject({ status: "LATE", note: "Bus" });
+  marker.undo();
+  await until(() => shown("Ada") === "PRESENT v4");
+  expect(row("Ada").note).toBe("Bus");
+  expect(said()).toEqual(["Undone: Ada."]);
+  marker.undo();
+  await until(() => shown("Ada") === "PRESENT v5");
+  expect(row("Ada").note).toBeNull();
+  expect(marker.conflict.get()).toBeNull();
+});
+
+test("two undos in a row take back two marks of one person", async () => {
+  const { house, marker, row, shown } = await desk();
+  await marker.mark(row("Ada"), { status: "PRESENT" });
+  await settle();
+  await marker.mark(row("Ada"), { status: "LATE" });
+  await settle();
+  marker.undo();
+  marker.undo();
+  await until(() => house.stored("Ada") !== "LATE v2");
+  await settle();
+  expect([house.stored("Ada"), shown("Ada")]).toEqual(["UNMARKED v4", "UNMARKED v4"]);
+  expect(marker.conflict.get()).toBeNull();
+});
+
 test("an undo waits for its mark, which may still be under way", async () => {
   const { house, network, marker, row } = await desk();
   network.hold("UpdateAttendance");
@@ -243,6 +276,19 @@ test("the undo of an earlier mark does not overwrite somebody else's that lay be
   marker.undo();
   await until(() => marker.conflict.get() !== null);
   expect(house.stored("Ada")).toBe("ON_LEAVE v4");
+});
+
+test("a mark that changed nothing leaves nothing to undo", async () => {
+  const { network, marker, row } = await desk();
+  network.hold("UpdateAttendance");
+  const twice = [marker.mark(row("Ada"), { status: "PRESENT" }), marker.mark(row("Ada"), { status: "PRESENT" })];
+  network.release("UpdateAttendance");
+  await Promise.all(twice);
+  await settle();
+  marker.undo();
+  await until(() => row("Ada").status === "UNMARKED");
+  marker.undo();
+  await until(() => said().includes("Nothing to undo."));
 });
 
 test("only the rest of one category are marked", async () => {

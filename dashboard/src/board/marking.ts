@@ -34,6 +34,8 @@ export class Marker {
   /** The versions that our own marks resulted in: they are no conflict. */
   readonly #ours = new Map<string, number>();
   #undo: Undo[] = [];
+  /** The version with which an undo brought back the values of an earlier one. */
+  readonly #broughtBack = new Map<string, number>();
 
   constructor(private readonly api: Pick<Api, "client" | "viewer">) {}
 
@@ -45,18 +47,26 @@ export class Marker {
   /** Change a record, from the version on the board. The cache shows it optimistically, and reverts a refusal. */
   mark(record: Attendance, change: Change): Promise<void> {
     const before: Change = "note" in change ? { note: record.note ?? null } : { status: record.status };
-    const sent = this.#inTurn(record.id, () => this.#send(record, change, this.#seen(record)));
+    let from = record.version;
+    const sent = this.#inTurn(record.id, () => {
+      from = this.#seen(record);
+      return this.#send(record, change, from);
+    });
     const step: Undo = {
       run: async () => {
         const stored = await sent; // it may still be pending
         if (stored === null) return;
-        const back = await this.#inTurn(record.id, () => this.#send(record, before, stored.version));
+        const back = await this.#inTurn(record.id, async () => {
+          const undone = await this.#send(record, before, this.#latest(record.id, stored.version));
+          if (undone !== null) this.#broughtBack.set(`${record.id} ${from}`, undone.version);
+          return undone;
+        });
         if (back !== null) say(`Undone: ${record.staffName}.`);
       },
     };
     this.#remember(step);
     return sent.then((stored) => {
-      if (stored === null || stored.version === record.version) this.#undo = this.#undo.filter((each) => each !== step);
+      if (stored === null || stored.version === from) this.#undo = this.#undo.filter((each) => each !== step);
       else say(told(stored, change), { label: "Undo", run: () => this.undo() });
     });
   }
@@ -126,6 +136,12 @@ export class Marker {
   /** The version that the user has seen: the board's, or that of our own last mark. */
   #seen(record: Attendance): number {
     return Math.max(record.version, this.#ours.get(record.id) ?? 0);
+  }
+
+  /** The version that has the values of this one, after the undo of what we changed since. */
+  #latest(id: string, version: number): number {
+    const later = this.#broughtBack.get(`${id} ${version}`);
+    return later === undefined ? version : this.#latest(id, later);
   }
 
   #inTurn<T>(id: string, work: () => Promise<T>): Promise<T> {
