@@ -130,6 +130,19 @@ test("who keeps the other's change sends nothing, and who insists replaces it", 
   }
 });
 
+test("after a restored backup, whose versions are lower, insisting on a mark succeeds", async () => {
+  const { house, network, marker, row, shown } = await desk();
+  for (const status of ["PRESENT", "LATE", "ABSENT"] as const) await marker.mark(row("Ada"), { status });
+  house.restore();
+  network.end(refusal("RESTART_REQUIRED", "The cursor cannot be resumed from. Start again."));
+  await until(() => shown("Ada") === "UNMARKED v0");
+  await marker.mark(row("Ada"), { status: "REMOTE" });
+  if (marker.conflict.get()) marker.resolve(true);
+  await settle();
+  expect(house.stored("Ada")).toBe("REMOTE v1");
+  expect(marker.conflict.get()).toBeNull();
+});
+
 test("a refused mark is taken back, and the reason is told", async () => {
   const { house, network, marker, row, shown } = await desk();
   house.lock();

@@ -125,6 +125,8 @@ export class Marker {
     }
     const refused = payload?.errors[0];
     if (refused?.__typename === "VersionConflictError") {
+      // Older than what we saw: a backup has been restored, and versions start over.
+      if (refused.current.version < expectedVersion) this.#ours.delete(record.id);
       this.conflict.set({ current: refused.current, wanted: change });
     } else {
       const retry = payload ? undefined : { label: "Try again", run: () => void this.mark(record, change) };
