@@ -304,6 +304,38 @@ test("a mark that changed nothing leaves nothing to undo", async () => {
   await until(() => said().includes("Nothing to undo."));
 });
 
+test("the rest are marked together, it is no news to whoever did it, and one undo takes it back", async () => {
+  const { house, network, marker, news, row, shown } = await desk("Ada", "Ben", "Cleo");
+  await marker.mark(row("Ben"), { status: "ABSENT" });
+  network.hold("BulkUpdateAttendance");
+  const filled = marker.fill(TODAY, "PRESENT", null);
+  await until(() => house.stored("Cleo") === "PRESENT v1");
+  await settle();
+  network.release("BulkUpdateAttendance");
+  await filled;
+  await settle();
+  expect(["Ada", "Ben", "Cleo"].map(shown)).toEqual(["PRESENT v1", "ABSENT v1", "PRESENT v1"]);
+  expect(said()).toEqual(["2 people marked present."]);
+  expect(news).toEqual([]);
+  marker.undo();
+  await until(() => said().includes("Undone: 2 people unmarked."));
+  await settle();
+  expect(["Ada", "Ben", "Cleo"].map(shown)).toEqual(["UNMARKED v2", "ABSENT v1", "UNMARKED v2"]);
+  expect(news).toEqual([]);
+});
+
+test("a mark by somebody else while the rest are marked is news", async () => {
+  const { house, network, marker, news } = await desk();
+  network.hold("BulkUpdateAttendance");
+  const filled = marker.fill(TODAY, "PRESENT", null);
+  await until(() => house.stored("Cleo") === "PRESENT v1");
+  house.mark("Cleo", "LATE");
+  await until(() => news.length > 0);
+  network.release("BulkUpdateAttendance");
+  await filled;
+  expect(news).toEqual(["Cleo LATE"]);
+});
+
 test("only the rest of one category are marked", async () => {
   const { house, marker } = await desk("Ada", "Ben");
   for (const person of house.people) if (person.name === "Ben") person.category = "Kitchen";
@@ -323,8 +355,9 @@ test("undoing a bulk mark keeps what others have changed since", async () => {
   expect(["Ada", "Ben", "Cleo"].map((name) => house.stored(name))).toEqual(["UNMARKED v2", "ABSENT v2", "UNMARKED v2"]);
 });
 
-test("a thousand marks are undone in requests of at most five hundred", async () => {
+test("five hundred and one marks are undone in two requests", async () => {
   const { house, network, marker } = await desk(...Array.from({ length: 501 }, (_, index) => `P${index}`));
+  for (const name of ["AttendanceUpdated", "AttendanceDayUpdated"]) network.hold(name);
   await marker.fill(TODAY, "PRESENT", null);
   marker.undo();
   await until(() => house.stored("P500") === "UNMARKED v2");
@@ -352,7 +385,8 @@ test("a bulk mark that is refused, or that marks nobody, says so and can not be 
 });
 
 test("the last fifty marks can be undone", async () => {
-  const { house, marker, row } = await desk(...Array.from({ length: 51 }, (_, index) => `P${index}`));
+  const { house, network, marker, row } = await desk(...Array.from({ length: 51 }, (_, index) => `P${index}`));
+  for (const name of ["AttendanceUpdated", "AttendanceDayUpdated"]) network.hold(name);
   for (let index = 0; index < 51; index++) await marker.mark(row(`P${index}`), { status: "PRESENT" });
   for (let index = 0; index < 51; index++) marker.undo();
   await until(() => house.stored("P1") === "UNMARKED v2");

@@ -1,5 +1,8 @@
+import type { OperationResult } from "@urql/core";
+
 import { type Api, explain } from "../api/client";
 import { Store } from "../api/store";
+import type { BulkUpdateAttendanceInput, BulkUpdateAttendanceMutation } from "../gql/graphql";
 import type { Attendance } from "../live/day";
 import type { Day } from "../live/dates";
 import { infoOf, type Status } from "../live/statuses";
@@ -33,6 +36,8 @@ export class Marker {
   readonly #underWay = new Map<string, Promise<unknown>>();
   /** The versions that our own marks resulted in: they are no conflict. */
   readonly #ours = new Map<string, number>();
+  /** The bulk changes under way: their events may come before their results. */
+  #bulks = 0;
   #undo: Undo[] = [];
   /** The version with which an undo brought back the values of an earlier one. */
   readonly #broughtBack = new Map<string, number>();
@@ -41,7 +46,8 @@ export class Marker {
 
   /** Whether a change is our own, and needs no announcement. */
   isOurs(record: Attendance): boolean {
-    return this.#underWay.has(record.id) || (this.#ours.get(record.id) ?? -1) >= record.version;
+    if (this.#underWay.has(record.id) || (this.#ours.get(record.id) ?? -1) >= record.version) return true;
+    return this.#bulks > 0 && record.updatedBy === this.api.viewer.displayName;
   }
 
   /** Change a record, from the version on the board. The cache shows it optimistically, and reverts a refusal. */
@@ -73,22 +79,17 @@ export class Marker {
 
   /** Give everybody who is still unmarked a status; `categories` limits it to some. */
   async fill(date: Day, status: Status, categories: string[] | null): Promise<void> {
-    const { data, error } = await this.api.client
-      .mutation(BulkUpdateAttendance, {
-        input: {
-          date,
-          change: { fill: { status, scope: categories && { categories } } },
-          idempotencyKey: `fill-${Date.now().toString(36)}-${Math.random().toString(36).slice(2)}`,
-        },
-      })
-      .toPromise();
+    const { data, error } = await this.#bulk({
+      date,
+      change: { fill: { status, scope: categories && { categories } } },
+      idempotencyKey: `fill-${Date.now().toString(36)}-${Math.random().toString(36).slice(2)}`,
+    });
     const payload = data?.bulkUpdateAttendance;
     if (!payload || payload.errors.length > 0) {
       complain(`Nobody was marked: ${payload?.errors[0]?.message ?? explain(error)}`);
       return;
     }
     const marked = payload.attendances;
-    for (const { id, version } of marked) this.#ours.set(id, version);
     if (marked.length === 0) {
       say("Everybody was already marked.");
       return;
@@ -164,19 +165,22 @@ export class Marker {
         status: "UNMARKED" as const,
         expectedVersion: version,
       }));
-      const { data, error } = await this.api.client
-        .mutation(BulkUpdateAttendance, { input: { date, change: { entries }, errorPolicy: "SKIP_FAILED" } })
-        .toPromise();
+      const { data, error } = await this.#bulk({ date, change: { entries }, errorPolicy: "SKIP_FAILED" });
       if (!data) problem = explain(error);
-      for (const { id, version } of data?.bulkUpdateAttendance.attendances ?? []) {
-        this.#ours.set(id, version);
-        done++;
-      }
+      done += data?.bulkUpdateAttendance.attendances.length ?? 0;
     }
     const left = marked.length - done;
     if (problem !== null) complain(`Not everything could be undone: ${problem}`);
     else if (left > 0) complain(`${people(done)} unmarked. Later changes to ${people(left)} were kept.`);
     else say(`Undone: ${people(done)} unmarked.`);
+  }
+
+  async #bulk(input: BulkUpdateAttendanceInput): Promise<OperationResult<BulkUpdateAttendanceMutation>> {
+    this.#bulks++;
+    const result = await this.api.client.mutation(BulkUpdateAttendance, { input }).toPromise();
+    this.#bulks--;
+    for (const { id, version } of result.data?.bulkUpdateAttendance.attendances ?? []) this.#ours.set(id, version);
+    return result;
   }
 
   #remember(step: Undo): void {
