@@ -36,7 +36,12 @@ export default defineConfig({
       "/avatars": server,
     },
   },
-  test: { include: ["src/**/*.test.ts"], environment: "node" },
+  test: {
+    include: ["src/**/*.test.ts"],
+    environment: "node",
+    // Loaded by Node itself, it would bring a second copy of graphql, and each knows only its own errors.
+    server: { deps: { inline: ["graphql-ws"] } },
+  },
 });
 
 /** Leaves a .gz beside each script and style sheet: the server sends it to whoever can unpack it. */

@@ -34,7 +34,7 @@ export class LiveSocket {
   #pong: ReturnType<typeof setTimeout> | undefined;
   #hurry: (() => void) | null = null;
 
-  constructor(url: string, session: Session) {
+  constructor(url: string, session: Pick<Session, "fresh" | "refresh" | "onToken">) {
     this.#client = createClient({
       url,
       lazy: true,

@@ -16,18 +16,24 @@ export function startClock(): void {
   vi.restoreAllMocks();
 }
 
+/** A turn of the event loop. What is due at once, at the stopped clock, is done. */
+async function take(): Promise<void> {
+  await new Promise((resolve) => turn(resolve));
+  if (vi.isFakeTimers()) await vi.advanceTimersByTimeAsync(0);
+}
+
 /** Wait until a condition holds, without moving the clock. Fails after two seconds. */
 export async function until(condition: () => boolean): Promise<void> {
   const end = process.hrtime.bigint() + 2_000_000_000n;
   while (!condition()) {
     if (process.hrtime.bigint() > end) throw new Error(`It did not come to this: ${condition.toString()}`);
-    await new Promise((resolve) => turn(resolve));
+    await take();
   }
 }
 
 /** Let everything that is under way in this process come to its end. */
 export async function settle(): Promise<void> {
-  for (let turns = 0; turns < 20; turns++) await new Promise((resolve) => turn(resolve));
+  for (let turns = 0; turns < 20; turns++) await take();
 }
 
 /** Move the clock on, and let what that starts come to its end. */
