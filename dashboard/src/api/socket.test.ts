@@ -275,6 +275,21 @@ test("a ping every ten seconds keeps a connection, and one without an answer end
   expect(server.received).toHaveLength(2);
 });
 
+test("an attempt that is neither accepted nor refused is given up after ten seconds", async () => {
+  const { server, count, follow } = await line();
+  server.handshake = "silent";
+  follow();
+  await until(() => server.attempts === 1);
+  server.handshake = "accepted";
+  await pass(9_999);
+  expect(server.attempts).toBe(1);
+  await pass(1);
+  await pass(500);
+  await until(() => count("connected") === 1);
+  await pass(9_999);
+  expect([server.attempts, server.live]).toEqual([2, 1]);
+});
+
 test("a server that accepts a connection and then says nothing is left after ten seconds", async () => {
   const { server, count, follow } = await line();
   server.mute = true;

@@ -15,6 +15,8 @@ interface Sink {
 
 const KEEP_ALIVE = 10_000;
 const PONG = 5_000;
+/** After this long, a connection attempt is given up: browsers themselves wait for minutes. */
+const OPENING = 10_000;
 const LONGEST_WAIT = 15_000;
 
 /**
@@ -31,6 +33,7 @@ export class LiveSocket {
   readonly #gather = new Gather();
   #ids = 0;
   #socket: WebSocket | null = null;
+  #opening: ReturnType<typeof setTimeout> | undefined;
   #pong: ReturnType<typeof setTimeout> | undefined;
   #hurry: (() => void) | null = null;
 
@@ -50,8 +53,14 @@ export class LiveSocket {
       retryWait: (retries) => this.#wait(retries),
       shouldRetry: () => true,
       on: {
-        connecting: () => this.onEvent?.("connecting"),
-        opened: (socket) => (this.#socket = socket as WebSocket),
+        connecting: () => {
+          this.#opening = setTimeout(() => this.#client.terminate(), OPENING);
+          this.onEvent?.("connecting");
+        },
+        opened: (socket) => {
+          clearTimeout(this.#opening);
+          this.#socket = socket as WebSocket;
+        },
         connected: () => this.onEvent?.("connected"),
         ping: (received) => {
           if (!received) this.#expectPong();
@@ -60,6 +69,7 @@ export class LiveSocket {
           if (received) clearTimeout(this.#pong);
         },
         closed: (event) => {
+          clearTimeout(this.#opening);
           clearTimeout(this.#pong);
           this.#socket = null;
           this.onEvent?.("closed");
