@@ -320,6 +320,26 @@ test("a token that the server no longer accepts is replaced by a fresh one befor
   ]);
 });
 
+test("a login that has ended (4401) ends every subscription, once, and nothing connects again by itself", async () => {
+  const { house, server, count, follow, followed } = await line();
+  const one = await followed();
+  const other = follow();
+  await until(() => house.listeners === 2);
+  server.end(4401);
+  await until(() => one.ends.length > 0 && other.ends.length > 0);
+  await pass(60_000);
+  expect([one.ends, other.ends]).toEqual([["closed with 4401"], ["closed with 4401"]]);
+  expect([server.attempts, count("connecting")]).toEqual([1, 1]);
+  const next = await followed();
+  house.mark("Ada", "LATE");
+  await until(() => next.events.length === 1);
+  expect(server.inits.at(-1)).toEqual({ authorization: "Bearer T1", resume: {} });
+  next.stop();
+  await until(() => house.listeners === 0);
+  await pass(2_000);
+  await until(() => server.live === 0);
+});
+
 test("a new token is sent with a ping, and the connection stays", async () => {
   const { server, session, told, followed } = await line();
   await session.refresh();

@@ -101,6 +101,7 @@ export class LiveSocket {
       error: (error) => {
         this.#cursors.delete(id);
         this.#gather.flush();
+        end(); // after a fatal close the client still counts it, and would keep the next socket open for it
         if (!over) sink.error(error);
       },
       complete: () => {
