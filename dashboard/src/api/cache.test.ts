@@ -188,3 +188,16 @@ test("the counts follow the rows", async () => {
   await until(() => counts()?.remote === 1);
   expect(counts()).toMatchObject({ total: 2, unmarked: 0, present: 1, remote: 1 });
 });
+
+test("a day that was locked while it was being read again stays locked", async () => {
+  const { house, network, api, day } = await board();
+  network.hold("DayBoard");
+  const answer = api.client.query(DayBoard, { date: TODAY, after: null }, { requestPolicy: "network-only" }).toPromise();
+  await settle();
+  house.lock();
+  await until(() => day.board.get().day?.state === "LOCKED");
+  network.release("DayBoard");
+  await answer;
+  await settle();
+  expect(day.board.get().day?.state).toBe("LOCKED");
+});
