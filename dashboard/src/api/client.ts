@@ -22,9 +22,9 @@ export interface Api {
 }
 
 /** A client for one login. Each login has its own, because its cache holds what that login may see. */
-export function createApi(session: Session, viewer: Viewer): Api {
+export function createApi(session: Session, viewer: Viewer, address = socketAddress()): Api {
   const newest = new Newest();
-  const socket = new LiveSocket(socketAddress(), session);
+  const socket = new LiveSocket(address, session);
   const client = new Client({
     url: ENDPOINT,
     preferGetMethod: false,
