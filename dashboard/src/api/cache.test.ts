@@ -1,4 +1,4 @@
-import { Client, createRequest, fetchExchange, subscriptionExchange, type TypedDocumentNode } from "@urql/core";
+import { Client, createRequest, fetchExchange, formatDocument, subscriptionExchange, type TypedDocumentNode } from "@urql/core";
 import { type DocumentNode, isObjectType } from "graphql";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { pipe, subscribe, take, toPromise } from "wonka";
@@ -113,6 +113,22 @@ test.each(DOCUMENTS.filter(([, document]) => kindOf(document) === "query"))(
     expect(sent).toHaveLength(1);
   },
 );
+
+test("every type without an id that the dashboard asks for is known to be embedded", () => {
+  const asked = new Set<string>();
+  const look = (value: unknown): void => {
+    if (typeof value !== "object" || value === null) return;
+    const { __typename } = value as { __typename?: string };
+    const type = __typename === undefined ? undefined : schema.getType(__typename);
+    if (isObjectType(type) && !("id" in type.getFields())) asked.add(type.name);
+    Object.values(value).forEach(look);
+  };
+  for (const [, document] of DOCUMENTS) {
+    const { data } = answerTo(schema, formatDocument(document) as DocumentNode);
+    Object.values(data ?? {}).forEach(look);
+  }
+  expect([...asked].sort()).toEqual(EMBEDDED);
+});
 
 test("what is embedded is a type of the schema, and has no id", () => {
   for (const name of EMBEDDED) {

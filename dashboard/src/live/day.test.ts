@@ -214,6 +214,20 @@ test("a long board shows its first page at once, and is complete with its last",
   await until(() => it.shown()[4] === "Emil LATE");
 });
 
+test("a long board that is read again shows the new names all at once, and is never shorter", async () => {
+  const it = board("Ada", "Ben", "Cleo", "Dora", "Emil");
+  it.house.pageSize = 2;
+  it.day.open();
+  await until(() => it.day.board.get().complete && it.network.following.size === 2);
+  await settle();
+  const lengths = new Set<number>();
+  it.day.board.subscribe(() => lengths.add(it.shown().length));
+  it.house.rename("Emil", "Emilia");
+  await until(() => it.shown()[4] === "Emilia UNMARKED");
+  await settle();
+  expect([...lengths]).toEqual([5]);
+});
+
 test("the staff have changed: the board is read again, while it is followed from where it was", async () => {
   const it = await opened();
   it.house.mark("Ada", "PRESENT");
@@ -360,6 +374,19 @@ test("after closing there is no subscription, no timer and no request, whatever 
     expect(it.network.sent).toHaveLength(sent);
     expect([it.network.following.size, it.house.listeners, vi.getTimerCount()]).toEqual([0, 0, 0]);
   }
+});
+
+test("a board that is closed changes no more, whatever else the cache learns of its day", async () => {
+  const it = await opened();
+  const again = watch(it.api);
+  again.day.open();
+  await until(() => it.network.following.size === 4 || again.connection.includes("current"));
+  it.day.close();
+  it.house.mark("Ada", "LATE");
+  await until(() => again.shown()[0] === "Ada LATE");
+  await settle();
+  expect(it.shown()[0]).toBe("Ada UNMARKED");
+  again.day.close();
 });
 
 test("an error that arrives after the board was left starts nothing", async () => {

@@ -164,19 +164,21 @@ export class House {
     return { attendance: this.#asRecord(date, this.#change(date, row, { status, note }, this.viewer)), errors: [] };
   }
 
-  #bulk({ date, change: { fill, entries } }: BulkInput) {
+  #bulk({ date, change: { fill, entries }, errorPolicy }: BulkInput) {
     if (this.#day(date).state === "LOCKED") return { day: null, attendances: [], errors: [locked()] };
     const filled = this.people
       .filter(({ category }) => fill?.scope?.categories?.includes(category) ?? true)
       .map(({ id }) => ({ staffId: id, status: fill?.status ?? "UNMARKED", expectedVersion: null }))
       .filter(({ staffId }) => this.#row(date, staffId).status === "UNMARKED");
-    const attendances: object[] = [];
-    const errors: object[] = [];
-    for (const { staffId, status, expectedVersion } of entries ?? filled) {
-      const row = this.#row(date, staffId);
-      if (expectedVersion !== null && expectedVersion !== row.version) errors.push(this.#conflict(date, row));
-      else attendances.push(this.#asRecord(date, this.#change(date, row, { status, note: row.note }, this.viewer)));
-    }
+    const wanted = (entries ?? filled).map((entry) => ({ ...entry, row: this.#row(date, entry.staffId) }));
+    const isRefused = ({ expectedVersion, row }: (typeof wanted)[number]) =>
+      expectedVersion !== null && expectedVersion !== row.version;
+    const errors = wanted.filter(isRefused).map(({ row }) => this.#conflict(date, row));
+    if (errors.length > 0 && errorPolicy === "REJECT_ALL") return { day: null, attendances: [], errors };
+    const attendances = wanted
+      .filter((entry) => !isRefused(entry))
+      .map(({ row, status }) => this.#change(date, row, { status, note: row.note }, this.viewer))
+      .map((row) => this.#asRecord(date, row));
     return { day: this.#asDay(date), attendances, errors };
   }
 
