@@ -1,4 +1,11 @@
-import { Client, createRequest, fetchExchange, formatDocument, subscriptionExchange, type TypedDocumentNode } from "@urql/core";
+import {
+  Client,
+  createRequest,
+  fetchExchange,
+  formatDocument,
+  subscriptionExchange,
+  type TypedDocumentNode,
+} from "@urql/core";
 import { type DocumentNode, isObjectType } from "graphql";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { pipe, subscribe, take, toPromise } from "wonka";
@@ -164,6 +171,8 @@ test("a preview of an import makes nothing be asked for again", async () => {
   expect(sent).toEqual(["StaffPage", "Report", "ImportStaff"]);
 });
 
+const FIRST_PAGE = { date: TODAY, after: null };
+
 /** A live board, and what it shows. */
 async function board() {
   const house = new House("Ada", "Ben");
@@ -173,7 +182,8 @@ async function board() {
   day.open();
   await until(() => day.board.get().complete && network.following.size === 2);
   await settle();
-  const shown = () => day.board.get().records.map((record) => `${record.staffName} ${record.status} v${record.version}`);
+  const shown = () =>
+    day.board.get().records.map(({ staffName, status, version }) => `${staffName} ${status} v${version}`);
   return { house, network, api, day, shown };
 }
 
@@ -181,7 +191,7 @@ test("an answer that an event has overtaken takes nothing back, but brings the n
   const { house, network, api, shown } = await board();
   house.people[0] = { id: "S-Ada", name: "Ada L.", category: "Teaching" };
   network.hold("DayBoard");
-  const answer = api.client.query(DayBoard, { date: TODAY, after: null }, { requestPolicy: "network-only" }).toPromise();
+  const answer = api.client.query(DayBoard, FIRST_PAGE, { requestPolicy: "network-only" }).toPromise();
   await settle();
   house.people[0] = { id: "S-Ada", name: "Ada", category: "Teaching" };
   house.mark("Ada", "LATE");
@@ -208,7 +218,7 @@ test("the counts follow the rows", async () => {
 test("a day that was locked while it was being read again stays locked", async () => {
   const { house, network, api, day } = await board();
   network.hold("DayBoard");
-  const answer = api.client.query(DayBoard, { date: TODAY, after: null }, { requestPolicy: "network-only" }).toPromise();
+  const answer = api.client.query(DayBoard, FIRST_PAGE, { requestPolicy: "network-only" }).toPromise();
   await settle();
   house.lock();
   await until(() => day.board.get().day?.state === "LOCKED");

@@ -214,7 +214,7 @@ test("after a success the next attempts are quick again", async () => {
   await until(() => count("connected") === 3);
 });
 
-test("a wait is cut short when the machine wakes or the network is back, and there is still one connection", async () => {
+test("a wait is cut short when the machine wakes, and there is still one connection", async () => {
   const { server, socket, count, follow } = await line();
   server.handshake = "refused";
   follow();

@@ -286,7 +286,7 @@ test("a day that cannot be read is asked for every few seconds until it can", as
   expect(it.day.board.get().problem).toBeNull();
 });
 
-test.each(["UNAVAILABLE", "RATE_LIMITED"])("a server that says %s is not asked before the time it names", async (code) => {
+test.each(["UNAVAILABLE", "RATE_LIMITED"])("after %s nothing is asked before the time it names", async (code) => {
   const it = board();
   it.network.refuse("DayBoard", refusal(code, "Try again in a minute.", { retryAfter: 60 }));
   it.day.open();
@@ -299,7 +299,7 @@ test.each(["UNAVAILABLE", "RATE_LIMITED"])("a server that says %s is not asked b
   expect(it.connection.at(-1)).toBe("current");
 });
 
-test.each(["AttendanceUpdated", "AttendanceDayUpdated"])("while %s is refused the board waits as it is told", async (name) => {
+test.each(["AttendanceUpdated", "AttendanceDayUpdated"])("while %s is refused the board waits", async (name) => {
   const it = board();
   it.network.refuse(name, refusal("UNAVAILABLE", "Too many subscriptions.", { retryAfter: 5 }));
   it.day.open();
