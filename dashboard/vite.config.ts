@@ -40,7 +40,12 @@ export default defineConfig({
       "/avatars": server,
     },
   },
-  test: { include: ["src/**/*.test.ts"], environment: "node" },
+  test: {
+    include: ["src/**/*.test.ts"],
+    environment: "node",
+    // Loaded by Node itself, it would bring a second copy of graphql, and each knows only its own errors.
+    server: { deps: { inline: ["graphql-ws"] } },
+  },
 });
 
 /** Completes what Vite writes of the scripts' licences: fonts, what Monaco is made of, and packages without a text. */

@@ -5,7 +5,7 @@ import { AttendanceFields } from "./fragments";
 import type { Viewer } from "./session";
 
 /** Types without an ID, embedded in their parents. */
-const EMBEDDED = [
+export const EMBEDDED = [
   "AccountConnection",
   "AccountEdge",
   "AccountPayload",
@@ -39,6 +39,7 @@ const keys: KeyingConfig = Object.fromEntries(EMBEDDED.map((type) => [type, () =
 export function cache(viewer: Viewer): ReturnType<typeof cacheExchange> {
   return cacheExchange({
     keys,
+    possibleTypes: { UserError: ["InputError", "VersionConflictError"] }, // or it would guess whether a fragment fits
     updates: {
       Mutation: {
         createStaff: (_, __, store) => invalidate(store, "staff", "attendanceReport"),

@@ -22,9 +22,9 @@ export interface Api {
 }
 
 /** A client for one login. Each login has its own, because its cache holds what that login may see. */
-export function createApi(session: Session, viewer: Viewer): Api {
+export function createApi(session: Session, viewer: Viewer, address = socketAddress()): Api {
   const newest = new Newest();
-  const socket = new LiveSocket(socketAddress(), session);
+  const socket = new LiveSocket(address, session);
   const client = new Client({
     url: ENDPOINT,
     preferGetMethod: false,
@@ -68,6 +68,12 @@ export function createApi(session: Session, viewer: Viewer): Api {
 /** Whether an operation failed with this `extensions.code`. */
 export function hasCode(error: CombinedError | undefined, code: string): boolean {
   return error?.graphQLErrors.some((each) => each.extensions.code === code) ?? false;
+}
+
+/** The seconds that the server wants us to wait before the next attempt, if it said so; otherwise 0. */
+export function retryAfter(error: CombinedError | undefined | null): number {
+  const told = error?.graphQLErrors.map(({ extensions }) => extensions.retryAfter) ?? [];
+  return Math.max(0, ...told.filter((seconds) => typeof seconds === "number"));
 }
 
 /** The message to show for a failed operation. */

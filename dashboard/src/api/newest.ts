@@ -1,5 +1,5 @@
 import { type Exchange } from "@urql/core";
-import { map, pipe } from "wonka";
+import { map, pipe, tap } from "wonka";
 
 interface Versioned {
   __typename: "Attendance";
@@ -10,6 +10,9 @@ interface Versioned {
 /** The fields that a change sets. Names and categories may be newer in a result with an older version. */
 const CHANGING = ["status", "note", "photoUrl", "updatedAt", "updatedBy", "version", "feedCursor"] as const;
 
+/** What an event tells of a day; not its rosterVersion, which says what people the answer holds. */
+const DAY = ["state", "label", "isWorkingDay", "summary"] as const;
+
 /**
  * The newest version seen of each record, so that no record goes back to an older one.
  *
@@ -18,10 +21,38 @@ const CHANGING = ["status", "note", "photoUrl", "updatedAt", "updatedBy", "versi
  */
 export class Newest {
   readonly #seen = new Map<string, Versioned>();
+  /** The last event of each day, and when it came. */
+  readonly #days = new Map<string, { day: Record<string, unknown>; at: number }>();
+  #events = 0;
 
   /** Forget everything: after RESTART_REQUIRED, versions may start over (a restored backup). */
   forget(): void {
     this.#seen.clear();
+    this.#days.clear();
+  }
+
+  /** A moment, counted in events. */
+  get now(): number {
+    return this.#events;
+  }
+
+  /** Remember a day's state from an event. */
+  hear(data: unknown): void {
+    const day = (data as { attendanceDayUpdated?: Record<string, unknown> }).attendanceDayUpdated;
+    if (day) this.#days.set(String(day.id), { day, at: ++this.#events });
+  }
+
+  /**
+   * The answer to a query that was sent at a moment. A day's state has no version: if an event came since, its state
+   * stands, because a still newer one would be followed by an event of its own.
+   */
+  current(data: unknown, sent: number): unknown {
+    const day = (data as { attendanceDay?: Record<string, unknown> | null }).attendanceDay;
+    const heard = day && this.#days.get(String(day.id));
+    if (!heard || heard.at <= sent) return data;
+    const fields = DAY.filter((field) => field in day && field in heard.day);
+    const state = Object.fromEntries(fields.map((field) => [field, heard.day[field]]));
+    return { ...(data as object), attendanceDay: { ...day, ...state } };
   }
 
   /** The result, with each outdated record in it replaced by the newest version seen. */
@@ -54,11 +85,24 @@ export class Newest {
 /** Goes below the cache, so that nothing outdated reaches it. */
 export function newestExchange(newest: Newest): Exchange {
   return ({ forward }) =>
-    (operations) =>
-      pipe(
-        forward(operations),
-        map((result) => (result.data ? { ...result, data: newest.keep<unknown>(result.data) } : result)),
+    (operations) => {
+      const sent = new Map<number, number>();
+      return pipe(
+        operations,
+        tap(({ kind, key }) => {
+          if (kind === "query") sent.set(key, newest.now);
+          else if (kind === "teardown") sent.delete(key);
+        }),
+        forward,
+        map((result) => {
+          if (!result.data) return result;
+          const { kind, key } = result.operation;
+          const data = newest.keep<unknown>(result.data);
+          if (kind === "subscription") newest.hear(data);
+          return { ...result, data: kind === "query" ? newest.current(data, sent.get(key) ?? newest.now) : data };
+        }),
       );
+    };
 }
 
 function isRecord(value: object): value is Versioned {

@@ -15,6 +15,8 @@ interface Sink {
 
 const KEEP_ALIVE = 10_000;
 const PONG = 5_000;
+/** After this long, a connection attempt is given up: browsers themselves wait for minutes. */
+const OPENING = 10_000;
 const LONGEST_WAIT = 15_000;
 
 /**
@@ -31,10 +33,11 @@ export class LiveSocket {
   readonly #gather = new Gather();
   #ids = 0;
   #socket: WebSocket | null = null;
+  #opening: ReturnType<typeof setTimeout> | undefined;
   #pong: ReturnType<typeof setTimeout> | undefined;
   #hurry: (() => void) | null = null;
 
-  constructor(url: string, session: Session) {
+  constructor(url: string, session: Pick<Session, "fresh" | "refresh" | "onToken">) {
     this.#client = createClient({
       url,
       lazy: true,
@@ -50,8 +53,14 @@ export class LiveSocket {
       retryWait: (retries) => this.#wait(retries),
       shouldRetry: () => true,
       on: {
-        connecting: () => this.onEvent?.("connecting"),
-        opened: (socket) => (this.#socket = socket as WebSocket),
+        connecting: () => {
+          this.#opening = setTimeout(() => this.#client.terminate(), OPENING);
+          this.onEvent?.("connecting");
+        },
+        opened: (socket) => {
+          clearTimeout(this.#opening);
+          this.#socket = socket as WebSocket;
+        },
         connected: () => this.onEvent?.("connected"),
         ping: (received) => {
           if (!received) this.#expectPong();
@@ -60,6 +69,7 @@ export class LiveSocket {
           if (received) clearTimeout(this.#pong);
         },
         closed: (event) => {
+          clearTimeout(this.#opening);
           clearTimeout(this.#pong);
           this.#socket = null;
           this.onEvent?.("closed");
@@ -91,6 +101,7 @@ export class LiveSocket {
       error: (error) => {
         this.#cursors.delete(id);
         this.#gather.flush();
+        end(); // after a fatal close the client still counts it, and would keep the next socket open for it
         if (!over) sink.error(error);
       },
       complete: () => {

@@ -1,5 +1,8 @@
+import type { OperationResult } from "@urql/core";
+
 import { type Api, explain } from "../api/client";
 import { Store } from "../api/store";
+import type { BulkUpdateAttendanceInput, BulkUpdateAttendanceMutation } from "../gql/graphql";
 import type { Attendance } from "../live/day";
 import type { Day } from "../live/dates";
 import { infoOf, type Status } from "../live/statuses";
@@ -33,52 +36,60 @@ export class Marker {
   readonly #underWay = new Map<string, Promise<unknown>>();
   /** The versions that our own marks resulted in: they are no conflict. */
   readonly #ours = new Map<string, number>();
+  /** The bulk changes under way: their events may come before their results. */
+  #bulks = 0;
   #undo: Undo[] = [];
+  /** The version with which an undo brought back the values of an earlier one. */
+  readonly #broughtBack = new Map<string, number>();
 
-  constructor(private readonly api: Api) {}
+  constructor(private readonly api: Pick<Api, "client" | "viewer">) {}
 
   /** Whether a change is our own, and needs no announcement. */
   isOurs(record: Attendance): boolean {
-    return this.#underWay.has(record.id) || (this.#ours.get(record.id) ?? -1) >= record.version;
+    if (this.#underWay.has(record.id) || (this.#ours.get(record.id) ?? -1) >= record.version) return true;
+    return this.#bulks > 0 && record.updatedBy === this.api.viewer.displayName;
   }
 
   /** Change a record, from the version on the board. The cache shows it optimistically, and reverts a refusal. */
   mark(record: Attendance, change: Change): Promise<void> {
     const before: Change = "note" in change ? { note: record.note ?? null } : { status: record.status };
-    const sent = this.#inTurn(record.id, () => this.#send(record, change, this.#seen(record)));
+    let from = record.version;
+    const sent = this.#inTurn(record.id, () => {
+      from = this.#seen(record);
+      return this.#send(record, change, from);
+    });
     const step: Undo = {
       run: async () => {
         const stored = await sent; // it may still be pending
         if (stored === null) return;
-        const back = await this.#inTurn(record.id, () => this.#send(record, before, stored.version));
+        const back = await this.#inTurn(record.id, async () => {
+          const undone = await this.#send(record, before, this.#latest(record.id, stored.version));
+          if (undone !== null) this.#broughtBack.set(`${record.id} ${from}`, undone.version);
+          return undone;
+        });
         if (back !== null) say(`Undone: ${record.staffName}.`);
       },
     };
     this.#remember(step);
     return sent.then((stored) => {
-      if (stored === null || stored.version === record.version) this.#undo = this.#undo.filter((each) => each !== step);
+      if (stored === null || stored.version === from) this.#undo = this.#undo.filter((each) => each !== step);
       else say(told(stored, change), { label: "Undo", run: () => this.undo() });
     });
   }
 
   /** Give everybody who is still unmarked a status; `categories` limits it to some. */
   async fill(date: Day, status: Status, categories: string[] | null): Promise<void> {
-    const { data, error } = await this.api.client
-      .mutation(BulkUpdateAttendance, {
-        input: {
-          date,
-          change: { fill: { status, scope: categories && { categories } } },
-          idempotencyKey: `fill-${Date.now().toString(36)}-${Math.random().toString(36).slice(2)}`,
-        },
-      })
-      .toPromise();
+    const { data, error } = await this.#bulk({
+      date,
+      change: { fill: { status, scope: categories && { categories } } },
+      idempotencyKey: `fill-${Date.now().toString(36)}-${Math.random().toString(36).slice(2)}`,
+    });
     const payload = data?.bulkUpdateAttendance;
     if (!payload || payload.errors.length > 0) {
       complain(`Nobody was marked: ${payload?.errors[0]?.message ?? explain(error)}`);
       return;
     }
     const marked = payload.attendances;
-    for (const { id, version } of marked) this.#ours.set(id, version);
     if (marked.length === 0) {
       say("Everybody was already marked.");
       return;
@@ -115,6 +126,8 @@ export class Marker {
     }
     const refused = payload?.errors[0];
     if (refused?.__typename === "VersionConflictError") {
+      // Older than what we saw: a backup has been restored, and versions start over.
+      if (refused.current.version < expectedVersion) this.#ours.delete(record.id);
       this.conflict.set({ current: refused.current, wanted: change });
     } else {
       const retry = payload ? undefined : { label: "Try again", run: () => void this.mark(record, change) };
@@ -126,6 +139,12 @@ export class Marker {
   /** The version that the user has seen: the board's, or that of our own last mark. */
   #seen(record: Attendance): number {
     return Math.max(record.version, this.#ours.get(record.id) ?? 0);
+  }
+
+  /** The version that has the values of this one, after the undo of what we changed since. */
+  #latest(id: string, version: number): number {
+    const later = this.#broughtBack.get(`${id} ${version}`);
+    return later === undefined ? version : this.#latest(id, later);
   }
 
   #inTurn<T>(id: string, work: () => Promise<T>): Promise<T> {
@@ -146,19 +165,22 @@ export class Marker {
         status: "UNMARKED" as const,
         expectedVersion: version,
       }));
-      const { data, error } = await this.api.client
-        .mutation(BulkUpdateAttendance, { input: { date, change: { entries }, errorPolicy: "SKIP_FAILED" } })
-        .toPromise();
+      const { data, error } = await this.#bulk({ date, change: { entries }, errorPolicy: "SKIP_FAILED" });
       if (!data) problem = explain(error);
-      for (const { id, version } of data?.bulkUpdateAttendance.attendances ?? []) {
-        this.#ours.set(id, version);
-        done++;
-      }
+      done += data?.bulkUpdateAttendance.attendances.length ?? 0;
     }
     const left = marked.length - done;
     if (problem !== null) complain(`Not everything could be undone: ${problem}`);
     else if (left > 0) complain(`${people(done)} unmarked. Later changes to ${people(left)} were kept.`);
     else say(`Undone: ${people(done)} unmarked.`);
+  }
+
+  async #bulk(input: BulkUpdateAttendanceInput): Promise<OperationResult<BulkUpdateAttendanceMutation>> {
+    this.#bulks++;
+    const result = await this.api.client.mutation(BulkUpdateAttendance, { input }).toPromise();
+    this.#bulks--;
+    for (const { id, version } of result.data?.bulkUpdateAttendance.attendances ?? []) this.#ours.set(id, version);
+    return result;
   }
 
   #remember(step: Undo): void {

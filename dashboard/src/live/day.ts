@@ -1,7 +1,7 @@
 import type { CombinedError, OperationResult } from "@urql/core";
-import { pipe, subscribe } from "wonka";
+import { onEnd, pipe, subscribe } from "wonka";
 
-import { type Api, explain, hasCode } from "../api/client";
+import { type Api, explain, hasCode, retryAfter } from "../api/client";
 import { Store } from "../api/store";
 import type { AttendanceFieldsFragment, DayBoardQuery, DayFieldsFragment } from "../gql/graphql";
 import type { ConnectionEvent } from "./connection";
@@ -49,8 +49,12 @@ export class LiveDay {
   onConnection: ((event: ConnectionEvent) => void) | null = null;
 
   #cursor: string | null = null;
+  /** The roster as the board shows it, and the newest that the day's events have told of. */
   #rosterVersion = -1;
+  #newestRoster = -1;
   #loading = false;
+  /** Whether the board has to be loaded: nothing of it is known, not all of it, or not the newest roster. */
+  #outdated = true;
   #following: (() => void)[] = [];
   /** The pages shown, each starting after the one before. */
   #pages: Page[] = [];
@@ -60,7 +64,7 @@ export class LiveDay {
   #closed = false;
 
   constructor(
-    private readonly api: Api,
+    private readonly api: Pick<Api, "client" | "newest">,
     private readonly date: Day,
   ) {}
 
@@ -75,8 +79,8 @@ export class LiveDay {
     if (this.#awake || this.#closed) return;
     this.#awake = true;
     this.onConnection?.("wanted");
-    if (this.#cursor === null) void this.#load();
-    else this.#follow();
+    if (this.#cursor !== null) this.#follow();
+    if (this.#outdated) void this.#load();
   }
 
   /** Unsubscribe for now; the cursor is kept. */
@@ -93,8 +97,9 @@ export class LiveDay {
     for (const { stop } of this.#pages) stop();
   }
 
-  /** Load the whole day from the server, page by page. */
+  /** Load the whole day from the server, page by page; again, if by then it is outdated once more. */
   async #load(): Promise<void> {
+    this.#outdated = true;
     if (this.#loading) return;
     this.#loading = true;
     clearTimeout(this.#retry);
@@ -102,13 +107,13 @@ export class LiveDay {
     const afters: (string | null)[] = [];
     let after: string | null = null;
     let more = true;
-    let problem: string | null = null;
+    let problem: CombinedError | undefined | null = null;
     while (more) {
       const result = await this.#page(after);
       if (this.#closed) return;
       const day = result.data?.attendanceDay;
       if (result.error || !day) {
-        problem = explain(result.error);
+        problem = result.error;
         break;
       }
       if (after === null) {
@@ -125,11 +130,13 @@ export class LiveDay {
     if (problem === null) {
       this.#watch(afters);
       this.#say(null);
-      this.onConnection?.("current");
+      // While the pages came, the subscription may have failed, or the staff may have changed once more.
+      this.#outdated = this.#cursor === null || this.#rosterVersion < this.#newestRoster;
+      if (!this.#outdated) this.onConnection?.("current");
     } else {
-      this.#say(problem);
-      if (this.#awake) this.#again(() => void this.#load());
+      this.#say(explain(problem));
     }
+    if (this.#outdated && this.#awake) this.#again(problem);
   }
 
   #page(after: string | null): Promise<OperationResult<DayBoardQuery>> {
@@ -181,6 +188,7 @@ export class LiveDay {
     const { client } = this.api;
     const changes = pipe(
       client.subscription(AttendanceUpdated, { date: this.date, after: this.#cursor }),
+      onEnd(() => this.#ended()),
       subscribe(({ data, error }) => {
         if (error) this.#failed(error);
         else if (data) {
@@ -191,11 +199,13 @@ export class LiveDay {
     );
     const state = pipe(
       client.subscription(AttendanceDayUpdated, { date: this.date }),
+      onEnd(() => this.#ended()),
       subscribe(({ data, error }) => {
         if (error) this.#failed(error);
         else if (data) {
-          this.onConnection?.("current");
-          if (data.attendanceDayUpdated.rosterVersion > this.#rosterVersion) void this.#load();
+          this.#newestRoster = data.attendanceDayUpdated.rosterVersion;
+          if (this.#newestRoster > this.#rosterVersion) void this.#load();
+          else if (!this.#outdated) this.onConnection?.("current");
         }
       }),
     );
@@ -203,28 +213,47 @@ export class LiveDay {
   }
 
   #unfollow(): void {
-    for (const stop of this.#following) stop();
-    this.#following = [];
+    const following = this.#following;
+    this.#following = []; // first: what ends now does so because we want it to
+    for (const stop of following) stop();
   }
 
   #failed(error: CombinedError): void {
     if (!this.#awake) return;
-    this.#unfollow();
     if (hasCode(error, "RESTART_REQUIRED")) {
+      this.#forget();
       this.api.newest.forget();
-      this.#cursor = null;
       void this.#load();
-      return;
+    } else {
+      // The login has ended (4401), or the server refused the subscription. The query finds out which.
+      this.#beginAnew(error);
     }
-    // The login has ended (4401), or the server refused the subscription. The query finds out which.
-    this.#cursor = null;
-    this.onConnection?.("closed");
-    this.#again(() => void this.#load());
   }
 
-  #again(work: () => void): void {
+  /** The server has completed a subscription, which it does not do by itself. */
+  #ended(): void {
+    if (this.#following.length > 0 && this.#awake) this.#beginAnew(null);
+  }
+
+  /** Load the day anew after a while, and follow it from there. */
+  #beginAnew(error: CombinedError | null): void {
+    this.#forget();
+    this.onConnection?.("closed");
+    this.#again(error);
+  }
+
+  #forget(): void {
+    this.#unfollow();
+    this.#cursor = null;
+    this.#newestRoster = -1; // it may start over, too
+    this.#outdated = true;
+  }
+
+  /** Load after a few seconds, and not before the server has said to; jitter keeps boards apart. */
+  #again(error: CombinedError | undefined | null): void {
     clearTimeout(this.#retry);
-    this.#retry = setTimeout(work, RETRY * (0.5 + Math.random()));
+    const least = Math.max(RETRY / 2, retryAfter(error) * 1_000);
+    this.#retry = setTimeout(() => void this.#load(), least + RETRY * Math.random());
   }
 
   #say(problem: string | null): void {

@@ -9,7 +9,8 @@ export interface Toast {
 }
 
 const SHOWN = 7_000;
-const toasts = new Store<readonly Toast[]>([]);
+/** What is shown now, oldest first. */
+export const toasts = new Store<readonly Toast[]>([]);
 let ids = 0;
 
 /** Show a toast. A message replaces older messages; errors stack. */

@@ -1,0 +1,121 @@
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+
+import { LiveDay } from "../live/day";
+import { pass, settle, startClock, stopClock, until } from "../testing/clock";
+import { House, TODAY } from "../testing/house";
+import { Sockets } from "../testing/sockets";
+import { createApi, ENDPOINT } from "./client";
+import { Session } from "./session";
+
+const RENEWED = JSON.stringify({ authorization: "Bearer T2" });
+
+const open: { close: () => void }[] = [];
+let browsers = 0;
+
+/** The tabs of one browser hear each other; each test is another browser. */
+class Channel extends BroadcastChannel {
+  constructor(name: string) {
+    super(`${name} ${browsers}`);
+    open.push(this);
+  }
+}
+
+beforeEach(() => {
+  browsers++;
+  vi.stubGlobal("BroadcastChannel", Channel);
+  stopClock();
+});
+afterEach(() => {
+  for (const each of open.splice(0)) each.close();
+  vi.unstubAllGlobals();
+  startClock();
+});
+
+/** A board over a real WebSocket, with a real session: everything but the page. */
+async function board() {
+  const house = new House("Ada", "Ben");
+  const login = { serial: 0, ended: false };
+  const viewer = { id: "V", displayName: "Grace", role: "ADMIN", timeZone: "Europe/Berlin", organisation: "School" };
+  const server = await new Sockets(house, {
+    refreshSession: () => {
+      if (login.ended) return { accessToken: null, expiresAt: null, viewer: null, errors: [] };
+      const expiresAt = new Date(Date.now() + 900_000).toISOString();
+      return { accessToken: `T${++login.serial}`, expiresAt, viewer: { ...viewer, today: TODAY }, errors: [] };
+    },
+  }).open();
+  open.push(server);
+  server.accepts = (token) => token === `T${login.serial}` && !login.ended;
+  const session = new Session(ENDPOINT);
+  vi.stubGlobal("fetch", server.fetch);
+  void session.refresh();
+  await until(() => session.state.get().status === "in");
+  const state = session.state.get();
+  if (state.status !== "in") throw new Error("It is not logged in.");
+  const api = createApi(session, state.viewer, `ws://${server.address}`);
+  const day = new LiveDay(api, TODAY);
+  const events: string[] = [];
+  day.onChange = ({ staffName, status }) => events.push(`${staffName} ${status}`);
+  const shown = () => day.board.get().records.map(({ staffName, status }) => `${staffName} ${status}`);
+  return { house, login, server, session, api, day, events, shown };
+}
+
+test("a board misses nothing through two lost connections, and is read from the server once", async () => {
+  const { house, server, day, events, shown } = await board();
+  day.open();
+  await until(() => house.listeners === 2);
+  for (const status of ["PRESENT", "LATE"] as const) {
+    server.end();
+    await until(() => house.listeners === 0);
+    house.mark("Ada", status);
+    house.mark("Ben", status);
+    await settle();
+    await pass(500);
+    await until(() => house.listeners === 2);
+    await settle();
+    await pass(100);
+  }
+  expect(events).toEqual(["Ada PRESENT", "Ben PRESENT", "Ada LATE", "Ben LATE"]);
+  expect(shown()).toEqual(["Ada LATE", "Ben LATE"]);
+  expect(server.asked.filter((name) => name === "DayBoard")).toHaveLength(1);
+  day.close();
+});
+
+test("a request whose token has been refused is sent again with a fresh one", async () => {
+  const { login, server, day, shown } = await board();
+  server.accepts = (token) => token === "T2" && login.serial === 2;
+  day.open();
+  await until(() => shown().length === 2);
+  expect(server.asked).toEqual(["Refresh", "DayBoard", "Refresh", "DayBoard"]);
+  day.close();
+});
+
+test("a token is renewed a minute before it ends, and the open socket is told", async () => {
+  const { house, server, day } = await board();
+  day.open();
+  await until(() => house.listeners === 2);
+  for (let passed = 0; passed < 840; passed += 10) {
+    const pings = server.count("ping");
+    await pass(10_000);
+    await until(() => server.count("ping") > pings);
+  }
+  await pass(1); // in which the session looks whether another tab has renewed it
+  await until(() => server.received[0]?.some(({ payload }) => JSON.stringify(payload) === RENEWED) ?? false);
+  expect(server.received).toHaveLength(1);
+  day.close();
+});
+
+test("a login that has ended on the server ends here, and nothing of it connects again", async () => {
+  const { house, login, server, session, day } = await board();
+  const ended = session.state.subscribe(() => day.close()); // as the page does: the board goes with the login
+  day.open();
+  await until(() => house.listeners === 2);
+  login.ended = true;
+  server.end(4401);
+  await pass(5_000);
+  await until(() => session.state.get().status === "out");
+  ended();
+  const { attempts } = server;
+  await pass(60_000);
+  expect(server.attempts).toBe(attempts);
+  expect(house.listeners).toBe(0);
+});
