@@ -1,4 +1,7 @@
-"""uvicorn's HTTP protocol with time-outs for headers, for writes, and for event streams at shutdown."""
+"""uvicorn's HTTP protocol with bounds and time-outs for headers and writes, and for event streams at shutdown.
+
+httptools and uvicorn bound neither the size nor the number of headers, nor the URL: one connection could fill the memory.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +21,25 @@ from memberstaff.server.websocket_handshake import ordinary_key
 CONNECTION = "memberstaff.http"
 """The ASGI extension with the connection's protocol."""
 
+HEAD_BYTES = 32 * 1024
+"""Of a request line with its headers, of the trailers after a chunked body, and of one chunk's extensions."""
+HEAD_LINES = 100
+"""Headers and trailers of a request."""
+URL_BYTES = 8 * 1024
+
+NOT_HTTP = ("400 Bad Request", "This is not a valid HTTP request.")
+URL_TOO_LONG = ("414 URI Too Long", "A URL may have 8 KiB.")
+TOO_LARGE = ("431 Request Header Fields Too Large", "The headers of a request may have 32 KiB and 100 lines.")
+
+PARSED_AT_ONCE = 16 * 1024
+"""Bytes; by so many a request may exceed the bounds before it is refused."""
+
 LATE_SECONDS = 0.5
 """A timer that is this late shows that the process was busy, as when thousands of clients connect at once."""
+
+
+class HeadTooLarge(Exception):
+    """Raised to the parser, which stops there."""
 
 
 def protocol_of(scope: Scope) -> HttpProtocol | None:
@@ -41,6 +61,13 @@ class HttpProtocol(HttpToolsProtocol):
         """Whether the response is an event stream, which shutdown must end."""
         self.cycles: list[RequestResponseCycle] = []
         """Requests whose responses are not complete: several when a client pipelines."""
+        self.in_head = False
+        """Whether a request line and its headers are being received."""
+        self.head_lines = 0
+        self.unparsed = 0
+        """Bytes received since the parser had last completed a head, a piece of a body, or a message."""
+        self.refusal = NOT_HTTP
+        """Status and text for what the parser stops at."""
         self.unsent = 0
         """Size of the write buffer when the write timer was started."""
         self.write_timeout_timer: asyncio.TimerHandle | None = None
@@ -127,10 +154,57 @@ class HttpProtocol(HttpToolsProtocol):
         """Called with received bytes; the first of a request start the headers timer."""
         if self.cycle is None or self.cycle.response_complete:
             self.start_headers_timer()
-        super().data_received(data)
+        for start in range(0, len(data), PARSED_AT_ONCE):
+            piece = data[start : start + PARSED_AT_ONCE]
+            self.unparsed += len(piece)
+            super().data_received(piece)
+            if self.transport.is_closing() or self.transport.get_protocol() is not self:
+                return
+            if self.unparsed > HEAD_BYTES:
+                self.refusal = TOO_LARGE
+                self.send_400_response("")
+                return
+
+    def on_message_begin(self) -> None:
+        self.in_head = True
+        self.head_lines = 0
+        super().on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        super().on_url(url)
+        if len(self.url) > URL_BYTES:
+            self.refusal = URL_TOO_LONG
+            raise HeadTooLarge
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Called with a header, or with a trailer: those are dropped, since they come after access was checked."""
+        self.head_lines += 1
+        if self.head_lines > HEAD_LINES:
+            self.refusal = TOO_LARGE
+            raise HeadTooLarge
+        if self.in_head:
+            super().on_header(name, value)
+
+    def on_body(self, body: bytes) -> None:
+        self.unparsed = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self.unparsed = 0
+        super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is not HTTP, or too large. While a response is under way, nothing else can be said."""
+        if self.cycle is None or self.cycle.response_complete:
+            status, text = self.refusal
+            head = f"HTTP/1.1 {status}\r\nContent-Type: text/plain\r\nContent-Length: {len(text)}\r\n"
+            self.transport.write(f"{head}Connection: close\r\n\r\n{text}".encode("ascii"))
+        self.transport.close()
 
     def on_headers_complete(self) -> None:
         """Start the application, with this protocol in its scope."""
+        self.in_head = False
+        self.unparsed = 0
         self.stop_headers_timer()
         extensions: Any = {CONNECTION: self}
         self.scope["extensions"] = extensions
