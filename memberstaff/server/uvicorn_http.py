@@ -1,6 +1,7 @@
 """uvicorn's HTTP protocol with bounds and time-outs for headers and writes, and for event streams at shutdown.
 
-httptools and uvicorn bound neither the size nor the number of headers, nor the URL: one connection could fill the memory.
+httptools and uvicorn bound neither the size nor the number of headers, nor the URL: one connection could fill the
+memory.
 """
 
 from __future__ import annotations
@@ -193,7 +194,7 @@ class HttpProtocol(HttpToolsProtocol):
         self.unparsed = 0
         super().on_message_complete()
 
-    def send_400_response(self, msg: str) -> None:
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - says less than the refusal
         """Refuse what is not HTTP, or too large. While a response is under way, nothing else can be said."""
         if self.cycle is None or self.cycle.response_complete:
             status, text = self.refusal
