@@ -43,6 +43,7 @@ export default defineConfig({
   test: {
     include: ["src/**/*.test.ts"],
     environment: "node",
+    testTimeout: 30_000, // of a test that hangs; none takes long
     isolate: false, // no test leaves anything behind in a module; half of the time went into workers
     // Loaded by Node itself, it would bring a second copy of graphql, and each knows only its own errors.
     server: { deps: { inline: ["graphql-ws"] } },

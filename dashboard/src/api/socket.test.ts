@@ -13,8 +13,9 @@ beforeEach(() => {
   stopClock();
   vi.spyOn(Math, "random").mockReturnValue(1); // each wait is the longest possible
 });
-afterEach(() => {
+afterEach(async () => {
   for (const server of open.splice(0)) server.close();
+  await settle(); // or the timers of what closes would count in the next test
   startClock();
 });
 

@@ -22,9 +22,9 @@ async function take(): Promise<void> {
   if (vi.isFakeTimers()) await vi.advanceTimersByTimeAsync(0);
 }
 
-/** Wait until a condition holds, without moving the clock. Fails after two seconds. */
+/** Wait until a condition holds, without moving the clock. Fails after twenty seconds. */
 export async function until(condition: () => boolean): Promise<void> {
-  const end = process.hrtime.bigint() + 2_000_000_000n;
+  const end = process.hrtime.bigint() + 20_000_000_000n;
   while (!condition()) {
     if (process.hrtime.bigint() > end) throw new Error(`It did not come to this: ${condition.toString()}`);
     await take();
