@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from difflib import get_close_matches
 from functools import cached_property
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -19,6 +20,8 @@ from memberstaff.changes import Status
 PREFIX = "MEMBERSTAFF_"
 SMALLEST_SECRET = 32
 """Characters; HS256 needs a key as long as its 256-bit hash."""
+FEWEST_CHARACTERS = 8
+"""Different ones in it."""
 
 
 class InvalidSettings(Exception):
@@ -255,11 +258,20 @@ class Settings(Deployment):
     @field_validator("secret_key")
     @classmethod
     def _secret(cls, key: SecretStr | None) -> SecretStr | None:
-        if key is not None and len(key.get_secret_value()) < SMALLEST_SECRET:
-            raise ValueError(
-                f"is shorter than {SMALLEST_SECRET} characters; generate one with `openssl rand -base64 48`"
-            )
+        text = key.get_secret_value() if key else ""
+        how = "generate one with `openssl rand -base64 48`"
+        if key is not None and len(text) < SMALLEST_SECRET:
+            raise ValueError(f"is shorter than {SMALLEST_SECRET} characters; {how}")
+        if key is not None and (len(set(text)) < FEWEST_CHARACTERS or text in (text + text)[1:-1]):
+            raise ValueError(f"repeats itself, so it can be guessed; {how}")
         return key
+
+    @field_validator("oidc_issuer", "oidc_jwks_url")
+    @classmethod
+    def _provider(cls, address: str | None) -> str | None:
+        if address is not None and not _is_private(address):
+            raise ValueError("must begin with https://; http:// only on this machine")
+        return address
 
     @model_validator(mode="after")
     def _combinations(self) -> Settings:
@@ -290,6 +302,9 @@ class Settings(Deployment):
         """Whether changes reach only the process that made them."""
         return self.broadcast_url.get_secret_value().startswith("memory:")
 
+
+HOST = re.compile(r"[a-z0-9_.:-]+")
+"""A name, punycode included, or an address; no wildcard, which browsers never send."""
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -327,4 +342,22 @@ def _is_origin(text: str) -> bool:
     except ValueError:
         return False
     rest = (parts.path, parts.query, parts.fragment, parts.username, parts.password)
-    return parts.scheme in {"http", "https"} and bool(parts.hostname) and not any(rest)
+    host = parts.hostname or ""
+    return parts.scheme in {"http", "https"} and HOST.fullmatch(host) is not None and not any(rest)
+
+
+def _is_private(address: str) -> bool:
+    """Whether nobody between us and an address can change what it answers."""
+    try:
+        parts = urlsplit(address)
+        host = parts.hostname or ""
+        return (parts.scheme == "https" and bool(host)) or (parts.scheme == "http" and _is_loopback(host))
+    except ValueError:
+        return False
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from typing import Any
 
 from sqlalchemy import Connection, Engine, event
@@ -22,7 +24,17 @@ def prepare_sqlite(engine: Engine) -> None:
 
     Python's driver sends no BEGIN before a SELECT, so a snapshot would not be one; and upgrading a deferred
     transaction to a write fails at once with "database is locked", whatever the timeout.
+
+    A new file can be read by its owner alone, whatever the umask: it holds notes, addresses and password hashes. SQLite
+    gives its -wal and -shm the same mode.
     """
+
+    @event.listens_for(engine, "do_connect")
+    def _create_unread_by_others(_dialect: Any, _record: Any, arguments: list[Any], _options: dict[str, Any]) -> None:
+        file = arguments[0]
+        if file != ":memory:" and not os.path.exists(file):  # noqa: PTH110 - SQLite's own words for a path
+            with suppress(OSError):  # SQLite says better what is wrong
+                os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
 
     @event.listens_for(engine, "connect")
     def _configure(connection: Any, _record: Any) -> None:

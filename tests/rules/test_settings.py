@@ -114,6 +114,8 @@ def test_roles_that_are_no_json_are_told_what_to_write(monkeypatch: pytest.Monke
         ("https://board.example.org#x", "allowed_origins"),
         (f"https://amina:{SECRET}@board.example.org", "image_origins"),
         ("*", "allowed_origins"),
+        ("https://*.example.org", "allowed_origins"),
+        ("https://board example.org", "allowed_origins"),
         ("10.0.0.1/8", "trusted_proxies"),
         ("proxy.example", "trusted_proxies"),
         ("Monday", "working_days"),
@@ -135,10 +137,45 @@ def test_every_wrong_setting_is_told_at_once(monkeypatch: pytest.MonkeyPatch) ->
     ]
 
 
+@pytest.mark.parametrize("key", ["a" * 64, "abababab" * 8, "0123456789" * 4, "aabbccdd" * 4])
+def test_a_secret_that_repeats_itself_is_refused(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    monkeypatch.setenv("MEMBERSTAFF_SECRET_KEY", key)
+    assert complaint() == (
+        "MEMBERSTAFF_SECRET_KEY: repeats itself, so it can be guessed; generate one with `openssl rand -base64 48`"
+    )
+
+
+@pytest.mark.parametrize("variable", ["OIDC_ISSUER", "OIDC_JWKS_URL"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://id.example.org/keys",
+        "file:///etc/passwd",
+        "ftp://id.example.org",
+        "memberstaff",
+        "https://",
+        "http://[x",
+    ],
+)
+def test_a_provider_that_others_could_impersonate_is_refused(
+    monkeypatch: pytest.MonkeyPatch, variable: str, address: str
+) -> None:
+    monkeypatch.setenv(f"MEMBERSTAFF_{variable}", address)
+    assert complaint() == f"MEMBERSTAFF_{variable}: must begin with https://; http:// only on this machine"
+
+
+@pytest.mark.parametrize("address", ["https://id.example.org/keys", "http://localhost:8080/keys", "http://[::1]/keys"])
+def test_a_provider_behind_tls_or_on_this_machine_is_accepted(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    for variable in ("ISSUER", "JWKS_URL"):
+        monkeypatch.setenv(f"MEMBERSTAFF_OIDC_{variable}", address)
+    monkeypatch.setenv("MEMBERSTAFF_OIDC_AUDIENCE", "board")
+    assert load().oidc_jwks_url == address
+
+
 @pytest.mark.parametrize("given", [{"oidc_issuer"}, {"oidc_issuer", "oidc_audience"}, {"oidc_jwks_url"}])
 def test_an_outside_issuer_is_described_whole_or_not_at_all(given: set[str]) -> None:
     expected = "MEMBERSTAFF_OIDC_ISSUER, _AUDIENCE and _JWKS_URL belong together: set all three or none"
-    assert complaint(**dict.fromkeys(given, SECRET)) == f"Settings: {expected}"
+    assert complaint(**dict.fromkeys(given, "https://id.example.org")) == f"Settings: {expected}"
 
 
 def test_silence_is_longer_than_the_time_between_pings() -> None:
@@ -152,7 +189,8 @@ def test_a_setting_that_does_not_exist_is_refused() -> None:
 
 def test_settings_that_are_printed_show_no_secret() -> None:
     settings = load(
-        secret_key=SecretStr(SECRET * 3), database_url=SecretStr(f"postgresql+asyncpg://{SECRET}@db/memberstaff")
+        secret_key=SecretStr(f"{SECRET}, and long enough for HS256"),
+        database_url=SecretStr(f"postgresql+asyncpg://{SECRET}@db/memberstaff"),
     )
     assert SECRET not in repr(settings)
     assert SECRET not in str(settings.model_dump())

@@ -33,7 +33,7 @@ from memberstaff.settings import Settings
 from schema.ids import global_id
 from tests.clock import TurnedClock
 from tests.databases import UTC_ZONE
-from tests.installation import WATCH, install
+from tests.installation import SECRET, WATCH, install
 
 ROOT = Path(__file__).parents[2]
 ROSTER = ROOT / "tests" / "rosters" / "school.csv"
@@ -263,7 +263,7 @@ def test_what_goes_wrong_is_said_plainly(arguments: tuple[str, ...], words: str)
 def test_the_demo_stays_on_this_machine_however_it_was_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("memberstaff.cli.serving.load", lambda: Settings(demo=True, secret_key=SecretStr("x" * 32)))
+    monkeypatch.setattr("memberstaff.cli.serving.load", lambda: Settings(demo=True, secret_key=SecretStr(SECRET)))
     assert "listens on this machine only; 0.0.0.0 would" in said(memberstaff("serve", "--host", "0.0.0.0"))
 
 
