@@ -57,12 +57,11 @@ async def test_two_workers_behave_as_one_and_stop_as_one_under_load(cluster: Clu
     busy = [asyncio.create_task(mark_until_refused(cluster, f"busy {writer}")) for writer in range(4)]
     async with asyncio.timeout(20):
         await changes(boards[0], 20)
-    began = asyncio.get_running_loop().time()
     node.begin_to_stop()
     codes = await asyncio.gather(*map(closed_with, boards))
     acknowledged += [position for positions in await asyncio.gather(*busy) for position in positions]
     assert await node.ended() == 0
-    assert asyncio.get_running_loop().time() - began < DRAIN_SECONDS + 5
+    assert "shutdown exceeded" not in node.log_tail()  # which uvicorn says when it has waited for somebody in vain
     assert set(codes) == {1012}
     with pytest.raises(httpx2.ConnectError):
         await board(cluster, 0, TODAY)
