@@ -66,9 +66,11 @@ def own_postgres() -> Iterator[PostgresServer]:
 
 
 @pytest.fixture(scope="session")
-def databases(tmp_path_factory: pytest.TempPathFactory, postgres_server: Postgres) -> Databases:
+def databases(tmp_path_factory: pytest.TempPathFactory, postgres_server: Postgres) -> Iterator[Databases]:
     """Where tests get migrated databases from."""
-    return Databases(tmp_path_factory.mktemp("databases"), postgres_server)
+    made = Databases(tmp_path_factory.mktemp("databases"), postgres_server)
+    yield made
+    made.close()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

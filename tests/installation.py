@@ -10,26 +10,36 @@ import struct
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import cache
 from typing import Any
+from unittest import mock
 
 import httpx2
 import websockets
 from pydantic import SecretStr
+from sqlalchemy import select
 from websockets.asyncio.client import ClientConnection
 
 from memberstaff import demo
 from memberstaff.access import COMMAND_LINE, Role
 from memberstaff.accounts import directory
 from memberstaff.accounts.passwords import Passwords
+from memberstaff.accounts.sessions import open_session
+from memberstaff.accounts.tokens import AccessTokens, Claims
 from memberstaff.application import Application
 from memberstaff.db.clock import utc_now
+from memberstaff.db.tables import account
+from memberstaff.db.work import Work
 from memberstaff.settings import Settings
 from memberstaff.staff import commands
 from memberstaff.staff.commands import Details
 from schema.asgi import create_app
 from schema.ids import global_id
+from schema.root import make_schema
 from tests.clock import TurnedClock
 from tests.serving import Address, serving
+from tests.web import web_client
 
 PASSWORD = "correct horse battery"
 SECRET = "for tests only, and long enough for HS256"
@@ -39,7 +49,7 @@ PEOPLE = {
     "Chloé": "Teaching",
     "Дмитрий": "Facilities",
 }
-WAIT_SECONDS = 10.0
+WAIT_SECONDS = 30.0
 """How long a test waits for what must come; a test that passes never waits that long."""
 
 
@@ -323,44 +333,67 @@ async def install(
     `ordinary` serves its sockets with uvicorn's own protocol, as another server would: without our short cuts.
     """
     application = Application(settings(database_url, **changes), clock=clock or utc_now, passwords=WEAK)
+    with mock.patch("schema.asgi.make_schema", schema_of):
+        app = create_app(application)
     async with (
-        serving(create_app(application), application.settings, port=port, **ORDINARY if ordinary else {}) as address,
-        httpx2.AsyncClient(base_url=address.http, timeout=WAIT_SECONDS) as http,
+        serving(app, application.settings, port=port, **ORDINARY if ordinary else {}) as address,
+        web_client(base_url=address.http, timeout=WAIT_SECONDS) as http,
     ):
         installation = Installation(application, address, http)
-        if furnish:
-            await _furnish(installation, demo_people)
-        await log_in(installation)
+        if furnish and demo_people:
+            await _furnish_demo(application, demo_people)
+        async with application.database.write() as work:  # all in one: three commits would take longer
+            work.caller = COMMAND_LINE
+            if furnish:
+                await _add_accounts(work)
+            if furnish and not demo_people:
+                installation.staff = await _add_people(work)
+            installation.tokens = await _open_sessions(work, application.settings)
         yield installation
 
 
-async def _furnish(installation: Installation, demo_people: int) -> None:
+schema_of = cache(make_schema)
+"""The schema with these limits, and its cache of documents, which all installations share as all requests of a server
+do: to build it takes longer than to serve and to stop it."""
+
+
+async def _add_accounts(work: Work) -> None:
     hashed = await WEAK.hash(PASSWORD)
     for role in Role:
-        async with installation.application.database.write() as work:
-            work.caller = COMMAND_LINE
-            name = role.title()
-            await directory.add(work, email=email(role), role=role, password_hash=hashed, display_name=name)
-    database, weekdays = installation.application.database, installation.application.settings.working_weekdays
-    if demo_people:
-        await demo.load(database, people=demo_people, on=await demo.today(database), seed=1, working=weekdays)
-        return
-    async with database.write() as work:
-        work.caller = COMMAND_LINE
-        for name, category in PEOPLE.items():
-            details = Details(name=name, category=category, starts_on=work.today.replace(day=1))
-            person = await commands.create(work, details)
-            installation.staff[name] = global_id("Staff", person.id)
+        await directory.add(work, email=email(role), role=role, password_hash=hashed, display_name=role.title())
 
 
-async def log_in(installation: Installation) -> None:
-    """Log each role's account in."""
-    for role in Role:
-        data = await installation.nobody.ask(
-            "mutation L($input: LoginInput!) { login(input: $input) { accessToken errors { message } } }",
-            input={"email": email(role), "password": PASSWORD},
-        )
-        installation.tokens[role] = data["login"]["accessToken"]
+async def _add_people(work: Work) -> dict[str, str]:
+    added: dict[str, str] = {}
+    for name, category in PEOPLE.items():
+        details = Details(name=name, category=category, starts_on=work.today.replace(day=1))
+        added[name] = global_id("Staff", (await commands.create(work, details)).id)
+    return added
+
+
+async def _furnish_demo(application: Application, people: int) -> None:
+    database, weekdays = application.database, application.settings.working_weekdays
+    await demo.load(database, people=people, on=await demo.today(database), seed=1, working=weekdays)
+
+
+async def renew_tokens(installation: Installation) -> None:
+    """Open another session for each role's account: after this, clients made by `installation` send new tokens."""
+    application = installation.application
+    async with application.database.write() as work:
+        installation.tokens = await _open_sessions(work, application.settings)
+
+
+async def _open_sessions(work: Work, settings: Settings) -> dict[Role, str]:
+    """What a login does once it has checked the password, which is for the tests of accounts to show."""
+    lifetime = timedelta(seconds=settings.refresh_token_seconds)
+    tokens = {}
+    for row in await work.rows(select(account).where(account.c.email.in_(map(email, Role)))):
+        opened = await open_session(work, row.id, verified=row.password_hash, lifetime=lambda _: lifetime)
+        assert opened is not None
+        expires_at = work.now.replace(microsecond=0) + timedelta(seconds=settings.access_token_seconds)
+        claims = Claims(opened.caller.session_id, row.id, expires_at)
+        tokens[Role(row.role)] = AccessTokens(SECRET).issue(claims, now=work.now)
+    return tokens
 
 
 def email(role: Role) -> str:

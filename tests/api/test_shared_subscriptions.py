@@ -154,10 +154,10 @@ async def test_a_slow_event_stream_is_fed_from_the_log_and_holds_up_nobody(insta
         installation.stream(document, "text/event-stream", date=TODAY) as quick,
     ):
         await until(lambda: installation.application.feed.followers(date.fromisoformat(TODAY)) == 2)
-        for number in range(1, 301):
+        for number in range(1, 151):  # 300 KB, more than the buffers on its way hold
             await installation.marker.mark(installation.staff["Amina"], TODAY, note=f"{number} {note}"[:2_000])
             assert (await quick.change())["version"] == number
-        assert [(await slow.change())["version"] for _ in range(300)] == list(range(1, 301))
+        assert [(await slow.change())["version"] for _ in range(150)] == list(range(1, 151))
 
 
 async def test_the_days_state_is_rendered_once_too(installation: Installation, event_executions: Counter[str]) -> None:

@@ -23,6 +23,7 @@ from tests.infrastructure.postgres import PostgresServer
 from tests.infrastructure.redis import RedisServer
 from tests.soak.clients import MARK, WATCH, ask, board
 from tests.soak.cluster import Cluster, Node
+from tests.web import web_client
 
 TODAY = datetime.now(UTC).date().isoformat()
 DRAIN_SECONDS = 1
@@ -119,7 +120,7 @@ async def closed_with(socket: ClientConnection) -> int:
 async def mark(cluster: Cluster, note: str) -> int:
     """The position of a mark that was acknowledged."""
     target = {"staffDate": {"staffId": global_id("Staff", 1), "date": TODAY}}
-    async with httpx2.AsyncClient(timeout=15) as client:
+    async with web_client(timeout=15) as client:
         data = await ask(client, cluster, 0, MARK, input={"target": target, "status": "LATE", "note": note})
     return Cursor.parse(data["updateAttendance"]["attendance"]["feedCursor"]).position
 

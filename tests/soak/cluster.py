@@ -26,6 +26,7 @@ from tests.databases import UTC_ZONE
 from tests.infrastructure.postgres import PostgresServer
 from tests.infrastructure.process import free_port
 from tests.infrastructure.redis import RedisServer
+from tests.web import web_client
 
 EMAIL, PASSWORD = "soak@school.example", "a long enough password"
 SECRET = "for the soak only, and long enough for HS256"
@@ -77,7 +78,7 @@ class Node:
 
     async def ready(self, status: int = 200) -> None:
         """Wait until it serves, or says with 503 that it cannot."""
-        async with asyncio.timeout(START_SECONDS), httpx2.AsyncClient() as client:
+        async with asyncio.timeout(START_SECONDS), web_client() as client:
             while True:
                 try:
                     if (await client.get(f"{self.http}/health/ready")).status_code == status:
@@ -217,7 +218,7 @@ class Cluster:
             await node.ready()
         login = "mutation ($i: LoginInput!) { login(input: $i) { accessToken errors { message } } }"
         body = {"query": login, "variables": {"i": {"email": EMAIL, "password": PASSWORD}}}
-        async with httpx2.AsyncClient() as client:
+        async with web_client() as client:
             answer = (await client.post(f"{self.nodes[0].http}/graphql", json=body)).json()
         self.token = answer["data"]["login"]["accessToken"]
 

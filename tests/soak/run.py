@@ -15,7 +15,6 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 
-import httpx2
 from sqlalchemy import select
 
 from memberstaff.db.migrate import migrate
@@ -32,6 +31,7 @@ from tests.soak.history import RESTART_REQUIRED, Entry, Fresh, History, StateWat
 from tests.soak.leaks import left_by_boards, left_by_events
 from tests.soak.nemesis import WOKEN_WITHOUT_POSTGRES, Nemesis
 from tests.soak.subscriptions import TRANSPORTS
+from tests.web import web_client
 
 CATCH_UP_SECONDS = 30.0
 """How long a board may see nothing while it has not seen the last change, once nothing is broken any more."""
@@ -94,7 +94,7 @@ async def soak(
     history, number = History(), count()
 
     async def mark_somebody(node: Node) -> bool:
-        async with httpx2.AsyncClient(timeout=MARK_SECONDS) as client:
+        async with web_client(timeout=MARK_SECONDS) as client:
             token, index = f"nemesis-{next(number)}", cluster.nodes.index(node)
             return await mark(client, cluster, history, index, token, today, random.choice(staff))
 
