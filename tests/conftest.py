@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import pytest
 from sqlalchemy import make_url
+from structlog import dev
 
 from tests.clock import TurnedClock
 from tests.databases import Databases, Engine
@@ -15,6 +17,10 @@ from tests.infrastructure import browser, postgres, redis
 from tests.infrastructure.postgres import Postgres, PostgresServer
 from tests.infrastructure.process import NotFound, running
 from tests.infrastructure.redis import Redis, RedisServer
+from tests.installation import Installation, install
+
+# As in the program's own log: with all variables and in colours, a traceback takes seconds.
+dev.ConsoleRenderer.get_active().exception_formatter = dev.plain_traceback
 
 
 def pytest_report_header() -> list[str]:
@@ -90,3 +96,18 @@ async def database_url(engine: Engine, databases: Databases) -> AsyncIterator[st
 def clock() -> TurnedClock:
     """Monday 12 January 2026, 08:00 UTC, until a test turns it."""
     return TurnedClock()
+
+
+@pytest.fixture
+def installation_settings() -> dict[str, Any]:
+    """The settings of `installation`, for folders and modules to choose; the defaults."""
+    return {}
+
+
+@pytest.fixture
+async def installation(
+    database_url: str, clock: TurnedClock, installation_settings: dict[str, Any]
+) -> AsyncIterator[Installation]:
+    """One server on one database, with an administrator, a marker, a viewer and four people."""
+    async with install(database_url, clock=clock, **installation_settings) as installed:
+        yield installed

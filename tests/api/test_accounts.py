@@ -11,7 +11,8 @@ from memberstaff.accounts import directory
 from memberstaff.db.tables import account as table
 from schema.ids import global_id
 from tests.clock import TurnedClock
-from tests.installation import PASSWORD, Client, Installation, email
+from tests.front_ends import Client
+from tests.installation import PASSWORD, Installation, email
 
 FIELDS = "id email displayName role issuer isDisabled createdAt isViewer"
 ACCOUNTS = f"""query Accounts($first: Int, $after: String, $search: String) {{

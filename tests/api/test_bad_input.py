@@ -15,9 +15,11 @@ from sqlalchemy import func, select
 
 from memberstaff.db.tables import attendance_revision
 from schema.ids import global_id
-from tests.installation import BOARD, MARK, WAIT_SECONDS, WATCH, Installation
+from tests.clock import TODAY
+from tests.front_ends import BOARD, MARK, WATCH
+from tests.installation import Installation
+from tests.waiting import WAIT_SECONDS
 
-TODAY = "2026-01-12"
 INSIDES = re.compile(
     r"Traceback|sqlalchemy|sqlite|asyncpg|SELECT |INSERT |Error\b|Exception|<class|object at|NoneType|\bself\b"
     r"|memberstaff\."

@@ -12,9 +12,9 @@ from sqlalchemy import event
 from memberstaff.access import COMMAND_LINE
 from memberstaff.staff import commands
 from memberstaff.staff.commands import Details
-from tests.installation import BOARD, Installation
-
-TODAY = "2026-01-12"
+from tests.clock import TODAY
+from tests.front_ends import BOARD
+from tests.installation import Installation
 
 DEEP = """
 query Deep($date: Date, $first: Int) {

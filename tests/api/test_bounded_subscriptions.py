@@ -12,10 +12,11 @@ import pytest
 
 from memberstaff.access import Role
 from memberstaff.server.uvicorn_http import HttpProtocol
-from tests.clock import TurnedClock
-from tests.installation import WATCH, Installation, install, until
+from tests.clock import TODAY, TurnedClock
+from tests.front_ends import WATCH
+from tests.installation import Installation, install
+from tests.waiting import until
 
-TODAY = "2026-01-12"
 SSE = "text/event-stream"
 OTHER = "subscription ($date: Date!) { attendanceUpdated(date: $date) { id } }"
 FULL = {"code": "UNAVAILABLE", "retryAfter": 5}

@@ -15,9 +15,11 @@ from memberstaff.attendance.cursor import Cursor
 from memberstaff.db.tables import attendance_day, attendance_revision
 from memberstaff.db.work import Work
 from schema.ids import global_id
-from tests.installation import Client, Installation, until
+from tests.clock import TODAY
+from tests.front_ends import Client
+from tests.installation import Installation
+from tests.waiting import until
 
-TODAY = "2026-01-12"
 PEOPLE = ("Amina", "Björn", "Chloé", "Дмитрий")
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from tests.clock import TurnedClock
-from tests.installation import WATCH, install
+from tests.front_ends import WATCH
+from tests.installation import install
 
 
 async def test_metrics_are_off_unless_they_are_set(database_url: str, clock: TurnedClock) -> None:

@@ -14,10 +14,9 @@ from memberstaff.accounts import directory
 from memberstaff.db.installation import new_epoch
 from memberstaff.db.work import Work
 from memberstaff.staff import commands as staff_commands
-from tests.clock import TurnedClock
+from tests.clock import TODAY, TurnedClock
 from tests.installation import Installation, email, renew_tokens
 
-TODAY = "2026-01-12"
 EVERYTHING = """query Everything($date: Date) {
   attendanceDay(date: $date) {
     date state isWorkingDay label rosterVersion

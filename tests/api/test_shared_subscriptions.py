@@ -15,9 +15,10 @@ from sqlalchemy import event
 from memberstaff.access import Caller, Role
 from memberstaff.accounts.access_watcher import Revocable
 from memberstaff.accounts.tokens import Claims
-from tests.installation import WATCH, Installation, Socket, until
-
-TODAY = "2026-01-12"
+from tests.clock import TODAY
+from tests.front_ends import WATCH, Socket
+from tests.installation import Installation
+from tests.waiting import until
 
 
 async def watch(installation: Installation, board: Socket, document: str = WATCH, **variables: Any) -> None:

@@ -12,11 +12,11 @@ from memberstaff.db.installation import new_epoch
 from tests.browser.board import Board
 from tests.browser.conftest import MORNING, OpenPage
 from tests.browser.house import House
-from tests.clock import TurnedClock
+from tests.clock import TODAY, TurnedClock
+from tests.front_ends import BOARD
 from tests.infrastructure.redis import RedisServer
-from tests.installation import BOARD, PASSWORD, email, renew_tokens
+from tests.installation import PASSWORD, email, renew_tokens
 
-TODAY = "2026-01-12"
 GONE = "WebSocket|ERR_CONNECTION|ERR_EMPTY_RESPONSE|ERR_INTERNET"
 """What Chromium itself writes into the console while a server is away."""
 

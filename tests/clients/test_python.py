@@ -8,10 +8,9 @@ from gql.transport.exceptions import TransportQueryError
 from examples.python_gql import MARK, Attendance, code_of
 from memberstaff.access import Role
 from tests.clients.follower import following
-from tests.clock import TurnedClock
-from tests.installation import PASSWORD, Installation, email, renew_tokens, until
-
-TODAY = "2026-01-12"
+from tests.clock import TODAY, TurnedClock
+from tests.installation import PASSWORD, Installation, email, renew_tokens
+from tests.waiting import until
 
 
 async def test_marks_go_over_http_and_arrive_over_the_socket(installation: Installation) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from memberstaff.db.clock import utc_now
 from tests.clients.follower import following
 from tests.clients.program import playing
+from tests.clock import TODAY
 from tests.infrastructure.redis import Redis
 from tests.installation import SECRET, install
 from tests.soak.cluster import Node
@@ -22,21 +23,20 @@ CLIENTS = ["apollo-websocket", "apollo-multipart", "urql-websocket", "urql-event
 async def test_every_client_resumes_after_the_server_was_killed(
     workshop: Path, database_url: str, redis_server: Redis, tmp_path: Path
 ) -> None:
-    today = datetime.now(UTC).date().isoformat()
     shared: dict[str, Any] = {
         "broadcast_url": redis_server.url,
         "broadcast_channel": uuid4().hex,
         "logins_per_minute": 100,
     }
     async with (
-        install(database_url, **shared) as other,  # of the same installation, where marks are made meanwhile
+        install(database_url, clock=utc_now, **shared) as other,  # where marks are made meanwhile
         killable(tmp_path, database_url=database_url, secret_key=SECRET, **shared) as server,
-        playing(workshop, server.http, today, *CLIENTS) as program,
-        following(server.http, today) as python,
+        playing(workshop, server.http, TODAY, *CLIENTS) as program,
+        following(server.http, TODAY) as python,
     ):
 
         async def mark(name: str, status: str) -> None:
-            assert (await other.admin.mark(other.staff[name], today, status=status))["errors"] == []
+            assert (await other.admin.mark(other.staff[name], TODAY, status=status))["errors"] == []
 
         async def heard(change: str) -> None:
             await program.hear("change", change, *CLIENTS)

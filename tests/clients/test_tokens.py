@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.clients.program import playing
-from tests.clock import TurnedClock
+from tests.clock import TODAY, TurnedClock
 from tests.installation import Installation, renew_tokens
 
-TODAY = "2026-01-12"
 CLIENTS = ["apollo-websocket", "apollo-multipart", "urql-websocket", "urql-events", "graphql-ws", "graphql-sse"]
 
 

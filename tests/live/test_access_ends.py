@@ -12,11 +12,11 @@ from websockets.exceptions import ConnectionClosed
 
 from memberstaff.access import COMMAND_LINE, Role
 from memberstaff.accounts import directory
-from tests.clock import TurnedClock
+from tests.clock import TODAY, TurnedClock
+from tests.front_ends import Socket
 from tests.infrastructure.redis import RedisServer
-from tests.installation import WS, Installation, Socket, email, install, renew_tokens, until
-
-TODAY = "2026-01-12"
+from tests.installation import WS, Installation, email, install, renew_tokens
+from tests.waiting import until
 
 
 @pytest.fixture

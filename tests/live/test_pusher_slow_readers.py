@@ -8,10 +8,11 @@ from typing import Any
 
 from memberstaff.changes import Status
 from tests.clock import TurnedClock
-from tests.installation import Installation, install, until
+from tests.installation import Installation, install
 from tests.live.test_slow_boards import MOST_WAITING, masked, sockets
 from tests.pusher import KEY, echo
 from tests.soak.leaks import fill, hire
+from tests.waiting import until
 
 
 async def stuck_client(office: Installation) -> plain.socket:

@@ -13,11 +13,11 @@ from memberstaff.changes import Status
 from memberstaff.live.sources import BATCH_BYTES
 from memberstaff.live.watched_day import WatchedDay
 from memberstaff.server.uvicorn_websocket import WebSocketProtocol
-from tests.clock import TurnedClock
-from tests.installation import WATCH, Installation, install, until
+from tests.clock import TODAY, TurnedClock
+from tests.front_ends import WATCH
+from tests.installation import Installation, install
 from tests.soak.leaks import fill, hire
-
-TODAY = "2026-01-12"
+from tests.waiting import until
 
 
 async def test_a_board_that_stops_reading_delays_nobody_and_is_cut_off(database_url: str, clock: TurnedClock) -> None:

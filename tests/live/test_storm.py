@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 from schema.ids import global_id
+from tests.clock import TODAY
 from tests.infrastructure.postgres import PostgresServer
 from tests.infrastructure.redis import RedisServer
 from tests.soak.clients import MARK, WATCH, ask, board
@@ -21,7 +21,6 @@ from tests.soak.cluster import Cluster
 from tests.web import web_client
 
 BOARDS = 2_000
-TODAY = datetime.now(UTC).date().isoformat()
 
 
 class Board:

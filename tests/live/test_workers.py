@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 
@@ -19,13 +18,13 @@ from websockets.exceptions import ConnectionClosed
 from memberstaff.attendance.cursor import Cursor
 from memberstaff.db.tables import attendance_revision
 from schema.ids import global_id
+from tests.clock import TODAY
 from tests.infrastructure.postgres import PostgresServer
 from tests.infrastructure.redis import RedisServer
 from tests.soak.clients import MARK, WATCH, ask, board
 from tests.soak.cluster import Cluster, Node
 from tests.web import web_client
 
-TODAY = datetime.now(UTC).date().isoformat()
 DRAIN_SECONDS = 1
 
 

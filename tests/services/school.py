@@ -22,8 +22,9 @@ from memberstaff.db.tables import attendance, attendance_day, attendance_revisio
 from memberstaff.db.work import Database, Work
 from memberstaff.notify.notification import Notification
 from memberstaff.staff.queries import StaffFilter
+from tests.clock import MONDAY
 
-TODAY = date(2026, 1, 12)
+TODAY = MONDAY
 CALENDAR = Calendar({0, 1, 2, 3, 4})
 
 

@@ -26,7 +26,8 @@ from memberstaff.db.work import Database
 from schema.ids import global_id
 from tests.clock import TurnedClock
 from tests.databases import UTC_ZONE
-from tests.installation import WATCH, install
+from tests.front_ends import WATCH
+from tests.installation import install
 
 ROOT = Path(__file__).parents[2]
 ROSTER = ROOT / "tests" / "rosters" / "school.csv"

@@ -22,6 +22,7 @@ from memberstaff.db.migrate import migrate
 from memberstaff.db.work import Database
 from memberstaff.staff.commands import Details
 from memberstaff.staff.importing import import_staff
+from tests.clock import MONDAY
 from tests.databases import UTC_ZONE
 from tests.infrastructure.postgres import PostgresServer
 from tests.infrastructure.process import free_port
@@ -208,8 +209,7 @@ class Cluster:
         async with database.write() as work:
             work.caller = COMMAND_LINE
             await directory.add(work, email=EMAIL, role=Role.ADMIN, password_hash=hashed)
-            first_day = work.today.replace(month=1, day=1)
-            rows = [Details(name=f"Person {index:03}", starts_on=first_day) for index in range(people)]
+            rows = [Details(name=f"Person {index:03}", starts_on=MONDAY.replace(day=1)) for index in range(people)]
             await import_staff(work, rows)
         await database.close()
         for node in self.nodes:

@@ -13,7 +13,9 @@ from memberstaff.changes import Status
 from memberstaff.staff import importing
 from memberstaff.staff.commands import Details
 from memberstaff.staff.queries import StaffFilter
-from tests.installation import WATCH, Installation, Socket, until
+from tests.front_ends import WATCH, Socket
+from tests.installation import Installation
+from tests.waiting import until
 
 NESTED = """subscription ($date: Date!) {
   attendanceUpdated(date: $date) { version staff { name startsOn } day { state summary { present } } } }"""
