@@ -11,7 +11,6 @@ from uuid import uuid4
 import pytest
 
 from memberstaff.access import Role
-from memberstaff.db.clock import utc_now
 from tests.clients.conftest import ROOT
 from tests.clients.counting import counting
 from tests.clients.echo import (
@@ -29,11 +28,11 @@ from tests.clients.echo import (
     tell,
     without_note,
 )
-from tests.clients.test_restart import killable
+from tests.clients.killable import killable
 from tests.clock import TODAY, TurnedClock
 from tests.infrastructure.process import free_port
 from tests.infrastructure.redis import Redis
-from tests.installation import SECRET, Installation, install
+from tests.installation import Installation, install
 
 
 @pytest.fixture
@@ -132,34 +131,23 @@ async def test_a_presence_channel_tells_who_is_there(workshop: Path, installatio
 async def test_nothing_of_a_day_is_missed_while_the_server_was_killed(
     workshop: Path, database_url: str, redis_server: Redis, tmp_path: Path
 ) -> None:
-    shared: dict[str, Any] = {
-        "broadcast_url": redis_server.url,
-        "broadcast_channel": uuid4().hex,
-        "logins_per_minute": 100,
-        "echo_key": KEY,
-    }
     async with (
-        install(database_url, clock=utc_now, **shared) as other,  # where marks are made meanwhile
-        killable(tmp_path, database_url=database_url, secret_key=SECRET, **shared) as server,
-        playing(workshop, server.http) as program,
+        killable(tmp_path, database_url, redis_server, echo_key=KEY) as killed,
+        playing(workshop, killed.server.http) as program,
     ):
-
-        async def mark(name: str, status: str) -> None:
-            assert (await other.admin.mark(other.staff[name], TODAY, status=status))["errors"] == []
-
         await live(program)
         await tell(program, "day", date=TODAY)
         await tell(program, "watch")
         await program.hear("subscribed", f"attendance.{TODAY}", *PUSHERS)
         await program.hear("all read", 1, *PUSHERS)
-        await mark("Amina", "PRESENT")
+        await killed.mark("Amina", "PRESENT")
         await program.hear("change", "Amina present", *PUSHERS)
-        server.kill()
-        await mark("Björn", "LATE")
-        await mark("Chloé", "ABSENT")
-        server.start()
+        killed.server.kill()
+        await killed.mark("Björn", "LATE")
+        await killed.mark("Chloé", "ABSENT")
+        killed.server.start()
         await program.hear("change", "Chloé absent", *PUSHERS)
-        await mark("Amina", "REMOTE")
+        await killed.mark("Amina", "REMOTE")
         await program.hear("change", "Amina remote", *PUSHERS)
         once = ["Amina present", "Björn late", "Chloé absent", "Amina remote"]
         assert all_said(program, "change") == [once] * 2

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import socket as plain
 from datetime import date
 from typing import Any
@@ -16,6 +15,7 @@ from memberstaff.server.uvicorn_websocket import WebSocketProtocol
 from tests.clock import TODAY, TurnedClock
 from tests.front_ends import WATCH
 from tests.installation import Installation, install
+from tests.raw_sockets import frame, raw_socket
 from tests.soak.leaks import fill, hire
 from tests.waiting import until
 
@@ -60,31 +60,13 @@ def sockets(office: Installation) -> list[WebSocketProtocol]:
 
 
 async def stuck_client(office: Installation) -> plain.socket:
-    """A socket that subscribes and then never reads again, with as small a buffer as the kernel allows."""
-    raw = plain.socket()
-    raw.setsockopt(plain.SOL_SOCKET, plain.SO_RCVBUF, 2_048)
-    raw.setblocking(False)
-    loop = asyncio.get_running_loop()
-    await loop.sock_connect(raw, ("127.0.0.1", office.address.port))
-    await loop.sock_sendall(
-        raw,
-        b"GET /graphql HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
-        b"Sec-WebSocket-Protocol: graphql-transport-ws\r\n\r\n",
-    )
-    await loop.sock_recv(raw, 1_000)
+    """A socket that subscribes and then never reads again."""
+    raw, loop = await raw_socket(office.address), asyncio.get_running_loop()
     token = f"Bearer {office.tokens[Role.VIEWER]}"
-    await loop.sock_sendall(raw, masked({"type": "connection_init", "payload": {"authorization": token}}))
-    await loop.sock_recv(raw, 100)
+    await loop.sock_sendall(raw, frame({"type": "connection_init", "payload": {"authorization": token}}))
     payload = {"query": WATCH, "variables": {"date": TODAY}}
-    await loop.sock_sendall(raw, masked({"type": "subscribe", "id": "1", "payload": payload}))
+    await loop.sock_sendall(raw, frame({"type": "subscribe", "id": "1", "payload": payload}))
     return raw
-
-
-def masked(message: dict[str, Any]) -> bytes:
-    """A client's text frame, masked with zeros."""
-    body = json.dumps(message).encode()
-    return b"\x81" + bytes([0x80 | 126]) + len(body).to_bytes(2, "big") + b"\0\0\0\0" + body
 
 
 async def test_a_slow_board_is_fed_from_the_log_at_its_own_pace(database_url: str, clock: TurnedClock) -> None:
