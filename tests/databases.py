@@ -15,29 +15,20 @@ import asyncpg
 from sqlalchemy import make_url
 
 from memberstaff.db.migrate import migrate
+from memberstaff.db.tables import metadata
 from memberstaff.db.work import Database
 from tests.infrastructure.postgres import Postgres
 
 Engine = Literal["sqlite", "postgresql"]
 UTC_ZONE = ZoneInfo("UTC")
 
-
 LARGEST_KEPT = 12_000_000
 """Bytes; a database of PostgreSQL has eight million when it is new. One that has grown is not used again."""
 
-EMPTIED = """
-DO $$
-DECLARE each record;
-BEGIN
-  SET LOCAL session_replication_role = replica;  -- no foreign key asks for an order
-  FOR each IN SELECT format('%I', tablename) AS name FROM pg_tables WHERE schemaname = 'public' LOOP
-    EXECUTE 'DELETE FROM ' || each.name;
-  END LOOP;
-  FOR each IN SELECT oid::regclass AS name FROM pg_class WHERE relkind = 'S' LOOP
-    PERFORM setval(each.name, 1, false);
-  END LOOP;
-END $$
-"""
+EMPTIED = "; ".join(
+    [f"DELETE FROM {table.name}" for table in reversed(metadata.sorted_tables)]
+    + ["SELECT setval(oid::regclass, 1, false) FROM pg_class WHERE relkind = 'S'"]
+)
 
 
 class Databases:
@@ -117,9 +108,9 @@ class Databases:
         url = self._postgres.create_database()
         await _migrate(url)
         async with connected(url) as connection:
-            for [table] in await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'"):
-                if rows := await connection.fetchval(f"SELECT json_agg(each) FROM {table} AS each"):
-                    self._first_rows[table] = rows
+            for table in metadata.sorted_tables:
+                if rows := await connection.fetchval(f"SELECT json_agg(each) FROM {table.name} AS each"):
+                    self._first_rows[table.name] = rows
         return url
 
 
