@@ -12,7 +12,7 @@ from memberstaff.staff import commands
 from memberstaff.staff.commands import Details
 from schema.ids import global_id
 from schema.relay import page_cursor
-from tests.api.test_bad_input import BULK, INSIDES, revisions
+from tests.api.bad import BULK, INSIDES, revisions
 from tests.clock import TODAY, TurnedClock
 from tests.front_ends import BOARD, Client
 from tests.installation import Installation, install

@@ -10,7 +10,6 @@ from typing import Any
 from weakref import WeakSet
 
 import pytest
-from sqlalchemy import event
 
 from memberstaff.access import Caller, Role
 from memberstaff.accounts.access_watcher import Revocable
@@ -18,6 +17,7 @@ from memberstaff.accounts.tokens import Claims
 from tests.clock import TODAY
 from tests.front_ends import WATCH, Socket
 from tests.installation import Installation
+from tests.statements import statements
 from tests.waiting import until
 
 
@@ -101,21 +101,14 @@ async def test_boards_that_resume_from_different_cursors_share(
 async def test_boards_that_come_back_together_read_the_log_once(installation: Installation) -> None:
     before = (await installation.viewer.ask("{ attendanceDay { records { feedCursor } } }"))["attendanceDay"]
     await cursors(installation)
-    readings: list[str] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        if "FROM attendance_revision" in statement:
-            readings.append(statement)
-
-    engine = installation.application.database.engine.sync_engine
-    event.listen(engine, "before_cursor_execute", note)
     async with AsyncExitStack() as stack:
+        sent = stack.enter_context(statements(installation.application.database))
         boards = [await stack.enter_async_context(installation.socket()) for _ in range(20)]
         for board in boards:
             await board.subscribe("1", WATCH, date=TODAY, after=before["records"]["feedCursor"])
         for board in boards:
             assert [(await board.change())["staffName"] for _ in range(4)] == list(installation.staff)
-    assert len(readings) == 1
+    assert len([statement for statement in sent if "FROM attendance_revision" in statement]) == 1
 
 
 async def test_a_cursor_that_is_used_twice_stays_in_the_key(installation: Installation) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from memberstaff.changes import Status
 from tests.clock import TurnedClock
 from tests.installation import Installation, install
-from tests.live.test_slow_boards import MOST_WAITING, sockets
+from tests.live.slow import MOST_WAITING, sockets
 from tests.pusher import KEY, echo
 from tests.raw_sockets import frame, raw_socket
 from tests.soak.leaks import fill, hire

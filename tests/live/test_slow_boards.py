@@ -9,12 +9,11 @@ from typing import Any
 
 from memberstaff.access import Role
 from memberstaff.changes import Status
-from memberstaff.live.sources import BATCH_BYTES
 from memberstaff.live.watched_day import WatchedDay
-from memberstaff.server.uvicorn_websocket import WebSocketProtocol
 from tests.clock import TODAY, TurnedClock
 from tests.front_ends import WATCH
 from tests.installation import Installation, install
+from tests.live.slow import MOST_WAITING, sockets
 from tests.raw_sockets import frame, raw_socket
 from tests.soak.leaks import fill, hire
 from tests.waiting import until
@@ -48,15 +47,6 @@ async def test_a_board_that_stops_reading_delays_nobody_and_is_cut_off(database_
                 assert not reading.done()
                 reading.cancel()
                 assert 65_536 < max(waiting) < MOST_WAITING
-
-
-MOST_WAITING = 65_536 + 1.25 * BATCH_BYTES
-"""Bytes that wait for one client at most: what makes the transport say that it is full, and a batch with its frames."""
-
-
-def sockets(office: Installation) -> list[WebSocketProtocol]:
-    """The open WebSockets, as the server has them."""
-    return [each for each in office.address.server.server_state.connections if isinstance(each, WebSocketProtocol)]
 
 
 async def stuck_client(office: Installation) -> plain.socket:

@@ -91,6 +91,7 @@ class Asking:
 
 @pytest.fixture
 def schema() -> Schema:
+    """Of this file's own types."""
     return build_schema(Query, Mutation, Subscription, limits=LIMITS)
 
 

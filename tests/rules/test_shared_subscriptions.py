@@ -23,6 +23,7 @@ pytestmark = pytest.mark.usefixtures("without_pauses")
 
 @pytest.fixture(scope="module")
 def schema() -> Schema:
+    """Of the types in trees.py."""
     return build_schema(Query, None, Subscription, limits=Limits())
 
 

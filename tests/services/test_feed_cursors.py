@@ -18,7 +18,8 @@ from memberstaff.errors import RestartRequired
 from memberstaff.live import feed as feeds
 from memberstaff.live.feed import Feed
 from tests.services.boards import held
-from tests.services.school import TODAY, School, statements
+from tests.services.school import TODAY, School
+from tests.statements import statements
 
 MOST = 3
 """Changes that are replayed."""
