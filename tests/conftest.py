@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import platform
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 from sqlalchemy import make_url
+from structlog import dev
 
 from tests.clock import TurnedClock
 from tests.databases import Databases, Engine
@@ -15,6 +19,14 @@ from tests.infrastructure import browser, postgres, redis
 from tests.infrastructure.postgres import Postgres, PostgresServer
 from tests.infrastructure.process import NotFound, running
 from tests.infrastructure.redis import Redis, RedisServer
+from tests.installation import Installation, install
+
+# As in the program's own log: with all variables and in colours, a traceback takes seconds.
+dev.ConsoleRenderer.get_active().exception_formatter = dev.plain_traceback
+
+
+settings.register_profile("memberstaff", deadline=None, suppress_health_check=[HealthCheck.too_slow])  # no stopwatch
+settings.load_profile("memberstaff")
 
 
 def pytest_report_header() -> list[str]:
@@ -23,6 +35,19 @@ def pytest_report_header() -> list[str]:
         return [redis.describe(), postgres.describe(), browser.describe(), f"python: {platform.python_version()}"]
     except NotFound as missing:
         raise pytest.UsageError(str(missing)) from None
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how long each folder's tests took, all workers together."""
+    took: dict[str, float] = defaultdict(float)
+    tests: Counter[str] = Counter()
+    for report in (each for kind in terminalreporter.stats.values() for each in kind):
+        if isinstance(report, pytest.TestReport):
+            folder = report.nodeid.removeprefix("tests/").partition("/")[0]
+            took[folder] += report.duration
+            tests[folder] += report.when == "call"
+    for folder, seconds in sorted(took.items(), key=lambda each: -each[1]):
+        terminalreporter.write_line(f"tests/{folder}: {tests[folder]} tests in {seconds:.0f} s")
 
 
 @pytest.fixture(scope="session")
@@ -66,9 +91,11 @@ def own_postgres() -> Iterator[PostgresServer]:
 
 
 @pytest.fixture(scope="session")
-def databases(tmp_path_factory: pytest.TempPathFactory, postgres_server: Postgres) -> Databases:
+def databases(tmp_path_factory: pytest.TempPathFactory, postgres_server: Postgres) -> Iterator[Databases]:
     """Where tests get migrated databases from."""
-    return Databases(tmp_path_factory.mktemp("databases"), postgres_server)
+    made = Databases(tmp_path_factory.mktemp("databases"), postgres_server)
+    yield made
+    made.close()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -88,3 +115,18 @@ async def database_url(engine: Engine, databases: Databases) -> AsyncIterator[st
 def clock() -> TurnedClock:
     """Monday 12 January 2026, 08:00 UTC, until a test turns it."""
     return TurnedClock()
+
+
+@pytest.fixture
+def installation_settings() -> dict[str, Any]:
+    """The settings of `installation`, for folders and modules to choose; the defaults."""
+    return {}
+
+
+@pytest.fixture
+async def installation(
+    database_url: str, clock: TurnedClock, installation_settings: dict[str, Any]
+) -> AsyncIterator[Installation]:
+    """One server on one database, with an administrator, a marker, a viewer and four people."""
+    async with install(database_url, clock=clock, **installation_settings) as installed:
+        yield installed

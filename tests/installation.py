@@ -6,30 +6,40 @@ import asyncio
 import datetime as dt
 import json
 import socket
-import struct
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import cache
 from typing import Any
+from unittest import mock
 
 import httpx2
 import websockets
 from pydantic import SecretStr
-from websockets.asyncio.client import ClientConnection
+from sqlalchemy import select
 
 from memberstaff import demo
 from memberstaff.access import COMMAND_LINE, Role
 from memberstaff.accounts import directory
 from memberstaff.accounts.passwords import Passwords
+from memberstaff.accounts.sessions import open_session
+from memberstaff.accounts.tokens import AccessTokens, Claims
 from memberstaff.application import Application
-from memberstaff.db.clock import utc_now
+from memberstaff.db.clock import Clock
+from memberstaff.db.tables import account
+from memberstaff.db.work import Work
 from memberstaff.settings import Settings
 from memberstaff.staff import commands
 from memberstaff.staff.commands import Details
 from schema.asgi import create_app
 from schema.ids import global_id
-from tests.clock import TurnedClock
+from schema.root import make_schema
+from tests.clock import MONDAY, TurnedClock
+from tests.front_ends import WATCH, Client, EventStream, Socket
 from tests.serving import Address, serving
+from tests.waiting import WAIT_SECONDS, until
+from tests.web import web_client
 
 PASSWORD = "correct horse battery"
 SECRET = "for tests only, and long enough for HS256"
@@ -39,170 +49,6 @@ PEOPLE = {
     "Chloé": "Teaching",
     "Дмитрий": "Facilities",
 }
-WAIT_SECONDS = 10.0
-"""How long a test waits for what must come; a test that passes never waits that long."""
-
-
-class Client:
-    """What a front end does over HTTP, as one account."""
-
-    def __init__(self, http: httpx2.AsyncClient, token: str | None) -> None:
-        self.http = http
-        self.token = token
-
-    async def send(self, document: str, **variables: Any) -> dict[str, Any]:
-        """The whole answer to an operation, errors included."""
-        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
-        body = {"query": document, "variables": variables}
-        response = await self.http.post("/graphql", json=body, headers=headers)
-        answer: dict[str, Any] = response.json()
-        return answer
-
-    async def ask(self, document: str, **variables: Any) -> Any:
-        """The data of an answer that has no errors."""
-        answer = await self.send(document, **variables)
-        assert "errors" not in answer, answer
-        return answer["data"]
-
-    async def fail(self, document: str, **variables: Any) -> tuple[str, str]:
-        """Code and message of the first top-level error."""
-        answer = await self.send(document, **variables)
-        first = answer["errors"][0]
-        return first["extensions"]["code"], first["message"]
-
-    async def stream_once(self, document: str, **variables: Any) -> str:
-        """The whole text of a stream that ends by itself."""
-        headers = {"Authorization": f"Bearer {self.token}", "Accept": "text/event-stream"}
-        response = await self.http.post("/graphql", json={"query": document, "variables": variables}, headers=headers)
-        return response.text
-
-    async def mark(self, staff_id: str, date: str, **values: Any) -> dict[str, Any]:
-        """updateAttendance, as a payload."""
-        target = {"staffDate": {"staffId": staff_id, "date": date}}
-        data = await self.ask(MARK, input={"target": target, **values})
-        payload: dict[str, Any] = data["updateAttendance"]
-        return payload
-
-
-MARK = """
-mutation Mark($input: UpdateAttendanceInput!) {
-  updateAttendance(input: $input) {
-    attendance { id staffName status note version updatedBy feedCursor }
-    errors { code message path ... on VersionConflictError { current { status note version } } }
-    clientMutationId
-  }
-}
-"""
-
-WATCH = """
-subscription Watch($date: Date!, $after: String, $scope: StaffScope) {
-  attendanceUpdated(date: $date, after: $after, scope: $scope) {
-    id staffName staffCategory status note version updatedBy updatedAt feedCursor
-  }
-}
-"""
-
-BOARD = """
-query Board($date: Date, $first: Int, $after: String, $search: String, $statuses: [AttendanceStatus!]) {
-  attendanceDay(date: $date) {
-    id date state isWorkingDay label rosterVersion
-    summary { total unmarked present late absent presentRate }
-    records(first: $first, after: $after, search: $search, statuses: $statuses) {
-      totalCount feedCursor pageInfo { hasNextPage hasPreviousPage endCursor }
-      edges { node { id staffId staffName status note version updatedBy updatedAt } }
-    }
-  }
-}
-"""
-
-
-@dataclass
-class Socket:
-    """What a front end does over graphql-transport-ws."""
-
-    connection: ClientConnection
-
-    async def send(self, **message: Any) -> None:
-        """One message."""
-        await self.connection.send(json.dumps(message))
-
-    async def receive(self) -> dict[str, Any]:
-        """The next message."""
-        async with asyncio.timeout(WAIT_SECONDS):
-            message: dict[str, Any] = json.loads(await self.connection.recv())
-            return message
-
-    async def subscribe(self, operation: str, document: str, **variables: Any) -> None:
-        """Start an operation."""
-        await self.send(id=operation, type="subscribe", payload={"query": document, "variables": variables})
-
-    async def event(self, operation: str = "1") -> dict[str, Any]:
-        """The data of the next event of an operation."""
-        message = await self.receive()
-        assert message["type"] == "next", message
-        assert message["id"] == operation, message
-        assert "errors" not in message["payload"], message
-        data: dict[str, Any] = message["payload"]["data"]
-        return data
-
-    async def change(self, operation: str = "1") -> dict[str, Any]:
-        """The record in the next event of attendanceUpdated."""
-        record: dict[str, Any] = (await self.event(operation))["attendanceUpdated"]
-        return record
-
-
-class EventStream:
-    """What a front end does over SSE or multipart: it reads only what it is asked for."""
-
-    def __init__(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, status: int, headers: Mapping[str, str]
-    ) -> None:
-        self._reader = reader
-        self._writer = writer
-        self._text = b""
-        self.status = status
-        self.headers = headers
-
-    def write(self, data: bytes) -> None:
-        """Send more on the same connection."""
-        self._writer.write(data)
-
-    def reset(self) -> None:
-        """Drop the connection without a word (RST)."""
-        self._writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self._writer.transport.abort()
-
-    async def chunk(self) -> bytes:
-        """The next chunk of the body; empty at its end."""
-        async with asyncio.timeout(WAIT_SECONDS):
-            size = int(await self._reader.readline(), 16)
-            body = await self._reader.readexactly(size)
-            await self._reader.readexactly(2)
-            return body
-
-    async def result(self) -> dict[str, Any]:
-        """The next result; heartbeats are passed over."""
-        is_sse = self.headers["content-type"].startswith("text/event-stream")
-        end, prefix = (b"\n\n", b"event: next\ndata: ") if is_sse else (b"\r\n--graphql", b'{"payload":')
-        while True:
-            while end not in self._text:
-                chunk = await self.chunk()
-                assert chunk, "the stream has ended"
-                self._text += chunk
-            text, self._text = self._text.split(end, 1)
-            if is_sse and text.startswith(prefix):
-                result: dict[str, Any] = json.loads(text.removeprefix(prefix))
-                return result
-            if prefix in text:
-                part: dict[str, Any] = json.loads(text[text.index(prefix) :])["payload"]
-                return part
-
-    async def change(self) -> dict[str, Any]:
-        """The record in the next event of attendanceUpdated."""
-        result = await self.result()
-        assert "errors" not in result, result
-        record: dict[str, Any] = result["data"]["attendanceUpdated"]
-        return record
 
 
 @dataclass
@@ -286,13 +132,6 @@ class Installation:
         await until(lambda: self.application.feed.followers(day) > before)
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait for a condition that nothing announces."""
-    async with asyncio.timeout(WAIT_SECONDS):
-        while not condition():
-            await asyncio.sleep(0.005)
-
-
 WEAK = Passwords(time_cost=1, memory_kib=8)
 """As weak as Argon2 goes: tests log in hundreds of times."""
 
@@ -311,7 +150,7 @@ def settings(database_url: str, **changes: Any) -> Settings:
 async def install(
     database_url: str,
     *,
-    clock: TurnedClock | None = None,
+    clock: Clock | None = None,
     furnish: bool = True,
     demo_people: int = 0,
     ordinary: bool = False,
@@ -320,47 +159,72 @@ async def install(
 ) -> AsyncIterator[Installation]:
     """Serve an application on this database; `furnish` gives it accounts and people, of the demo's if so many.
 
+    Without another clock it stands still on MONDAY, so that no test depends on the day on which it runs.
+
     `ordinary` serves its sockets with uvicorn's own protocol, as another server would: without our short cuts.
     """
-    application = Application(settings(database_url, **changes), clock=clock or utc_now, passwords=WEAK)
+    application = Application(settings(database_url, **changes), clock=clock or TurnedClock(), passwords=WEAK)
+    with mock.patch("schema.asgi.make_schema", schema_of):
+        app = create_app(application)
     async with (
-        serving(create_app(application), application.settings, port=port, **ORDINARY if ordinary else {}) as address,
-        httpx2.AsyncClient(base_url=address.http, timeout=WAIT_SECONDS) as http,
+        serving(app, application.settings, port=port, **ORDINARY if ordinary else {}) as address,
+        web_client(base_url=address.http, timeout=WAIT_SECONDS) as http,
     ):
         installation = Installation(application, address, http)
-        if furnish:
-            await _furnish(installation, demo_people)
-        await log_in(installation)
+        if furnish and demo_people:
+            await _furnish_demo(application, demo_people)
+        async with application.database.write() as work:  # all in one: three commits would take longer
+            work.caller = COMMAND_LINE
+            if furnish:
+                await _add_accounts(work)
+            if furnish and not demo_people:
+                installation.staff = await _add_people(work)
+            installation.tokens = await _open_sessions(work, application.settings)
         yield installation
 
 
-async def _furnish(installation: Installation, demo_people: int) -> None:
+schema_of = cache(make_schema)
+"""The schema with these limits, and its cache of documents, which all installations share as all requests of a server
+do: to build it takes longer than to serve and to stop it."""
+
+
+async def _add_accounts(work: Work) -> None:
     hashed = await WEAK.hash(PASSWORD)
     for role in Role:
-        async with installation.application.database.write() as work:
-            work.caller = COMMAND_LINE
-            name = role.title()
-            await directory.add(work, email=email(role), role=role, password_hash=hashed, display_name=name)
-    database, weekdays = installation.application.database, installation.application.settings.working_weekdays
-    if demo_people:
-        await demo.load(database, people=demo_people, on=await demo.today(database), seed=1, working=weekdays)
-        return
-    async with database.write() as work:
-        work.caller = COMMAND_LINE
-        for name, category in PEOPLE.items():
-            details = Details(name=name, category=category, starts_on=work.today.replace(day=1))
-            person = await commands.create(work, details)
-            installation.staff[name] = global_id("Staff", person.id)
+        await directory.add(work, email=email(role), role=role, password_hash=hashed, display_name=role.title())
 
 
-async def log_in(installation: Installation) -> None:
-    """Log each role's account in."""
-    for role in Role:
-        data = await installation.nobody.ask(
-            "mutation L($input: LoginInput!) { login(input: $input) { accessToken errors { message } } }",
-            input={"email": email(role), "password": PASSWORD},
-        )
-        installation.tokens[role] = data["login"]["accessToken"]
+async def _add_people(work: Work) -> dict[str, str]:
+    added: dict[str, str] = {}
+    for name, category in PEOPLE.items():
+        details = Details(name=name, category=category, starts_on=MONDAY.replace(day=1))
+        added[name] = global_id("Staff", (await commands.create(work, details)).id)
+    return added
+
+
+async def _furnish_demo(application: Application, people: int) -> None:
+    database, weekdays = application.database, application.settings.working_weekdays
+    await demo.load(database, people=people, on=await demo.today(database), seed=1, working=weekdays)
+
+
+async def renew_tokens(installation: Installation) -> None:
+    """Open another session for each role's account: after this, clients made by `installation` send new tokens."""
+    application = installation.application
+    async with application.database.write() as work:
+        installation.tokens = await _open_sessions(work, application.settings)
+
+
+async def _open_sessions(work: Work, settings: Settings) -> dict[Role, str]:
+    """What a login does once it has checked the password, which is for the tests of accounts to show."""
+    lifetime = timedelta(seconds=settings.refresh_token_seconds)
+    tokens = {}
+    for row in await work.rows(select(account).where(account.c.email.in_(map(email, Role)))):
+        opened = await open_session(work, row.id, verified=row.password_hash, lifetime=lambda _: lifetime)
+        assert opened is not None
+        expires_at = work.now.replace(microsecond=0) + timedelta(seconds=settings.access_token_seconds)
+        claims = Claims(opened.caller.session_id, row.id, expires_at)
+        tokens[Role(row.role)] = AccessTokens(SECRET).issue(claims, now=work.now)
+    return tokens
 
 
 def email(role: Role) -> str:

@@ -14,7 +14,8 @@ import websockets
 from websockets.asyncio.client import ClientConnection
 
 from memberstaff.access import Role
-from tests.installation import WAIT_SECONDS, Installation
+from tests.installation import Installation
+from tests.waiting import WAIT_SECONDS
 
 KEY = "school"
 

@@ -15,11 +15,12 @@ from websockets.typing import Subprotocol
 
 from tests.api.toy import ToyHost, toy
 from tests.serving import Address, serving
+from tests.web import web_client
 
 GRAPHQL = "application/graphql-response+json"
 PROTOCOL = Subprotocol("graphql-transport-ws")
 INIT: dict[str, Any] = {"type": "connection_init", "payload": {"authorization": "Bearer amina-token"}}
-SECONDS = 5
+SECONDS = 30
 """How long a test waits for what must happen."""
 
 
@@ -27,14 +28,14 @@ SECONDS = 5
 async def api(**changes: Any) -> AsyncIterator[tuple[httpx.AsyncClient, ToyHost]]:
     """The application without a server: for what the application alone decides."""
     app, host = toy(**changes)
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://toy") as client:
+    async with web_client(transport=httpx.ASGITransport(app), base_url="http://toy") as client:
         yield client, host
 
 
 @asynccontextmanager
 async def http_served(**changes: Any) -> AsyncIterator[tuple[httpx.AsyncClient, ToyHost]]:
     app, host = toy(**changes)
-    async with serving(app, host.settings) as address, httpx.AsyncClient(base_url=address.http) as client:
+    async with serving(app, host.settings) as address, web_client(base_url=address.http) as client:
         yield client, host
 
 

@@ -11,8 +11,10 @@ from sqlalchemy import func, select
 
 from memberstaff.db.tables import attendance_day, audit, idempotency
 from schema.ids import global_id
-from tests.api.test_bad_input import BULK, INSIDES, TODAY, revisions
-from tests.installation import MARK, Client, Installation
+from tests.api.bad import BULK, INSIDES, revisions
+from tests.clock import TODAY
+from tests.front_ends import MARK, Client
+from tests.installation import Installation
 
 NOBODY = "There is no such person."
 STAFF_ID = ["target", "staffDate", "staffId"]

@@ -5,29 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import re
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import func, select
 
-from memberstaff.db.tables import attendance_revision
 from schema.ids import global_id
-from tests.installation import BOARD, MARK, WAIT_SECONDS, WATCH, Installation
-
-TODAY = "2026-01-12"
-INSIDES = re.compile(
-    r"Traceback|sqlalchemy|sqlite|asyncpg|SELECT |INSERT |Error\b|Exception|<class|object at|NoneType|\bself\b"
-    r"|memberstaff\."
-)
-"""What no message for a client may hold."""
-
-
-async def revisions(installation: Installation) -> int:
-    async with installation.application.database.read() as reading:
-        return int(await reading.scalar(select(func.count()).select_from(attendance_revision)))
+from tests.api.bad import BULK, INSIDES, revisions
+from tests.clock import TODAY
+from tests.front_ends import BOARD, MARK, WATCH
+from tests.installation import Installation
+from tests.waiting import WAIT_SECONDS
 
 
 async def mark(installation: Installation, **values: Any) -> dict[str, Any]:
@@ -135,11 +124,6 @@ async def test_the_first_and_the_last_day_of_the_calendar_are_days(installation:
 @pytest.mark.parametrize("search", ["%", "_", "\\", "'; DROP TABLE staff; --", "%' OR 1=1"])
 async def test_search_takes_every_character_as_itself(installation: Installation, search: str) -> None:
     assert (await installation.viewer.ask(BOARD, date=TODAY, search=search))["attendanceDay"]["records"]["edges"] == []
-
-
-BULK = """mutation ($input: BulkUpdateAttendanceInput!) {
-  bulkUpdateAttendance(input: $input) { day { summary { present } } attendances { staffName }
-    errors { code path message } } }"""
 
 
 async def test_a_bulk_change_names_each_entry_that_is_wrong(installation: Installation) -> None:

@@ -12,9 +12,10 @@ from memberstaff.staff import commands
 from memberstaff.staff.commands import Details
 from schema.ids import global_id
 from schema.relay import page_cursor
-from tests.api.test_bad_input import BULK, INSIDES, TODAY, revisions
-from tests.clock import TurnedClock
-from tests.installation import BOARD, Client, Installation, install
+from tests.api.bad import BULK, INSIDES, revisions
+from tests.clock import TODAY, TurnedClock
+from tests.front_ends import BOARD, Client
+from tests.installation import Installation, install
 
 NODE = "query ($id: ID!) { node(id: $id) { id } }"
 RECORD = "query ($target: AttendanceTarget!) { attendance(target: $target) { version } }"

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
-
 import pytest
-from sqlalchemy import event
 
 from memberstaff.access import COMMAND_LINE
 from memberstaff.staff import commands
 from memberstaff.staff.commands import Details
-from tests.installation import BOARD, Installation
-
-TODAY = "2026-01-12"
+from tests.clock import TODAY
+from tests.front_ends import BOARD
+from tests.installation import Installation
+from tests.statements import statements
 
 DEEP = """
 query Deep($date: Date, $first: Int) {
@@ -35,22 +31,6 @@ query Histories($date: Date) {
   }
 }
 """
-
-
-@contextmanager
-def counted(installation: Installation) -> Iterator[list[str]]:
-    """The statements that the block sends to the database."""
-    statements: list[str] = []
-    engine = installation.application.database.engine.sync_engine
-
-    def note(_conn: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        statements.append(statement)
-
-    event.listen(engine, "before_cursor_execute", note)
-    try:
-        yield statements
-    finally:
-        event.remove(engine, "before_cursor_execute", note)
 
 
 async def hire(installation: Installation, number: int) -> None:
@@ -108,11 +88,11 @@ async def test_search_does_not_look_into_notes(installation: Installation) -> No
 
 async def test_a_board_of_500_costs_the_statements_of_a_board_of_10(installation: Installation) -> None:
     await hire(installation, 6)
-    with counted(installation) as few:
+    with statements(installation.application.database) as few:
         day = (await installation.marker.ask(DEEP, date=TODAY, first=100))["attendanceDay"]
     assert day["records"]["totalCount"] == 10
     await hire(installation, 490)
-    with counted(installation) as many:
+    with statements(installation.application.database) as many:
         day = (await installation.marker.ask(DEEP, date=TODAY, first=500))["attendanceDay"]
     assert day["summary"]["total"] == 500
     assert len(day["records"]["edges"]) == 500
@@ -123,10 +103,10 @@ async def test_a_board_of_500_costs_the_statements_of_a_board_of_10(installation
 
 async def test_a_hundred_histories_cost_the_statements_of_ten(installation: Installation) -> None:
     await hire(installation, 6)
-    with counted(installation) as few:
+    with statements(installation.application.database) as few:
         await installation.marker.ask(HISTORIES, date=TODAY)
     await hire(installation, 90)
-    with counted(installation) as many:
+    with statements(installation.application.database) as many:
         day = (await installation.marker.ask(HISTORIES, date=TODAY))["attendanceDay"]
     assert len(day["records"]["edges"]) == 100
     assert len(many) == len(few) <= 9

@@ -12,10 +12,11 @@ import pytest
 
 from memberstaff.access import Role
 from memberstaff.server.uvicorn_http import HttpProtocol
-from tests.clock import TurnedClock
-from tests.installation import WATCH, Installation, install, until
+from tests.clock import TODAY, TurnedClock
+from tests.front_ends import WATCH
+from tests.installation import Installation, install
+from tests.waiting import until
 
-TODAY = "2026-01-12"
 SSE = "text/event-stream"
 OTHER = "subscription ($date: Date!) { attendanceUpdated(date: $date) { id } }"
 FULL = {"code": "UNAVAILABLE", "retryAfter": 5}
@@ -84,14 +85,14 @@ FILL = """mutation ($input: BulkUpdateAttendanceInput!) { bulkUpdateAttendance(i
 
 
 async def fill(installation: Installation, status: str) -> None:
-    """300 events of 30 KB: more than the server's and the kernel's buffers hold for a client that does not read."""
+    """80 events of 25 KB: more than the server's and the kernel's buffers hold for a client that does not read."""
     change = {"fill": {"status": status, "onlyUnmarked": False}}
     await installation.marker.ask(FILL, input={"date": TODAY, "change": change})
 
 
 async def test_streams_that_nobody_reads_hold_no_database_connection(database_url: str, clock: TurnedClock) -> None:
     async with (
-        install(database_url, clock=clock, demo_people=300, database_pool_size=2) as installation,
+        install(database_url, clock=clock, demo_people=80, database_pool_size=2) as installation,
         installation.stream(LARGE, SSE, date=TODAY),
         installation.stream(LARGE, SSE, date=TODAY),
         installation.stream(LARGE, SSE, Role.MARKER, date=TODAY),
@@ -108,7 +109,7 @@ async def test_a_stream_leaves_its_group_when_its_access_ends_though_its_client_
     database_url: str, clock: TurnedClock
 ) -> None:
     async with (
-        install(database_url, clock=clock, demo_people=300) as installation,
+        install(database_url, clock=clock, demo_people=80) as installation,
         installation.stream(LARGE, SSE, date=TODAY),
     ):
         await until(lambda: installation.application.feed.subscriptions == 1)

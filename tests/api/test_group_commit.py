@@ -15,9 +15,12 @@ from memberstaff.attendance.cursor import Cursor
 from memberstaff.db.tables import attendance_day, attendance_revision
 from memberstaff.db.work import Work
 from schema.ids import global_id
-from tests.installation import Client, Installation, until
+from tests.clock import TODAY
+from tests.front_ends import Client
+from tests.installation import Installation
+from tests.statements import statements
+from tests.waiting import until
 
-TODAY = "2026-01-12"
 PEOPLE = ("Amina", "Björn", "Chloé", "Дмитрий")
 
 
@@ -124,15 +127,10 @@ MARK_BY_ID = """mutation ($id: ID!, $date: Date!) {
 
 
 async def test_who_may_not_mark_locks_nothing(installation: Installation) -> None:
-    statements: list[str] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        statements.append(statement)
-
-    event.listen(installation.application.database.engine.sync_engine, "before_cursor_execute", note)
-    answer = await installation.viewer.send(MARK_BY_ID, id=installation.staff["Amina"], date=TODAY)
+    with statements(installation.application.database) as sent:
+        answer = await installation.viewer.send(MARK_BY_ID, id=installation.staff["Amina"], date=TODAY)
     assert answer["errors"][0]["extensions"]["code"] == "FORBIDDEN"
-    assert [statement for statement in statements if "attendance_day" in statement] == []
+    assert [statement for statement in sent if "attendance_day" in statement] == []
 
 
 async def test_a_refused_mark_leaves_nothing_not_even_a_day(installation: Installation) -> None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from memberstaff.access import Role
+from tests.clock import TODAY
 from tests.installation import Installation
-
-TODAY = "2026-01-12"
 
 
 async def test_a_mark_reaches_every_board_of_that_day_also_the_senders_own(on_any_path: Installation) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import date
 
-from tests.clock import TurnedClock
-from tests.installation import BOARD, WATCH, Installation, install, until
-
-TODAY = "2026-01-12"
+from tests.clock import TODAY, TurnedClock
+from tests.front_ends import BOARD, WATCH
+from tests.installation import Installation, install
+from tests.waiting import until
 
 
 async def test_an_operation_of_an_ended_session_holds_no_connections(database_url: str, clock: TurnedClock) -> None:

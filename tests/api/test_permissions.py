@@ -13,10 +13,10 @@ from memberstaff.db.tables import account, attendance_day, attendance_revision, 
 from memberstaff.engine.limits import Limits
 from schema.ids import global_id
 from schema.root import make_schema
-from tests.clock import TurnedClock
-from tests.installation import BOARD, WATCH, Client, Installation, email
+from tests.clock import TODAY, TurnedClock
+from tests.front_ends import BOARD, WATCH, Client
+from tests.installation import Installation, email
 
-TODAY = "2026-01-12"
 YESTERDAY = "2026-01-09"
 
 VIEWERS_ACCOUNT = global_id("Account", 1)

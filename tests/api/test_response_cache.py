@@ -14,10 +14,9 @@ from memberstaff.accounts import directory
 from memberstaff.db.installation import new_epoch
 from memberstaff.db.work import Work
 from memberstaff.staff import commands as staff_commands
-from tests.clock import TurnedClock
-from tests.installation import Installation, email, log_in
+from tests.clock import TODAY, TurnedClock
+from tests.installation import Installation, email, renew_tokens
 
-TODAY = "2026-01-12"
 EVERYTHING = """query Everything($date: Date) {
   attendanceDay(date: $date) {
     date state isWorkingDay label rosterVersion
@@ -150,7 +149,7 @@ async def test_a_login_that_has_ended_is_given_nothing_that_is_kept(installation
 async def test_today_is_another_day_after_midnight(installation: Installation, clock: TurnedClock) -> None:
     assert (await installation.marker.ask(EVERYTHING))["attendanceDay"]["date"] == TODAY
     clock.turn(hours=16, minutes=1)
-    await log_in(installation)
+    await renew_tokens(installation)
     assert (await installation.marker.ask(EVERYTHING))["attendanceDay"]["date"] == "2026-01-13"
 
 

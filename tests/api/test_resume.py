@@ -9,10 +9,10 @@ import pytest
 
 from memberstaff.access import Role
 from memberstaff.attendance.cursor import Cursor
-from tests.clock import TurnedClock
-from tests.installation import BOARD, WATCH, Installation, install
+from tests.clock import TODAY, TurnedClock
+from tests.front_ends import BOARD, WATCH
+from tests.installation import Installation, install
 
-TODAY = "2026-01-12"
 YESTERDAY = "2026-01-11"
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-from tests.installation import BOARD, Installation
+from tests.clock import TODAY
+from tests.front_ends import BOARD
+from tests.installation import Installation
 
-TODAY = "2026-01-12"
 ROSTER = Path(__file__).parents[1] / "rosters" / "school.csv"
 IMPORT = """mutation ImportStaff($input: ImportStaffInput!) {
   importStaff(input: $input) { created updated unchanged errors { code message path } }

@@ -8,9 +8,10 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from memberstaff.access import Role
-from tests.installation import WAIT_SECONDS, Installation, install, until
+from tests.clock import TODAY
+from tests.installation import Installation, install
+from tests.waiting import WAIT_SECONDS, until
 
-TODAY = "2026-01-12"
 DOCUMENT = f'subscription {{ attendanceUpdated(date: "{TODAY}") {{ status }} }}'
 
 

@@ -15,6 +15,7 @@ from tests.api.clients import GRAPHQL, api, raw
 from tests.api.clients import http_served as served
 from tests.api.toy import toy
 from tests.serving import serving
+from tests.web import web_client
 
 
 async def test_a_query_is_answered_with_json_that_nobody_may_keep_or_frame() -> None:
@@ -289,14 +290,15 @@ JSON_VALUES = st.recursive(
     max_leaves=20,
 )
 
+ANY_BODY, _ = toy()
+
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(body=JSON_VALUES.map(lambda value: json.dumps(value).encode()) | st.binary(max_size=200))
 def test_any_body_at_all_gets_an_answer_of_the_protocol(body: bytes) -> None:
     async def ask() -> tuple[int, Any]:
-        app, _ = toy()
-        endpoint = httpx.ASGITransport(app, raise_app_exceptions=True)
-        async with httpx.AsyncClient(transport=endpoint, base_url="http://toy") as client:
+        endpoint = httpx.ASGITransport(ANY_BODY, raise_app_exceptions=True)
+        async with web_client(transport=endpoint, base_url="http://toy") as client:
             answer = await client.post("/graphql", content=body, headers={"content-type": "application/json"})
         return answer.status_code, answer.json()
 

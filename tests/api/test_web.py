@@ -19,12 +19,14 @@ from memberstaff.server.web import Site
 from memberstaff.settings import Settings
 from tests.api.toy import ToyHost, toy_schema
 from tests.serving import serving
+from tests.web import web_client
 
 POLICY = (
     "default-src 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'; form-action 'self'; img-src 'self'"
 )
 SCRIPT = "console.log('hello')" * 100
 DASHBOARD = Path(__file__).parents[2] / "dashboard"
+SETTINGS = Settings()
 SECRET = "a file beside the build"
 
 
@@ -52,7 +54,7 @@ async def visiting(built: Path, **changes: object) -> AsyncIterator[httpx.AsyncC
     host = ToyHost(Settings.model_validate(changes))
     async with (
         serving(create_app(toy_schema(), host, built), host.settings) as address,
-        httpx.AsyncClient(base_url=address.http, headers={"accept-encoding": "identity"}) as client,
+        web_client(base_url=address.http, headers={"accept-encoding": "identity"}) as client,
     ):
         yield client
 
@@ -210,7 +212,7 @@ PIECES = st.lists(
 @given(pieces=PIECES, separator=st.sampled_from(["/", "\\", "//"]), packed=st.booleans())
 def test_no_path_leads_out_of_the_build(built: Path, pieces: list[str], separator: str, packed: bool) -> None:
     headers = Headers({"accept-encoding": "gzip"} if packed else {})
-    response = Site(Settings(), built).file("/" + separator.join(pieces), headers)
+    response = Site(SETTINGS, built).file("/" + separator.join(pieces), headers)
     assert response.status_code in {200, 404}
     if isinstance(response, FileResponse):
         assert Path(response.path).is_relative_to(built)

@@ -11,6 +11,7 @@ import pytest
 from memberstaff.access import Role
 from tests.clock import TurnedClock
 from tests.installation import PASSWORD, Installation, email, install
+from tests.web import web_client
 
 SESSION = "accessToken refreshToken viewer { role } errors { code message path }"
 LOGIN = f"mutation Login($input: LoginInput!) {{ login(input: $input) {{ {SESSION} }} }}"
@@ -44,7 +45,7 @@ class Browser:
 
     async def send(self, body: dict[str, Any], headers: dict[str, str]) -> httpx2.Response:
         """A request of the page, with the cookies that the browser adds."""
-        async with httpx2.AsyncClient(base_url=self.server, cookies=self.cookies) as http:
+        async with web_client(base_url=self.server, cookies=self.cookies) as http:
             response = await http.post("/graphql", json=body, headers=headers)
             self.cookies = http.cookies
             return response

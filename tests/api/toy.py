@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, cast
 
 import strawberry
@@ -242,6 +243,7 @@ class Subscription:
         return cast("AsyncIterable[str]", Stream(at))
 
 
+@cache
 def toy_schema(limits: Limits | None = None, *, suggestions: bool = False) -> Schema:
     return build_schema(Query, Mutation, Subscription, limits=limits or Limits(), suggestions=suggestions)
 

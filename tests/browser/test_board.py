@@ -12,8 +12,7 @@ from tests.browser.axe import violations
 from tests.browser.board import Board
 from tests.browser.conftest import OpenPage
 from tests.browser.house import House
-
-TODAY = "2026-01-12"
+from tests.clock import TODAY
 
 
 async def test_a_mark_in_one_browser_shows_in_another_within_a_second(open_page: OpenPage) -> None:

@@ -12,11 +12,11 @@ from memberstaff.db.installation import new_epoch
 from tests.browser.board import Board
 from tests.browser.conftest import MORNING, OpenPage
 from tests.browser.house import House
-from tests.clock import TurnedClock
+from tests.clock import TODAY, TurnedClock
+from tests.front_ends import BOARD
 from tests.infrastructure.redis import RedisServer
-from tests.installation import BOARD, PASSWORD, email, log_in
+from tests.installation import PASSWORD, email, renew_tokens
 
-TODAY = "2026-01-12"
 GONE = "WebSocket|ERR_CONNECTION|ERR_EMPTY_RESPONSE|ERR_INTERNET"
 """What Chromium itself writes into the console while a server is away."""
 
@@ -89,7 +89,7 @@ async def test_a_token_that_expires_is_renewed_and_the_board_goes_on_where_it_wa
     [name] = await board.names("UNMARKED")
     async with visitor.page.expect_websocket():  # the old one is closed with 4403; this one has a new token
         clock.turn(minutes=16)
-        await log_in(house.installation)  # its own tokens have expired, too
+        await renew_tokens(house.installation)  # its own tokens have expired, too
         await mark(house, name, "LATE")
     await board.shows(name, "Late")
     await board.is_live()

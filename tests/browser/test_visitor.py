@@ -11,8 +11,8 @@ from memberstaff.server.app import create_app
 from memberstaff.settings import Settings
 from tests.api.toy import ToyHost, toy_schema
 from tests.browser.visitor import visiting
-from tests.installation import until
 from tests.serving import serving
+from tests.waiting import until
 
 
 async def test_without_a_build_a_person_reads_what_to_do(browser: Browser, tmp_path: Path) -> None:

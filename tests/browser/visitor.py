@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page
 
 from memberstaff.access import Role
-from tests.installation import PASSWORD, WAIT_SECONDS, email
+from tests.installation import PASSWORD, email
+from tests.waiting import WAIT_SECONDS
 
 LOGIN = """
 mutation LogIn($input: LoginInput!) { login(input: $input) { accessToken errors { code message } } }

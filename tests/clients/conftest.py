@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.clock import TurnedClock
 from tests.databases import Engine
-from tests.installation import Installation, install
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -50,7 +48,6 @@ async def run(folder: Path, program: str, *arguments: str) -> str:
 
 
 @pytest.fixture
-async def installation(database_url: str, clock: TurnedClock) -> AsyncIterator[Installation]:
-    """One server with four people, whose poll is quick and whose logins are not counted."""
-    async with install(database_url, clock=clock, poll_seconds=0.05, logins_per_minute=100) as installed:
-        yield installed
+def installation_settings() -> dict[str, Any]:
+    """What has ended is soon known, and logins are not counted: each client has one of its own."""
+    return {"poll_seconds": 0.05, "logins_per_minute": 100}

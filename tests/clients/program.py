@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from memberstaff.access import Role
-from tests.installation import PASSWORD, WAIT_SECONDS, email
+from tests.installation import PASSWORD, email
+from tests.waiting import WAIT_SECONDS
 
 PATIENCE_SECONDS = 2 * WAIT_SECONDS
 """How long a client may take at most; those that come back wait longer after each failure."""

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.clients.program import playing
+from tests.clock import TODAY
 from tests.installation import Installation
 
-TODAY = "2026-01-12"
 NAMES = {"Amina": "UNMARKED", "Björn": "UNMARKED", "Chloé": "UNMARKED", "Дмитрий": "UNMARKED"}
 BEFORE = {**NAMES, "unmarked": 4, "present": 0, "late": 0, "absent": 0}
 AFTER = {**NAMES, "Amina": "LATE", "unmarked": 3, "present": 0, "late": 1, "absent": 0}

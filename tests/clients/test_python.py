@@ -8,10 +8,9 @@ from gql.transport.exceptions import TransportQueryError
 from examples.python_gql import MARK, Attendance, code_of
 from memberstaff.access import Role
 from tests.clients.follower import following
-from tests.clock import TurnedClock
-from tests.installation import PASSWORD, Installation, email, log_in, until
-
-TODAY = "2026-01-12"
+from tests.clock import TODAY, TurnedClock
+from tests.installation import PASSWORD, Installation, email, renew_tokens
+from tests.waiting import until
 
 
 async def test_marks_go_over_http_and_arrive_over_the_socket(installation: Installation) -> None:
@@ -34,7 +33,7 @@ async def test_expired_tokens_are_renewed_over_http_and_on_the_socket(
             token = python.attendance.tokens["accessToken"]
             clock.turn(seconds=lifetime + 1)
             await until(lambda old=token: python.attendance.tokens["accessToken"] not in {old, ""})  # type: ignore[misc]
-            await log_in(installation)
+            await renew_tokens(installation)
             await installation.marker.mark(installation.staff[name], TODAY, status="LATE")
             await python.hear(f"{name} LATE")
         clock.turn(seconds=lifetime + 1)

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
-from uuid import uuid4
 
 from tests.clients.follower import following
+from tests.clients.killable import killable
 from tests.clients.program import playing
+from tests.clock import TODAY
 from tests.infrastructure.redis import Redis
-from tests.installation import SECRET, install
-from tests.soak.cluster import Node
 
 CLIENTS = ["apollo-websocket", "apollo-multipart", "urql-websocket", "urql-events", "graphql-ws", "graphql-sse"]
 
@@ -22,21 +16,11 @@ CLIENTS = ["apollo-websocket", "apollo-multipart", "urql-websocket", "urql-event
 async def test_every_client_resumes_after_the_server_was_killed(
     workshop: Path, database_url: str, redis_server: Redis, tmp_path: Path
 ) -> None:
-    today = datetime.now(UTC).date().isoformat()
-    shared: dict[str, Any] = {
-        "broadcast_url": redis_server.url,
-        "broadcast_channel": uuid4().hex,
-        "logins_per_minute": 100,
-    }
     async with (
-        install(database_url, **shared) as other,  # of the same installation, where marks are made meanwhile
-        killable(tmp_path, database_url=database_url, secret_key=SECRET, **shared) as server,
-        playing(workshop, server.http, today, *CLIENTS) as program,
-        following(server.http, today) as python,
+        killable(tmp_path, database_url, redis_server) as killed,
+        playing(workshop, killed.server.http, TODAY, *CLIENTS) as program,
+        following(killed.server.http, TODAY) as python,
     ):
-
-        async def mark(name: str, status: str) -> None:
-            assert (await other.admin.mark(other.staff[name], today, status=status))["errors"] == []
 
         async def heard(change: str) -> None:
             await program.hear("change", change, *CLIENTS)
@@ -45,29 +29,15 @@ async def test_every_client_resumes_after_the_server_was_killed(
         await program.tell("show")
         await program.hear("done", "show", *CLIENTS)
         await program.tell("watch")
-        await mark("Amina", "PRESENT")
+        await killed.mark("Amina", "PRESENT")
         await heard("Amina PRESENT")
-        server.kill()
-        await mark("Björn", "LATE")
-        await mark("Chloé", "ABSENT")
-        server.start()
+        killed.server.kill()
+        await killed.mark("Björn", "LATE")
+        await killed.mark("Chloé", "ABSENT")
+        killed.server.start()
         await heard("Chloé ABSENT")
-        await mark("Amina", "REMOTE")
+        await killed.mark("Amina", "REMOTE")
         await heard("Amina REMOTE")
         once = ["Amina PRESENT", "Björn LATE", "Chloé ABSENT", "Amina REMOTE"]
         seen = {client: program.said[client]["change"] for client in CLIENTS}
         assert {**seen, "python": python.seen} == dict.fromkeys([*CLIENTS, "python"], once)
-
-
-@asynccontextmanager
-async def killable(folder: Path, **settings: Any) -> AsyncIterator[Node]:
-    """A server in a process of its own."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("MEMBERSTAFF_")}
-    environment |= {f"MEMBERSTAFF_{name.upper()}": str(value) for name, value in settings.items()}
-    node = Node("server", environment, folder)
-    node.start()
-    try:
-        await node.ready()
-        yield node
-    finally:
-        node.stop()

@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.clients.program import playing
-from tests.clock import TurnedClock
-from tests.installation import Installation, log_in
+from tests.clock import TODAY, TurnedClock
+from tests.installation import Installation, renew_tokens
 
-TODAY = "2026-01-12"
 CLIENTS = ["apollo-websocket", "apollo-multipart", "urql-websocket", "urql-events", "graphql-ws", "graphql-sse"]
 
 
@@ -27,7 +26,7 @@ async def test_a_client_whose_token_expires_comes_back_with_another(
         await program.hear("change", "Amina PRESENT", client)
         for times, name in enumerate(["Björn", "Chloé"], start=1):  # a subscription outlives many a token
             clock.turn(seconds=lifetime + 1)
-            await log_in(installation)
+            await renew_tokens(installation)
             await installation.marker.mark(installation.staff[name], TODAY, status="LATE")
             await program.hear("renewed", times, client)
             await program.hear("change", f"{name} LATE", client)

@@ -31,6 +31,7 @@ TUNING = {
     "listen_addresses": "",
     "wal_level": "minimal",
     "max_wal_senders": "0",
+    "autovacuum": "off",  # its work would be that of other tests
 }
 
 

@@ -12,11 +12,11 @@ from websockets.exceptions import ConnectionClosed
 
 from memberstaff.access import COMMAND_LINE, Role
 from memberstaff.accounts import directory
-from tests.clock import TurnedClock
+from tests.clock import TODAY, TurnedClock
+from tests.front_ends import Socket
 from tests.infrastructure.redis import RedisServer
-from tests.installation import WS, Installation, Socket, email, install, log_in, until
-
-TODAY = "2026-01-12"
+from tests.installation import WS, Installation, email, install, renew_tokens
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ async def test_an_event_stream_ends_with_its_login(database_url: str) -> None:
 
 async def renewed(office: Installation, role: Role) -> str:
     """A fresh access token of the role's account, by logging in again."""
-    await log_in(office)
+    await renew_tokens(office)
     return office.tokens[role]
 
 

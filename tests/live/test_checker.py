@@ -9,10 +9,10 @@ from typing import Any
 import httpx2
 import pytest
 
+from tests.clock import TODAY
 from tests.soak.history import Entry, Fresh, History, Nested, State, StateWatcher, Summary, Watcher, verdict
 from tests.soak.subscriptions import Ended, Result, parts, until_error
 
-DAY = "2026-01-12"
 STATUSES = ["PRESENT", "ABSENT", "LATE", "ABSENT", "LATE"]
 LOG = [Entry(position, "Amina", position, status, f"w-{position}") for position, status in enumerate(STATUSES, start=1)]
 
@@ -23,19 +23,19 @@ def summary(**counts: int) -> Summary:
 
 FIELDS = ["present", "late", "halfDay", "remote", "absent", "onLeave", "unmarked"]
 STATE = State(3, summary(late=1))
-FRESH = {DAY: Fresh({"Amina": ("LATE", 5)}, STATE)}
+FRESH = {TODAY: Fresh({"Amina": ("LATE", 5)}, STATE)}
 NESTED = Nested("Amina", "Amina", "OPEN", summary(absent=1), ((4, "ABSENT"), (3, "LATE")))
 """What belongs to position 4."""
 
 
 def history(seen: list[Entry], *, start: int = 2) -> History:
-    watcher = Watcher("board", DAY, start, {"Amina": (STATUSES[start - 1], start)}, seen)
-    acknowledged = {f"w-{entry.position}": (DAY, entry.position) for entry in LOG}
+    watcher = Watcher("board", TODAY, start, {"Amina": (STATUSES[start - 1], start)}, seen)
+    acknowledged = {f"w-{entry.position}": (TODAY, entry.position) for entry in LOG}
     return History(acknowledged=acknowledged, watchers=[watcher])
 
 
 def judge(seen: list[Entry]) -> list[str]:
-    return verdict(history(seen), {DAY: LOG}, FRESH)
+    return verdict(history(seen), {TODAY: LOG}, FRESH)
 
 
 def test_a_run_without_fault_is_acquitted() -> None:
@@ -72,14 +72,14 @@ def test_an_event_that_is_not_as_promised_is_caught(seen: list[Entry], words: li
 
 def test_an_acknowledged_mutation_that_is_gone_is_caught() -> None:
     told = history(LOG[2:])
-    told.acknowledged["w-lost"] = (DAY, 6)
-    assert verdict(told, {DAY: LOG}, FRESH) == ["the acknowledged w-lost is in the log 0 times"]
+    told.acknowledged["w-lost"] = (TODAY, 6)
+    assert verdict(told, {TODAY: LOG}, FRESH) == ["the acknowledged w-lost is in the log 0 times"]
 
 
 def test_a_mutation_that_happened_twice_is_caught() -> None:
     log = [*LOG, replace(LOG[4], position=6, version=6)]
     told = history(log[2:])
-    assert verdict(told, {DAY: log}, {DAY: Fresh({"Amina": ("LATE", 6)}, STATE)}) == [
+    assert verdict(told, {TODAY: log}, {TODAY: Fresh({"Amina": ("LATE", 6)}, STATE)}) == [
         "the acknowledged w-5 is in the log 2 times",
         "w-5 is in the log 2 times",
     ]
@@ -88,19 +88,19 @@ def test_a_mutation_that_happened_twice_is_caught() -> None:
 def test_a_hole_in_the_log_is_caught() -> None:
     log = [entry for entry in LOG if entry.position != 4]
     told = history([LOG[2], LOG[4]])
-    assert "2026-01-12: the log's positions have a hole or a repeat" in verdict(told, {DAY: log}, FRESH)
+    assert "2026-01-12: the log's positions have a hole or a repeat" in verdict(told, {TODAY: log}, FRESH)
 
 
 def test_a_change_that_nobody_sent_is_caught() -> None:
     told = history(LOG[2:])
     del told.acknowledged["w-1"]
-    assert verdict(told, {DAY: LOG}, FRESH) == ["w-1 is in the log, and nobody sent it"]
+    assert verdict(told, {TODAY: LOG}, FRESH) == ["w-1 is in the log, and nobody sent it"]
 
 
 def test_a_board_that_does_not_add_up_is_caught() -> None:
-    fresh = {DAY: Fresh({"Amina": ("ABSENT", 5)}, STATE)}
+    fresh = {TODAY: Fresh({"Amina": ("ABSENT", 5)}, STATE)}
     words = ["board: its snapshot and its changes are not the fresh snapshot"]
-    assert verdict(history(LOG[2:]), {DAY: LOG}, fresh) == words
+    assert verdict(history(LOG[2:]), {TODAY: LOG}, fresh) == words
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_an_event_with_an_error_is_caught() -> None:
     told = history(LOG[2:])
     told.watchers[0].errors["INTERNAL"] = 2
     words = ["board was sent an event with the error INTERNAL (2×)"]
-    assert verdict(told, {DAY: LOG}, FRESH) == words
+    assert verdict(told, {TODAY: LOG}, FRESH) == words
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_an_event_with_an_error_is_caught() -> None:
 def test_an_operation_may_end_only_as_unavailable(code: str, words: list[str]) -> None:
     told = history(LOG[2:])
     told.watchers[0].ends[code] = 1
-    assert verdict(told, {DAY: LOG}, FRESH) == words
+    assert verdict(told, {TODAY: LOG}, FRESH) == words
 
 
 @pytest.mark.parametrize(
@@ -175,8 +175,8 @@ def test_an_operation_may_end_only_as_unavailable(code: str, words: list[str]) -
 )
 def test_a_last_state_that_is_not_the_days_is_caught(seen: list[State], words: list[str]) -> None:
     told = history(LOG[2:])
-    told.states.append(StateWatcher("board", DAY, seen))
-    assert verdict(told, {DAY: LOG}, FRESH) == words
+    told.states.append(StateWatcher("board", TODAY, seen))
+    assert verdict(told, {TODAY: LOG}, FRESH) == words
 
 
 FAILED = {"data": None, "errors": [{"message": "Not now.", "extensions": {"code": "UNAVAILABLE", "retryAfter": 2}}]}

@@ -8,28 +8,19 @@ from typing import Any
 
 from memberstaff.changes import Status
 from tests.clock import TurnedClock
-from tests.installation import Installation, install, until
-from tests.live.test_slow_boards import MOST_WAITING, masked, sockets
+from tests.installation import Installation, install
+from tests.live.slow import MOST_WAITING, sockets
 from tests.pusher import KEY, echo
+from tests.raw_sockets import frame, raw_socket
 from tests.soak.leaks import fill, hire
+from tests.waiting import until
 
 
 async def stuck_client(office: Installation) -> plain.socket:
     """A socket that subscribes to the public channel and then never reads again."""
-    raw = plain.socket()
-    raw.setsockopt(plain.SOL_SOCKET, plain.SO_RCVBUF, 2_048)
-    raw.setblocking(False)
-    loop = asyncio.get_running_loop()
-    await loop.sock_connect(raw, ("127.0.0.1", office.address.port))
-    await loop.sock_sendall(
-        raw,
-        f"GET /app/{KEY}?protocol=7 HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n".encode()
-        + b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n",
-    )
-    await loop.sock_recv(raw, 1_000)
-    # Longer than it need be: `masked` writes frames of 126 bytes and more.
-    message = {"event": "pusher:subscribe", "data": {"channel": "attendance", "padding": "-" * 100}}
-    await loop.sock_sendall(raw, masked(message))
+    raw = await raw_socket(office.address, f"/app/{KEY}?protocol=7", protocol="")
+    message = {"event": "pusher:subscribe", "data": {"channel": "attendance"}}
+    await asyncio.get_running_loop().sock_sendall(raw, frame(message))
     return raw
 
 

@@ -6,7 +6,6 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -15,18 +14,17 @@ import pytest
 from memberstaff.access import Role
 from memberstaff.notify.redis_backend import redis_client
 from memberstaff.pusher import presence
+from tests.clock import TODAY
 from tests.infrastructure.redis import Redis
-from tests.installation import WAIT_SECONDS, Installation, install, until
+from tests.installation import Installation, install
 from tests.pusher import KEY, authorise, echo
+from tests.waiting import WAIT_SECONDS, until
 
 
 def known(installation: Installation) -> int:
     """How many members the presence channel has, as a server knows them."""
     service: Any = installation.application.services["presence"]
     return int(service.__self__.subscription_data()["presence"]["count"])
-
-
-TODAY = datetime.now(UTC).date().isoformat()
 
 
 @asynccontextmanager

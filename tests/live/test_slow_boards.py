@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import socket as plain
 from datetime import date
 from typing import Any
 
 from memberstaff.access import Role
 from memberstaff.changes import Status
-from memberstaff.live.sources import BATCH_BYTES
 from memberstaff.live.watched_day import WatchedDay
-from memberstaff.server.uvicorn_websocket import WebSocketProtocol
-from tests.clock import TurnedClock
-from tests.installation import WATCH, Installation, install, until
+from tests.clock import TODAY, TurnedClock
+from tests.front_ends import WATCH
+from tests.installation import Installation, install
+from tests.live.slow import MOST_WAITING, sockets
+from tests.raw_sockets import frame, raw_socket
 from tests.soak.leaks import fill, hire
-
-TODAY = "2026-01-12"
+from tests.waiting import until
 
 
 async def test_a_board_that_stops_reading_delays_nobody_and_is_cut_off(database_url: str, clock: TurnedClock) -> None:
@@ -50,41 +49,14 @@ async def test_a_board_that_stops_reading_delays_nobody_and_is_cut_off(database_
                 assert 65_536 < max(waiting) < MOST_WAITING
 
 
-MOST_WAITING = 65_536 + 1.25 * BATCH_BYTES
-"""Bytes that wait for one client at most: what makes the transport say that it is full, and a batch with its frames."""
-
-
-def sockets(office: Installation) -> list[WebSocketProtocol]:
-    """The open WebSockets, as the server has them."""
-    return [each for each in office.address.server.server_state.connections if isinstance(each, WebSocketProtocol)]
-
-
 async def stuck_client(office: Installation) -> plain.socket:
-    """A socket that subscribes and then never reads again, with as small a buffer as the kernel allows."""
-    raw = plain.socket()
-    raw.setsockopt(plain.SOL_SOCKET, plain.SO_RCVBUF, 2_048)
-    raw.setblocking(False)
-    loop = asyncio.get_running_loop()
-    await loop.sock_connect(raw, ("127.0.0.1", office.address.port))
-    await loop.sock_sendall(
-        raw,
-        b"GET /graphql HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
-        b"Sec-WebSocket-Protocol: graphql-transport-ws\r\n\r\n",
-    )
-    await loop.sock_recv(raw, 1_000)
+    """A socket that subscribes and then never reads again."""
+    raw, loop = await raw_socket(office.address), asyncio.get_running_loop()
     token = f"Bearer {office.tokens[Role.VIEWER]}"
-    await loop.sock_sendall(raw, masked({"type": "connection_init", "payload": {"authorization": token}}))
-    await loop.sock_recv(raw, 100)
+    await loop.sock_sendall(raw, frame({"type": "connection_init", "payload": {"authorization": token}}))
     payload = {"query": WATCH, "variables": {"date": TODAY}}
-    await loop.sock_sendall(raw, masked({"type": "subscribe", "id": "1", "payload": payload}))
+    await loop.sock_sendall(raw, frame({"type": "subscribe", "id": "1", "payload": payload}))
     return raw
-
-
-def masked(message: dict[str, Any]) -> bytes:
-    """A client's text frame, masked with zeros."""
-    body = json.dumps(message).encode()
-    return b"\x81" + bytes([0x80 | 126]) + len(body).to_bytes(2, "big") + b"\0\0\0\0" + body
 
 
 async def test_a_slow_board_is_fed_from_the_log_at_its_own_pace(database_url: str, clock: TurnedClock) -> None:

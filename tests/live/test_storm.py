@@ -5,23 +5,22 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-from datetime import UTC, datetime
 from pathlib import Path
 
-import httpx2
 import pytest
 import websockets
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 from schema.ids import global_id
+from tests.clock import TODAY
 from tests.infrastructure.postgres import PostgresServer
 from tests.infrastructure.redis import RedisServer
 from tests.soak.clients import MARK, WATCH, ask, board
 from tests.soak.cluster import Cluster
+from tests.web import web_client
 
 BOARDS = 2_000
-TODAY = datetime.now(UTC).date().isoformat()
 
 
 class Board:
@@ -72,7 +71,7 @@ class Board:
 
 async def mark(cluster: Cluster, note: str) -> None:
     target = {"staffDate": {"staffId": global_id("Staff", 1), "date": TODAY}}
-    async with httpx2.AsyncClient(timeout=30) as client:
+    async with web_client(timeout=30) as client:
         await ask(client, cluster, 0, MARK, input={"target": target, "status": "LATE", "note": note})
 
 

@@ -8,11 +8,10 @@ from typing import Any
 
 from memberstaff.access import Role
 from memberstaff.db.installation import new_epoch
-from tests.clock import TurnedClock
+from tests.clock import TODAY, TurnedClock
 from tests.infrastructure.redis import RedisServer
-from tests.installation import Installation, install, until
-
-TODAY = "2026-01-12"
+from tests.installation import Installation, install
+from tests.waiting import until
 
 
 @asynccontextmanager

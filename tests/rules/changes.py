@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 
 from memberstaff.changes import Change, Status
+from tests.clock import MONDAY
 
-DAY = date(2026, 1, 12)
+DAY = MONDAY
 
 
 def change(position: int, *, day: date = DAY, name: str | None = None) -> Change:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from xml.etree import ElementTree
 from zoneinfo import ZoneInfo
 
@@ -14,9 +14,9 @@ from memberstaff.changes import Status
 from memberstaff.demo import avatar
 from memberstaff.demo.marks import marks
 from memberstaff.demo.people import CATEGORIES, people
+from tests.clock import MONDAY
 
 LISBON = ZoneInfo("Europe/Lisbon")
-MONDAY = date(2026, 1, 12)
 
 
 def test_the_same_seed_makes_the_same_people_whatever_their_number() -> None:

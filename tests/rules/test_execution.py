@@ -57,6 +57,7 @@ class Subscription:
 
 @pytest.fixture
 def schema() -> Schema:
+    """Of this file's own types."""
     return build_schema(Query, None, Subscription, limits=Limits())
 
 

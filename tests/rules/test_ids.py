@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from base64 import urlsafe_b64encode
 from datetime import date
 
 import pytest
@@ -11,14 +10,10 @@ from hypothesis import strategies as st
 
 from memberstaff.errors import ErrorCode, Refusal
 from schema.ids import LONGEST, attendance_key, global_id, read, staff_key
+from tests.rules.encoding import encoded
 
 NOTHING = "This id is not valid."
 NUMBERS = st.integers(0, 10**18 - 1)
-
-
-def encoded(plain: str | bytes) -> str:
-    """Text as an id would be written."""
-    return urlsafe_b64encode(plain.encode() if isinstance(plain, str) else plain).decode().rstrip("=")
 
 
 def refusal(text: str, key: object = staff_key) -> str:

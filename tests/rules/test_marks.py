@@ -11,15 +11,15 @@ from memberstaff.attendance.rules import Mark, VersionConflict, apply
 from memberstaff.changes import Status
 from memberstaff.errors import ErrorCode, Refusal
 from memberstaff.staff.model import Person
+from tests.clock import MONDAY
 
-TODAY = date(2026, 1, 12)
 AMINA = Person(1, "Amina", "Teaching", None, None, date(2020, 1, 1), None, 1, "amina")
-UNMARKED = Record(AMINA, TODAY, Status.UNMARKED, None, None, 0, 0, None, None)
+UNMARKED = Record(AMINA, MONDAY, Status.UNMARKED, None, None, 0, 0, None, None)
 LATE = UNMARKED._replace(status=Status.LATE, note="Bus", version=3)
 
 
 def marked(to: Record, *, locked: bool = False, **values: object) -> Record | None:
-    return apply(Mark(1, **values).checked(), to, locked=locked, today=TODAY)  # type: ignore[arg-type]
+    return apply(Mark(1, **values).checked(), to, locked=locked, today=MONDAY)  # type: ignore[arg-type]
 
 
 def refused(to: Record, *, locked: bool = False, **values: object) -> ErrorCode:
@@ -55,19 +55,19 @@ def test_a_locked_day_takes_no_mark() -> None:
 
 @pytest.mark.parametrize("status", [Status.PRESENT, Status.LATE, Status.HALF_DAY, Status.REMOTE, Status.ABSENT])
 def test_what_only_the_day_itself_can_show_is_not_recorded_ahead(status: Status) -> None:
-    tomorrow = UNMARKED._replace(date=TODAY + timedelta(days=1))
+    tomorrow = UNMARKED._replace(date=MONDAY + timedelta(days=1))
     assert refused(tomorrow, status=status) is ErrorCode.FUTURE_DATE
 
 
 def test_leave_is_recorded_ahead_and_taken_back() -> None:
-    tomorrow = UNMARKED._replace(date=TODAY + timedelta(days=1))
+    tomorrow = UNMARKED._replace(date=MONDAY + timedelta(days=1))
     leave = marked(tomorrow, status=Status.ON_LEAVE)
     assert leave is not None
     assert marked(leave, status=Status.UNMARKED) == tomorrow
 
 
 def test_somebody_who_is_not_employed_that_day_or_was_erased_is_not_marked() -> None:
-    gone = UNMARKED._replace(person=AMINA._replace(ends_on=TODAY - timedelta(days=1)))
+    gone = UNMARKED._replace(person=AMINA._replace(ends_on=MONDAY - timedelta(days=1)))
     erased = UNMARKED._replace(person=AMINA._replace(name=None))
     assert refused(gone, status=Status.LATE) is ErrorCode.STAFF_INACTIVE
     assert refused(erased, status=Status.LATE) is ErrorCode.STAFF_INACTIVE
@@ -79,8 +79,8 @@ def test_a_note_has_2000_characters_at_most() -> None:
 
 
 def test_a_refusal_says_what_to_do_and_where_it_lies() -> None:
-    tomorrow = UNMARKED._replace(date=TODAY + timedelta(days=1))
-    gone = UNMARKED._replace(person=AMINA._replace(ends_on=TODAY - timedelta(days=1)))
+    tomorrow = UNMARKED._replace(date=MONDAY + timedelta(days=1))
+    gone = UNMARKED._replace(person=AMINA._replace(ends_on=MONDAY - timedelta(days=1)))
     ahead = "2026-01-13 is in the future; only leave can be recorded in advance."
     cases = [
         (LATE, True, {"status": Status.ABSENT}, "2026-01-12 is locked; an administrator can unlock it.", "date"),
@@ -103,21 +103,21 @@ def test_a_refusal_says_what_to_do_and_where_it_lies() -> None:
 
 
 def test_a_note_ahead_of_a_day_is_recorded_with_leave_only() -> None:
-    tomorrow = UNMARKED._replace(date=TODAY + timedelta(days=1))
+    tomorrow = UNMARKED._replace(date=MONDAY + timedelta(days=1))
     leave = tomorrow._replace(status=Status.ON_LEAVE, version=1)
     assert marked(leave, note="Wedding") == leave._replace(note="Wedding")
     assert refused(tomorrow._replace(status=Status.LATE, version=1), note="Bus") is ErrorCode.FUTURE_DATE
 
 
 def test_a_lock_counts_before_anything_else_is_looked_at() -> None:
-    gone = LATE._replace(person=AMINA._replace(name=None), date=TODAY + timedelta(days=1))
+    gone = LATE._replace(person=AMINA._replace(name=None), date=MONDAY + timedelta(days=1))
     assert refused(gone, locked=True, status=Status.ABSENT, expected_version=0) is ErrorCode.DAY_LOCKED
 
 
 def test_a_retry_succeeds_for_somebody_who_has_left_and_for_a_day_ahead() -> None:
-    gone = LATE._replace(person=AMINA._replace(ends_on=TODAY - timedelta(days=1)))
+    gone = LATE._replace(person=AMINA._replace(ends_on=MONDAY - timedelta(days=1)))
     assert marked(gone, locked=True, status=Status.LATE, expected_version=0) is None
-    assert marked(LATE._replace(date=TODAY + timedelta(days=1)), note=" Bus\r\n") is None
+    assert marked(LATE._replace(date=MONDAY + timedelta(days=1)), note=" Bus\r\n") is None
 
 
 def test_a_mark_that_says_nothing_changes_nothing() -> None:
@@ -125,9 +125,9 @@ def test_a_mark_that_says_nothing_changes_nothing() -> None:
 
 
 def test_the_first_and_last_day_of_employment_are_marked() -> None:
-    for person in (AMINA._replace(starts_on=TODAY), AMINA._replace(ends_on=TODAY)):
+    for person in (AMINA._replace(starts_on=MONDAY), AMINA._replace(ends_on=MONDAY)):
         assert marked(UNMARKED._replace(person=person), status=Status.LATE) is not None
-    early = UNMARKED._replace(person=AMINA._replace(starts_on=TODAY + timedelta(days=1)))
+    early = UNMARKED._replace(person=AMINA._replace(starts_on=MONDAY + timedelta(days=1)))
     assert refused(early, status=Status.LATE) is ErrorCode.STAFF_INACTIVE
 
 

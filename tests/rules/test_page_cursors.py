@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from memberstaff.errors import RequestError, RequestErrorCode
 from schema.relay import BOARD_PAGE, PAGE, PageInfo, page_cursor, page_size, parse_page_cursor
-from tests.rules.test_ids import encoded
+from tests.rules.encoding import encoded
 
 FOREIGN = "`after` is not a cursor of this list."
 STORABLE = st.text(st.characters(codec="utf-8", exclude_characters="\x00"))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import date
 
-from sqlalchemy import event, select, text
+from sqlalchemy import select, text
 
 from memberstaff.access import COMMAND_LINE, Caller
 from memberstaff.attendance import commands
@@ -22,8 +22,9 @@ from memberstaff.db.tables import attendance, attendance_day, attendance_revisio
 from memberstaff.db.work import Database, Work
 from memberstaff.notify.notification import Notification
 from memberstaff.staff.queries import StaffFilter
+from tests.clock import MONDAY
 
-TODAY = date(2026, 1, 12)
+TODAY = MONDAY
 CALENDAR = Calendar({0, 1, 2, 3, 4})
 
 
@@ -101,18 +102,3 @@ class School:
         return [
             (change.staff_name, change.status) for notification in self.notifications for change in notification.changes
         ]
-
-
-@contextmanager
-def statements(database: Database) -> Iterator[list[str]]:
-    """What the block sends to the database."""
-    sent: list[str] = []
-
-    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        sent.append(statement)
-
-    event.listen(database.engine.sync_engine, "before_cursor_execute", note)
-    try:
-        yield sent
-    finally:
-        event.remove(database.engine.sync_engine, "before_cursor_execute", note)

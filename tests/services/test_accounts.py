@@ -232,7 +232,7 @@ async def test_a_change_is_audited_under_the_administrator_who_made_it(office: O
     assert (await office.audited())[-1] == (str(root.id), "renamed")
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(email=st.text(st.characters(codec=None)) | st.emails())
 async def test_any_string_is_an_address_that_can_be_stored_or_a_refusal(office: Office, email: str) -> None:
     try:

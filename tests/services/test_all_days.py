@@ -19,7 +19,8 @@ from memberstaff.errors import RestartRequired
 from memberstaff.live import all_days
 from memberstaff.live.all_days import AllDays
 from tests.services.boards import NEVER, OFTEN, Line, cancelled, held, running
-from tests.services.school import TODAY, School, statements
+from tests.services.school import TODAY, School
+from tests.statements import statements
 
 YESTERDAY = TODAY - timedelta(days=1)
 POSITIONS = "LEFT OUTER JOIN attendance_day"

@@ -16,7 +16,8 @@ from memberstaff.db.installation import new_epoch, raise_roster_version
 from memberstaff.db.tables import account
 from memberstaff.staff import commands as staff_commands
 from memberstaff.staff.queries import StaffFilter
-from tests.services.school import CALENDAR, TODAY, School, statements
+from tests.services.school import CALENDAR, TODAY, School
+from tests.statements import statements
 
 ADMIN, VIEWER = (Caller(None, "session", "", role) for role in (Role.ADMIN, Role.VIEWER))
 

@@ -33,7 +33,8 @@ from memberstaff.settings import Settings
 from schema.ids import global_id
 from tests.clock import TurnedClock
 from tests.databases import UTC_ZONE
-from tests.installation import SECRET, WATCH, install
+from tests.front_ends import WATCH
+from tests.installation import SECRET, install
 
 ROOT = Path(__file__).parents[2]
 ROSTER = ROOT / "tests" / "rosters" / "school.csv"

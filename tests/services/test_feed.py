@@ -18,7 +18,8 @@ from memberstaff.errors import RestartRequired
 from memberstaff.live.feed import Feed
 from memberstaff.live.watched_day import WatchedDay
 from tests.services.boards import DAY_STATES, OFTEN, cancelled, held, rename, running
-from tests.services.school import CALENDAR, TODAY, School, statements
+from tests.services.school import CALENDAR, TODAY, School
+from tests.statements import statements
 
 YESTERDAY = TODAY - timedelta(days=1)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
@@ -18,8 +17,9 @@ from memberstaff.db.work import Database
 from memberstaff.errors import RestartRequired
 from memberstaff.live import feed as feeds
 from memberstaff.live.feed import Feed
-from tests.services.boards import NEVER, held, running
-from tests.services.school import TODAY, School, statements
+from tests.services.boards import held
+from tests.services.school import TODAY, School
+from tests.statements import statements
 
 MOST = 3
 """Changes that are replayed."""
@@ -28,11 +28,8 @@ RECENT = 2
 
 
 @pytest.fixture
-async def feed(database: Database) -> AsyncIterator[Feed]:
-    """A feed with little in its memory."""
-    feed = Feed(database, poll_seconds=NEVER, recent_changes=RECENT, max_replay=MOST)
-    async with running(feed.run):
-        yield feed
+def feed_settings() -> dict[str, int]:
+    return {"recent_changes": RECENT, "max_replay": MOST}
 
 
 async def mark_often(school: School, times: int) -> None:

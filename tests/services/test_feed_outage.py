@@ -14,9 +14,9 @@ from memberstaff.changes import Status
 from memberstaff.errors import Unavailable
 from memberstaff.live.feed import Feed
 from memberstaff.live.watched_day import WatchedDay
-from tests.installation import until
 from tests.services.boards import DAY_STATES, OFTEN, Line, cancelled, held, running
 from tests.services.school import TODAY, School
+from tests.waiting import until
 
 
 @pytest.fixture

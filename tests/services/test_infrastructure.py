@@ -10,20 +10,19 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from psutil import STATUS_ZOMBIE, NoSuchProcess, Process
 from redis.exceptions import RedisError
 from sqlalchemy import make_url
 
+from tests.databases import Databases, connected
 from tests.infrastructure.postgres import Postgres, PostgresServer
 from tests.infrastructure.redis import Redis, RedisServer
+from tests.waiting import until
 
 
 async def _ask(url: str, question: str) -> object:
-    plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
-    connection = await asyncpg.connect(plain)
-    try:
+    async with connected(url) as connection:
         return await connection.fetchval(question)
-    finally:
-        await connection.close()
 
 
 async def test_a_database_is_a_copy_of_its_template(postgres_server: Postgres) -> None:
@@ -35,6 +34,23 @@ async def test_a_database_is_a_copy_of_its_template(postgres_server: Postgres) -
         postgres_server.drop_database(url)
     with pytest.raises(asyncpg.InvalidCatalogNameError):
         await _ask(copy, "SELECT 1")
+
+
+async def test_a_database_that_was_given_back_is_as_new(databases: Databases) -> None:
+    everything = "SELECT count(*) || ' ' || min(epoch) FROM installation WHERE (SELECT count(*) FROM staff) = 0"
+    hired = """INSERT INTO staff (name, sort_key, search_key, starts_on, version)
+        VALUES ('A', 'a', 'a', '2026-01-01', 1) RETURNING id"""
+    async with databases.fresh("postgresql") as url:
+        before = await _ask(url, everything)
+        assert await _ask(url, hired) == 1
+        await _ask(url, "DELETE FROM installation")
+        left_open = await asyncpg.connect(make_url(url).set(drivername="postgresql").render_as_string(False))
+        await left_open.execute("BEGIN; LOCK TABLE staff")
+    async with databases.fresh("postgresql") as again:
+        assert again == url
+        assert await _ask(again, everything) == before is not None
+        assert await _ask(again, hired) == 1
+    await until(left_open.is_closed)
 
 
 async def test_a_restarted_postgres_keeps_its_databases(own_postgres: PostgresServer) -> None:
@@ -92,15 +108,14 @@ def test_the_servers_end_with_tests_that_were_killed(tmp_path: Path) -> None:
         tests.kill()
     assert len(pids) == 2
     deadline = time.monotonic() + 10
-    while any(_is_running(pid) for pid in pids):
+    while any(_is_running(int(pid)) for pid in pids):
         assert time.monotonic() < deadline
         time.sleep(0.02)
     shutil.rmtree(folder)
 
 
-def _is_running(pid: str) -> bool:
+def _is_running(pid: int) -> bool:
     try:
-        state = Path("/proc", pid, "stat").read_text().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
+        return Process(pid).status() != STATUS_ZOMBIE  # dead, and not yet collected by whoever inherited it
+    except NoSuchProcess:
         return False
-    return state != "Z"  # dead, and not yet collected by whoever inherited it

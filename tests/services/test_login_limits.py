@@ -162,7 +162,7 @@ async def test_an_ipv6_customers_whole_network_is_one_address(address: str, coun
     assert network(address) == counted_as
 
 
-@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text(st.characters(codec=None)), st.text(st.characters(codec=None)))
 async def test_any_address_and_any_account_can_be_counted(office: Office, email: str, address: str) -> None:
     office.clock.turn(minutes=1)

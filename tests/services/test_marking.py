@@ -21,7 +21,8 @@ from memberstaff.staff.commands import Details
 from memberstaff.staff.importing import import_staff
 from memberstaff.staff.queries import StaffFilter
 from tests.services.boards import held
-from tests.services.school import CALENDAR, TODAY, School, statements
+from tests.services.school import CALENDAR, TODAY, School
+from tests.statements import statements
 
 
 async def test_a_mark_is_stored_logged_and_announced(school: School) -> None:

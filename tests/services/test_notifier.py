@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 
 import pytest
 
@@ -15,14 +15,14 @@ from memberstaff.notify import redis_backend
 from memberstaff.notify.codec import MOST_CHANGES
 from memberstaff.notify.notification import Notification
 from memberstaff.notify.notifier import Notifier
+from tests.clock import MONDAY
 from tests.infrastructure.process import free_port
 from tests.infrastructure.redis import Redis, RedisServer
-from tests.installation import until
 from tests.services.boards import running
+from tests.waiting import until
 
 MISSED = Notification(epoch="")
 """Something may have been missed: read the log."""
-TODAY = date(2026, 1, 12)
 
 
 def numbered(number: int) -> Notification:
@@ -32,7 +32,7 @@ def numbered(number: int) -> Notification:
 def with_changes(number: int) -> Notification:
     changes = [
         Change(
-            date=TODAY,
+            date=MONDAY,
             position=position,
             staff_id=position,
             version=1,
@@ -48,7 +48,7 @@ def with_changes(number: int) -> Notification:
         )
         for position in range(1, number + 1)
     ]
-    return Notification(epoch="e", days=(DayProgress(TODAY, number, 0),), changes=tuple(changes))
+    return Notification(epoch="e", days=(DayProgress(MONDAY, number, 0),), changes=tuple(changes))
 
 
 class Process:
@@ -116,7 +116,7 @@ async def test_a_notification_with_too_many_changes_says_how_far_the_day_has_com
         own.notifier.publish(with_changes(MOST_CHANGES))
         assert await own.hears() == with_changes(MOST_CHANGES)
         own.notifier.publish(with_changes(MOST_CHANGES + 1))
-        assert await own.hears() == Notification(epoch="e", days=(DayProgress(TODAY, MOST_CHANGES + 1, 0),))
+        assert await own.hears() == Notification(epoch="e", days=(DayProgress(MONDAY, MOST_CHANGES + 1, 0),))
 
 
 @pytest.mark.parametrize("message", ["", "{}", "ring", '{"epoch": 1}', "\x00"])

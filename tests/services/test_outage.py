@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 
 import pytest
 from sqlalchemy import URL, make_url, text
@@ -17,6 +18,7 @@ from memberstaff.notify.notification import Notification
 from tests.databases import UTC_ZONE, Databases
 from tests.infrastructure.postgres import Postgres, PostgresServer
 from tests.infrastructure.process import free_port
+from tests.waiting import until
 
 AWAY = "The database does not answer. Try again in a moment."
 ONLY_POSTGRES = pytest.mark.parametrize("engine", ["postgresql"])
@@ -182,9 +184,11 @@ async def test_a_port_where_nobody_listens_is_an_outage() -> None:
 
 
 async def test_a_file_in_a_folder_that_is_not_there_is_an_outage(databases: Databases) -> None:
+    before = set(threading.enumerate())
     async with databases.fresh("sqlite") as url:
         address = make_url(url)
         assert await refused(address.set(database=f"{address.database}.d/memberstaff.db")) == AWAY
+    await until(lambda: before >= set(threading.enumerate()))  # aiosqlite's last words need a loop that still runs
 
 
 async def test_a_database_or_a_role_that_does_not_exist_is_an_outage(postgres_server: Postgres) -> None:

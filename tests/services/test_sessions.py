@@ -214,7 +214,7 @@ async def test_without_a_secret_nothing_starts(office: Office) -> None:
         Accounts(Settings(), office.database)
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(email=any_text, password=any_text, token=any_text)
 async def test_any_strings_are_refused_and_raise_nothing_else(
     office: Office, email: str, password: str, token: str

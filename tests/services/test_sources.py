@@ -1,11 +1,10 @@
-"""What groups are sent: each change rendered once and none skipped, and of a day's state always the latest."""
+"""What groups are sent of a day: each change rendered once, and none skipped."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import timedelta
 
 import pytest
 
@@ -16,14 +15,11 @@ from memberstaff.db.installation import new_epoch
 from memberstaff.db.work import Database
 from memberstaff.errors import RestartRequired, Unavailable
 from memberstaff.fanout.byte_lru import ByteLRU
-from memberstaff.fanout.subscriber_group import EventSource
-from memberstaff.live.all_days import AllDays
 from memberstaff.live.feed import Feed
-from memberstaff.live.sources import BATCH_BYTES, AllDaysChanges, DayChanges, DayStates, RenderChange
+from memberstaff.live.sources import BATCH_BYTES, DayChanges, DayStates, RenderChange
 from tests.services.boards import NEVER, OFTEN, Line, held, rename, running
 from tests.services.school import TODAY, School
-
-YESTERDAY = TODAY - timedelta(days=1)
+from tests.services.sourced import after, mark_all
 
 
 class Names:
@@ -71,19 +67,6 @@ def names() -> Names:
 def changes(feed: Feed, names: Names) -> DayChanges:
     """Today's changes, by name."""
     return DayChanges(feed, TODAY, names.rendering, ByteLRU(10 * BATCH_BYTES))
-
-
-async def mark_all(school: School) -> None:
-    """Positions 1, 2 and 3: Amina, Björn and Chloé."""
-    for name in school.people:
-        await school.mark(name, Status.LATE)
-
-
-async def after(source: EventSource, position: int) -> tuple[int, list[str]]:
-    """The position that a batch leads to, and what is in it, without padding."""
-    async with asyncio.timeout(5):
-        reached, batch = await source.after(position)
-    return reached, [payload.decode().rstrip() for payload in batch.payloads]
 
 
 async def test_the_changes_after_a_position_are_one_batch_with_their_cursors(
@@ -255,153 +238,3 @@ async def test_while_the_database_is_away_changes_are_unavailable_and_none_is_co
             await after(changes, 1)
         await line.mend()
         assert await after(changes, 1) == (3, ["Björn", "Chloé"])
-
-
-class Counts:
-    """Renders how far a day has come, by a statement of its own."""
-
-    def __init__(self, school: School) -> None:
-        self._school = school
-        self.failing: list[Exception] = []
-        """Raised one by one."""
-        self.times = 0
-
-    async def render(self) -> bytes:
-        self.times += 1
-        if self.failing:
-            raise self.failing.pop(0)
-        return str(await self._school.position()).encode()
-
-
-@pytest.fixture
-def counts(school: School) -> Counts:
-    return Counts(school)
-
-
-@pytest.fixture
-def states(feed: Feed, counts: Counts) -> DayStates:
-    """Today's state, which is its position."""
-    return DayStates(feed, TODAY, counts.render)
-
-
-async def test_a_state_is_sent_at_once_and_again_when_it_has_changed(
-    school: School, feed: Feed, states: DayStates
-) -> None:
-    await school.mark("Amina", Status.LATE)
-    async with states.open() as position:
-        assert (position, await states.start(None)) == (0, 0)
-        assert await after(states, 0) == (1, ["1"])
-        waiting = asyncio.create_task(after(states, 1))
-        await school.mark("Björn", Status.LATE)
-        feed.on_notification(school.notifications[-1])
-        assert await waiting == (2, ["2"])
-
-
-async def test_changes_that_come_together_are_one_state(school: School, feed: Feed, states: DayStates) -> None:
-    async with states.open():
-        assert await after(states, 0) == (1, ["0"])
-        await mark_all(school)
-        for notification in school.notifications:
-            feed.on_notification(notification)
-        assert await after(states, 1) == (2, ["3"])
-
-
-async def test_who_is_behind_is_given_the_latest_without_another_rendering(
-    school: School, feed: Feed, states: DayStates, counts: Counts
-) -> None:
-    async with states.open():
-        await after(states, 0)
-        await school.mark("Amina", Status.LATE)
-        feed.on_notification(school.notifications[-1])
-        assert await after(states, 1) == (2, ["1"])
-        assert await after(states, 0) == (2, ["1"])
-        assert await after(states, 1) == (2, ["1"])
-    assert counts.times == 2
-
-
-async def test_a_state_whose_rendering_failed_is_still_news(
-    school: School, feed: Feed, states: DayStates, counts: Counts
-) -> None:
-    async with states.open():
-        assert await after(states, 0) == (1, ["0"])
-        await school.mark("Amina", Status.LATE)
-        feed.on_notification(school.notifications[-1])
-        counts.failing = [Unavailable("The database does not answer."), Unavailable("Nor now.")]
-        for _ in range(2):
-            with pytest.raises(Unavailable):
-                await after(states, 1)
-        assert await after(states, 1) == (2, ["1"])  # though nothing else has changed
-
-
-async def test_a_change_that_comes_during_a_rendering_is_rendered_next(
-    school: School, feed: Feed, states: DayStates
-) -> None:
-    async with states.open():
-        await after(states, 0)
-        await school.mark("Amina", Status.LATE)
-        feed.on_notification(school.notifications[-1])
-        with held(school.database, "SELECT attendance_day.position") as reading:
-            first = asyncio.create_task(after(states, 1))
-            await reading.read.wait()
-            await school.mark("Björn", Status.LATE)
-            feed.on_notification(school.notifications[-1])
-            reading.go.set()
-            assert await first == (2, ["1"])
-        assert await after(states, 2) == (3, ["2"])
-
-
-async def test_a_state_ends_with_its_epoch(school: School, feed: Feed, states: DayStates) -> None:
-    async with states.open():
-        await after(states, 0)
-        waiting = asyncio.create_task(after(states, 1))
-        async with school.work(COMMAND_LINE) as work:
-            await new_epoch(work)
-        await feed.refresh()
-        with pytest.raises(RestartRequired, match="restored from a backup"):
-            await waiting
-
-
-@pytest.fixture
-async def days(database: Database) -> AsyncIterator[AllDays]:
-    """The stream of all days, which hears only what its test tells it."""
-    days = AllDays(database, poll_seconds=NEVER)
-    async with running(days.run):
-        yield days
-
-
-def rendered(cursor: Cursor, change: Change) -> bytes:
-    """Name, date and position, after some padding."""
-    return b" " * BATCH_BYTES + f"{change.staff_name} {cursor.date} {cursor.position}".encode()
-
-
-def rendered_briefly(cursor: Cursor, change: Change) -> bytes:
-    return rendered(cursor, change).strip()
-
-
-async def test_the_changes_of_all_days_come_in_the_order_in_which_they_were_heard(
-    school: School, days: AllDays
-) -> None:
-    source = AllDaysChanges(days, rendered_briefly)
-    async with source.open() as position:
-        assert await source.start("whatever it was") == position
-        await school.mark("Amina", Status.LATE)
-        await school.mark("Björn", Status.LATE, on=YESTERDAY)
-        await school.mark("Chloé", Status.LATE)
-        for notification in school.notifications:
-            days.on_notification(notification)
-        assert await after(source, position) == (
-            position + 3,
-            ["Amina 2026-01-12 1", "Björn 2026-01-11 1", "Chloé 2026-01-12 2"],
-        )
-        assert await source.start(None) == position + 3
-
-
-async def test_a_batch_of_all_days_is_closed_when_it_is_large_enough(school: School, days: AllDays) -> None:
-    source = AllDaysChanges(days, rendered)
-    async with source.open() as position:
-        await mark_all(school)
-        for notification in school.notifications:
-            days.on_notification(notification)
-        for number, name in enumerate(school.people, start=1):
-            reached, [text] = await after(source, position + number - 1)
-            assert (reached, text.strip()) == (position + number, f"{name} 2026-01-12 {number}")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date
 
 import pytest
-from sqlalchemy import event, func, select
+from sqlalchemy import func, select
 
 from memberstaff.access import COMMAND_LINE, Caller, Role
 from memberstaff.db.tables import audit, installation, staff
@@ -15,6 +15,7 @@ from memberstaff.errors import ErrorCode, Forbidden, Refusals
 from memberstaff.staff import commands
 from memberstaff.staff.commands import Details
 from memberstaff.staff.importing import ImportOutcome, import_staff
+from tests.statements import statements
 
 
 async def bring(database: Database, *rows: Details, dry_run: bool = False) -> ImportOutcome:
@@ -116,17 +117,10 @@ async def test_a_thousand_people_cost_as_many_statements_as_ten(database: Databa
     await bring(database, BO)  # a first connection asks the server about itself
     counted: list[int] = []
     for number in (10, 1_000):
-        statements: list[str] = []
-        engine = database.engine.sync_engine
-
-        def note(_c: object, _cur: object, statement: str, *_: object, into: list[str] = statements) -> None:
-            into.append(statement)
-
-        event.listen(engine, "before_cursor_execute", note)
-        await bring(database, *many(number, f"{number}-"))
-        await bring(database, *many(number, f"{number}-", category="Moved"))
-        event.remove(engine, "before_cursor_execute", note)
-        counted.append(len(statements))
+        with statements(database) as sent:
+            await bring(database, *many(number, f"{number}-"))
+            await bring(database, *many(number, f"{number}-", category="Moved"))
+        counted.append(len(sent))
     assert counted == [8, 8]  # twice: candidates, people, audit, roster version
 
 

@@ -29,6 +29,7 @@ from tests.soak.history import (
     Watcher,
 )
 from tests.soak.subscriptions import BROKEN, TRANSPORTS, Ended, Result, code_of
+from tests.web import web_client
 
 T = TypeVar("T")
 
@@ -95,7 +96,7 @@ async def mark(
 
 async def write(cluster: Cluster, history: History, name: str, days: list[str], staff: list[str], pace: float) -> None:
     """Mark people for ever; a mark that was not acknowledged is not sent again."""
-    async with httpx2.AsyncClient(timeout=15) as client:
+    async with web_client(timeout=15) as client:
         for number in count():
             target = random.choice(days), random.choice(staff)
             if await mark(client, cluster, history, random.randrange(2), f"{name}-{number}", *target):
@@ -106,7 +107,7 @@ async def write(cluster: Cluster, history: History, name: str, days: list[str], 
 
 async def board(cluster: Cluster, node: int, day: str) -> tuple[str, Records]:
     """The feed's cursor and everybody's status and version, in one snapshot."""
-    async with httpx2.AsyncClient(timeout=15) as client:
+    async with web_client(timeout=15) as client:
         data = await ask(client, cluster, node, BOARD, date=day)
     records = data["attendanceDay"]["records"]
     people = {edge["node"]["staffId"]: edge["node"] for edge in records["edges"]}
@@ -115,7 +116,7 @@ async def board(cluster: Cluster, node: int, day: str) -> tuple[str, Records]:
 
 async def state(cluster: Cluster, node: int, day: str) -> State:
     """The day's state."""
-    async with httpx2.AsyncClient(timeout=15) as client:
+    async with web_client(timeout=15) as client:
         data = await ask(client, cluster, node, STATE, date=day)
     return _state(data["attendanceDay"])
 

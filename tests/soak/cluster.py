@@ -13,6 +13,7 @@ from pathlib import Path
 
 import asyncpg
 import httpx2
+from psutil import STATUS_STOPPED, Process
 from sqlalchemy import make_url
 
 from memberstaff.access import COMMAND_LINE, Role
@@ -22,10 +23,12 @@ from memberstaff.db.migrate import migrate
 from memberstaff.db.work import Database
 from memberstaff.staff.commands import Details
 from memberstaff.staff.importing import import_staff
+from tests.clock import MONDAY
 from tests.databases import UTC_ZONE
 from tests.infrastructure.postgres import PostgresServer
 from tests.infrastructure.process import free_port
 from tests.infrastructure.redis import RedisServer
+from tests.web import web_client
 
 EMAIL, PASSWORD = "soak@school.example", "a long enough password"
 SECRET = "for the soak only, and long enough for HS256"
@@ -77,7 +80,7 @@ class Node:
 
     async def ready(self, status: int = 200) -> None:
         """Wait until it serves, or says with 503 that it cannot."""
-        async with asyncio.timeout(START_SECONDS), httpx2.AsyncClient() as client:
+        async with asyncio.timeout(START_SECONDS), web_client() as client:
             while True:
                 try:
                     if (await client.get(f"{self.http}/health/ready")).status_code == status:
@@ -88,9 +91,7 @@ class Node:
 
     def rss_kib(self) -> int:
         """Resident memory."""
-        assert self._process is not None
-        status = Path(f"/proc/{self._process.pid}/status").read_text(encoding="ascii")
-        return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS")))
+        return Process(self.pid).memory_info().rss // 1024
 
     @property
     def pid(self) -> int:
@@ -125,8 +126,7 @@ class Node:
     @property
     def paused(self) -> bool:
         """Whether it is stopped by a signal."""
-        status = Path(f"/proc/{self.pid}/stat").read_text(encoding="utf-8")
-        return status.rpartition(") ")[2].startswith("T")
+        return Process(self.pid).status() == STATUS_STOPPED
 
     def stop(self) -> None:
         """SIGTERM, and at last SIGKILL."""
@@ -207,8 +207,7 @@ class Cluster:
         async with database.write() as work:
             work.caller = COMMAND_LINE
             await directory.add(work, email=EMAIL, role=Role.ADMIN, password_hash=hashed)
-            first_day = work.today.replace(month=1, day=1)
-            rows = [Details(name=f"Person {index:03}", starts_on=first_day) for index in range(people)]
+            rows = [Details(name=f"Person {index:03}", starts_on=MONDAY.replace(day=1)) for index in range(people)]
             await import_staff(work, rows)
         await database.close()
         for node in self.nodes:
@@ -217,7 +216,7 @@ class Cluster:
             await node.ready()
         login = "mutation ($i: LoginInput!) { login(input: $i) { accessToken errors { message } } }"
         body = {"query": login, "variables": {"i": {"email": EMAIL, "password": PASSWORD}}}
-        async with httpx2.AsyncClient() as client:
+        async with web_client() as client:
             answer = (await client.post(f"{self.nodes[0].http}/graphql", json=body)).json()
         self.token = answer["data"]["login"]["accessToken"]
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gc
 from collections import Counter
-from pathlib import Path
+from contextlib import AsyncExitStack
+
+from psutil import Process
 
 from memberstaff.access import COMMAND_LINE, Role
 from memberstaff.attendance import commands
@@ -13,19 +15,22 @@ from memberstaff.changes import Status
 from memberstaff.staff import importing
 from memberstaff.staff.commands import Details
 from memberstaff.staff.queries import StaffFilter
-from tests.installation import WATCH, Installation, Socket, until
+from tests.front_ends import WATCH, Socket
+from tests.installation import Installation
+from tests.waiting import until
 
 NESTED = """subscription ($date: Date!) {
   attendanceUpdated(date: $date) { version staff { name startsOn } day { state summary { present } } } }"""
 PEOPLE = 100
+TOGETHER = 10
+"""Boards that come and go at a time."""
 
 
 async def left_by_boards(office: Installation, number: int) -> Counter[str]:
     """Objects by type that are left of so many boards that come, watch today and vanish without a word."""
-    for _ in range(5):
-        await _come_and_go(office)
+    await _come_and_go(office)
     before = await _when_all_have_gone(office)
-    for _ in range(number):
+    for _ in range(number // TOGETHER):
         await _come_and_go(office)
     return await _when_all_have_gone(office) - before
 
@@ -49,10 +54,15 @@ async def _events(office: Installation, board: Socket, number: int) -> None:
 
 
 async def _come_and_go(office: Installation) -> None:
-    async with office.socket(Role.VIEWER) as board:
-        async with office.one_more_follower(_today(office)):
+    day = office.application.database.now().date()
+    await until(lambda: office.application.feed.followers(day) == 0)
+    async with AsyncExitStack() as sockets:
+        boards = [await sockets.enter_async_context(office.socket(Role.VIEWER)) for _ in range(TOGETHER)]
+        for board in boards:
             await board.subscribe("1", WATCH, date=_today(office))
-        board.connection.transport.abort()
+        await until(lambda: office.application.feed.followers(day) == TOGETHER)
+        for board in boards:
+            board.connection.transport.abort()
 
 
 async def _when_all_have_gone(office: Installation) -> Counter[str]:
@@ -75,7 +85,7 @@ def _objects() -> Counter[str]:
 
 def rss() -> int:
     """Resident memory of this process, in bytes."""
-    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * 4096
+    return Process().memory_info().rss
 
 
 def _today(office: Installation) -> str:

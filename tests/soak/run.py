@@ -11,17 +11,17 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
 
-import httpx2
 from sqlalchemy import select
 
 from memberstaff.db.migrate import migrate
 from memberstaff.db.tables import attendance_revision
 from memberstaff.db.work import Database
 from schema.ids import global_id
+from tests.clock import MONDAY, TODAY
 from tests.databases import UTC_ZONE
 from tests.infrastructure.postgres import PostgresServer
 from tests.infrastructure.redis import RedisServer
@@ -32,6 +32,7 @@ from tests.soak.history import RESTART_REQUIRED, Entry, Fresh, History, StateWat
 from tests.soak.leaks import left_by_boards, left_by_events
 from tests.soak.nemesis import WOKEN_WITHOUT_POSTGRES, Nemesis
 from tests.soak.subscriptions import TRANSPORTS
+from tests.web import web_client
 
 CATCH_UP_SECONDS = 30.0
 """How long a board may see nothing while it has not seen the last change, once nothing is broken any more."""
@@ -87,23 +88,21 @@ async def soak(
 ) -> Report:
     """Write, watch and break for so many seconds, at least each fault once; then judge."""
     await cluster.begin(people)
-    now = datetime.now(UTC).date()
-    today, yesterday = now.isoformat(), (now - timedelta(days=1)).isoformat()
-    days = [today, yesterday]
+    days = [TODAY, (MONDAY - timedelta(days=1)).isoformat()]
     staff: list[str] = [global_id("Staff", number) for number in range(1, people + 1)]
     history, number = History(), count()
 
     async def mark_somebody(node: Node) -> bool:
-        async with httpx2.AsyncClient(timeout=MARK_SECONDS) as client:
+        async with web_client(timeout=MARK_SECONDS) as client:
             token, index = f"nemesis-{next(number)}", cluster.nodes.index(node)
-            return await mark(client, cluster, history, index, token, today, random.choice(staff))
+            return await mark(client, cluster, history, index, token, TODAY, random.choice(staff))
 
     nemesis = Nemesis(cluster, mark_somebody, longest)
     watching = [
         *(asyncio.create_task(_open_board(cluster, history, index, days)) for index in range(watchers)),
         *(
             asyncio.create_task(
-                watch_state(cluster, history, f"{node.name}'s state by {name}", today, Habits(name, node=node))
+                watch_state(cluster, history, f"{node.name}'s state by {name}", TODAY, Habits(name, node=node))
             )
             for node in cluster.nodes
             for name in TRANSPORTS

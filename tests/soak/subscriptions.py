@@ -12,6 +12,7 @@ import websockets
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from tests.soak.cluster import Node
+from tests.web import web_client
 
 Result = dict[str, Any]
 """An execution result: `data`, `errors` or both."""
@@ -82,7 +83,7 @@ async def over_http(
     headers = {"Authorization": f"Bearer {token}", "Accept": accept}
     timeout = httpx2.Timeout(OPEN_SECONDS, read=SILENCE_SECONDS)
     async with (
-        httpx2.AsyncClient(timeout=timeout, verify=False) as client,
+        web_client(timeout=timeout) as client,
         client.stream("POST", f"{node.http}/graphql", json=body, headers=headers) as response,
     ):
         if not response.headers["content-type"].startswith(accept.partition(";")[0]):
