@@ -55,8 +55,9 @@ function licenses(): Plugin {
   const packages = resolve(import.meta.dirname, "node_modules");
   const read = (...path: string[]) => readFileSync(resolve(packages, ...path), "utf8");
   const font = "@fontsource-variable/inter";
+  const { version } = JSON.parse(read(font, "package.json")) as { version: string };
   const more = [
-    `## ${font} - ${JSON.parse(read(font, "package.json")).version} (OFL-1.1)\n\n${read(font, "LICENSE")}`,
+    `## ${font} - ${version} (OFL-1.1)\n\n${read(font, "LICENSE")}`,
     `## monaco-editor, third-party notices\n\n${read("monaco-editor", "ThirdPartyNotices.txt")}`,
     "## Codicons, the font in monaco-editor (CC-BY-4.0)\n\nCopyright (c) Microsoft Corporation. " +
       "Licensed under https://creativecommons.org/licenses/by/4.0/, unchanged.\n",
