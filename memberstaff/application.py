@@ -52,6 +52,7 @@ class Application:
             settings.database_url.get_secret_value(),
             zone=settings.zone,
             pool_size=settings.database_pool_size,
+            answer_seconds=settings.database_seconds,
             after_commit=lambda notification: self.notifier.publish(notification),
             clock=clock,
         )

@@ -92,10 +92,13 @@ class RateLimited(RequestError):
 
 
 class Unavailable(RequestError):
-    """The server cannot do it at this moment; `retryAfter` (seconds) says when to try again."""
+    """The server cannot do it at this moment; `retryAfter` (seconds) says when to try again.
 
-    def __init__(self, message: str, retry_after: float = 1) -> None:
-        super().__init__(RequestErrorCode.UNAVAILABLE, message, retryAfter=max(1, ceil(retry_after)))
+    Of a change, `applied` says whether it was stored: False, or None when nobody knows.
+    """
+
+    def __init__(self, message: str, retry_after: float = 1, **extensions: bool | None) -> None:
+        super().__init__(RequestErrorCode.UNAVAILABLE, message, retryAfter=max(1, ceil(retry_after)), **extensions)
 
 
 class RestartRequired(RequestError):

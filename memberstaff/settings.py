@@ -165,6 +165,9 @@ class Settings(Deployment):
 
     # The database, the live feed and the caches of a process
     database_pool_size: int = Field(10, ge=1, le=500, description="Database connections of one process, at most.")
+    database_seconds: float = Field(
+        5.0, ge=0.1, le=600, description="Time for PostgreSQL's answer: a connection, a lock, a statement, a commit."
+    )
     poll_seconds: float = Field(
         2.0, gt=0, le=60, description="How often a quiet feed asks the database for missed changes."
     )

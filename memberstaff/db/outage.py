@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from sqlalchemy.exc import DBAPIError, DisconnectionError, PendingRollbackError, SQLAlchemyError
@@ -22,31 +22,36 @@ OUTAGES = (
 )
 """Beginnings of PostgreSQL's SQLSTATEs after which the same statement may succeed a moment later."""
 
+RETRY_SECONDS = 1
+
 SQLITE_OUTAGES = ("database is locked", "database table is locked", "unable to open database file", "disk i/o error")
 
 
 @contextmanager
-def outages() -> Iterator[None]:
-    """Raise Unavailable for an error of the database that says nothing about the statement, and others as they are."""
+def outages(**extensions: bool | None) -> Iterator[None]:
+    """Raise Unavailable for an error of the database that says nothing about the statement, and others as they are.
+
+    The extensions are those of the error, such as `applied`.
+    """
     try:
         yield
     except (SQLAlchemyError, OSError) as error:  # a refused connection is an OSError, and so is a time-out
         if not is_outage(error):
             raise
-        raise _unavailable() from error
+        raise _unavailable(extensions) from error
 
 
 @contextmanager
-def unreachable() -> Iterator[None]:
+def unreachable(**extensions: bool | None) -> Iterator[None]:
     """Raise Unavailable for any error: where no transaction can begin, no statement is to blame."""
     try:
         yield
     except (SQLAlchemyError, OSError) as error:
-        raise _unavailable() from error
+        raise _unavailable(extensions) from error
 
 
-def _unavailable() -> Unavailable:
-    return Unavailable("The database does not answer. Try again in a moment.")
+def _unavailable(extensions: Mapping[str, bool | None]) -> Unavailable:
+    return Unavailable("The database does not answer. Try again in a moment.", RETRY_SECONDS, **extensions)
 
 
 def is_outage(error: BaseException) -> bool:

@@ -8,12 +8,14 @@ from typing import Any
 from sqlalchemy import Engine, event
 from sqlalchemy.exc import DisconnectionError
 
+from memberstaff.db.deadline import answered_within
+
 PING_AFTER_SECONDS = 1.0
 """Idle time after which a connection is pinged before use. Pinging it each time would cost every transaction a round
 trip, and the pool drops all of its connections as soon as one turns out to be dead."""
 
 
-def watch_connections(engine: Engine) -> None:
+def watch_connections(engine: Engine, answer_seconds: float | None) -> None:
     """Discard connections that are returned with a transaction still open; ping those that have been idle.
 
     A COMMIT that could not even be sent leaves a transaction open that SQLAlchemy believes ended, and no other could
@@ -30,5 +32,8 @@ def watch_connections(engine: Engine) -> None:
     @event.listens_for(engine, "checkout")
     def ping_if_idle(connection: Any, record: Any, _proxy: Any) -> None:
         idle = time.monotonic() - record.info.get("idle_since", time.monotonic())
-        if idle > PING_AFTER_SECONDS and not engine.dialect._do_ping_w_event(connection):  # noqa: SLF001 - as the pool does
-            raise DisconnectionError("The connection was lost while idle.")
+        if idle <= PING_AFTER_SECONDS:
+            return
+        with answered_within(answer_seconds, connection.driver_connection):
+            if not engine.dialect._do_ping_w_event(connection):  # noqa: SLF001 - as the pool does
+                raise DisconnectionError("The connection was lost while idle.")

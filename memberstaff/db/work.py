@@ -9,19 +9,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, nullcontext, suppress
 from dataclasses import replace
 from datetime import date, datetime
-from typing import Any
+from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import CursorResult, Executable, Row, make_url
-from sqlalchemy.exc import InvalidRequestError
+from sqlalchemy.exc import InvalidRequestError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from memberstaff.access import Caller, Reader, Right, SharedAnswer
 from memberstaff.changes import Change, DayProgress
 from memberstaff.db.clock import Clock, today, utc_now
+from memberstaff.db.deadline import answered_within, connection_arguments
 from memberstaff.db.outage import outages, unreachable
 from memberstaff.db.pool import watch_connections
 from memberstaff.db.sqlite import prepare_sqlite, write_option
@@ -35,8 +36,14 @@ Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 class Reading:
     """A consistent view of the database, as `reader` may see it, at the instant `now`."""
 
-    def __init__(self, connection: AsyncConnection, *, now: datetime, zone: ZoneInfo) -> None:
+    _extensions: ClassVar[Mapping[str, bool | None]] = {}
+    """Of the error when the database does not answer."""
+
+    def __init__(
+        self, connection: AsyncConnection, *, now: datetime, zone: ZoneInfo, answer_seconds: float | None = None
+    ) -> None:
         self._connection = connection
+        self._answer_seconds = answer_seconds
         # Sibling GraphQL fields resolve concurrently, and a connection runs one statement at a time.
         self._one_at_a_time = asyncio.Lock()
         self._ended = False
@@ -103,15 +110,19 @@ class Reading:
         async with self._one_at_a_time:
             if self._ended:
                 raise InvalidRequestError("This reading has ended.")
-            with outages():
+            with outages(**self._extensions), _answered_within(self._answer_seconds, self._connection):
                 return await self._connection.execute(statement, parameters)
 
 
 class Work(Reading):
     """A reading that may also write. Commands take one; they never commit and never publish."""
 
-    def __init__(self, connection: AsyncConnection, *, now: datetime, zone: ZoneInfo) -> None:
-        super().__init__(connection, now=now, zone=zone)
+    _extensions: ClassVar[Mapping[str, bool | None]] = {"applied": False}
+
+    def __init__(
+        self, connection: AsyncConnection, *, now: datetime, zone: ZoneInfo, answer_seconds: float | None = None
+    ) -> None:
+        super().__init__(connection, now=now, zone=zone, answer_seconds=answer_seconds)
         self._notification = Notification(epoch="")
 
     async def write(self, statement: Executable, parameters: Parameters | None = None) -> int:
@@ -160,7 +171,8 @@ class Database:
     """The engine, and the two ways to use it: `read` and `write`.
 
     `after_commit` is called with the notification of each committed work, so that this module need not know who
-    listens. It must neither block nor raise.
+    listens. It must neither block nor raise. `answer_seconds` bounds each wait for PostgreSQL: for a connection, a
+    lock, a statement, a COMMIT; None waits without end, as imports and migrations may.
     """
 
     def __init__(
@@ -169,6 +181,7 @@ class Database:
         *,
         zone: ZoneInfo,
         pool_size: int = 10,
+        answer_seconds: float | None = None,
         after_commit: Callable[[Notification], None] = lambda _notification: None,
         clock: Clock = utc_now,
     ) -> None:
@@ -177,11 +190,13 @@ class Database:
         self._after_commit = after_commit
         address = make_url(url)
         self.is_sqlite = address.get_backend_name() == "sqlite"
+        self._answer_seconds = None if self.is_sqlite else answer_seconds
         self.engine: AsyncEngine = create_async_engine(
             address,
             pool_size=pool_size,
             max_overflow=0,
-            pool_timeout=10,
+            pool_timeout=answer_seconds or 10,
+            connect_args=connection_arguments(self._answer_seconds),
             hide_parameters=True,  # errors are logged, and a failed statement's parameters are notes and names
         )
         # SQLite has one writer at a time. Queueing here is fair; its own busy handler sleeps and retries.
@@ -189,7 +204,7 @@ class Database:
         if self.is_sqlite:
             prepare_sqlite(self.engine.sync_engine)
         else:
-            watch_connections(self.engine.sync_engine)
+            watch_connections(self.engine.sync_engine, self._answer_seconds)
 
     def now(self) -> datetime:
         """The current instant, by the clock that this database's work uses."""
@@ -202,7 +217,7 @@ class Database:
         with outages():
             async with AsyncExitStack() as stack:
                 connection = await self._begin(stack, options)
-                reading = Reading(connection, now=self._clock(), zone=self._zone)
+                reading = Reading(connection, now=self._clock(), zone=self._zone, answer_seconds=self._answer_seconds)
                 try:
                     yield reading
                 finally:
@@ -212,27 +227,44 @@ class Database:
     async def write(self) -> AsyncIterator[Work]:
         """A transaction: committed and then announced when the block ends, rolled back when it raises.
 
-        Raises Unavailable when nothing of it was stored; an outage during the COMMIT itself is raised as it is.
+        Raises Unavailable, with `applied` False when nothing of it was stored, and None when the answer to the COMMIT
+        was lost.
         """
-        async with self._writer, AsyncExitStack() as stack:
-            connection = await self._begin(stack, write_option())
-            work = Work(connection, now=self._clock(), zone=self._zone)
-            try:
-                with outages():
-                    yield work
-            finally:
-                await work.end()
+        with outages(applied=None):
+            async with self._writer, AsyncExitStack() as stack:
+                connection = await self._begin(stack, write_option(), applied=False)
+                work = Work(connection, now=self._clock(), zone=self._zone, answer_seconds=self._answer_seconds)
+                try:
+                    with outages(applied=False):
+                        yield work
+                finally:
+                    await work.end()
         if work.notification is not None:
             self._after_commit(work.notification)
 
-    async def _begin(self, stack: AsyncExitStack, options: Mapping[str, Any]) -> AsyncConnection:
+    async def _begin(
+        self, stack: AsyncExitStack, options: Mapping[str, Any], **extensions: bool | None
+    ) -> AsyncConnection:
         """A connection in a transaction, which ends with the stack. Raises Unavailable, whatever the reason."""
-        with unreachable():
+        with unreachable(**extensions):
             connection = await stack.enter_async_context(self.engine.connect())
             connection = await connection.execution_options(**options)
-            await stack.enter_async_context(connection.begin())
-            return connection
+            transaction = await connection.begin()
+
+        async def end(*error: Any) -> None:
+            # The block's own error says more than a rollback that finds the same connection dead.
+            failed = suppress(SQLAlchemyError, OSError) if error[0] is not None else nullcontext()
+            with failed, _answered_within(self._answer_seconds, connection):
+                await transaction.__aexit__(*error)
+
+        stack.push_async_exit(end)
+        return connection
 
     async def close(self) -> None:
         """Close every connection."""
         await self.engine.dispose()
+
+
+def _answered_within(seconds: float | None, connection: AsyncConnection) -> AbstractContextManager[None]:
+    pooled = None if seconds is None or connection.invalidated else connection.sync_connection
+    return nullcontext() if pooled is None else answered_within(seconds, pooled.connection.driver_connection)

@@ -122,16 +122,18 @@ async def test_a_connection_that_the_server_ends_is_an_outage_until_the_reading_
 
 
 @ONLY_POSTGRES
-async def test_a_commit_that_nobody_answers_is_raised_as_it_is_and_announced_to_nobody(database_url: str) -> None:
+async def test_a_commit_without_an_answer_is_an_outage_of_unknown_outcome_and_announced_to_nobody(
+    database_url: str,
+) -> None:
     """Whether it was stored cannot be told: whoever tries again must know that it may have been."""
     announced: list[Notification] = []
     database = Database(database_url, zone=UTC_ZONE, after_commit=announced.append)
-    with pytest.raises(DBAPIError) as failed:
+    with pytest.raises(Unavailable) as failed:
         async with database.write() as work:
             work.announce_roster("epoch", 1)
             process = await work.scalar(text("SELECT pg_backend_pid()"))
             await ask(database, f"SELECT pg_terminate_backend({process}, 5000)")
-    assert is_outage(failed.value)
+    assert failed.value.extensions == {"retryAfter": 1, "applied": None}
     assert announced == []
     assert await still_answers(database)
     await database.close()

@@ -65,6 +65,10 @@ class Habits:
     """The server that it stays with; else it takes any, each time anew."""
 
 
+class NotApplied(ValueError):
+    """An answer that says that nothing of the change was stored."""
+
+
 async def ask(client: httpx2.AsyncClient, cluster: Cluster, node: int, document: str, **variables: Any) -> Any:
     """The data of an answer; raises what httpx raises, and ValueError for an answer with errors."""
     headers = {"Authorization": f"Bearer {cluster.token}"}
@@ -72,7 +76,9 @@ async def ask(client: httpx2.AsyncClient, cluster: Cluster, node: int, document:
     response = await client.post(f"{cluster.nodes[node].http}/graphql", json=body, headers=headers)
     answer = response.json()
     if "errors" in answer:
-        raise ValueError(answer["errors"][0]["message"])
+        error = answer["errors"][0]
+        failure = NotApplied if error["extensions"].get("applied") is False else ValueError
+        raise failure(error["message"])
     return answer["data"]
 
 
@@ -85,6 +91,9 @@ async def mark(
     try:
         change = {"target": target, "status": random.choice(STATUSES), "note": token}
         data = await ask(client, cluster, node, MARK, input=change)
+    except NotApplied:
+        history.unknown.discard(token)  # so that it is a violation when it was stored all the same
+        return False
     except (httpx2.HTTPError, ValueError):
         return False
     payload = data["updateAttendance"]

@@ -1,0 +1,58 @@
+"""An end to each conversation with PostgreSQL: a server that hangs looks to its driver like one that thinks.
+
+asyncpg's own time-out asks the server to cancel, and then waits for it without an end. So a connection that does not
+answer in time is cut here, and whoever waits for it gets the error of a lost connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import structlog
+
+log = structlog.get_logger(__name__)
+
+
+@contextmanager
+def answered_within(seconds: float | None, driver_connection: Any) -> Iterator[None]:
+    """Cut asyncpg's connection when the block takes longer; without seconds, nothing ends it."""
+    if seconds is None:
+        yield
+        return
+    timer = asyncio.get_running_loop().call_later(seconds, _cut, driver_connection, seconds)
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def connection_arguments(seconds: float | None) -> dict[str, Any]:
+    """Arguments for `asyncpg.connect`, which make the server give up its side too.
+
+    It ends a transaction whose process has stopped and still holds the day's lock, and notices a peer that has gone
+    without a word. Behind PgBouncer, which does not pass such parameters on, they belong to the role: ALTER ROLE … SET.
+    """
+    if seconds is None:
+        return {}
+    milliseconds = int(seconds * 1000)
+    return {
+        "timeout": seconds,
+        "server_settings": {
+            "application_name": "memberstaff",
+            "lock_timeout": str(milliseconds),
+            "statement_timeout": str(2 * milliseconds),
+            "idle_in_transaction_session_timeout": str(milliseconds),
+            "tcp_user_timeout": str(2 * milliseconds),
+            "tcp_keepalives_idle": "5",
+            "tcp_keepalives_interval": "2",
+            "tcp_keepalives_count": "3",
+        },
+    }
+
+
+def _cut(driver_connection: Any, seconds: float) -> None:
+    log.warning("database_connection_cut", unanswered_seconds=seconds)
+    driver_connection.terminate()

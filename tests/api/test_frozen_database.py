@@ -1,0 +1,62 @@
+"""Connections to the database that freeze without a word stop nobody: marks, boards and health go on over others."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.clock import TODAY
+from tests.freezing import Line, line_to
+from tests.front_ends import MARK
+from tests.installation import Installation, install
+
+pytestmark = pytest.mark.parametrize("engine", ["postgresql"])
+
+
+@pytest.fixture
+async def line(database_url: str) -> AsyncIterator[Line]:
+    async with line_to(database_url) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def frail(line: Line) -> AsyncIterator[Installation]:
+    """A server behind the line, with the patience of a test."""
+    async with install(line.url, database_seconds=0.5, poll_seconds=0.05) as installed:
+        yield installed
+
+
+async def test_a_mark_on_a_frozen_connection_says_that_it_was_not_applied_and_the_next_one_is(
+    frail: Installation, line: Line
+) -> None:
+    amina, day = frail.staff["Amina"], TODAY
+    async with frail.watching(day) as board:
+        await frail.marker.mark(amina, day, status="PRESENT")
+        assert (await board.change())["status"] == "PRESENT"
+        line.freeze()
+        extensions: list[dict[str, object]] = []
+        for _ in range(20):  # each frozen connection of the pool is met once at most
+            target = {"staffDate": {"staffId": amina, "date": day}}
+            answer = await frail.marker.send(MARK, input={"target": target, "status": "LATE"})
+            if "errors" not in answer:
+                break
+            extensions.append(answer["errors"][0]["extensions"])
+        assert extensions == [{"code": "UNAVAILABLE", "retryAfter": 1, "applied": False}] * len(extensions)
+        assert answer["data"]["updateAttendance"]["attendance"]["version"] == 2
+        assert (await board.change())["status"] == "LATE"
+
+
+async def test_readiness_knows_of_a_database_that_says_nothing_and_of_its_return(
+    frail: Installation, line: Line
+) -> None:
+    assert (await frail.http.get("/health/ready")).status_code == 200
+    line.freeze()
+    line.freeze_new()
+    assert (await frail.http.get("/health/ready")).status_code == 503
+    assert (await frail.http.get("/health/live")).status_code == 200
+    line.thaw_new()
+    for _ in range(20):
+        if (await frail.http.get("/health/ready")).status_code == 200:
+            break
+    assert (await frail.http.get("/health/ready")).status_code == 200

@@ -1,0 +1,163 @@
+"""A database that hangs is noticed: nobody waits without an end, and whoever waited knows what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+from sqlalchemy import select, text
+
+from memberstaff.access import Role
+from memberstaff.db import pool
+from memberstaff.db.tables import account
+from memberstaff.db.work import Database, Work
+from memberstaff.errors import Unavailable
+from tests.databases import UTC_ZONE
+from tests.freezing import Line, line_to
+
+pytestmark = pytest.mark.parametrize("engine", ["postgresql"])
+
+NO_ANSWER = {"retryAfter": 1}
+NOT_APPLIED = {"retryAfter": 1, "applied": False}
+UNKNOWN = {"retryAfter": 1, "applied": None}
+
+
+@pytest.fixture
+async def line(database_url: str) -> AsyncIterator[Line]:
+    """A process's line to a database."""
+    async with line_to(database_url) as opened:
+        yield opened
+
+
+@asynccontextmanager
+async def process(
+    url: str, *, seconds: float = 0.3, connections: int = 2, heard: Callable[[object], None] = lambda _: None
+) -> AsyncIterator[Database]:
+    """A process that waits so long for an answer."""
+    database = Database(url, zone=UTC_ZONE, answer_seconds=seconds, pool_size=connections, after_commit=heard)
+    yield database
+    await database.close()
+
+
+async def add(work: Work, name: str) -> None:
+    """An account, in this transaction."""
+    values = {"email": f"{name}@school.example", "display_name": name, "role": Role.VIEWER, "created_at": work.now}
+    await work.write(account.insert().values(**values))
+
+
+async def ask(database: Database) -> int:
+    async with database.read() as reading:
+        return int(await reading.scalar(text("SELECT 7")))
+
+
+async def names(url: str) -> list[str]:
+    """The accounts that are stored, read past the line."""
+    async with process(url, seconds=10) as database, database.read() as reading:
+        return [row.display_name for row in await reading.rows(select(account.c.display_name))]
+
+
+async def test_a_statement_on_a_frozen_connection_ends_and_the_next_one_takes_another(line: Line) -> None:
+    async with process(line.url, connections=1) as database:
+        assert await ask(database) == 7
+        line.freeze()
+        with pytest.raises(Unavailable) as unanswered:
+            await ask(database)
+        assert unanswered.value.extensions == NO_ANSWER
+        assert await ask(database) == 7
+
+
+async def test_a_connection_that_froze_while_idle_is_replaced_unnoticed(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "PING_AFTER_SECONDS", 0)
+    async with process(line.url, connections=1) as database:
+        assert await ask(database) == 7
+        line.freeze()
+        assert await ask(database) == 7
+
+
+async def test_a_change_on_a_frozen_connection_is_told_not_to_be_applied(line: Line) -> None:
+    async with process(line.url, connections=1) as database:
+        with pytest.raises(Unavailable) as unanswered:
+            async with database.write() as work:
+                await add(work, "Amina")
+                line.freeze()
+                await add(work, "Björn")
+        assert unanswered.value.extensions == NOT_APPLIED
+        assert await names(line.url) == []
+
+
+@pytest.mark.parametrize(("asking", "stored"), [(True, []), (False, ["Amina"])])
+async def test_of_a_commit_whose_answer_is_lost_nobody_says_what_became_of_it(
+    line: Line, asking: bool, stored: list[str]
+) -> None:
+    announced: list[object] = []
+    async with process(line.url, connections=1, heard=announced.append) as database:
+        with pytest.raises(Unavailable) as unanswered:
+            async with database.write() as work:
+                await add(work, "Amina")
+                work.announce_access(accounts=[1])
+                line.freeze(asking=asking)
+        assert unanswered.value.extensions == UNKNOWN
+        assert announced == []
+        assert await names(line.url) == stored
+
+
+async def test_an_error_of_the_caller_is_not_hidden_by_a_rollback_without_an_answer(line: Line) -> None:
+    async with process(line.url, connections=1) as database:
+        with pytest.raises(KeyError):
+            async with database.write() as work:
+                await add(work, "Amina")
+                line.freeze()
+                raise KeyError
+        assert await ask(database) == 7
+
+
+async def test_a_server_that_accepts_connections_and_says_nothing_is_not_waited_for(line: Line) -> None:
+    async with process(line.url) as database:
+        line.freeze_new()
+        with pytest.raises(Unavailable) as unanswered:
+            await ask(database)
+        assert unanswered.value.extensions == NO_ANSWER
+
+
+async def test_a_pool_that_stays_empty_is_not_waited_for(database_url: str) -> None:
+    async with process(database_url, connections=1) as database, database.read():
+        with pytest.raises(Unavailable) as unanswered:
+            async with database.write():
+                pass
+        assert unanswered.value.extensions == NOT_APPLIED
+
+
+async def test_a_lock_that_a_stopped_process_holds_is_taken_from_it(database_url: str) -> None:
+    async with process(database_url, seconds=10) as other, other.write() as work:
+        await add(work, "Amina")
+    async with process(database_url) as stopped, process(database_url, seconds=10) as going_on:
+        with pytest.raises(Unavailable) as unanswered:
+            async with stopped.write() as held:
+                await held.row(select(account.c.id).with_for_update())
+                async with going_on.write() as work:  # waits for the lock, and has it when the other's time is over
+                    assert await work.row(select(account.c.id).with_for_update()) is not None
+                await add(held, "Björn")
+        assert unanswered.value.extensions == NOT_APPLIED
+
+
+async def test_a_lock_that_is_not_let_go_is_not_waited_for(database_url: str) -> None:
+    async with process(database_url, seconds=10) as other, process(database_url) as waiting:
+        async with other.write() as work:
+            await add(work, "Amina")
+        async with other.write() as held:
+            await held.row(select(account.c.id).with_for_update())
+            with pytest.raises(Unavailable) as unanswered:
+                async with waiting.write() as work:
+                    await work.row(select(account.c.id).with_for_update())
+            assert unanswered.value.extensions == NOT_APPLIED
+
+
+async def test_the_command_line_waits_as_long_as_it_takes(database_url: str) -> None:
+    database = Database(database_url, zone=UTC_ZONE)
+    async with database.read() as reading:
+        for name in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"):
+            assert await reading.scalar(text(f"SHOW {name}")) == "0"
+    await database.close()
