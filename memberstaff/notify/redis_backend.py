@@ -81,7 +81,7 @@ class RedisBackend(BroadcastBackend):
         while True:
             try:
                 event = await self._next_message()
-            except _OUTAGES as error:
+            except Exception as error:  # whatever it is: broadcaster's listener would end, and nobody would notice
                 await self._drop()
                 self._report(hearing=False, error=error)
                 await self._pause()
@@ -108,13 +108,15 @@ class RedisBackend(BroadcastBackend):
             self._failures = 0
             self._report(hearing=True)
         elif message["type"] == "message":
-            return Event(channel=message["channel"].decode(), message=message["data"].decode())
+            # Anybody may publish here, and anything: what is not UTF-8 is no message of ours, and must end nothing.
+            channel, text = (message[part].decode(errors="replace") for part in ("channel", "data"))
+            return Event(channel=channel, message=text)
         return None
 
     async def _drop(self) -> None:
         pubsub, self._pubsub = self._pubsub, None
         if pubsub is not None:
-            with suppress(*_OUTAGES):  # it is being discarded because it is broken
+            with suppress(Exception):  # it is being discarded because it is broken
                 await pubsub.aclose()  # type: ignore[no-untyped-call]
 
     def _report(self, *, hearing: bool, error: Exception | None = None) -> None:

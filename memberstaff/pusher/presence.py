@@ -137,15 +137,12 @@ class Presence:
                 if changed:
                     pipe.publish(self._channel, self._node)
                 await pipe.execute()
-        nodes = sorted(node for node in await redis.smembers(self._nodes) if node.decode() != self._node)
-        leases = await redis.mget(nodes) if nodes else []
-        if expired := [node for node, lease in zip(nodes, leases, strict=True) if lease is None]:
-            await redis.srem(self._nodes, *expired)
+        nodes = sorted(node for node in await redis.smembers(self._nodes) if node != self._node.encode())
+        leases = dict(zip(nodes, map(_members, await redis.mget(nodes) if nodes else []), strict=True))
+        if gone := [node for node, members in leases.items() if members is None]:
+            await redis.srem(self._nodes, *gone)
         raise_if_cancelled()
-        others: dict[str, str] = {}
-        for lease in leases:
-            others |= msgspec.json.decode(lease) if lease else {}
-        self._others = others
+        self._others = {member: name for members in leases.values() for member, name in (members or {}).items()}
         self._send_changes()
 
     def _send_changes(self) -> None:
@@ -172,3 +169,12 @@ class Presence:
                 if member != about:
                     for send in list(sends):
                         send(message)
+
+
+def _members(lease: bytes | None) -> dict[str, str] | None:
+    """The names in a lease, by member; None when it has expired, or no memberstaff wrote it."""
+    try:
+        return msgspec.json.decode(lease, type=dict[str, str]) if lease else None
+    except (ValueError, RecursionError) as error:
+        log.warning("Ignored a presence lease that is not one", reason=type(error).__name__)
+        return None

@@ -92,6 +92,27 @@ async def test_members_of_a_server_that_died_go_with_its_lease(
         assert f"{channel}:presence:dead".encode() not in await redis.smembers(f"{channel}:presence:nodes")
 
 
+@pytest.mark.parametrize("lease", [b"not json", b"\xff\xfe", b"[1]", b'{"a":1}', b"[" * 100_000])
+async def test_a_lease_that_no_server_wrote_is_removed_and_harms_nobody(
+    postgres_url: str, redis_server: Redis, monkeypatch: pytest.MonkeyPatch, lease: bytes
+) -> None:
+    monkeypatch.setattr(presence, "RENEW_SECONDS", 0.1)
+    channel = uuid4().hex
+    nodes, forged = f"{channel}:presence:nodes", b"\xfe" + channel.encode()
+    async with (
+        redis_client(redis_server.url, retries=1) as redis,
+        install(postgres_url, broadcast_url=redis_server.url, broadcast_channel=channel, echo_key=KEY) as installed,
+        echo(installed) as client,
+    ):
+        await redis.set(forged, lease, ex=30)
+        await redis.set(f"{channel}:presence:other", json.dumps({"QWNjb3VudDo5": "Ghost"}), ex=30)
+        await redis.sadd(nodes, forged, f"{channel}:presence:other")
+        await until(lambda: known(installed) == 1)
+        assert await redis.smembers(nodes) == {f"{channel}:presence:other".encode()}
+        answer = await client.subscribe("presence-attendance", Role.VIEWER)
+        assert answer["data"]["presence"]["hash"]["QWNjb3VudDo5"] == {"name": "Ghost"}
+
+
 async def test_each_change_is_published_once_in_laravels_envelope(postgres_url: str, redis_server: Redis) -> None:
     prefix = f"{uuid4().hex}-database-"
     async with (

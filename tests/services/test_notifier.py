@@ -6,8 +6,10 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
+from redis.asyncio.client import PubSub
 
 from memberstaff.changes import Change, DayProgress, Status
 from memberstaff.notify import notifier as notifiers
@@ -119,13 +121,39 @@ async def test_a_notification_with_too_many_changes_says_how_far_the_day_has_com
         assert await own.hears() == Notification(epoch="e", days=(DayProgress(MONDAY, MOST_CHANGES + 1, 0),))
 
 
-@pytest.mark.parametrize("message", ["", "{}", "ring", '{"epoch": 1}', "\x00"])
-async def test_a_message_that_is_no_notification_is_passed_over(redis_server: Redis, message: str) -> None:
+@pytest.mark.parametrize(
+    "message",
+    ["", "{}", "ring", '{"epoch": 1}', "\x00", b"\xff\xfe", b"\xed\xa0\x80", b"[" * 1_000_000, b"9" * 5_000_000],
+    ids=range(9),
+)
+async def test_a_message_that_is_no_notification_is_passed_over(redis_server: Redis, message: str | bytes) -> None:
     async with process(redis_server.url, "strangers") as own:
         with redis_server.client() as client:
             client.publish("strangers", message)
         own.notifier.publish(numbered(1))
         assert await own.hears() == numbered(1)
+
+
+async def test_a_listener_that_fails_for_any_reason_is_heard_of_and_started_again(
+    redis_server: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing = [ZeroDivisionError("a bug")]
+    get_message = PubSub.get_message
+
+    async def fail_once(self: PubSub, *arguments: Any, **options: Any) -> Any:
+        message = await get_message(self, *arguments, **options)
+        if failing and message is not None and message["type"] == "message":
+            raise failing.pop()
+        return message
+
+    async with process(redis_server.url, "frail") as own:
+        monkeypatch.setattr(PubSub, "get_message", fail_once)
+        own.notifier.publish(numbered(1))
+        assert await own.hears() == numbered(1)  # the call that was waiting already
+        own.notifier.publish(numbered(2))
+        assert await own.hears() == MISSED
+        own.notifier.publish(numbered(3))
+        assert await own.hears() == numbered(3)
 
 
 async def test_what_is_published_while_redis_is_not_there_is_passed_over_and_costs_nobody_anything() -> None:
