@@ -73,8 +73,12 @@ class Application:
         self.access_watcher = AccessWatcher(self.database, poll_seconds=settings.poll_seconds)
         self.services: dict[str, Callable[[], Awaitable[None]]] = {}
         """Other background services of the process, by name in the log."""
+        assert settings.secret_key is not None  # required by Accounts
         self.notifier = Notifier(
-            settings.broadcast_url.get_secret_value(), settings.broadcast_channel, self._on_notification
+            settings.broadcast_url.get_secret_value(),
+            settings.broadcast_channel,
+            settings.secret_key.get_secret_value(),
+            self._on_notification,
         )
 
     @asynccontextmanager
@@ -120,6 +124,7 @@ class Application:
         return {
             "live_hearing": (self.notifier.subscribed, "1 while notifications of other processes are received."),
             "live_reading": (self.feed.reading, "1 while the feed can read the database."),
+            "notifications_refused": (self.notifier.refused, "Messages on our channel that others have written."),
             "notifications_unsent": (self.notifier.unsent, "Notifications that are not published yet."),
             "days_watched": (self.feed.watched_days, "Days with subscriptions on this process."),
             "subscriptions": (self.feed.subscriptions, "Subscriptions to a day on this process."),

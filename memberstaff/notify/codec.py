@@ -18,18 +18,18 @@ class InvalidNotification(Exception):
     """A message that this version of memberstaff did not write."""
 
 
-def encode(notification: Notification) -> str:
+def encode(notification: Notification) -> bytes:
     """Serialise a notification, without its changes if there are more than `MOST_CHANGES`."""
     if len(notification.changes) > MOST_CHANGES:
         notification = replace(notification, changes=())
-    return msgspec.json.encode(notification).decode()
+    return msgspec.json.encode(notification)
 
 
-def decode(text: str) -> Notification:
+def decode(text: bytes) -> Notification:
     """Parse a message; raises InvalidNotification if it is not a valid notification."""
     try:
         notification = _DECODER.decode(text)
-    except (msgspec.DecodeError, RecursionError, UnicodeEncodeError) as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise InvalidNotification(type(error).__name__) from error
     if any(change.changed_at.tzinfo is None for change in notification.changes):
         raise InvalidNotification("an instant has no time zone")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from typing import Any
 
 import structlog
 from broadcaster import Broadcast
@@ -12,23 +13,30 @@ from broadcaster import Broadcast
 from memberstaff.notify import codec
 from memberstaff.notify.notification import Notification
 from memberstaff.notify.redis_backend import RedisBackend
+from memberstaff.notify.seal import NotSealed, Seal
 
 log = structlog.get_logger(__name__)
 
 MOST_UNSENT = 1_000
 """Notifications queued for Redis; the oldest is dropped first, since readers find its changes in the log."""
 PUBLISH_SECONDS = 2.0
+TELL_SECONDS = 60.0
+"""Between two lines of the log about messages that are not ours."""
 
 
 class Notifier:
     """Publishes this process's notifications, and receives those of every process, this one included.
 
-    Both need `run` to be running. `on_notification` is called for each one, in this event loop; after an outage it is
-    called with an empty one, which means: something may have been missed, read the log.
+    Both need `run` to be running. `on_notification` is called for each one, in this event loop. It is called with an
+    empty one, which means "something may have been missed, read the log", after an outage, and for a message of ours
+    that this version does not understand. What was not sealed with our secret is counted in `refused`, and dropped.
     """
 
-    def __init__(self, url: str, channel: str, on_notification: Callable[[Notification], None]) -> None:
+    def __init__(self, url: str, channel: str, secret: str, on_notification: Callable[[Notification], None]) -> None:
         self._channel = channel
+        self._seal = Seal(secret, f"notifications on {channel}")
+        self.refused = 0
+        self._told_at = -TELL_SECONDS
         self._on_notification = on_notification
         self._unsent: deque[Notification] = deque(maxlen=MOST_UNSENT)
         self._queued = asyncio.Event()
@@ -69,13 +77,22 @@ class Notifier:
 
     def _receive(self, message: str) -> None:
         try:
-            notification = codec.decode(message)
+            notification = codec.decode(self._seal.open(message))
+        except NotSealed:
+            self.refused += 1
+            self._tell("Dropped a message on our channel that was not sealed with our secret", refused=self.refused)
         except codec.InvalidNotification as error:
-            log.warning(
-                "Ignored a message on our channel that is not a notification", channel=self._channel, reason=str(error)
-            )
+            self._tell("Did not understand a notification; the log is read instead", reason=str(error))
+            self._on_notification(Notification(epoch=""))
         else:
             self._on_notification(notification)
+
+    def _tell(self, what: str, **details: Any) -> None:
+        """Log it, at most once a minute: others decide how often it happens."""
+        now = asyncio.get_running_loop().time()
+        if now - self._told_at >= TELL_SECONDS:
+            self._told_at = now
+            log.warning(what, channel=self._channel, **details)
 
     async def _publish(self) -> None:
         while True:
@@ -85,7 +102,7 @@ class Notifier:
                 notification = self._unsent.popleft()
                 try:
                     async with asyncio.timeout(PUBLISH_SECONDS):
-                        await self._broadcast.publish(self._channel, codec.encode(notification))
+                        await self._broadcast.publish(self._channel, self._seal.seal(codec.encode(notification)))
                 except Exception as error:  # a notification that is not sent costs delay only
                     log.warning(
                         "A notification was not sent; boards learn of it by polling", reason=type(error).__name__

@@ -40,7 +40,8 @@ def mount(app: ServerApp, application: Application, *, ids: Ids, account_id: Cal
     grants = Grants(application.database)
     app.add_route(PATH, Authorisation(application, key or "", secret, grants, account_id).__call__, methods=["POST"])
     if key is not None:
-        presence = Presence(url, settings.broadcast_channel, account_id)
+        key_of_leases = settings.secret_key.get_secret_value()
+        presence = Presence(url, settings.broadcast_channel, key_of_leases, account_id)
         application.services["presence"] = presence.run
         endpoint = PusherEndpoint(
             application,

@@ -19,6 +19,7 @@ from redis.exceptions import RedisError
 
 from memberstaff.access import Caller
 from memberstaff.notify.redis_backend import RedisBackend, raise_if_cancelled, redis_client
+from memberstaff.notify.seal import NotSealed, Seal
 from memberstaff.pusher.protocol import event
 
 log = structlog.get_logger(__name__)
@@ -37,8 +38,9 @@ class Presence:
     `account_id` converts the number of an account to that id.
     """
 
-    def __init__(self, url: str, channel: str, account_id: Callable[[int | None], str]) -> None:
+    def __init__(self, url: str, channel: str, secret: str, account_id: Callable[[int | None], str]) -> None:
         self._url = url
+        self._seal = Seal(secret, f"presence on {channel}")
         self._channel = f"{channel}:presence"
         self._nodes = f"{channel}:presence:nodes"
         self._node = f"{channel}:presence:{secrets.token_hex(8)}"
@@ -132,18 +134,26 @@ class Presence:
         self._changed.clear()
         if self._names or changed:
             async with redis.pipeline(transaction=True) as pipe:
-                pipe.set(self._node, msgspec.json.encode(self._names), ex=LEASE_SECONDS)
+                pipe.set(self._node, self._seal.seal(msgspec.json.encode(self._names)), ex=LEASE_SECONDS)
                 pipe.sadd(self._nodes, self._node)
                 if changed:
                     pipe.publish(self._channel, self._node)
                 await pipe.execute()
         nodes = sorted(node for node in await redis.smembers(self._nodes) if node != self._node.encode())
-        leases = dict(zip(nodes, map(_members, await redis.mget(nodes) if nodes else []), strict=True))
+        leases = dict(zip(nodes, map(self._members, await redis.mget(nodes) if nodes else []), strict=True))
         if gone := [node for node, members in leases.items() if members is None]:
             await redis.srem(self._nodes, *gone)
         raise_if_cancelled()
         self._others = {member: name for members in leases.values() for member, name in (members or {}).items()}
         self._send_changes()
+
+    def _members(self, lease: bytes | None) -> dict[str, str] | None:
+        """The names in a lease, by member; None when it has expired, or nobody with our secret wrote it."""
+        try:
+            return msgspec.json.decode(self._seal.open(lease), type=dict[str, str]) if lease else None
+        except (NotSealed, msgspec.DecodeError) as error:
+            log.warning("Ignored a presence lease that is not ours", reason=type(error).__name__)
+            return None
 
     def _send_changes(self) -> None:
         """Notify the subscribers here of members who joined or left, except of themselves."""
@@ -169,12 +179,3 @@ class Presence:
                 if member != about:
                     for send in list(sends):
                         send(message)
-
-
-def _members(lease: bytes | None) -> dict[str, str] | None:
-    """The names in a lease, by member; None when it has expired, or no memberstaff wrote it."""
-    try:
-        return msgspec.json.decode(lease, type=dict[str, str]) if lease else None
-    except (ValueError, RecursionError) as error:
-        log.warning("Ignored a presence lease that is not one", reason=type(error).__name__)
-        return None

@@ -26,6 +26,7 @@ async def test_metrics_tell_how_the_live_path_does(database_url: str, clock: Tur
         "memberstaff_document_cache_bytes": f"{270.0 * len(WATCH)}",
         "memberstaff_live_hearing": "1.0",
         "memberstaff_live_reading": "1.0",
+        "memberstaff_notifications_refused": "0.0",
         "memberstaff_notifications_unsent": "0.0",
         "memberstaff_days_watched": "1.0",
         "memberstaff_subscriptions": "1.0",

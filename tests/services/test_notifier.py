@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from base64 import b64decode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -12,17 +13,19 @@ import pytest
 from redis.asyncio.client import PubSub
 
 from memberstaff.changes import Change, DayProgress, Status
+from memberstaff.notify import codec, redis_backend
 from memberstaff.notify import notifier as notifiers
-from memberstaff.notify import redis_backend
 from memberstaff.notify.codec import MOST_CHANGES
 from memberstaff.notify.notification import Notification
 from memberstaff.notify.notifier import Notifier
+from memberstaff.notify.seal import Seal
 from tests.clock import MONDAY
 from tests.infrastructure.process import free_port
 from tests.infrastructure.redis import Redis, RedisServer
 from tests.services.boards import running
 from tests.waiting import until
 
+SECRET = "for tests only, and long enough for HS256"
 MISSED = Notification(epoch="")
 """Something may have been missed: read the log."""
 
@@ -56,9 +59,9 @@ def with_changes(number: int) -> Notification:
 class Process:
     """A process that publishes and hears."""
 
-    def __init__(self, url: str, channel: str = "board") -> None:
+    def __init__(self, url: str, channel: str = "board", secret: str = SECRET) -> None:
         self._heard: asyncio.Queue[Notification] = asyncio.Queue()
-        self.notifier = Notifier(url, channel, self._heard.put_nowait)
+        self.notifier = Notifier(url, channel, secret, self._heard.put_nowait)
 
     async def hears(self) -> Notification:
         """The next notification."""
@@ -71,9 +74,9 @@ class Process:
 
 
 @asynccontextmanager
-async def process(url: str, channel: str = "board") -> AsyncIterator[Process]:
+async def process(url: str, channel: str = "board", secret: str = SECRET) -> AsyncIterator[Process]:
     """A process that has begun to listen."""
-    opened = Process(url, channel)
+    opened = Process(url, channel, secret)
     async with running(opened.notifier.run):
         assert await opened.hears() == MISSED
         assert opened.notifier.subscribed
@@ -132,6 +135,50 @@ async def test_a_message_that_is_no_notification_is_passed_over(redis_server: Re
             client.publish("strangers", message)
         own.notifier.publish(numbered(1))
         assert await own.hears() == numbered(1)
+        assert own.notifier.refused == 1
+
+
+async def test_a_notification_under_another_secret_or_for_another_channel_is_dropped(redis_server: Redis) -> None:
+    real = codec.encode(numbered(7))
+    forged = [
+        real,
+        Seal(f"{SECRET}!", "notifications on sealed").seal(real),
+        Seal(SECRET, "notifications on other").seal(real),
+        Seal(SECRET, "presence on sealed").seal(real),
+    ]
+    async with process(redis_server.url, "sealed") as own, process(redis_server.url, "sealed", "another") as other:
+        with redis_server.client() as client:
+            for message in forged:
+                client.publish("sealed", message)
+        own.notifier.publish(numbered(1))
+        assert await own.hears() == numbered(1)
+        assert own.notifier.refused == len(forged)
+        await until(lambda: other.notifier.refused == len(forged) + 1)
+        assert other.has_heard_all
+
+
+async def test_what_a_later_version_says_that_this_one_does_not_understand_means_that_the_log_is_read(
+    redis_server: Redis,
+) -> None:
+    async with process(redis_server.url, "later") as own:
+        with redis_server.client() as client:
+            client.publish("later", Seal(SECRET, "notifications on later").seal(b'{"epoch":1}'))
+        assert await own.hears() == MISSED
+        assert own.notifier.refused == 0
+
+
+async def test_nothing_that_crosses_redis_can_be_read_there(redis_server: Redis) -> None:
+    async with process(redis_server.url, "dark") as own:
+        with redis_server.client() as client, client.pubsub() as listening:
+            listening.subscribe("dark")
+            assert listening.get_message(timeout=5)["type"] == "subscribe"
+            own.notifier.publish(with_changes(1))
+            assert await own.hears() == with_changes(1)
+            message = listening.get_message(timeout=5)
+    sealed = message["data"]
+    for word in (b"Bus", "Chloé".encode(), b"LATE", b"Front desk"):
+        assert word not in sealed
+        assert word not in b64decode(sealed)
 
 
 async def test_a_listener_that_fails_for_any_reason_is_heard_of_and_started_again(
