@@ -10,9 +10,11 @@ const server = process.env.MEMBERSTAFF_SERVER ?? "http://127.0.0.1:8000";
 
 /** The licences of all packages in the build, which demand that their texts go with them. */
 const LICENSES = "licenses.md";
+const inWorkers = new Set<string>();
 
 export default defineConfig({
   plugins: [react(), licenses(), packed()],
+  worker: { plugins: () => [workerPackages()] },
   build: {
     outDir: "../memberstaff/server/web",
     emptyOutDir: true,
@@ -59,6 +61,9 @@ function licenses(): Plugin {
   const more = [
     `## ${font} - ${version} (OFL-1.1)\n\n${read(font, "LICENSE")}`,
     `## monaco-editor, third-party notices\n\n${read("monaco-editor", "ThirdPartyNotices.txt")}`,
+    "## DOMPurify, in monaco-editor (MPL-2.0 OR Apache-2.0)\n\n(c) Cure53 and other contributors, " +
+      "https://github.com/cure53/DOMPurify. The text of Apache-2.0 stands above, under react-aria.\n",
+    `## prettier, third-party notices\n\n${read("prettier", "THIRD-PARTY-NOTICES.md").replace(/^#+ /gm, "#### ")}`,
     "## Codicons, the font in monaco-editor (CC-BY-4.0)\n\nCopyright (c) Microsoft Corporation. " +
       "Licensed under https://creativecommons.org/licenses/by/4.0/, unchanged.\n",
   ];
@@ -70,8 +75,36 @@ function licenses(): Plugin {
     apply: "build",
     writeBundle({ dir = "." }) {
       const file = resolve(dir, LICENSES);
-      const scripts = readFileSync(file, "utf8").replace(/(## (\S+) - \S+ \(MIT\))\s*(?=\n## )/g, added);
-      writeFileSync(file, [scripts, ...more].join("\n"));
+      const pages = readFileSync(file, "utf8").replace(/(## (\S+) - \S+ \(MIT\))\s*(?=\n## )/g, added);
+      const workers = [...inWorkers].sort().map((folder) => licenseOf(folder));
+      const missing = workers.filter(({ heading }) => !pages.includes(`\n${heading}\n`));
+      writeFileSync(file, [pages, ...missing.map(({ heading, text }) => `${heading}\n\n${text}`), ...more].join("\n"));
+    },
+  };
+}
+
+/** The heading and the text of a package's licence; the build fails when it has none. */
+function licenseOf(folder: string): { heading: string; text: string } {
+  const about = JSON.parse(readFileSync(resolve(folder, "package.json"), "utf8")) as Record<string, string>;
+  const file = readdirSync(folder).find((name) => /^licen[cs]e/i.test(name));
+  if (!file) throw new Error(`${folder} has no licence.`);
+  return {
+    heading: `## ${about.name} - ${about.version} (${about.license})`,
+    text: readFileSync(resolve(folder, file), "utf8"),
+  };
+}
+
+/** Notes the packages in a worker's bundle, which Vite's own list does not have. */
+function workerPackages(): Plugin {
+  return {
+    name: "worker-packages",
+    generateBundle(_, bundle) {
+      for (const chunk of Object.values(bundle)) {
+        for (const id of chunk.type === "chunk" ? chunk.moduleIds : []) {
+          const folder = /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+/.exec(id.replace(/^\0/, ""))?.[0];
+          if (folder) inWorkers.add(folder);
+        }
+      }
     },
   };
 }

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 
-from memberstaff import installed
-
 
 def main() -> None:
     """Run a command, unless what is installed beside memberstaff cannot do what it needs."""
+    try:
+        from memberstaff import installed
+    except ImportError as error:
+        sys.exit(f"memberstaff needs a package that is missing: {error}. Install memberstaff anew.")
     problems = installed.too_old()
     if not problems:
         try:
@@ -18,8 +20,7 @@ def main() -> None:
                 raise
             problems = [f"{error}.", *installed.untried()]
     if problems:
-        how = "Install memberstaff anew, into an environment of its own."
-        sys.exit("\n".join((f"{installed.describe()} cannot work with what is installed beside it:", *problems, how)))
+        sys.exit(installed.explain(problems))
     command()
 
 

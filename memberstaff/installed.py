@@ -36,12 +36,24 @@ def describe(distribution: str = DISTRIBUTION) -> str:
     return f"{distribution} {_version(distribution) or '(not installed)'}"
 
 
-def _requirements(distribution: str) -> Iterator[tuple[Requirement, str | None]]:
-    """What it requires on this platform, and the version of each that is installed."""
+def explain(problems: list[str]) -> str:
+    """What to tell whoever wanted to run it."""
+    how = "Install memberstaff anew, into an environment of its own."
+    return "\n".join((f"{describe()} cannot work with what is installed beside it:", *problems, how))
+
+
+def _requirements(distribution: str, extra: str = "") -> Iterator[tuple[Requirement, str | None]]:
+    """What it requires on this platform, alone or for an extra, and the version of each that is installed."""
     for line in requires(distribution) or () if _version(distribution) else ():
         requirement = Requirement(line)
-        if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+        marker = requirement.marker
+        wanted = marker is None or marker.evaluate({"extra": ""})
+        if extra:
+            wanted = not wanted and marker is not None and marker.evaluate({"extra": extra})
+        if wanted:
             yield requirement, _version(requirement.name)
+            for each in sorted(requirement.extras):
+                yield from _requirements(requirement.name, each)
 
 
 def _version(distribution: str) -> str | None:

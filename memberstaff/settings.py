@@ -14,12 +14,15 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 from memberstaff.changes import Status
 
 PREFIX = "MEMBERSTAFF_"
 SMALLEST_SECRET = 32
 """Characters; HS256 needs a key as long as its 256-bit hash."""
+ENCODED = "characters of a password such as / : @ # are written as %2F, %3A, %40, %23"
 FEWEST_CHARACTERS = 8
 """Different ones in it."""
 
@@ -214,7 +217,9 @@ class Settings(Deployment):
     def _origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
         for number, origin in enumerate(origins, start=1):
             if not _is_origin(origin):
-                raise ValueError(f"entry {number} is not an origin such as https://board.example.org")
+                raise ValueError(
+                    f"entry {number} is not an origin as browsers send it, such as https://board.example.org"
+                )
         return origins
 
     @field_validator("trusted_proxies")
@@ -247,15 +252,32 @@ class Settings(Deployment):
     @field_validator("database_url")
     @classmethod
     def _database(cls, url: SecretStr) -> SecretStr:
-        if not url.get_secret_value().startswith(("sqlite+aiosqlite://", "postgresql+asyncpg://")):
+        text = url.get_secret_value()
+        if not text.startswith(("sqlite+aiosqlite://", "postgresql+asyncpg://")):
             raise ValueError("must name its driver: sqlite+aiosqlite:// or postgresql+asyncpg://")
+        try:
+            address = make_url(text)
+        except (ArgumentError, ValueError):
+            raise ValueError(f"is not an address; {ENCODED}") from None
+        if address.get_backend_name() == "sqlite":
+            file = address.database or ""
+            if file in {"", ":memory:"} or file.startswith("file:") or address.query:
+                raise ValueError("must name a file, such as sqlite+aiosqlite:///memberstaff.db, without options")
         return url
 
     @field_validator("broadcast_url")
     @classmethod
     def _broadcast(cls, url: SecretStr) -> SecretStr:
-        if not url.get_secret_value().startswith(("memory://", "redis://", "rediss://")):
+        text = url.get_secret_value()
+        if not text.startswith(("memory://", "redis://", "rediss://")):
             raise ValueError("must begin with memory://, redis:// or rediss://")
+        try:
+            parts = urlsplit(text)
+            is_whole = text.startswith("memory:") or (bool(parts.hostname) and parts.port != 0)
+        except ValueError:
+            is_whole = False
+        if not is_whole or "@" in parts.path:
+            raise ValueError(f"is not an address; {ENCODED}")
         return url
 
     @field_validator("secret_key")
@@ -273,7 +295,7 @@ class Settings(Deployment):
     @classmethod
     def _provider(cls, address: str | None) -> str | None:
         if address is not None and not _is_private(address):
-            raise ValueError("must begin with https://; http:// only on this machine")
+            raise ValueError("must be an address that begins with https://; http:// only on this machine")
         return address
 
     @model_validator(mode="after")
@@ -306,8 +328,8 @@ class Settings(Deployment):
         return self.broadcast_url.get_secret_value().startswith("memory:")
 
 
-HOST = re.compile(r"[a-z0-9_.:-]+")
-"""A name, punycode included, or an address; no wildcard, which browsers never send."""
+HOST = re.compile(r"(?!-)[a-z0-9_-]+(\.[a-z0-9_-]+)*")
+"""A name, punycode included, or an IPv4 address; no wildcard, which browsers never send."""
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -340,13 +362,25 @@ def load(**overrides: Any) -> Settings:
 
 
 def _is_origin(text: str) -> bool:
+    """Whether it is written as browsers send it; any other spelling would never match."""
     try:
         parts = urlsplit(text)
+        port = parts.port
     except ValueError:
         return False
-    rest = (parts.path, parts.query, parts.fragment, parts.username, parts.password)
     host = parts.hostname or ""
-    return parts.scheme in {"http", "https"} and HOST.fullmatch(host) is not None and not any(rest)
+    if parts.scheme not in {"http", "https"} or not (HOST.fullmatch(host) or _is_ipv6(host)):
+        return False
+    shown = f"[{host}]" if ":" in host else host
+    default = {"http": 80, "https": 443}[parts.scheme]
+    return text == f"{parts.scheme}://{shown}{'' if port in {None, default} else f':{port}'}"
+
+
+def _is_ipv6(host: str) -> bool:
+    try:
+        return ip_address(host).version == 6
+    except ValueError:
+        return False
 
 
 def _is_private(address: str) -> bool:
@@ -354,6 +388,8 @@ def _is_private(address: str) -> bool:
     try:
         parts = urlsplit(address)
         host = parts.hostname or ""
+        if parts.port == 0 or parts.username is not None or address != address.strip():
+            return False
         return (parts.scheme == "https" and bool(host)) or (parts.scheme == "http" and _is_loopback(host))
     except ValueError:
         return False

@@ -9,7 +9,6 @@ import datetime as dt
 import re
 import subprocess
 import sys
-import tomllib
 from itertools import takewhile
 from pathlib import Path
 
@@ -29,13 +28,12 @@ def release(root: Path, version: str, today: dt.date) -> list[Path]:
     schema = root / "docs" / "schema"
     history = changelog.read_text(encoding="utf-8")
     before = re.findall(r"^## (\d+)\.(\d+)\.(\d+) ", history, re.MULTILINE)
-    if before and tuple(map(int, version.split("."))) <= max(tuple(map(int, each)) for each in before):
-        raise CannotRelease(f"{version} is not newer than {'.'.join(before[0])}, the last release.")
+    last = max((tuple(map(int, each)) for each in before), default=(0, 0, 0))
+    if tuple(map(int, version.split("."))) <= last:
+        raise CannotRelease(f"{version} is not newer than {'.'.join(map(str, last))}, the last release.")
     _, heading, rest = history.partition(UNRELEASED)
     if not heading or not rest.partition("\n## ")[0].strip():
         raise CannotRelease("CHANGELOG.md says nothing under `## Unreleased`.")
-    if not tomllib.loads(project.read_text(encoding="utf-8"))["project"].get("urls"):
-        raise CannotRelease("pyproject.toml has no [project.urls]: say where the source and the issues are.")
     record = (schema / "breaking.toml").read_text(encoding="utf-8").splitlines(keepends=True)
     stated = project.read_text(encoding="utf-8")
     texts = {
@@ -57,8 +55,8 @@ def uncommitted(root: Path) -> list[str]:
 
 def main(arguments: list[str]) -> None:
     """Release, or say what has to be done first."""
-    if len(arguments) != 1:
-        sys.exit("./dev release X.Y.Z")
+    if len(arguments) != 1 or arguments[0].startswith("-"):
+        sys.exit("./dev release X.Y.Z   (docs/releasing.md says what comes before and after)")
     (version,) = arguments
     try:
         if changed := uncommitted(ROOT):

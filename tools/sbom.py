@@ -7,6 +7,7 @@ that were tested and built in: requirements/run.txt and dashboard/package-lock.j
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -19,7 +20,16 @@ ROOT = Path(__file__).resolve().parents[1]
 def python_packages(cyclonedx: str) -> dict[str, Any]:
     """The bill of what a server installs."""
     command = [cyclonedx, "requirements", "requirements/run.txt", "--pyproject", "pyproject.toml"]
-    return _json([*command, "--output-reproducible", "--spec-version", "1.6", "--output-format", "JSON"])
+    bill = _json([*command, "--output-reproducible", "--spec-version", "1.6", "--output-format", "JSON"])
+    text = (ROOT / "requirements" / "lowest.txt").read_text(encoding="utf-8")  # without what builds the wheel
+    needed = set(re.findall(r"(?m)^([\w.-]+)==", text))
+    bill["components"] = [each for each in bill["components"] if each["name"] in needed]
+    kept = {bill["metadata"]["component"]["bom-ref"], *(each["bom-ref"] for each in bill["components"])}
+    bill["dependencies"] = [each for each in bill["dependencies"] if each["ref"] in kept]
+    for each in bill["dependencies"]:
+        if "dependsOn" in each:
+            each["dependsOn"] = [ref for ref in each["dependsOn"] if ref in kept]
+    return bill
 
 
 def npm_packages() -> dict[str, Any]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from sqlalchemy import make_url
 from sqlalchemy.exc import DBAPIError
 
 from memberstaff.access import COMMAND_LINE
@@ -26,6 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
+UNUSABLE = "The database in MEMBERSTAFF_DATABASE_URL cannot be used"
 out = Console()
 errors = Console(stderr=True, highlight=False)
 
@@ -72,11 +76,11 @@ def explain_errors() -> Iterator[None]:
 
 def _unusable(error: BaseException) -> str:
     reason = str(error.orig if isinstance(error, DBAPIError) else error).strip().splitlines()
-    return f"The database in MEMBERSTAFF_DATABASE_URL cannot be used: {reason[0] if reason else 'no answer'}"
+    return f"{UNUSABLE}: {reason[0] if reason else 'no answer'}"
 
 
 def _fail(message: str) -> None:
-    errors.print(message, style="red", markup=False)
+    errors.print(message, style="red", markup=False, soft_wrap=True)
     sys.exit(1)
 
 
@@ -84,13 +88,24 @@ def _fail(message: str) -> None:
 async def database(settings: Settings | None = None, *, migrated: bool = True) -> AsyncIterator[Database]:
     """The database in the settings. Raises Unmigrated if its tables are not this release's."""
     settings = settings or load()
-    opened = Database(settings.database_url.get_secret_value(), zone=settings.zone, pool_size=2)
+    url = settings.database_url.get_secret_value()
+    _require_folder(url)
+    opened = Database(url, zone=settings.zone, pool_size=2)
     try:
         if migrated and not await is_current(opened.engine):
             raise Unmigrated
         yield opened
     finally:
         await opened.close()
+
+
+def _require_folder(url: str) -> None:
+    """Say what is wrong before SQLite's driver does, in whose thread it would be a traceback."""
+    address = make_url(url)
+    if address.get_backend_name() == "sqlite" and address.database is not None:
+        folder = Path(address.database).absolute().parent
+        if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+            raise CommandError(f"{UNUSABLE}: {folder} is no folder to write to.")
 
 
 @asynccontextmanager

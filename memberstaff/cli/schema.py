@@ -32,11 +32,9 @@ def asgi_module() -> str:
             continue
         if Path(spec.origin) == beside / name / "__init__.py":
             return f"{name}.asgi"
-        strangers.append(f"{spec.origin} is another project's `{name}`.")
-    raise CommandError(
-        f"memberstaff's GraphQL schema is missing beside {beside / 'memberstaff'}. "
-        f"{' '.join(strangers)}{' ' if strangers else ''}Install memberstaff into an environment of its own."
-    )
+        strangers.append(f"Python finds another project's `{name}` first: {spec.origin}.")
+    why = " ".join(strangers) or f"memberstaff's GraphQL schema is missing beside {beside / 'memberstaff'}."
+    raise CommandError(f"{why} Install memberstaff into an environment of its own.")
 
 
 @group.command("export")

@@ -6,6 +6,7 @@ import asyncio
 import errno
 import os
 import socket
+from importlib import import_module
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
@@ -17,7 +18,7 @@ from memberstaff.cli.console import CommandError, app, database, errors, out
 from memberstaff.cli.internals import missing
 from memberstaff.cli.schema import asgi_module
 from memberstaff.demo.logins import Login, prepare
-from memberstaff.installed import describe, untried
+from memberstaff.installed import explain, untried
 from memberstaff.server.run import serve
 from memberstaff.settings import PREFIX, Settings, load
 
@@ -63,12 +64,23 @@ def serve_command(
 
 
 def _usable_schema() -> str:
-    """The name of the schema's module, once all that serves it is there. Raises CommandError."""
+    """The name of the schema's module, once all that serves it is there. Raises CommandError.
+
+    It is imported here too: a worker that cannot import it would be started again for ever.
+    """
     for sentence in untried():
-        errors.print(sentence, style="yellow", markup=False)
-    if lacking := missing():
-        raise CommandError("\n".join((f"{describe()} cannot serve with what is installed beside it:", *lacking)))
-    return asgi_module()
+        errors.print(sentence, style="yellow", markup=False, soft_wrap=True)
+    lacking, name = missing(), asgi_module()
+    if not lacking:
+        try:
+            import_module(name)
+        except ImportError as error:
+            if (error.name or "").startswith("memberstaff"):
+                raise
+            lacking = [f"{error}."]
+    if lacking:
+        raise CommandError(explain(lacking))
+    return name
 
 
 async def _require_migrated(settings: Settings) -> None:

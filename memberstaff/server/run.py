@@ -78,4 +78,6 @@ def options(settings: Settings) -> dict[str, Any]:
         "access_log": False,
         "lifespan": "on",
         "timeout_graceful_shutdown": settings.shutdown_seconds,
+        # uvicorn would kill a worker that does not answer for 5 s: on a busy machine one imports for longer.
+        "timeout_worker_healthcheck": 60,
     }

@@ -32,6 +32,9 @@ NOT_HTTP = ("400 Bad Request", "This is not a valid HTTP request.")
 URL_TOO_LONG = ("414 URI Too Long", "A URL may have 8 KiB.")
 TOO_LARGE = ("431 Request Header Fields Too Large", "The headers of a request may have 32 KiB and 100 lines.")
 
+HANDSHAKE_WITH_BODY = ("400 Bad Request", "A WebSocket handshake has no body.")
+BODY_HEADERS = frozenset({b"content-length", b"transfer-encoding"})
+
 PARSED_AT_ONCE = 16 * 1024
 """Bytes; by so many a request may exceed the bounds before it is refused."""
 
@@ -65,6 +68,7 @@ class HttpProtocol(HttpToolsProtocol):
         self.in_head = False
         """Whether a request line and its headers are being received."""
         self.head_lines = 0
+        self.head_bytes = 0
         self.unparsed = 0
         """Bytes received since the parser had last completed a head, a piece of a body, or a message."""
         self.refusal = NOT_HTTP
@@ -141,6 +145,10 @@ class HttpProtocol(HttpToolsProtocol):
     def handle_websocket_upgrade(self) -> None:
         """Switch to the WebSocket protocol, which has its own timers; an ordinary handshake is not parsed again."""
         self.stop_headers_timer()
+        if any(name in BODY_HEADERS and value.strip() != b"0" for name, value in self.headers):
+            self.refusal = HANDSHAKE_WITH_BODY  # websockets would wait for the body, which goes to this parser
+            self.send_400_response("")
+            return
         create: Any = self.ws_protocol_class
         key = ordinary_key(self.scope["method"], self.scope["http_version"], self.url, self.headers)
         if key is None or not issubclass(create, WebSocketProtocol):
@@ -169,6 +177,7 @@ class HttpProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         self.in_head = True
         self.head_lines = 0
+        self.head_bytes = 0
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
@@ -180,7 +189,8 @@ class HttpProtocol(HttpToolsProtocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         """Called with a header, or with a trailer: those are dropped, since they come after access was checked."""
         self.head_lines += 1
-        if self.head_lines > HEAD_LINES:
+        self.head_bytes += len(name) + len(value) + len(b": \r\n")
+        if self.head_lines > HEAD_LINES or self.head_bytes > HEAD_BYTES:
             self.refusal = TOO_LARGE
             raise HeadTooLarge
         if self.in_head:

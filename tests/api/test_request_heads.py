@@ -58,6 +58,7 @@ def lines(count: int, length: int = 8) -> bytes:
         (LIVE + lines(HEAD_LINES - 1), OK),
         (LIVE + lines(HEAD_LINES), TOO_LARGE),
         (LIVE + b"x: " + b"y" * (HEAD_BYTES - 100) + b"\r\n", OK),
+        (LIVE + b"x: " + b"y" * HEAD_BYTES + b"\r\n", TOO_LARGE),
         (LIVE + b"x: " + b"y" * 2 * HEAD_BYTES + b"\r\n", TOO_LARGE),
         (LIVE + b"y" * 2 * HEAD_BYTES + b": x\r\n", TOO_LARGE),
         (LIVE + lines(50, 2 * HEAD_BYTES // 50), TOO_LARGE),
@@ -77,6 +78,15 @@ async def test_a_head_within_the_bounds_is_answered_and_a_larger_one_refused(
     async with serving(app, host.settings) as address:
         assert await first_line(address, request_head + b"\r\n") == answer
         assert await first_line(address, LIVE + b"\r\n") == OK
+
+
+@pytest.mark.parametrize("method", [b"GET", b"POST"])
+@pytest.mark.parametrize("body", [b"content-length: 5\r\n\r\nabcde", b"transfer-encoding: chunked\r\n\r\n"])
+async def test_a_handshake_with_a_body_is_refused_instead_of_held(method: bytes, body: bytes) -> None:
+    app, host = toy()
+    async with serving(app, host.settings) as address:
+        assert await first_line(address, UPGRADE.replace(b"GET", method) + body) == BAD
+        assert await first_line(address, UPGRADE + b"content-length: 0\r\n\r\n") == b"HTTP/1.1 101 Switching Protocols"
 
 
 async def test_a_refusal_says_what_the_bounds_are() -> None:

@@ -35,13 +35,11 @@ reason = "Nobody sent one."
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """What a release writes to, with addresses, after 0.1.9."""
+    """What a release writes to, after 0.1.9."""
     (tmp_path / "docs").mkdir()
     shutil.copytree(ROOT / "docs" / "schema", tmp_path / "docs" / "schema")
     for name in ("pyproject.toml", "schema.graphql"):
         shutil.copy(ROOT / name, tmp_path)
-    with (tmp_path / "pyproject.toml").open("a") as project:
-        project.write('\n[project.urls]\nSource = "https://memberstaff.example"\n')
     with (tmp_path / "docs/schema/breaking.toml").open("a") as record:
         record.write(ACCEPTED)
     (tmp_path / "CHANGELOG.md").write_text(CHANGELOG)
@@ -66,7 +64,6 @@ def test_a_release_sets_version_date_and_the_schema_that_clients_rely_on(checkou
     assert project["project"] == {
         **tomllib.loads((ROOT / "pyproject.toml").read_text())["project"],
         "version": "0.2.0",
-        "urls": {"Source": "https://memberstaff.example"},
     }
     assert (checkout / "CHANGELOG.md").read_text() == CHANGELOG.replace("## Unreleased", "## 0.2.0 (2026-12-01)")
     assert (checkout / "docs/schema/released.graphql").read_text() == (checkout / "schema.graphql").read_text()
@@ -84,7 +81,7 @@ def test_a_release_sets_version_date_and_the_schema_that_clients_rely_on(checkou
         ("0.1.9", "", "", "0.1.9 is not newer than 0.1.9, the last release."),
         ("0.1.10", "CHANGELOG.md", "# Changelog\n\n## Unreleased\n\n## 0.1.9 (x)\n", "CHANGELOG.md says nothing"),
         ("0.1.10", "CHANGELOG.md", "# Changelog\n", "CHANGELOG.md says nothing"),
-        ("0.2.0", "pyproject.toml", "[project]\nversion = '1'\n", "pyproject.toml has no [project.urls]"),
+        ("0.0.0", "CHANGELOG.md", "# Changelog\n\n## Unreleased\n\n- X.\n", "0.0.0 is not newer than 0.0.0"),
     ],
 )
 def test_what_is_not_ready_is_refused_and_nothing_is_written(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import tomllib
 import zipfile
@@ -69,6 +70,9 @@ def test_a_wheel_carries_the_licences_of_all_that_is_in_it(wheel: Path) -> None:
         "graphiql": "GraphQL Contributors",
         "monaco-editor": "Microsoft Corporation",
         "@fontsource-variable/inter": "SIL OPEN FONT LICENSE",
+        "picomatch-browser": "Jon Schlinkert",
+        "prettier,": "@babel/parser",
+        "DOMPurify,": "Cure53",
     }.items():
         assert words in theirs, name
         assert name in sections
@@ -103,3 +107,41 @@ def test_a_dependency_that_is_too_old_or_missing_is_named_before_anything_is_imp
         "uvicorn 0.50.2 is installed; it must be <0.55,>=0.54.\n"
         "Install memberstaff anew, into an environment of its own.\n"
     )
+
+
+def test_the_checker_itself_needs_a_package_and_says_so(oldest: Environment, tmp_path: Path) -> None:
+    site = next((oldest.folder / "lib").glob("python*/site-packages"))
+    (site / "packaging").rename(tmp_path / "packaging")
+    try:
+        done = subprocess.run([oldest.memberstaff, "--version"], cwd=tmp_path, capture_output=True, text=True)
+    finally:
+        (tmp_path / "packaging").rename(site / "packaging")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "memberstaff needs a package that is missing: No module named 'packaging'. Install memberstaff anew.\n"
+    )
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_library_that_lacks_a_name_is_a_sentence_and_not_a_worker_that_dies_for_ever(
+    oldest: Environment, tmp_path: Path, workers: str
+) -> None:
+    site = next((oldest.folder / "lib").glob("python*/site-packages"))
+    module = site / "strawberry" / "dataloader.py"
+    text = module.read_text(encoding="utf-8")
+    module.write_text(text.replace("class DataLoader(", "class Loader("), encoding="utf-8")
+    environment = {
+        "PATH": os.environ["PATH"],
+        "MEMBERSTAFF_SECRET_KEY": "long enough to sign the tokens of one day",
+        "MEMBERSTAFF_BROADCAST_URL": "redis://127.0.0.1:1/0",
+    }
+    command = [str(oldest.memberstaff), "serve", "--workers", workers]
+    try:
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    finally:
+        module.write_text(text, encoding="utf-8")
+    assert (done.returncode, done.stdout) == (1, "")
+    first, second, third = done.stderr.splitlines()
+    assert first == f"memberstaff {VERSION} cannot work with what is installed beside it:"
+    assert second.startswith("cannot import name 'DataLoader' from 'strawberry.dataloader'")
+    assert third == "Install memberstaff anew, into an environment of its own."

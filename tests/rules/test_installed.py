@@ -40,6 +40,18 @@ def test_what_is_missing_or_too_old_is_named(asking: Path) -> None:
     assert installed.untried("asker") == []
 
 
+def test_an_extra_is_asked_for_with_the_package_that_has_it(
+    asking: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "with_extras-2.0.dist-info"
+    folder.mkdir()
+    requires = ["no-such-driver; extra == 'fast'", "no-such-toy; extra == 'slow'", "anyio"]
+    lines = "".join(f"Requires-Dist: {each}\n" for each in requires)
+    (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: with-extras\nVersion: 2.0\n{lines}")
+    requiring(asking, "with-extras[fast]>=1")
+    assert installed.too_old("asker") == ["no-such-driver is missing."]
+
+
 def test_what_is_newer_than_anything_tried_is_no_reason_to_refuse_but_is_named(asking: Path) -> None:
     requiring(asking, "anyio>=1,<2")
     assert installed.too_old("asker") == []

@@ -76,8 +76,14 @@ WRONG = {
     "organisation": (SECRET * 20, "String should have at most 200 characters"),
     "time_zone": (f"Europe/{SECRET}", "is not an IANA time zone such as Europe/Lisbon"),
     "working_days": (f"mon,{SECRET}", "entry 2 is not among mon, tue, wed, thu, fri, sat, sun"),
-    "allowed_origins": (f"https://{SECRET}/path", "entry 1 is not an origin such as https://board.example.org"),
-    "image_origins": (f"https://[{SECRET}", "entry 1 is not an origin such as https://board.example.org"),
+    "allowed_origins": (
+        f"https://{SECRET}/path",
+        "entry 1 is not an origin as browsers send it, such as https://board.example.org",
+    ),
+    "image_origins": (
+        f"https://[{SECRET}",
+        "entry 1 is not an origin as browsers send it, such as https://board.example.org",
+    ),
     "trusted_proxies": (f"10.0.0.0/8,{SECRET}", "entry 2 is not a network such as 10.0.0.0/8"),
     "access_token_seconds": (SECRET, "Input should be a valid integer, unable to parse string as an integer"),
     "refresh_token_seconds": ("59", "Input should be greater than or equal to 60"),
@@ -115,6 +121,16 @@ def test_roles_that_are_no_json_are_told_what_to_write(monkeypatch: pytest.Monke
         (f"https://amina:{SECRET}@board.example.org", "image_origins"),
         ("*", "allowed_origins"),
         ("https://*.example.org", "allowed_origins"),
+        ("https://board.example.org:443", "allowed_origins"),
+        ("http://board.example.org:80", "allowed_origins"),
+        ("https://Board.example.org", "allowed_origins"),
+        ("HTTPS://board.example.org", "allowed_origins"),
+        ("https://board.example.org:99999", "allowed_origins"),
+        ("https://board.example.org:", "allowed_origins"),
+        ("https://board.example.org?", "allowed_origins"),
+        ("https://..", "allowed_origins"),
+        ("https://-", "allowed_origins"),
+        ("https://[::1", "allowed_origins"),
         ("https://board example.org", "allowed_origins"),
         ("10.0.0.1/8", "trusted_proxies"),
         ("proxy.example", "trusted_proxies"),
@@ -137,6 +153,50 @@ def test_every_wrong_setting_is_told_at_once(monkeypatch: pytest.MonkeyPatch) ->
     ]
 
 
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "https://board.example.org",
+        "http://localhost:5173",
+        "https://[::1]:8443",
+        "http://10.0.0.7",
+        "https://xn--bcher-kva.de",
+    ],
+)
+def test_an_origin_as_browsers_send_it_is_accepted(monkeypatch: pytest.MonkeyPatch, origin: str) -> None:
+    monkeypatch.setenv("MEMBERSTAFF_ALLOWED_ORIGINS", origin)
+    assert load().allowed_origins == (origin,)
+
+
+@pytest.mark.parametrize(
+    ("variable", "address"),
+    [
+        ("BROADCAST_URL", f"redis://:{SECRET}/pw@redis:6379/0"),
+        ("BROADCAST_URL", f"redis://:1234/{SECRET}@redis:6379/0"),
+        ("BROADCAST_URL", f"redis://:{SECRET}#@redis:6379/0"),
+        ("BROADCAST_URL", "redis://"),
+        ("DATABASE_URL", f"postgresql+asyncpg://user:x@host:{SECRET}@db:5x/db"),
+        ("DATABASE_URL", f"postgresql+asyncpg://user:{SECRET}@db:port/db"),
+    ],
+)
+def test_an_address_with_a_password_that_is_not_encoded_says_so_and_repeats_nothing(
+    monkeypatch: pytest.MonkeyPatch, variable: str, address: str
+) -> None:
+    monkeypatch.setenv(f"MEMBERSTAFF_{variable}", address)
+    assert complaint() == (
+        f"MEMBERSTAFF_{variable}: is not an address; "
+        "characters of a password such as / : @ # are written as %2F, %3A, %40, %23"
+    )
+
+
+@pytest.mark.parametrize("rest", ["", "/", "/:memory:", "/file:school.db?uri=true", "/school.db?mode=ro"])
+def test_sqlite_is_a_file_with_a_plain_name(monkeypatch: pytest.MonkeyPatch, rest: str) -> None:
+    monkeypatch.setenv("MEMBERSTAFF_DATABASE_URL", f"sqlite+aiosqlite://{rest}")
+    assert complaint() == (
+        "MEMBERSTAFF_DATABASE_URL: must name a file, such as sqlite+aiosqlite:///memberstaff.db, without options"
+    )
+
+
 @pytest.mark.parametrize("key", ["a" * 64, "abababab" * 8, "0123456789" * 4, "aabbccdd" * 4])
 def test_a_secret_that_repeats_itself_is_refused(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
     monkeypatch.setenv("MEMBERSTAFF_SECRET_KEY", key)
@@ -155,13 +215,17 @@ def test_a_secret_that_repeats_itself_is_refused(monkeypatch: pytest.MonkeyPatch
         "memberstaff",
         "https://",
         "http://[x",
+        "https://id.example.org:99999/keys",
+        " https://id.example.org",
+        "https://user:password@id.example.org",
     ],
 )
 def test_a_provider_that_others_could_impersonate_is_refused(
     monkeypatch: pytest.MonkeyPatch, variable: str, address: str
 ) -> None:
     monkeypatch.setenv(f"MEMBERSTAFF_{variable}", address)
-    assert complaint() == f"MEMBERSTAFF_{variable}: must begin with https://; http:// only on this machine"
+    told = "must be an address that begins with https://; http:// only on this machine"
+    assert complaint() == f"MEMBERSTAFF_{variable}: {told}"
 
 
 @pytest.mark.parametrize("address", ["https://id.example.org/keys", "http://localhost:8080/keys", "http://[::1]/keys"])

@@ -279,7 +279,10 @@ def test_another_projects_schema_is_named_and_not_loaded(tmp_path: Path, monkeyp
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.delitem(sys.modules, "schema")
     told = " ".join(said(memberstaff("schema", "export")).split())
-    assert "another project's `schema`. Install memberstaff into an environment of its own." in told
+    assert told == (
+        f"Python finds another project's `schema` first: {tmp_path / 'schema' / '__init__.py'}. "
+        "Install memberstaff into an environment of its own."
+    )
 
 
 def test_a_server_that_lacks_a_part_of_its_libraries_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -287,8 +290,8 @@ def test_a_server_that_lacks_a_part_of_its_libraries_does_not_start(monkeypatch:
     monkeypatch.setattr("memberstaff.cli.serving.untried", lambda: ["uvicorn 0.60.0 is installed; …"])
     assert said(memberstaff("serve")) == (
         "uvicorn 0.60.0 is installed; … "
-        f"memberstaff {version('memberstaff')} cannot serve with what is installed beside it: "
-        "uvicorn 0.60.0 has no Protocol.cycle."
+        f"memberstaff {version('memberstaff')} cannot work with what is installed beside it: "
+        "uvicorn 0.60.0 has no Protocol.cycle. Install memberstaff anew, into an environment of its own."
     )
 
 
@@ -312,6 +315,13 @@ async def test_workers_share_a_listener_whose_connections_do_not_wait_for_acknow
 def test_an_unmigrated_database_says_what_to_do(tmp_path: Path) -> None:
     url = f"sqlite+aiosqlite:///{tmp_path / 'empty.db'}"
     assert "Run `memberstaff migrate` first" in said(memberstaff("account", "list", url=url))
+
+
+@pytest.mark.parametrize("command", [("migrate",), ("account", "list")])
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path, command: tuple[str, ...]) -> None:
+    folder = tmp_path / "missing"
+    told = said(memberstaff(*command, url=f"sqlite+aiosqlite:///{folder}/school.db"))
+    assert told == f"The database in MEMBERSTAFF_DATABASE_URL cannot be used: {folder} is no folder to write to."
 
 
 def test_a_database_that_is_away_is_no_traceback() -> None:
