@@ -32,6 +32,8 @@ from memberstaff.settings import Settings
 
 log = structlog.get_logger(__name__)
 
+READINESS_FRESH_SECONDS = 1.0
+"""How long an answer of the database about readiness is good for."""
 READINESS_SECONDS = 2.0
 """Time-out of the database in a readiness check."""
 
@@ -71,6 +73,8 @@ class Application:
         self.group_commit = GroupCommit(self.database, self.calendar)
         self.day_versions = DayVersions(self.database)
         self.access_watcher = AccessWatcher(self.database, poll_seconds=settings.poll_seconds)
+        self._database_state: asyncio.Task[str] | None = None
+        self._ask_database_at = 0.0
         self.services: dict[str, Callable[[], Awaitable[None]]] = {}
         """Other background services of the process, by name in the log."""
         assert settings.secret_key is not None  # required by Accounts
@@ -105,19 +109,26 @@ class Application:
         """Whether requests can be served, and the state of the database and of the live updates.
 
         Without Redis the process is ready too, and reports "polling": changes then arrive within `poll_seconds`.
+        The database is asked once a second at most, however many ask us: anybody may.
         """
+        now = asyncio.get_running_loop().time()
+        if self._database_state is None or (self._database_state.done() and now >= self._ask_database_at):
+            self._ask_database_at = now + READINESS_FRESH_SECONDS
+            self._database_state = asyncio.create_task(self._ask_database())
+        database = await asyncio.shield(self._database_state)
+        live = (
+            "well" if self.notifier.subscribed and self.feed.reading else "polling" if self.feed.reading else "degraded"
+        )
+        return database == "well", {"database": database, "live": live}
+
+    async def _ask_database(self) -> str:
         try:
             async with asyncio.timeout(READINESS_SECONDS):
                 current = await is_current(self.database.engine)
         except Exception as error:
             log.warning("The database does not respond", reason=type(error).__name__)
-            database = "unreachable"
-        else:
-            database = "well" if current else "not migrated"
-        live = (
-            "well" if self.notifier.subscribed and self.feed.reading else "polling" if self.feed.reading else "degraded"
-        )
-        return database == "well", {"database": database, "live": live}
+            return "unreachable"
+        return "well" if current else "not migrated"
 
     def gauges(self) -> Mapping[str, tuple[float, str]]:
         """Value and help text of each gauge, by name."""

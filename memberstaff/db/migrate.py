@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -39,12 +40,17 @@ async def migrate(engine: AsyncEngine, revision: str = "head") -> None:
             await connection.run_sync(upgrade)
 
 
+@cache
+def newest_revision() -> str | None:
+    """The revision that this release expects; reading it from the files costs milliseconds."""
+    return ScriptDirectory(str(HERE)).get_current_head()
+
+
 async def is_current(engine: AsyncEngine) -> bool:
     """Whether the tables are exactly this release's."""
 
     def check(connection: Connection) -> bool:
-        head = ScriptDirectory(str(HERE)).get_current_head()
-        return MigrationContext.configure(connection).get_current_revision() == head
+        return MigrationContext.configure(connection).get_current_revision() == newest_revision()
 
     async with engine.connect() as connection:
         return await connection.run_sync(check)

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from memberstaff import application
 from tests.clock import TODAY
 from tests.freezing import Line, line_to
 from tests.front_ends import MARK
@@ -48,8 +49,9 @@ async def test_a_mark_on_a_frozen_connection_says_that_it_was_not_applied_and_th
 
 
 async def test_readiness_knows_of_a_database_that_says_nothing_and_of_its_return(
-    frail: Installation, line: Line
+    frail: Installation, line: Line, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(application, "READINESS_FRESH_SECONDS", 0)
     assert (await frail.http.get("/health/ready")).status_code == 200
     line.freeze()
     line.freeze_new()
