@@ -30,6 +30,9 @@ def serve_command(
     workers: Annotated[int, typer.Option(min=1, max=256, help="Worker processes; more than one needs Redis.")] = 1,
     certificate: Annotated[Path | None, typer.Option(help="TLS certificate chain (PEM).")] = None,
     key: Annotated[Path | None, typer.Option(help="The certificate's private key (PEM).")] = None,
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="Serve other machines without TLS: anybody on the way reads passwords.")
+    ] = False,
     demo_mode: Annotated[bool, typer.Option("--demo", help="Demo data and logins, on this machine only.")] = False,
     data: Annotated[Path | None, typer.Option(help="The folder of the demo's database and passwords.")] = None,
 ) -> None:
@@ -54,6 +57,12 @@ def serve_command(
         raise CommandError(f"{PREFIX}SECRET_KEY is missing; generate one with `openssl rand -base64 48`.")
     if workers > 1 and settings.one_process_only:
         raise CommandError(f"Several workers need Redis to notify each other: set {PREFIX}BROADCAST_URL to redis://….")
+    if not (certificate or settings.trusted_proxies or insecure or _is_loopback(host)):
+        raise CommandError(
+            f"On {host} passwords and notes would cross the network in clear text. Give --certificate and --key; or, "
+            f"behind a proxy that ends TLS, set {PREFIX}TRUSTED_PROXIES to its network, such as 10.0.0.0/8; "
+            "or add --insecure."
+        )
     _require_free(host, port)
     if demo_mode:
         asyncio.run(demo.install(settings, logins))
@@ -88,12 +97,15 @@ async def _require_migrated(settings: Settings) -> None:
         pass
 
 
-def _require_loopback(host: str) -> None:
+def _is_loopback(host: str) -> bool:
     try:
-        is_loopback = ip_address(host).is_loopback
+        return ip_address(host).is_loopback
     except ValueError:
-        is_loopback = host == "localhost"
-    if not is_loopback:
+        return host == "localhost"
+
+
+def _require_loopback(host: str) -> None:
+    if not _is_loopback(host):
         raise CommandError(f"Demo mode listens on this machine only; {host} would expose it to others.")
 
 

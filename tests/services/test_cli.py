@@ -34,6 +34,7 @@ from schema.ids import global_id
 from tests.clock import TurnedClock
 from tests.databases import UTC_ZONE
 from tests.front_ends import WATCH
+from tests.infrastructure.process import free_port
 from tests.installation import SECRET, install
 
 ROOT = Path(__file__).parents[2]
@@ -266,6 +267,30 @@ def test_the_demo_stays_on_this_machine_however_it_was_asked_for(
 ) -> None:
     monkeypatch.setattr("memberstaff.cli.serving.load", lambda: Settings(demo=True, secret_key=SecretStr(SECRET)))
     assert "listens on this machine only; 0.0.0.0 would" in said(memberstaff("serve", "--host", "0.0.0.0"))
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.1.2.3", "board.school.example"])
+def test_other_machines_are_not_served_in_clear_text_by_mistake(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    monkeypatch.setattr("memberstaff.cli.serving.load", lambda: Settings(secret_key=SecretStr(SECRET)))
+    assert said(memberstaff("serve", "--host", host)) == (
+        f"On {host} passwords and notes would cross the network in clear text. Give --certificate and --key; or, "
+        "behind a proxy that ends TLS, set MEMBERSTAFF_TRUSTED_PROXIES to its network, such as 10.0.0.0/8; "
+        "or add --insecure."
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "proxies"), [(("--insecure",), ()), ((), ("10.0.0.0/8",)), (("--certificate", "c", "--key", "k"), ())]
+)
+def test_other_machines_are_served_with_tls_behind_a_proxy_or_on_demand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], proxies: tuple[str, ...]
+) -> None:
+    url = SecretStr(f"sqlite+aiosqlite:///{tmp_path}/missing/school.db")
+    found = Settings(secret_key=SecretStr(SECRET), trusted_proxies=proxies, database_url=url)
+    monkeypatch.setattr("memberstaff.cli.serving.load", lambda: found)
+    monkeypatch.setattr(os, "access", lambda *_: True)  # the files of the certificate
+    told = said(memberstaff("serve", "--host", "0.0.0.0", "--port", str(free_port()), *words))
+    assert told.startswith("The database in MEMBERSTAFF_DATABASE_URL cannot be used: ")
 
 
 def test_the_version_is_printed() -> None:
