@@ -26,6 +26,9 @@ SECURITY_HEADERS = {
 }
 """Headers of responses that do not set them; the dashboard's pages do."""
 
+HSTS = "max-age=31536000"
+"""Of responses over TLS (RFC 6797). Without subdomains, which are not ours; a proxy that ends TLS adds its own."""
+
 
 def connection_of(scope: Scope) -> Connection:
     """The request's connection, set by RequestContextMiddleware."""
@@ -57,6 +60,8 @@ class RequestContextMiddleware:
                 if message["type"] == "http.response.start":
                     for name, value in SECURITY_HEADERS.items():
                         headers.setdefault(name, value)
+                    if scope["scheme"] == "https":
+                        headers["Strict-Transport-Security"] = HSTS
                 message["headers"] = headers.raw
             elif message["type"] == "websocket.close" and status is None:
                 status = 403

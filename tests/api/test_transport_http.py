@@ -32,6 +32,15 @@ async def test_a_query_is_answered_with_json_that_nobody_may_keep_or_frame() -> 
     assert [context.closed for context in host.contexts] == [1]
 
 
+@pytest.mark.parametrize(("scheme", "header"), [("https", "max-age=31536000"), ("http", None)])
+async def test_an_answer_over_tls_asks_for_tls_from_then_on(scheme: str, header: str | None) -> None:
+    app, _ = toy()
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=f"{scheme}://school.example") as client:
+        answer = await client.get("/health/live")
+    assert answer.status_code == 200
+    assert answer.headers.get("strict-transport-security") == header
+
+
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "HEAD", "OPTIONS"])
 async def test_other_methods_are_refused_and_the_answer_says_which_are_served(method: str) -> None:
     async with api() as (client, host):
