@@ -22,7 +22,7 @@ from memberstaff.db.clock import Clock, utc_now
 from memberstaff.db.migrate import is_current
 from memberstaff.db.work import Database
 from memberstaff.fanout.byte_lru import ByteLRU
-from memberstaff.fanout.subscriber_group import SubscriberGroups
+from memberstaff.fanout.subscriber_groups import SubscriberGroups
 from memberstaff.live.all_days import AllDays
 from memberstaff.live.feed import Feed
 from memberstaff.live.sources import RenderingCache

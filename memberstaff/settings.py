@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from difflib import get_close_matches
 from functools import cached_property
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -17,6 +16,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+from memberstaff.addresses import is_origin, is_private
 from memberstaff.changes import Status
 
 PREFIX = "MEMBERSTAFF_"
@@ -216,7 +216,7 @@ class Settings(Deployment):
     @classmethod
     def _origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
         for number, origin in enumerate(origins, start=1):
-            if not _is_origin(origin):
+            if not is_origin(origin):
                 raise ValueError(
                     f"entry {number} is not an origin as browsers send it, such as https://board.example.org"
                 )
@@ -294,7 +294,7 @@ class Settings(Deployment):
     @field_validator("oidc_issuer", "oidc_jwks_url")
     @classmethod
     def _provider(cls, address: str | None) -> str | None:
-        if address is not None and not _is_private(address):
+        if address is not None and not is_private(address):
             raise ValueError("must be an address that begins with https://; http:// only on this machine")
         return address
 
@@ -328,9 +328,6 @@ class Settings(Deployment):
         return self.broadcast_url.get_secret_value().startswith("memory:")
 
 
-HOST = re.compile(r"(?!-)[a-z0-9_-]+(\.[a-z0-9_-]+)*")
-"""A name, punycode included, or an IPv4 address; no wildcard, which browsers never send."""
-
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
@@ -359,44 +356,3 @@ def load(**overrides: Any) -> Settings:
             name = f"{PREFIX}{problem['loc'][0]}".upper() if problem["loc"] else "Settings"
             lines[f"{name}: {problem['msg'].removeprefix('Value error, ')}"] = None
         raise InvalidSettings("\n".join(lines)) from None
-
-
-def _is_origin(text: str) -> bool:
-    """Whether it is written as browsers send it; any other spelling would never match."""
-    try:
-        parts = urlsplit(text)
-        port = parts.port
-    except ValueError:
-        return False
-    host = parts.hostname or ""
-    if parts.scheme not in {"http", "https"} or not (HOST.fullmatch(host) or _is_ipv6(host)):
-        return False
-    shown = f"[{host}]" if ":" in host else host
-    default = {"http": 80, "https": 443}[parts.scheme]
-    return text == f"{parts.scheme}://{shown}{'' if port in {None, default} else f':{port}'}"
-
-
-def _is_ipv6(host: str) -> bool:
-    try:
-        return ip_address(host).version == 6
-    except ValueError:
-        return False
-
-
-def _is_private(address: str) -> bool:
-    """Whether nobody between us and an address can change what it answers."""
-    try:
-        parts = urlsplit(address)
-        host = parts.hostname or ""
-        if parts.port == 0 or parts.username is not None or address != address.strip():
-            return False
-        return (parts.scheme == "https" and bool(host)) or (parts.scheme == "http" and _is_loopback(host))
-    except ValueError:
-        return False
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

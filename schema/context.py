@@ -21,7 +21,7 @@ from memberstaff.attendance.day_version import DayVersion
 from memberstaff.attendance.rules import Mark
 from memberstaff.db.work import Reading, Work
 from memberstaff.errors import Unauthenticated
-from memberstaff.fanout.subscriber_group import SubscriberGroups
+from memberstaff.fanout.subscriber_groups import SubscriberGroups
 from memberstaff.server.connection import UNKNOWN, Connection
 
 from .loaders import Loaders

@@ -42,7 +42,8 @@ from memberstaff.engine.request import OperationRequest, digest
 from memberstaff.engine.schema import OperationRefused, Schema
 from memberstaff.errors import Refusal, RequestError, Unavailable
 from memberstaff.fanout.retry import until_available
-from memberstaff.fanout.subscriber_group import EventSource, Listener, SubscriberGroups
+from memberstaff.fanout.subscriber_group import EventSource, Listener
+from memberstaff.fanout.subscriber_groups import SubscriberGroups
 
 CURSOR = "after"
 """The argument with the cursor to resume from."""

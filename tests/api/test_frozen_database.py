@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from memberstaff import application
+from memberstaff.db import pool
 from tests.clock import TODAY
 from tests.freezing import Line, line_to
 from tests.front_ends import MARK
@@ -29,8 +30,9 @@ async def frail(line: Line) -> AsyncIterator[Installation]:
 
 
 async def test_a_mark_on_a_frozen_connection_says_that_it_was_not_applied_and_the_next_one_is(
-    frail: Installation, line: Line
+    frail: Installation, line: Line, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(pool, "PING_AFTER_SECONDS", 60)  # so that a frozen connection is met, not replaced
     amina, day = frail.staff["Amina"], TODAY
     async with frail.watching(day) as board:
         await frail.marker.mark(amina, day, status="PRESENT")
@@ -43,6 +45,7 @@ async def test_a_mark_on_a_frozen_connection_says_that_it_was_not_applied_and_th
             if "errors" not in answer:
                 break
             extensions.append(answer["errors"][0]["extensions"])
+        assert extensions
         assert extensions == [{"code": "UNAVAILABLE", "retryAfter": 1, "applied": False}] * len(extensions)
         assert answer["data"]["updateAttendance"]["attendance"]["version"] == 2
         assert (await board.change())["status"] == "LATE"

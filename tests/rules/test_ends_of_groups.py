@@ -7,11 +7,8 @@ import asyncio
 import pytest
 
 from memberstaff.errors import RestartRequired, Unavailable
-from memberstaff.fanout.subscriber_group import (
-    MAX_ATTEMPTS,
-    EndOfEvents,
-    SubscriberGroups,
-)
+from memberstaff.fanout.subscriber_group import MAX_ATTEMPTS, EndOfEvents
+from memberstaff.fanout.subscriber_groups import SubscriberGroups
 from tests.rules.groups import Numbers, Reader, group_of, settled
 
 pytestmark = pytest.mark.usefixtures("without_pauses")

@@ -11,10 +11,8 @@ from hypothesis import strategies as st
 
 from memberstaff.errors import Unavailable
 from memberstaff.fanout import subscriber_group
-from memberstaff.fanout.subscriber_group import (
-    Member,
-    SubscriberGroups,
-)
+from memberstaff.fanout.subscriber_group import Member
+from memberstaff.fanout.subscriber_groups import SubscriberGroups
 from tests.rules.groups import Numbers, Reader, group_of, settled
 
 pytestmark = pytest.mark.usefixtures("without_pauses")

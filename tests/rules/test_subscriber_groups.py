@@ -5,10 +5,8 @@ from __future__ import annotations
 import pytest
 
 from memberstaff.errors import RequestError, RestartRequired, Unavailable
-from memberstaff.fanout.subscriber_group import (
-    EventSource,
-    SubscriberGroups,
-)
+from memberstaff.fanout.subscriber_group import EventSource
+from memberstaff.fanout.subscriber_groups import SubscriberGroups
 from tests.rules.groups import Numbers, Reader
 
 pytestmark = pytest.mark.usefixtures("without_pauses")

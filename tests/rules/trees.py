@@ -15,7 +15,8 @@ from memberstaff.engine.request import OperationRequest
 from memberstaff.engine.schema import Schema
 from memberstaff.engine.shared_subscriptions import OpenRendering, SharedSubscription, subscribe
 from memberstaff.errors import Forbidden, Refusal, Unavailable
-from memberstaff.fanout.subscriber_group import Batch, EventSource, SubscriberGroups
+from memberstaff.fanout.subscriber_group import Batch, EventSource
+from memberstaff.fanout.subscriber_groups import SubscriberGroups
 
 
 @strawberry.type
