@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Row, Select, bindparam, case, delete, lite
 
 from memberstaff.access import Caller, Role
 from memberstaff.accounts.tokens import Claims, NoAccess, NoAccessReason
+from memberstaff.db.arrays import any_of
 from memberstaff.db.tables import account, refresh_token, session
 from memberstaff.db.types import Instant
 from memberstaff.db.work import Reading, Work
@@ -53,7 +54,7 @@ def states() -> Select[Any]:
 
 
 _STATE_OF_ONE = states().where(session.c.id == bindparam("session_id"))
-_STATE_OF_MANY = states().where(session.c.id.in_(bindparam("session_ids", expanding=True)))
+_STATE_OF_MANY = states().where(any_of(session.c.id, bindparam("session_ids")))
 
 
 async def identify(reading: Reading, claims: Claims) -> Caller:

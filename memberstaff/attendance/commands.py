@@ -39,6 +39,7 @@ from memberstaff.attendance.model import Day, Record, record
 from memberstaff.attendance.queries import BoardFilter, select_records
 from memberstaff.attendance.rules import Mark
 from memberstaff.changes import Change, DayProgress, Status
+from memberstaff.db.arrays import any_of
 from memberstaff.db.rows import as_json, from_json
 from memberstaff.db.tables import attendance, attendance_day, attendance_revision, staff
 from memberstaff.db.types import Instant
@@ -191,17 +192,15 @@ async def _records_of(work: Work, on: date, marks: Sequence[Mark], *, notes: boo
 
     Locks those people against erasure until this work ends, or a note written here would outlive its person.
     """
-    statement = _select_records_of(work.dialect, notes=notes)
-    ids = as_json([{"staff_id": mark.staff_id} for mark in marks])
-    return {row.id: record(row, on) for row in await work.rows(statement, {"on": on, "rows": ids})}
+    parameters = {"on": on, "staff_ids": [mark.staff_id for mark in marks]}
+    return {row.id: record(row, on) for row in await work.rows(_select_records_of(notes=notes), parameters)}
 
 
 @cache
-def _select_records_of(dialect: str, *, notes: bool) -> Select[Any]:
-    given = from_json(dialect, {"staff_id": BigInteger()})
+def _select_records_of(*, notes: bool) -> Select[Any]:
     return (
         select_records(notes=notes)
-        .where(staff.c.id.in_(select(given.c.staff_id)))
+        .where(any_of(staff.c.id, bindparam("staff_ids")))
         .with_for_update(read=True, key_share=True, of=staff)
     )
 

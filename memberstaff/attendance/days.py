@@ -12,6 +12,7 @@ from sqlalchemy import Date, Row, bindparam, select, true, update
 from memberstaff.access import Right
 from memberstaff.attendance.model import Day
 from memberstaff.changes import DayProgress
+from memberstaff.db.arrays import any_of
 from memberstaff.db.tables import attendance_day, installation
 from memberstaff.db.upsert import insert
 from memberstaff.db.work import Reading, Work
@@ -21,7 +22,7 @@ from memberstaff.inputs import LONGEST_NAME, LONGEST_REASON, UNSET, Unset, line,
 _COLUMNS = (attendance_day, installation.c.epoch, installation.c.roster_version)
 
 _DAYS = select(*_COLUMNS).select_from(
-    installation.outerjoin(attendance_day, attendance_day.c.date.in_(bindparam("dates", type_=Date(), expanding=True)))
+    installation.outerjoin(attendance_day, any_of(attendance_day.c.date, bindparam("dates")))
 )
 _LOCKING = (
     select(*_COLUMNS)

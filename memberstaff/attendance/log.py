@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Date, Row, Select, and_, bindparam, case, null, or_, select
+from sqlalchemy import BigInteger, Date, Integer, Row, Select, and_, bindparam, case, null, select, true
 
 from memberstaff.changes import Change, DayProgress, Status
+from memberstaff.db.arrays import any_of
+from memberstaff.db.rows import as_json, from_json
 from memberstaff.db.tables import account, attendance_day, attendance_revision, installation, staff
 from memberstaff.db.work import Reading
 
@@ -29,9 +32,7 @@ _STATES = select(
     attendance_day.c.date,
     attendance_day.c.position,
     attendance_day.c.day_version,
-).select_from(
-    installation.outerjoin(attendance_day, attendance_day.c.date.in_(bindparam("dates", type_=Date(), expanding=True)))
-)
+).select_from(installation.outerjoin(attendance_day, any_of(attendance_day.c.date, bindparam("dates"))))
 
 
 async def states(reading: Reading, dates: Collection[date]) -> Progress:
@@ -45,42 +46,48 @@ async def states(reading: Reading, dates: Collection[date]) -> Progress:
     )
 
 
-_revision = attendance_revision.c
-_not_erased = staff.c.erased_at.is_(None)
-
-_CHANGES: Select[Any] = select(
-    _revision.date,
-    _revision.position,
-    _revision.staff_id,
-    _revision.version,
-    _revision.status,
-    _revision.note,
-    _revision.photo_url,
-    _revision.changed_at,
-    _revision.changed_by,
-    account.c.display_name.label("changed_by_name"),
-    case((_not_erased, staff.c.name), else_=null()).label("staff_name"),
-    case((_not_erased, staff.c.category), else_=null()).label("staff_category"),
-    case((_not_erased, staff.c.photo_url), else_=null()).label("staff_photo_url"),
-).select_from(
-    attendance_revision.join(staff, staff.c.id == _revision.staff_id).outerjoin(
-        account, account.c.id == _revision.changed_by
-    )
-)
-
-
 async def after(reading: Reading, positions: Mapping[date, int], *, limit: int) -> list[Change]:
     """The first `limit` changes after each day's position, ordered by date and position, in one statement."""
     if not positions:
         return []
-    rows = await reading.rows(
-        _CHANGES.where(
-            or_(*(and_(_revision.date == day, _revision.position > position) for day, position in positions.items()))
-        )
-        .order_by(_revision.date, _revision.position)
-        .limit(limit)
-    )
+    given = as_json([{"date": day, "position": position} for day, position in positions.items()])
+    rows = await reading.rows(_select_after(reading.dialect), {"rows": given, "limit": limit})
     return [_change(row) for row in rows]
+
+
+@cache
+def _select_after(dialect: str) -> Select[Any]:
+    given = from_json(dialect, {"date": Date(), "position": BigInteger()})
+    limit = bindparam("limit", type_=Integer())
+    log = attendance_revision.c
+    follows = and_(log.date == given.c.date, log.position > given.c.position)
+    if dialect == "postgresql":
+        # Day by day: the planner expects many changes after a position, and would walk the whole log for the first few.
+        of_day = select(attendance_revision).where(follows).order_by(log.position).limit(limit).lateral()
+        found = select(of_day).select_from(given.join(of_day, true())).order_by(of_day.c.date, of_day.c.position)
+    else:
+        found = select(attendance_revision).join(given, follows).order_by(log.date, log.position)
+    of = (first := found.limit(limit).subquery("revision")).c
+    not_erased = staff.c.erased_at.is_(None)
+    return (
+        select(
+            of.date,
+            of.position,
+            of.staff_id,
+            of.version,
+            of.status,
+            of.note,
+            of.photo_url,
+            of.changed_at,
+            of.changed_by,
+            account.c.display_name.label("changed_by_name"),
+            case((not_erased, staff.c.name), else_=null()).label("staff_name"),
+            case((not_erased, staff.c.category), else_=null()).label("staff_category"),
+            case((not_erased, staff.c.photo_url), else_=null()).label("staff_photo_url"),
+        )
+        .select_from(first.join(staff, staff.c.id == of.staff_id).outerjoin(account, account.c.id == of.changed_by))
+        .order_by(of.date, of.position)
+    )
 
 
 def _change(row: Row[Any]) -> Change:

@@ -8,11 +8,13 @@ from datetime import date, datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Date, Integer, Select, and_, bindparam, func, literal, select, tuple_
+from sqlalchemy import BigInteger, ColumnElement, Date, Integer, Select, and_, bindparam, func, literal, select, tuple_
 
 from memberstaff.access import Right
 from memberstaff.attendance.model import RECORD_COLUMNS, WITHOUT_NOTE, Day, Record, Summary, record
 from memberstaff.changes import Status
+from memberstaff.db.arrays import any_of
+from memberstaff.db.rows import as_json, from_json
 from memberstaff.db.tables import account, attendance, attendance_revision, staff
 from memberstaff.db.work import Reading
 from memberstaff.staff.model import COLUMNS
@@ -30,7 +32,7 @@ class BoardFilter:
         """The WHERE conditions."""
         conditions = self.staff.conditions()
         if self.statuses is not None:
-            conditions.append(_status().in_(self.statuses))
+            conditions.append(any_of(_status(), self.statuses))
         return conditions
 
 
@@ -138,7 +140,7 @@ async def summary(reading: Reading, on: date) -> Summary:
 async def records(reading: Reading, on: date, staff_ids: Collection[int]) -> dict[int, Record]:
     """These people's records on a day, in one statement; unknown ids are left out."""
     reading.require(Right.READ)
-    rows = await reading.rows(_records(reading).where(staff.c.id.in_(staff_ids)), {"on": on})
+    rows = await reading.rows(_records(reading).where(any_of(staff.c.id, staff_ids)), {"on": on})
     return {row.id: record(row, on) for row in rows}
 
 
@@ -165,7 +167,7 @@ async def marked(reading: Reading, staff_ids: Collection[int], start: date, end:
                 account, account.c.id == attendance.c.updated_by
             )
         )
-        .where(attendance.c.staff_id.in_(staff_ids), attendance.c.date.between(start, end))
+        .where(any_of(attendance.c.staff_id, staff_ids), attendance.c.date.between(start, end))
         .order_by(attendance.c.date)
     )
     found: dict[int, list[Record]] = {staff_id: [] for staff_id in staff_ids}
@@ -181,7 +183,8 @@ async def history(
     reading.require(Right.READ)
     of = attendance_revision.c
     note = of.note if reading.reader.may(Right.READ_NOTES) else literal(None).label("note")
-    conditions: list[ColumnElement[bool]] = [tuple_(of.staff_id, of.date).in_(keys)]
+    given = from_json(reading.dialect, {"staff_id": BigInteger(), "date": Date()})
+    conditions: list[ColumnElement[bool]] = [tuple_(of.staff_id, of.date).in_(select(given.c.staff_id, given.c.date))]
     if before is not None:
         conditions.append(of.version < before)
     ranked = (
@@ -201,7 +204,8 @@ async def history(
         .subquery()
     )
     rows = await reading.rows(
-        select(ranked).where(ranked.c.rank <= first).order_by(ranked.c.staff_id, ranked.c.date, ranked.c.rank)
+        select(ranked).where(ranked.c.rank <= first).order_by(ranked.c.staff_id, ranked.c.date, ranked.c.rank),
+        {"rows": as_json([{"staff_id": staff_id, "date": on} for staff_id, on in keys])},
     )
     found: dict[tuple[int, date], list[Revision]] = {key: [] for key in keys}
     for row in rows:

@@ -14,6 +14,7 @@ from memberstaff.access import Right
 from memberstaff.attendance.days import Calendar
 from memberstaff.attendance.model import Summary
 from memberstaff.changes import Status
+from memberstaff.db.arrays import any_of
 from memberstaff.db.tables import attendance, staff
 from memberstaff.db.work import Reading
 from memberstaff.inputs import fold
@@ -41,9 +42,9 @@ class ReportFilter:
         """The WHERE conditions."""
         conditions: list[Any] = []
         if self.categories is not None:
-            conditions.append(staff.c.category.in_(self.categories))
+            conditions.append(any_of(staff.c.category, self.categories))
         if self.staff_ids is not None:
-            conditions.append(staff.c.id.in_(self.staff_ids))
+            conditions.append(any_of(staff.c.id, self.staff_ids))
         return conditions
 
 

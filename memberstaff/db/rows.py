@@ -22,7 +22,7 @@ def as_json(rows: Sequence[Mapping[str, Any]]) -> str:
 def from_json(dialect: str, columns: Mapping[str, TypeEngine[Any]]) -> Subquery:
     """A table with these columns, whose rows are passed in one JSON parameter, `rows`.
 
-    Columns hold integers or text; a missing key reads as NULL.
+    Columns hold integers, text or dates; a missing key reads as NULL.
     """
     text = bindparam("rows", type_=Text())
     if dialect == "postgresql":

@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import delete, tuple_
+from sqlalchemy import Text, delete, select, tuple_
 
 from memberstaff.accounts.tokens import Claims
 from memberstaff.db.batcher import Batcher
+from memberstaff.db.rows import as_json, from_json
 from memberstaff.db.tables import channel_grant
 from memberstaff.db.upsert import insert
 from memberstaff.db.work import Database
@@ -76,9 +77,13 @@ class Grants:
         return [None] * len(batch)
 
     async def _redeem(self, keys: Sequence[Key]) -> Sequence[Grant | None]:
-        redeemed = tuple_(channel_grant.c.socket_id, channel_grant.c.channel).in_(sorted(set(keys)))
         async with self._database.write() as work:
-            rows = await work.rows(delete(channel_grant).where(redeemed).returning(*channel_grant.c))
+            given = from_json(work.dialect, {"socket_id": Text(), "channel": Text()})
+            redeemed = tuple_(channel_grant.c.socket_id, channel_grant.c.channel).in_(select(*given.c))
+            rows = await work.rows(
+                delete(channel_grant).where(redeemed).returning(*channel_grant.c),
+                {"rows": as_json([{"socket_id": socket_id, "channel": channel} for socket_id, channel in keys])},
+            )
             valid = [row for row in rows if row.granted_at >= work.now - LIFETIME]
         found = {
             (row.socket_id, row.channel): Grant(

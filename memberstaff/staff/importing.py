@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Text, bindparam, or_, select, update
+from sqlalchemy import bindparam, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from memberstaff.access import Right
+from memberstaff.db.arrays import any_of
 from memberstaff.db.installation import raise_roster_version
-from memberstaff.db.rows import as_json, from_json
 from memberstaff.db.tables import audit, staff
 from memberstaff.db.work import Work
 from memberstaff.errors import ErrorCode, Refusal, Refusals
@@ -137,30 +137,27 @@ def _identity(values: dict[str, Any]) -> tuple[str, str]:
 
 async def _find_candidates(work: Work, rows: Sequence[Details]) -> list[Person]:
     """Everybody whom a row may match, in one statement of constant size."""
-    given = from_json(work.dialect, {"ref": Text(), "sort_key": Text()})
+    refs, sort_keys = _names(rows)
     found = await work.rows(
         select(*COLUMNS)
         .where(
             staff.c.erased_at.is_(None),
             or_(
-                staff.c.external_ref.in_(select(given.c.ref)),
-                staff.c.external_ref.is_(None) & staff.c.sort_key.in_(select(given.c.sort_key)),
+                any_of(staff.c.external_ref, refs),
+                staff.c.external_ref.is_(None) & any_of(staff.c.sort_key, sort_keys),
             ),
         )
         .order_by(staff.c.id)  # concurrent imports lock people in the same order
-        .with_for_update(key_share=True),
-        {"rows": as_json(list(_names(rows)))},
+        .with_for_update(key_share=True)
     )
     return [person(row) for row in found]
 
 
-def _names(rows: Sequence[Details]) -> Iterator[dict[str, str | None]]:
-    for row in rows:
-        ref = row.external_ref.strip() if isinstance(row.external_ref, str) else None
-        yield {
-            "ref": sendable(ref or None),
-            "sort_key": sendable(fold(row.name) if isinstance(row.name, str) else ""),
-        }
+def _names(rows: Sequence[Details]) -> tuple[set[str], set[str]]:
+    """The references and the folded names in the rows, which may be invalid in any way."""
+    refs = {sendable(row.external_ref.strip()) for row in rows if isinstance(row.external_ref, str)}
+    sort_keys = {sendable(fold(row.name)) for row in rows if isinstance(row.name, str)}
+    return {ref for ref in refs if ref}, {key for key in sort_keys if key}
 
 
 async def _store(work: Work, created: list[dict[str, Any]], updated: list[tuple[Person, dict[str, Any]]]) -> None:

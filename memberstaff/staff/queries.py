@@ -9,6 +9,7 @@ from datetime import date
 from sqlalchemy import ColumnElement, and_, func, or_, select, tuple_
 
 from memberstaff.access import Right
+from memberstaff.db.arrays import any_of
 from memberstaff.db.tables import staff
 from memberstaff.db.work import Reading
 from memberstaff.inputs import fold
@@ -36,9 +37,9 @@ class StaffFilter:
         """The WHERE conditions."""
         conditions = [employed_on(self.on)]
         if self.staff_ids is not None:
-            conditions.append(staff.c.id.in_(self.staff_ids))
+            conditions.append(any_of(staff.c.id, self.staff_ids))
         if self.categories is not None:
-            conditions.append(staff.c.category.in_(self.categories))
+            conditions.append(any_of(staff.c.category, self.categories))
         if self.search is not None and (words := fold(self.search).split()):
             conditions += [staff.c.search_key.contains(word, autoescape=True) for word in words]
         return conditions
@@ -79,5 +80,5 @@ async def count(reading: Reading, which: StaffFilter) -> int:
 async def by_id(reading: Reading, ids: Collection[int]) -> dict[int, Person]:
     """These people, in one statement; unknown ids are left out."""
     reading.require(Right.READ)
-    rows: Sequence[object] = await reading.rows(select(*COLUMNS).where(staff.c.id.in_(ids))) if ids else ()
+    rows: Sequence[object] = await reading.rows(select(*COLUMNS).where(any_of(staff.c.id, ids))) if ids else ()
     return {found.id: found for found in map(person, rows)}  # type: ignore[arg-type]
