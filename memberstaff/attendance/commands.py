@@ -7,7 +7,7 @@ publish.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -114,8 +114,20 @@ async def update_many(
     if len(marks) > MOST_ENTRIES:
         raise Refusal(ErrorCode.LIMIT_EXCEEDED, f"A request may have at most {MOST_ENTRIES:,} entries.", "entries")
     records = await _records_of(work, on, marks, notes=work.caller.may(Right.READ_NOTES))
+    after, refusals = judge(day, records, marks, today=work.today)
+    if refusals and policy is ErrorPolicy.REJECT_ALL:
+        raise Refusals(*refusals)
+    changed = [(_numbered(work, day, index, record, work.caller), work.caller) for index, record in enumerate(after)]
+    await _append(work, day, changed)
+    return BulkOutcome(on, day.position, day.position + len(changed), tuple(refusals))
+
+
+def judge(
+    day: Day, records: Mapping[int, Record], marks: Sequence[Mark], *, today: date
+) -> tuple[list[Record], list[Refusal]]:
+    """The records that the marks of a day change, and a Refusal for each that is not valid, below `entries`."""
+    changed: list[Record] = []
     refusals: list[Refusal] = []
-    changed: list[Entry] = []
     seen: set[int] = set()
     for index, mark in enumerate(marks):
         try:
@@ -124,16 +136,13 @@ async def update_many(
             seen.add(mark.staff_id)
             if mark.staff_id not in records:
                 raise Refusal(ErrorCode.NOT_FOUND, "There is no such person.", "staffId")
-            after = rules.apply(mark.checked(), records[mark.staff_id], locked=day.locked, today=work.today)
+            after = rules.apply(mark.checked(), records[mark.staff_id], locked=day.locked, today=today)
         except Refusal as refusal:
             refusals.append(refusal.under("entries", str(index)))
         else:
             if after is not None:
-                changed.append((_numbered(work, day, len(changed), after, work.caller), work.caller))
-    if refusals and policy is ErrorPolicy.REJECT_ALL:
-        raise Refusals(*refusals)
-    await _append(work, day, changed)
-    return BulkOutcome(on, day.position, day.position + len(changed), tuple(refusals))
+                changed.append(after)
+    return changed, refusals
 
 
 async def fill(

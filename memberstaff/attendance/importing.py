@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import Text, or_, select
+from sqlalchemy import or_, select
 
-from memberstaff.access import Right
-from memberstaff.attendance import commands
+from memberstaff.access import Caller, Right
+from memberstaff.attendance import commands, queries
 from memberstaff.attendance.commands import ErrorPolicy
 from memberstaff.attendance.days import Calendar
 from memberstaff.attendance.rules import Mark
 from memberstaff.changes import Status
-from memberstaff.db.rows import as_json, from_json
+from memberstaff.db.arrays import any_of
 from memberstaff.db.tables import staff
-from memberstaff.db.work import Work
+from memberstaff.db.work import Database, Reading
 from memberstaff.errors import ErrorCode, Refusal, Refusals
 from memberstaff.inputs import Unset, fold, sendable
+
+ROWS_AT_ONCE = 500
+"""In a transaction, which holds its day's lock: whoever marks that day waits meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +36,78 @@ class AttendanceRow:
     note: str | None | Unset
 
 
-async def import_attendance(
-    work: Work, calendar: Calendar, rows: Sequence[AttendanceRow], *, progress: Callable[[int], None] = lambda _: None
-) -> int:
-    """Store the rows, day by day in date order; returns the number of changes.
+Days = Mapping[date, Sequence[tuple[int, Mark]]]
+"""The marks of each day, with the index of their row."""
 
-    `progress` is called with the number of rows done for each day. Raises Refusals with every bad row, each at the
-    path ("rows", its index, the field); the caller must then roll back.
+
+async def import_attendance(
+    database: Database,
+    calendar: Calendar,
+    caller: Caller,
+    rows: Sequence[AttendanceRow],
+    *,
+    dry_run: bool = False,
+    progress: Callable[[int], None] = lambda _: None,
+) -> int:
+    """Store the rows in order of their dates, a few hundred in a transaction; returns the number of changes.
+
+    Every row is checked before the first is stored. Raises Refusals with every bad row, each at the path ("rows", its
+    index, the field). `progress` is called with the number of rows of each transaction, once it is committed: they
+    stay stored whatever happens afterwards, and importing the same rows again changes nothing of them.
     """
-    work.require(Right.MARK_ANY_DAY)
-    people = await _people(work, rows)
+    async with database.read() as reading:
+        reading.caller = caller
+        reading.require(Right.MARK_ANY_DAY)
+        days, refusals = _by_day(await _people(reading, rows), rows)
+    changes = 0
+    for on, marks in days.items():
+        async with database.read() as reading:
+            reading.caller = caller
+            changed, refused = await _judge(reading, calendar, on, [mark for _, mark in marks])
+        changes += changed
+        refusals += (_of_row(refusal, marks) for refusal in refused)
+    if refusals:
+        raise Refusals(*sorted(refusals, key=lambda refusal: int(refusal.path[1])))
+    return changes if dry_run else await _store(database, calendar, caller, days, progress)
+
+
+async def _judge(reading: Reading, calendar: Calendar, on: date, marks: Sequence[Mark]) -> tuple[int, list[Refusal]]:
+    """How many records the marks of a day would change, and what is wrong with others."""
+    day = await calendar.day(reading, on)
+    records = await queries.records(reading, on, [mark.staff_id for mark in marks])
+    changed, refusals = commands.judge(day, records, marks, today=reading.today)
+    return len(changed), refusals
+
+
+async def _store(
+    database: Database, calendar: Calendar, caller: Caller, days: Days, progress: Callable[[int], None]
+) -> int:
+    changes = 0
+    for on, marks in days.items():
+        for start in range(0, len(marks), ROWS_AT_ONCE):
+            some = marks[start : start + ROWS_AT_ONCE]
+            try:
+                async with database.write() as work:
+                    work.caller = caller
+                    stored = await commands.update_many(
+                        work, calendar, on, [mark for _, mark in some], ErrorPolicy.REJECT_ALL
+                    )
+            except Refusals as refused:  # somebody has locked the day, or changed a person, since it was checked
+                raise Refusals(*(_of_row(refusal, some) for refusal in refused.refusals)) from None
+            changes += stored.after - stored.before
+            progress(len(some))
+    return changes
+
+
+def _of_row(refusal: Refusal, marks: Sequence[tuple[int, Mark]]) -> Refusal:
+    """The refusal of an entry of a day as that of a row of the import."""
+    _entries, index, *field = refusal.path
+    refusal.path = ("rows", str(marks[int(index)][0]), *field)
+    return refusal
+
+
+def _by_day(people: Mapping[str, set[int]], rows: Sequence[AttendanceRow]) -> tuple[Days, list[Refusal]]:
+    """The marks in order of their dates, and the refusals of rows whose person is not known."""
     days: dict[date, list[tuple[int, Mark]]] = defaultdict(list)
     refusals: list[Refusal] = []
     for index, row in enumerate(rows):
@@ -50,22 +115,10 @@ async def import_attendance(
             days[row.date].append((index, Mark(_staff_id(people, row), status=row.status, note=row.note)))
         except Refusal as refusal:
             refusals.append(refusal.under("rows", str(index)))
-    changes = 0
-    for day in sorted(days):
-        marks = [mark for _, mark in days[day]]
-        outcome = await commands.update_many(work, calendar, day, marks, ErrorPolicy.SKIP_FAILED)
-        changes += outcome.after - outcome.before
-        for refused in outcome.refusals:
-            _entries, index_in_day, *rest = refused.path
-            refused.path = ("rows", str(days[day][int(index_in_day)][0]), *rest)
-            refusals.append(refused)
-        progress(len(marks))
-    if refusals:
-        raise Refusals(*sorted(refusals, key=lambda refusal: int(refusal.path[1])))
-    return changes
+    return dict(sorted(days.items())), refusals
 
 
-def _staff_id(people: dict[str, set[int]], row: AttendanceRow) -> int:
+def _staff_id(people: Mapping[str, set[int]], row: AttendanceRow) -> int:
     if row.external_ref:
         found, field = people.get(f"ref:{row.external_ref}", set()), "external_ref"
     else:
@@ -77,19 +130,15 @@ def _staff_id(people: dict[str, set[int]], row: AttendanceRow) -> int:
     return next(iter(found))
 
 
-async def _people(work: Work, rows: Sequence[AttendanceRow]) -> dict[str, set[int]]:
+async def _people(reading: Reading, rows: Sequence[AttendanceRow]) -> dict[str, set[int]]:
     """The ids of the people named, by reference and by name, in one statement of constant size."""
-    named = [{"ref": sendable(row.external_ref), "sort_key": sendable(fold(row.name or ""))} for row in rows]
-    given = from_json(work.dialect, {"ref": Text(), "sort_key": Text()})
-    found = await work.rows(
+    refs = {sendable(row.external_ref) for row in rows if row.external_ref}
+    sort_keys = {sendable(fold(row.name)) for row in rows if row.name and not row.external_ref}
+    found = await reading.rows(
         select(staff.c.id, staff.c.external_ref, staff.c.sort_key).where(
             staff.c.erased_at.is_(None),
-            or_(
-                staff.c.external_ref.in_(select(given.c.ref)),
-                staff.c.sort_key.in_(select(given.c.sort_key)),
-            ),
-        ),
-        {"rows": as_json(named)},
+            or_(any_of(staff.c.external_ref, refs), any_of(staff.c.sort_key, sort_keys)),
+        )
     )
     people: dict[str, set[int]] = defaultdict(set)
     for row in found:

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, NoReturn, TypeVar
 
 import typer
 from rich.progress import Progress
 
+from memberstaff.access import COMMAND_LINE
 from memberstaff.attendance.days import Calendar
 from memberstaff.attendance.importing import AttendanceRow, import_attendance
 from memberstaff.changes import Status
 from memberstaff.cli import table
-from memberstaff.cli.console import CommandError, app, errors, out, run, work
+from memberstaff.cli.console import CommandError, app, database, errors, out, run, work
 from memberstaff.cli.table import Row
 from memberstaff.errors import Refusals
 from memberstaff.inputs import UNSET
@@ -57,10 +58,6 @@ class _BadCell(Exception):
     """A cell that is not valid; the message says why."""
 
 
-class _DryRun(Exception):
-    """Leaves the transaction, to roll it back."""
-
-
 @staff_group.command("import")
 def staff_import(file: File, dry_run: DryRun = False) -> None:
     """Create and update people. Columns: name, category, photo_url, external_ref, starts_on, ends_on.
@@ -86,26 +83,35 @@ def staff_import(file: File, dry_run: DryRun = False) -> None:
 
 @attendance_group.command("import")
 def attendance_import(file: File, dry_run: DryRun = False) -> None:
-    """Import past attendance. Columns: date, external_ref or name, status, note. All or nothing."""
+    """Import past attendance. Columns: date, external_ref or name, status, note.
+
+    Every row is checked first: if one is wrong, nothing is stored. If it is interrupted, import the same file again.
+    """
     rows = table.read(file, ATTENDANCE_COLUMNS, required={"date", "status"})
     marks = _converted(file, rows, _mark)
 
     async def main() -> None:
         calendar = Calendar(load().working_weekdays)
-        changes = 0
+        stored = 0
         with Progress(console=errors, transient=True) as bar:
             task = bar.add_task("Importing", total=len(marks))
+
+            def advance(committed: int) -> None:
+                nonlocal stored
+                stored += committed
+                bar.advance(task, committed)
+
             try:
-                async with work() as writing:
+                async with database() as opened:
                     changes = await import_attendance(
-                        writing, calendar, marks, progress=lambda done: bar.advance(task, done)
+                        opened, calendar, COMMAND_LINE, marks, dry_run=dry_run, progress=advance
                     )
-                    if dry_run:
-                        raise _DryRun
-            except _DryRun:
-                pass
             except Refusals as refused:
-                _raise_with_lines(file, rows, refused)
+                _raise_with_lines(file, rows, refused, stored)
+            except BaseException:
+                if stored:
+                    errors.print(_stopped(stored, len(rows)), soft_wrap=True)
+                raise
         would = "would be made" if dry_run else "made"
         out.print(f"{changes:,} changes {would}, {len(marks) - changes:,} rows unchanged.")
 
@@ -159,13 +165,19 @@ def _converted(file: Path, rows: Sequence[Row], convert: Callable[[Row], T]) -> 
     return good
 
 
-def _raise_with_lines(file: Path, rows: Sequence[Row], refused: Refusals) -> None:
+def _stopped(stored: int, rows: int) -> str:
+    return f"{stored:,} of {rows:,} rows are stored. Import the file again: it changes nothing of them."
+
+
+def _raise_with_lines(file: Path, rows: Sequence[Row], refused: Refusals, stored: int = 0) -> NoReturn:
     lines = []
     for refusal in refused.refusals:
         index = refusal.path[1] if len(refusal.path) > 1 else ""
         line = f"{file}, line {rows[int(index)].line}: " if index.isdigit() else ""
         lines.append(f"{line}{refusal.message}")
-    raise CommandError("\n".join([*lines, "Nothing was imported."])) from None
+    raise CommandError(
+        "\n".join([*lines, _stopped(stored, len(rows)) if stored else "Nothing was imported."])
+    ) from None
 
 
 def _details(row: Row) -> Details:

@@ -164,6 +164,8 @@ async def _store(work: Work, created: list[dict[str, Any]], updated: list[tuple[
     audited: list[tuple[int, str, dict[str, Any]]] = []
     try:
         if created:
+            # In one order: of two imports that bring the same references, one waits for the other, never each for each.
+            created = sorted(created, key=lambda values: (values["external_ref"] is None, values["external_ref"] or ""))
             new = [{**values, **keys(values), "version": 1} for values in created]
             rows = await work.rows(staff.insert().returning(staff.c.id, sort_by_parameter_order=True), new)
             audited += [(row.id, "created", values) for row, values in zip(rows, created, strict=True)]

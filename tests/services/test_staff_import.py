@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import date
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from memberstaff.access import COMMAND_LINE, Caller, Role
 from memberstaff.db.tables import audit, installation, staff
@@ -122,6 +124,46 @@ async def test_a_thousand_people_cost_as_many_statements_as_ten(database: Databa
             await bring(database, *many(number, f"{number}-", category="Moved"))
         counted.append(len(sent))
     assert counted == [8, 8]  # twice: candidates, people, audit, roster version
+
+
+@pytest.mark.parametrize("engine", ["postgresql"])
+async def test_two_imports_of_the_same_people_in_opposite_orders_wait_for_one_another_and_not_for_ever(
+    database: Database,
+) -> None:
+    """The one in the middle is held until both have begun: each would have what the other needs."""
+    refs = ["A", "M", "Z"]
+    imports: list[asyncio.Task[ImportOutcome]] = []
+    with suppress(RollBack):
+        async with database.write() as work:
+            work.caller = COMMAND_LINE
+            await commands.create(work, Details(name="M", external_ref="M"))
+            for begun, order in enumerate((refs, refs[::-1]), 1):
+                rows = [Details(name=ref, external_ref=ref) for ref in order]
+                imports.append(asyncio.create_task(bring(database, *rows)))
+                await waiting(database, begun)
+            raise RollBack
+    outcomes = await asyncio.gather(*imports, return_exceptions=True)
+    assert outcomes[0] == ImportOutcome(created=3, updated=0, unchanged=0)
+    assert isinstance(outcomes[1], Refusals)
+    assert [(each.code, each.path) for each in outcomes[1].refusals] == [(ErrorCode.DUPLICATE, ("rows",))]
+    assert sorted(row[2] or "" for row in await roster(database)) == refs
+
+
+class RollBack(Exception):
+    """Ends a transaction without a commit."""
+
+
+async def waiting(database: Database, number: int) -> None:
+    """Wait until so many transactions wait for another."""
+    count = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    )
+    async with asyncio.timeout(20):
+        while True:
+            async with database.read() as reading:
+                if await reading.scalar(count) >= number:
+                    return
+            await asyncio.sleep(0.01)
 
 
 def many(number: int, prefix: str, category: str = "Teaching") -> Sequence[Details]:
