@@ -20,6 +20,7 @@ from memberstaff.attendance.days import Calendar
 from memberstaff.attendance.group_commit import GroupCommit
 from memberstaff.db.clock import Clock, utc_now
 from memberstaff.db.migrate import is_current
+from memberstaff.db.retention import Retention
 from memberstaff.db.work import Database
 from memberstaff.fanout.byte_lru import ByteLRU
 from memberstaff.fanout.subscriber_groups import SubscriberGroups
@@ -73,6 +74,7 @@ class Application:
         self.group_commit = GroupCommit(self.database, self.calendar)
         self.day_versions = DayVersions(self.database)
         self.access_watcher = AccessWatcher(self.database, poll_seconds=settings.poll_seconds)
+        self.retention = Retention(self.database, audit_days=settings.audit_days)
         self._database_state: asyncio.Task[str] | None = None
         self._ask_database_at = 0.0
         self.services: dict[str, Callable[[], Awaitable[None]]] = {}
@@ -150,6 +152,7 @@ class Application:
             "feed": self.feed.run,
             "all_days": self.all_days.run,
             "access_watcher": self.access_watcher.run,
+            "retention": self.retention.run,
             **self.services,
         }
 

@@ -63,6 +63,10 @@ class Deployment(BaseSettings):
         ("mon", "tue", "wed", "thu", "fri"), description="Working days, unless a day says otherwise."
     )
 
+    audit_days: int = Field(
+        730, ge=0, le=36_500, description="Days that the audit log is kept (docs/retention.md); 0 keeps it for ever."
+    )
+
     # Where front ends and proxies are
     allowed_origins: CommaSeparated = Field(
         (), description="Origins of front ends on other hosts, such as https://board.example.org."

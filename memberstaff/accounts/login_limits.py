@@ -11,7 +11,7 @@ from datetime import datetime
 from hashlib import sha256
 from ipaddress import IPv6Address, IPv6Network, ip_address
 
-from sqlalchemy import TextClause, delete, select, text
+from sqlalchemy import TextClause, select, text
 
 from memberstaff.db.tables import rate_limit
 from memberstaff.db.work import Work
@@ -20,8 +20,6 @@ from memberstaff.settings import Settings
 
 MINUTE = 60_000
 """Milliseconds; the period of the allowances."""
-PRUNED_AT_ONCE = 20
-"""Rows that an attempt deletes at most; it adds at most two, so the table cannot keep growing."""
 
 TAKE: TextClause = text(
     """
@@ -44,7 +42,6 @@ async def take_login(work: Work, settings: Settings, *, email: str, address: str
     source = network(address)
     await _take(work, f"login:{source}:{email}", settings.logins_per_minute)
     await _take(work, f"login:{source}", settings.logins_per_minute_per_address)
-    await _prune(work)
 
 
 async def take_refresh(work: Work, settings: Settings, *, session_id: str) -> None:
@@ -54,7 +51,6 @@ async def take_refresh(work: Work, settings: Settings, *, session_id: str) -> No
     has shown a token that we signed, so there is nothing to guess.
     """
     await _take(work, f"refresh:{session_id}", settings.refreshes_per_minute)
-    await _prune(work)
 
 
 def network(address: str) -> str:
@@ -86,18 +82,6 @@ async def _take(work: Work, name: str, per_minute: int) -> None:
     full_at = await work.scalar(select(rate_limit.c.full_at).where(rate_limit.c.key == key))
     wait = math.ceil(max(1, full_at - latest) / 1000)
     raise RateLimited(f"Too many attempts. Try again in {wait} {'second' if wait == 1 else 'seconds'}.", wait)
-
-
-async def _prune(work: Work) -> None:
-    """Delete rows whose allowance is full again; rows that another process has locked are skipped, not waited for."""
-    full = (
-        select(rate_limit.c.key)
-        .where(rate_limit.c.full_at < _milliseconds(work.now))
-        .order_by(rate_limit.c.full_at)
-        .limit(PRUNED_AT_ONCE)
-        .with_for_update(skip_locked=True)
-    )
-    await work.write(delete(rate_limit).where(rate_limit.c.key.in_(full)))
 
 
 def _milliseconds(instant: datetime) -> int:

@@ -11,7 +11,6 @@ from typing import Any
 import jwt
 
 from memberstaff.access import Role
-from memberstaff.accounts import sessions
 from memberstaff.accounts.jwks import KEY_TYPES, IssuerKeys
 from memberstaff.accounts.provisioning import Identity, provision
 from memberstaff.accounts.tokens import LONGEST_TOKEN, Claims, NoAccess, NoAccessReason, instant
@@ -64,7 +63,6 @@ class OIDCTokens:
             identity = self._identity(await self._verified(token, now), digest.hex(), now)
             async with self._database.write() as work:
                 account_id = await provision(work, identity)
-                await sessions.prune(work)
             claims = Claims(identity.session, account_id, identity.expires_at, identity.issued_at)
             self._cache[digest] = claims
             if len(self._cache) > self._cached:

@@ -96,7 +96,6 @@ class Accounts:
                 this_account = account.c.id == row.id
                 await work.write(update(account).where(this_account).values(password_hash=verdict.rehashed))
             token = await rotation.issue_first(work, self._refresh_tokens, opened.caller.session_id)
-            await sessions.prune(work)
             return self._issue(opened, token, now=work.now)
 
     async def refresh(self, refresh_token: str) -> IssuedSession:
@@ -116,7 +115,6 @@ class Accounts:
                 lifetime=self._lifetime,
                 grace_seconds=self._settings.refresh_grace_seconds,
             )
-            await sessions.prune(work)
             now = work.now
         if rotated is None:
             raise _bad_refresh_token()

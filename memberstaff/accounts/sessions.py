@@ -17,11 +17,6 @@ from memberstaff.db.tables import account, refresh_token, session
 from memberstaff.db.types import Instant
 from memberstaff.db.work import Reading, Work
 
-EXPIRED_RETENTION = timedelta(hours=1)
-"""How long an expired session keeps its row; longer than the clocks of two nodes may differ."""
-PRUNED_AT_ONCE = 20
-"""Expired sessions that a login or refresh deletes at most."""
-
 Lifetime = Callable[[Role], timedelta]
 """How long a session lives without a refresh, by its account's role."""
 
@@ -154,15 +149,3 @@ def _end_time(work: Work) -> ColumnElement[datetime]:
     """Now, or when the session's newest token was issued: an identity provider's clock may be ahead of ours."""
     now = literal(work.now, Instant)
     return case((session.c.created_at > now, session.c.created_at), else_=now)
-
-
-async def prune(work: Work) -> None:
-    """Delete a few sessions that expired a while ago, with their tokens; locked rows are skipped."""
-    expired = (
-        select(session.c.id)
-        .where(session.c.expires_at < work.now - EXPIRED_RETENTION)
-        .order_by(session.c.expires_at)
-        .limit(PRUNED_AT_ONCE)
-        .with_for_update(skip_locked=True)
-    )
-    await work.write(delete(session).where(session.c.id.in_(expired)))

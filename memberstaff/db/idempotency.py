@@ -1,24 +1,22 @@
 """Idempotency keys: a repeated request gets the first one's answer, and does nothing.
 
 The key is claimed in the transaction that does the work, so a refused request leaves no key behind, and of
-two concurrent requests the second waits for the first one's answer.
+two concurrent requests the second waits for the first one's answer. Keys are kept for a day (`retention`).
 """
 
 from __future__ import annotations
 
-from datetime import timedelta
 from hashlib import sha256
 from typing import Any
 
 import msgspec
-from sqlalchemy import delete, select, update
+from sqlalchemy import select, update
 
 from memberstaff.db.tables import idempotency
 from memberstaff.db.upsert import insert
 from memberstaff.db.work import Work
 from memberstaff.errors import ErrorCode, Refusal
 
-LIFETIME = timedelta(hours=24)
 LONGEST_KEY = 200
 """Characters."""
 
@@ -33,7 +31,6 @@ async def claim(work: Work, key: str, request: Any) -> Any | None:
         raise Refusal(ErrorCode.INVALID, message, "idempotencyKey")
     digest = sha256(msgspec.json.encode(request, order="deterministic")).hexdigest()
     own_key = (idempotency.c.account_id == work.caller.account_id, idempotency.c.key == key)
-    await work.write(delete(idempotency).where(*own_key, idempotency.c.created_at < work.now - LIFETIME))
     claimed = await work.write(
         insert(work.dialect, idempotency)
         .values(account_id=work.caller.account_id, key=key, request_hash=digest, answer={}, created_at=work.now)

@@ -191,6 +191,7 @@ audit = Table(
     Column("action", String(32), nullable=False),
     Column("details", Json, nullable=False, comment="The values after the change."),
     Index(None, "subject", "subject_id"),
+    Index(None, "at"),
 )
 
 idempotency = Table(

@@ -53,7 +53,6 @@ class Grants:
     async def _record(self, batch: Sequence[tuple[Key, Grant]]) -> Sequence[None]:
         latest = dict(batch)
         async with self._database.write() as work:
-            await work.write(delete(channel_grant).where(channel_grant.c.granted_at < work.now - LIFETIME))
             new = insert(work.dialect, channel_grant)
             columns = [name for name in channel_grant.c.keys() if name not in {"socket_id", "channel"}]  # noqa: SIM118
             await work.write(

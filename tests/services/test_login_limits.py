@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from memberstaff.accounts import login_limits
-from memberstaff.accounts.login_limits import PRUNED_AT_ONCE, network
+from memberstaff.accounts.login_limits import network
 from memberstaff.db.tables import rate_limit
 from memberstaff.db.work import Database
 from memberstaff.errors import RateLimited, Refusal
@@ -128,17 +128,6 @@ async def test_what_is_kept_names_neither_the_account_nor_the_address(office: Of
         keys = [row.key for row in await reading.rows(select(rate_limit.c.key))]
     assert len(keys) == 2
     assert all(len(key) == 64 and AMINA not in key and HOME not in key for key in keys)
-
-
-async def test_rows_that_are_whole_again_are_removed_a_few_at_a_time(office: Office) -> None:
-    for number in range(PRUNED_AT_ONCE + 5):
-        await attempt(office, f"pupil{number}@example.org")
-    assert await office.count(rate_limit) == PRUNED_AT_ONCE + 6
-    office.clock.turn(minutes=2)
-    await attempt(office)
-    assert await office.count(rate_limit) == 7
-    await attempt(office)
-    assert await office.count(rate_limit) == 2
 
 
 async def test_a_clock_that_is_set_back_locks_nobody_out(office: Office) -> None:

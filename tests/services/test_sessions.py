@@ -17,9 +17,8 @@ from memberstaff.access import Role
 from memberstaff.accounts import directory, sessions
 from memberstaff.accounts.passwords import Passwords
 from memberstaff.accounts.service import Accounts
-from memberstaff.accounts.sessions import EXPIRED_RETENTION, PRUNED_AT_ONCE
 from memberstaff.accounts.tokens import Claims, NoAccess, NoAccessReason
-from memberstaff.db.tables import account, refresh_token, session
+from memberstaff.db.tables import account, session
 from memberstaff.errors import ErrorCode, Refusal, Unauthenticated
 from memberstaff.settings import InvalidSettings, Settings
 from tests.services.office import GENEROUS, PASSWORD, Office, said
@@ -166,21 +165,6 @@ async def test_many_sockets_are_checked_in_one_go(office: Office) -> None:
     assert answers[held[0]] == open_.caller
     whys = [answer.reason for answer in answers.values() if isinstance(answer, NoAccess)]
     assert whys == [NoAccessReason.SESSION_ENDED, NoAccessReason.SESSION_EXPIRED, NoAccessReason.TOKEN_EXPIRED]
-
-
-async def test_old_sessions_and_their_tokens_are_removed_a_few_at_a_time(office: Office) -> None:
-    await office.employ(AMINA)
-    for _ in range(PRUNED_AT_ONCE + 5):
-        await office.login(AMINA)
-    office.clock.turn(days=30)
-    office.clock.turn(seconds=EXPIRED_RETENTION.total_seconds())
-    await office.login(AMINA)
-    assert await office.count(session) == PRUNED_AT_ONCE + 6  # kept for another hour, at least
-    office.clock.turn(milliseconds=1)
-    await office.login(AMINA)
-    assert await office.count(session) == 7
-    await office.login(AMINA)
-    assert (await office.count(session), await office.count(refresh_token)) == (3, 3)
 
 
 async def test_neither_tokens_nor_addresses_nor_passwords_are_shown_or_logged(
