@@ -24,15 +24,28 @@ class Line:
         )
         self._asking, self._answering = Gate(), Gate()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._writers: list[asyncio.StreamWriter] = []
+        self._ends: list[tuple[Gate, asyncio.StreamWriter]] = []
+        """Both ends of each connection, with the gate of its answers."""
 
-    def freeze(self, *, asking: bool = True) -> None:
-        """Freeze the connections that exist; new ones work. Without `asking` only the answers are held."""
+    def freeze(self, *, asking: bool = True) -> int:
+        """Freeze the connections that exist; new ones work. Without `asking` only the answers are held.
+
+        Answers how many there were.
+        """
+        self._ends = [(gate, writer) for gate, writer in self._ends if not writer.transport.is_closing()]
+        frozen = sum(gate is self._answering for gate, _ in self._ends) // 2
         if asking:
             self._asking.close()
             self._asking = Gate()
         self._answering.close()
         self._answering = Gate()
+        return frozen
+
+    def cut_frozen(self) -> None:
+        """Cut the connections that are frozen, as a host's keepalives do in the end."""
+        for gate, writer in self._ends:
+            if gate is not self._answering:
+                writer.transport.abort()
 
     def freeze_new(self) -> None:
         """Freeze connections that come from now on."""
@@ -51,22 +64,26 @@ class Line:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for writer in self._writers:
+        for _, writer in self._ends:
             writer.transport.abort()
             with suppress(ConnectionError):
                 await writer.wait_closed()
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._writers.append(writer)
+        self._ends.append((self._answering, writer))
         connecting = asyncio.current_task()
         assert connecting is not None
         self._note(connecting)
         host = self._behind.query.get("host") or self._behind.host
-        if isinstance(host, str) and host.startswith("/"):
-            ours, to = await asyncio.open_unix_connection(f"{host}/{SOCKET}")
-        else:
-            ours, to = await asyncio.open_connection(str(host), self._behind.port or 5432)
-        self._writers.append(to)
+        try:
+            if isinstance(host, str) and host.startswith("/"):
+                ours, to = await asyncio.open_unix_connection(f"{host}/{SOCKET}")
+            else:
+                ours, to = await asyncio.open_connection(str(host), self._behind.port or 5432)
+        except OSError:  # PostgreSQL is away, and so is the line
+            writer.transport.abort()
+            return
+        self._ends.append((self._answering, to))
         for source, target, gate in ((reader, to, self._asking), (ours, writer, self._answering)):
             self._note(asyncio.create_task(forward(source, target, gate)))
 
@@ -107,6 +124,8 @@ async def line_to(url: str) -> AsyncIterator[Line]:
     with TemporaryDirectory(prefix="ms-line-") as folder:
         line = Line(url, Path(folder))
         async with await line.serve() as server:
-            yield line
-            server.close()
-            await line.end()
+            try:
+                yield line
+            finally:
+                server.close()
+                await line.end()

@@ -5,12 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-from typing import Any
-
-from tests.serving import Address
+from typing import Any, Protocol
 
 
-async def raw_socket(address: Address, path: str = "/graphql", protocol: str = "graphql-transport-ws") -> socket.socket:
+class Served(Protocol):
+    """Whatever listens on a port of this machine."""
+
+    @property
+    def port(self) -> int: ...
+
+
+async def raw_socket(address: Served, path: str = "/graphql", protocol: str = "graphql-transport-ws") -> socket.socket:
     """An open WebSocket of which nobody reads, with as small a buffer as the kernel allows."""
     loop = asyncio.get_running_loop()
     client = socket.socket()

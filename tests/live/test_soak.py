@@ -18,7 +18,9 @@ from tests.soak.subscriptions import TRANSPORTS
 async def test_nothing_is_lost_whatever_breaks(
     own_postgres: PostgresServer, own_redis: RedisServer, tmp_path: Path
 ) -> None:
-    cluster = Cluster(own_postgres, own_redis, tmp_path, MEMBERSTAFF_DRAIN_SECONDS="1")
+    cluster = Cluster(
+        own_postgres, own_redis, tmp_path, MEMBERSTAFF_DRAIN_SECONDS="1", MEMBERSTAFF_DATABASE_SECONDS="2"
+    )
     try:
         report = await soak(cluster, seconds=10, pause=0.2, longest=1.5, people=20)
     finally:

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import asyncpg
@@ -25,6 +25,7 @@ from memberstaff.staff.commands import Details
 from memberstaff.staff.importing import import_staff
 from tests.clock import MONDAY
 from tests.databases import UTC_ZONE
+from tests.freezing import Line, line_to
 from tests.infrastructure.postgres import PostgresServer
 from tests.infrastructure.process import free_port
 from tests.infrastructure.redis import RedisServer
@@ -38,11 +39,22 @@ START_SECONDS = 40.0
 STOP_SECONDS = 30.0
 
 
+class NotInjected(Exception):
+    """A fault had no effect, so the run would prove nothing."""
+
+
+class NotRecovered(Exception):
+    """A fault harmed those whom it must not harm."""
+
+
 class Node:
     """One server process."""
 
-    def __init__(self, name: str, environment: dict[str, str], folder: Path, workers: int = 1) -> None:
+    def __init__(
+        self, name: str, environment: dict[str, str], database_url: str, folder: Path, workers: int = 1
+    ) -> None:
         self.name = name
+        self.database_url = database_url
         self.workers = workers
         self.port = free_port()
         self._environment = environment
@@ -73,7 +85,7 @@ class Node:
                     "--workers",
                     str(self.workers),
                 ],
-                env=self._environment,
+                env={**self._environment, "MEMBERSTAFF_DATABASE_URL": self.database_url},
                 stdout=log,
                 stderr=log,
             )
@@ -164,6 +176,7 @@ class Cluster:
             "MEMBERSTAFF_BROADCAST_URL": redis.url,
             "MEMBERSTAFF_BROADCAST_CHANNEL": CHANNEL,
             "MEMBERSTAFF_SECRET_KEY": SECRET,
+            "MEMBERSTAFF_ECHO_KEY": "soak",
             "MEMBERSTAFF_ACCESS_TOKEN_SECONDS": "86400",
             "MEMBERSTAFF_LOG_FORMAT": "json",
             "MEMBERSTAFF_RECENT_CHANGES": "200",  # small, so that whoever is slow really reads the log
@@ -176,7 +189,9 @@ class Cluster:
         for name in ("one", "two")[:nodes]:
             role = self.roles[name] = f"{address.database}_{name}"
             url = address.set(username=role).render_as_string(hide_password=False)
-            self.nodes.append(Node(name, {**environment, "MEMBERSTAFF_DATABASE_URL": url}, folder, workers))
+            self.nodes.append(Node(name, environment, url, folder, workers))
+        self.lines: dict[str, Line] = {}
+        """Of each server, by its name, inside `behind_lines`: its way to PostgreSQL."""
         self.token = ""
 
     def database(self) -> Database:
@@ -192,6 +207,15 @@ class Cluster:
             yield connection
         finally:
             await connection.close()
+
+    @asynccontextmanager
+    async def behind_lines(self) -> AsyncIterator[None]:
+        """Put a line that can freeze between each server and PostgreSQL; enter it before they start."""
+        async with AsyncExitStack() as stack:
+            for node in self.nodes:
+                line = self.lines[node.name] = await stack.enter_async_context(line_to(node.database_url))
+                node.database_url = line.url
+            yield
 
     async def begin(self, people: int) -> None:
         """Migrate, hire, start the servers, and log in."""

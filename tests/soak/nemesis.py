@@ -7,37 +7,44 @@ import os
 import random
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
+from typing import Any
 
 import redis
 import redis.asyncio
 
-from tests.soak.cluster import CHANNEL, Cluster, Node
+from tests.clock import TODAY
+from tests.soak.clients import WATCH_NESTED
+from tests.soak.cluster import CHANNEL, Cluster, Node, NotInjected, NotRecovered
+from tests.soak.strangers import not_reading, write_junk
 
 READ_TABLES = ("attendance", "attendance_revision", "staff")
 """What an event's nested fields are read from."""
 PROOF_SECONDS = 10.0
 """How long a fault may take to have its effect."""
+RECOVERY_SECONDS = 20.0
+"""How long a fault may keep others from marking. Ten are promised, on a machine that has nothing else to do."""
 ATTEMPTS = 5
-
-
-class NotInjected(Exception):
-    """A fault had no effect, so the run would prove nothing."""
+STOPS = 200
+"""How often a server is stopped at most until that happens within a change."""
 
 
 class Nemesis:
     """Breaks one thing at a time, and mends it again. `injected` counts what really happened.
 
     `mark` marks somebody through a server, and answers whether that was acknowledged; `longest` is how many seconds a
-    fault is held at most.
+    fault is held at most, and `stopped` how many more a server stays stopped that held a lock.
     """
 
-    def __init__(self, cluster: Cluster, mark: Callable[[Node], Awaitable[bool]], longest: float) -> None:
+    def __init__(
+        self, cluster: Cluster, mark: Callable[[Node], Coroutine[Any, Any, bool]], longest: float, stopped: float = 0
+    ) -> None:
         self.cluster = cluster
         self.injected: Counter[str] = Counter()
         self._mark = mark
         self._longest = longest
+        self._stopped = stopped
 
     async def inject(self, name: str) -> None:
         """One fault, from its beginning to its end."""
@@ -184,6 +191,80 @@ class Nemesis:
                 if time.monotonic() > end + PROOF_SECONDS:
                     raise NotInjected(f"nothing that reads {table} was held up")
 
+    async def freeze_connections(self) -> None:
+        """A host is lost without a word: connections of one server stay open, and nothing comes through any more."""
+        node, other = self._two_nodes()
+        line = self.cluster.lines[node.name]
+        if not line.freeze():
+            raise NotInjected("the server had no connection to PostgreSQL")
+        try:
+            await self._marks(other)
+            await self._marks(node)
+        finally:
+            line.cut_frozen()
+
+    async def stop_with_lock(self) -> None:
+        """SIGSTOP of a server in the midst of a change: another one marks on, and then it goes on, or is killed."""
+        node, other = self._two_nodes()
+        in_change = (
+            "SELECT count(*) FROM pg_stat_activity WHERE usename = $1 AND backend_xid IS NOT NULL AND state = $2"
+        )
+        under_way: set[asyncio.Task[bool]] = set()
+        async with self.cluster.connection() as connection:
+            for _ in range(STOPS):
+                under_way.add(asyncio.create_task(self._mark(node)))
+                await asyncio.sleep(random.uniform(0, 0.03))
+                await self._pause(node)
+                role = self.cluster.roles[node.name]
+                if await connection.fetchval(in_change, role, "idle in transaction"):
+                    break
+                node.resume()
+            else:
+                raise NotInjected("the server was never stopped in the midst of a change")
+        try:
+            await self._marks(other)
+            await asyncio.sleep(self._stopped)
+        finally:
+            if random.random() < 0.5:
+                node.resume()
+            else:
+                node.kill()
+                node.start()
+        await asyncio.gather(*under_way)
+        await node.ready()
+
+    async def junk_on_redis(self) -> None:
+        """Whoever may publish on Redis does: nothing that is written there ends or delays anything."""
+        await self._all_listen()
+        if not await write_junk(self.cluster, self._seconds()):
+            raise NotInjected("nobody listened")
+        for node in self.cluster.nodes:
+            await self._marks(node)
+
+    async def stop_reading(self) -> None:
+        """Clients subscribe, over sockets and event streams, and read nothing: whoever does goes on."""
+        async with not_reading(self.cluster, WATCH_NESTED, TODAY) as clients:
+            await self._hold()
+            for node in self.cluster.nodes:
+                await self._marks(node)
+            if not clients:
+                raise NotInjected("nobody could subscribe")
+
+    async def _marks(self, node: Node) -> None:
+        """Wait until a mark through a server is acknowledged. Raises NotRecovered."""
+        end = time.monotonic() + RECOVERY_SECONDS
+        while not await self._mark(node):
+            if time.monotonic() > end:
+                raise NotRecovered(f"nobody could mark through {node.name} for {RECOVERY_SECONDS} seconds")
+            await asyncio.sleep(0.05)
+
+    async def _pause(self, node: Node) -> None:
+        """SIGSTOP, and wait until it has come."""
+        node.pause()
+        async with asyncio.timeout(PROOF_SECONDS):
+            while not node.paused:
+                await asyncio.sleep(0.001)
+
     @asynccontextmanager
     async def _marked_while_asleep(self, node: Node, other: Node) -> AsyncIterator[None]:
         """Stop a server by SIGSTOP, and have it sent the notification of a mark that was acknowledged meanwhile.
@@ -192,11 +273,8 @@ class Nemesis:
         """
         await self._all_listen()
         for _ in range(ATTEMPTS):
-            node.pause()
             try:
-                async with asyncio.timeout(PROOF_SECONDS):
-                    while not node.paused:
-                        await asyncio.sleep(0.01)
+                await self._pause(node)
                 if await self._mark_and_hear(other):
                     yield
                     return
@@ -263,4 +341,8 @@ FAULTS: dict[str, Callable[[Nemesis], Awaitable[None]]] = {
     "a server refused by PostgreSQL": Nemesis.refuse_connections,
     WOKEN_WITHOUT_POSTGRES: Nemesis.wake_without_postgres,
     "a table locked": Nemesis.lock_table,
+    "connections to PostgreSQL frozen": Nemesis.freeze_connections,
+    "a server stopped in the midst of a change": Nemesis.stop_with_lock,
+    "junk on Redis": Nemesis.junk_on_redis,
+    "clients that stop reading": Nemesis.stop_reading,
 }

@@ -80,79 +80,84 @@ async def soak(
     seconds: float,
     pause: float,
     longest: float,
+    stopped: float = 0,
     writers: int = 4,
     watchers: int = 12,
     pace: float = 0.02,
     people: int = 40,
     say: Callable[[str], None] = lambda _: None,
 ) -> Report:
-    """Write, watch and break for so many seconds, at least each fault once; then judge."""
-    await cluster.begin(people)
-    days = [TODAY, (MONDAY - timedelta(days=1)).isoformat()]
-    staff: list[str] = [global_id("Staff", number) for number in range(1, people + 1)]
-    history, number = History(), count()
+    """Write, watch and break for so many seconds, at least each fault once; then judge.
 
-    async def mark_somebody(node: Node) -> bool:
-        async with web_client(timeout=MARK_SECONDS) as client:
-            token, index = f"nemesis-{next(number)}", cluster.nodes.index(node)
-            return await mark(client, cluster, history, index, token, TODAY, random.choice(staff))
+    A fault lasts `longest` at most, and a server that is stopped in a transaction stays so for `stopped` seconds more.
+    """
+    async with cluster.behind_lines():
+        await cluster.begin(people)
+        days = [TODAY, (MONDAY - timedelta(days=1)).isoformat()]
+        staff: list[str] = [global_id("Staff", number) for number in range(1, people + 1)]
+        history, number = History(), count()
 
-    nemesis = Nemesis(cluster, mark_somebody, longest)
-    watching = [
-        *(asyncio.create_task(_open_board(cluster, history, index, days)) for index in range(watchers)),
-        *(
-            asyncio.create_task(
-                watch_state(cluster, history, f"{node.name}'s state by {name}", TODAY, Habits(name, node=node))
-            )
-            for node in cluster.nodes
-            for name in TRANSPORTS
-        ),
-    ]
-    writing = [
-        asyncio.create_task(write(cluster, history, f"w{index}", days, staff[index::writers], pace))
-        for index in range(writers)
-    ]
-    tormenting = asyncio.create_task(nemesis.torment(pause, seconds))
-    started = time.monotonic()
-    try:
-        while not tormenting.done():
-            for task in (*watching, *writing):
-                if task.done():
-                    task.result()
-            gone, faults = time.monotonic() - started, nemesis.injected.total()
-            say(f"{gone:5.0f} s: {len(history.acknowledged):,} mutations, {faults} faults")
-            await asyncio.wait({tormenting}, timeout=1)
-        tormenting.result()
-        for task in writing:
-            task.cancel()
-        await asyncio.gather(*writing, return_exceptions=True)
-        # The last mark is one that a server cannot read when it hears of it: no later one makes up for what it loses.
-        # PostgreSQL's crash ends whatever was under way.
-        await nemesis.inject(WOKEN_WITHOUT_POSTGRES)
-        logs = {day: await _log(cluster, day) for day in days}
-        async with asyncio.timeout(CATCH_UP_SECONDS):
-            fresh = {day: await _fresh(cluster, day) for day in days}
-        await _caught_up(history, logs, fresh)
-    finally:
-        for task in (*watching, *writing, tormenting):
-            task.cancel()
-        await asyncio.gather(*watching, *writing, tormenting, return_exceptions=True)
-    followers: list[Watcher | StateWatcher] = [*history.watchers, *history.states]
-    events: Counter[str] = Counter()
-    for follower in followers:
-        events[follower.transport] += len(follower.seen)
-    return Report(
-        violations=verdict(history, logs, fresh),
-        acknowledged=len(history.acknowledged),
-        unknown=len(history.unknown),
-        changes=sum(len(log) for log in logs.values()),
-        clients=len(followers),
-        events=events,
-        subscribed=sum(follower.subscribed for follower in followers),
-        ends=sum((follower.ends for follower in followers), Counter()),
-        injected=dict(nemesis.injected),
-        rss_kib=[node.rss_kib() for node in cluster.nodes],
-    )
+        async def mark_somebody(node: Node) -> bool:
+            async with web_client(timeout=MARK_SECONDS) as client:
+                token, index = f"nemesis-{next(number)}", cluster.nodes.index(node)
+                return await mark(client, cluster, history, index, token, TODAY, random.choice(staff))
+
+        nemesis = Nemesis(cluster, mark_somebody, longest, stopped)
+        watching = [
+            *(asyncio.create_task(_open_board(cluster, history, index, days)) for index in range(watchers)),
+            *(
+                asyncio.create_task(
+                    watch_state(cluster, history, f"{node.name}'s state by {name}", TODAY, Habits(name, node=node))
+                )
+                for node in cluster.nodes
+                for name in TRANSPORTS
+            ),
+        ]
+        writing = [
+            asyncio.create_task(write(cluster, history, f"w{index}", days, staff[index::writers], pace))
+            for index in range(writers)
+        ]
+        tormenting = asyncio.create_task(nemesis.torment(pause, seconds))
+        started = time.monotonic()
+        try:
+            while not tormenting.done():
+                for task in (*watching, *writing):
+                    if task.done():
+                        task.result()
+                gone, faults = time.monotonic() - started, nemesis.injected.total()
+                say(f"{gone:5.0f} s: {len(history.acknowledged):,} mutations, {faults} faults")
+                await asyncio.wait({tormenting}, timeout=1)
+            tormenting.result()
+            for task in writing:
+                task.cancel()
+            await asyncio.gather(*writing, return_exceptions=True)
+            # The last mark is one that a server cannot read when it hears of it: no later one makes up for what it
+            # loses. PostgreSQL's crash ends whatever was under way.
+            await nemesis.inject(WOKEN_WITHOUT_POSTGRES)
+            logs = {day: await _log(cluster, day) for day in days}
+            async with asyncio.timeout(CATCH_UP_SECONDS):
+                fresh = {day: await _fresh(cluster, day) for day in days}
+            await _caught_up(history, logs, fresh)
+        finally:
+            for task in (*watching, *writing, tormenting):
+                task.cancel()
+            await asyncio.gather(*watching, *writing, tormenting, return_exceptions=True)
+        followers: list[Watcher | StateWatcher] = [*history.watchers, *history.states]
+        events: Counter[str] = Counter()
+        for follower in followers:
+            events[follower.transport] += len(follower.seen)
+        return Report(
+            violations=verdict(history, logs, fresh),
+            acknowledged=len(history.acknowledged),
+            unknown=len(history.unknown),
+            changes=sum(len(log) for log in logs.values()),
+            clients=len(followers),
+            events=events,
+            subscribed=sum(follower.subscribed for follower in followers),
+            ends=sum((follower.ends for follower in followers), Counter()),
+            injected=dict(nemesis.injected),
+            rss_kib=[node.rss_kib() for node in cluster.nodes],
+        )
 
 
 async def _open_board(cluster: Cluster, history: History, index: int, days: list[str]) -> None:
@@ -280,7 +285,7 @@ def main() -> int:
                 # One loop: a server that a fault has restarted ends with the thread that did it, and so with the loop.
                 seconds = 60 * options.minutes
                 report = await soak(
-                    cluster, seconds=seconds, pause=4, longest=4, writers=8, watchers=24, pace=0.05, say=say
+                    cluster, seconds=seconds, pause=4, longest=4, stopped=20, writers=8, watchers=24, pace=0.05, say=say
                 )
                 await asyncio.to_thread(cluster.end)
                 print("looking for leaks", flush=True)
