@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from sqlalchemy import Engine, event
-from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.exc import InvalidatePoolError
 
 from memberstaff.db.deadline import answered_within
 
@@ -36,4 +36,4 @@ def watch_connections(engine: Engine, answer_seconds: float | None) -> None:
             return
         with answered_within(answer_seconds, connection.driver_connection):
             if not engine.dialect._do_ping_w_event(connection):  # noqa: SLF001 - as the pool does
-                raise DisconnectionError("The connection was lost while idle.")
+                raise InvalidatePoolError("The connection was lost while idle; so, perhaps, were the others.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 
 import pytest
 
@@ -64,4 +65,26 @@ async def test_readiness_knows_of_a_database_that_says_nothing_and_of_its_return
     for _ in range(20):
         if (await frail.http.get("/health/ready")).status_code == 200:
             break
+    assert (await frail.http.get("/health/ready")).status_code == 200
+
+
+async def test_with_every_connection_taken_a_mark_is_not_applied_within_its_time_and_readiness_knows(
+    frail: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(application, "READINESS_FRESH_SECONDS", 0)
+    monkeypatch.setattr(application, "READINESS_SECONDS", 0.2)
+    database = frail.application.database
+    target = {"staffDate": {"staffId": frail.staff["Amina"], "date": TODAY}}
+    mark = {"target": target, "status": "LATE"}
+    async with AsyncExitStack() as taken:
+        for _ in range(frail.application.settings.database_pool_size):
+            await taken.enter_async_context(database.read())
+        answer = await frail.marker.send(MARK, input=mark)
+        [error] = answer["errors"]
+        assert error["extensions"] == {"code": "UNAVAILABLE", "retryAfter": 1, "applied": False}
+        ready = await frail.http.get("/health/ready")
+        assert (ready.status_code, ready.json()["database"]) == (503, "unreachable")
+        assert (await frail.http.get("/health/live")).status_code == 200
+    answer = await frail.marker.send(MARK, input=mark)
+    assert answer["data"]["updateAttendance"]["attendance"]["version"] == 1
     assert (await frail.http.get("/health/ready")).status_code == 200

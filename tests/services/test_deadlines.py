@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 from sqlalchemy import select, text
+from structlog.testing import capture_logs
 
 from memberstaff.access import Role
 from memberstaff.db import pool
@@ -161,3 +162,17 @@ async def test_the_command_line_waits_as_long_as_it_takes(database_url: str) -> 
         for name in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"):
             assert await reading.scalar(text(f"SHOW {name}")) == "0"
     await database.close()
+
+
+async def test_one_connection_that_froze_while_idle_takes_the_others_of_its_pool_with_it(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or the next ones who come would each wait for another."""
+    monkeypatch.setattr(pool, "PING_AFTER_SECONDS", 0)
+    async with process(line.url, connections=3) as database:
+        async with database.read(), database.read():
+            assert await ask(database) == 7
+        assert line.freeze() == 3
+        with capture_logs() as logged:
+            assert [await ask(database) for _ in range(3)] == [7, 7, 7]
+    assert [entry["event"] for entry in logged] == ["database_connection_cut"]
