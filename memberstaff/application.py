@@ -79,11 +79,10 @@ class Application:
         self._ask_database_at = 0.0
         self.services: dict[str, Callable[[], Awaitable[None]]] = {}
         """Other background services of the process, by name in the log."""
-        assert settings.secret_key is not None  # required by Accounts
         self.notifier = Notifier(
             settings.broadcast_url.get_secret_value(),
             settings.broadcast_channel,
-            settings.secret_key.get_secret_value(),
+            settings.keyring,
             self._on_notification,
         )
 

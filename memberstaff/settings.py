@@ -18,10 +18,12 @@ from sqlalchemy.exc import ArgumentError
 
 from memberstaff.addresses import is_origin, is_private
 from memberstaff.changes import Status
+from memberstaff.keyring import Keyring
 
 PREFIX = "MEMBERSTAFF_"
 SMALLEST_SECRET = 32
 """Characters; HS256 needs a key as long as its 256-bit hash."""
+GENERATE = "generate one with `openssl rand -base64 48`"
 ENCODED = "characters of a password such as / : @ # are written as %2F, %3A, %40, %23"
 FEWEST_CHARACTERS = 8
 """Different ones in it."""
@@ -53,7 +55,12 @@ class Deployment(BaseSettings):
         "memberstaff", min_length=1, max_length=100, description="Redis channel; each installation needs its own."
     )
     secret_key: SecretStr | None = Field(
-        None, description=f"Signs tokens; at least {SMALLEST_SECRET} characters, the same on every node."
+        None,
+        description="Signs tokens and seals what crosses Redis; "
+        f"at least {SMALLEST_SECRET} characters, the same on every node.",
+    )
+    accepted_secret_key: SecretStr | None = Field(
+        None, description="What it signed is accepted too, while the secret is being changed: docs/secrets.md."
     )
 
     # The organisation
@@ -132,7 +139,10 @@ class Settings(Deployment):
         90 * 86_400, ge=60, le=366 * 86_400, description="The same for a VIEWER, such as a wall display."
     )
     refresh_grace_seconds: int = Field(
-        30, ge=0, le=300, description="How long a used refresh token can be used again (two tabs)."
+        30,
+        ge=0,
+        le=300,
+        description="How long a used refresh token gets the same successor again (two tabs, a lost answer).",
     )
     logins_per_minute: int = Field(5, ge=1, description="Login attempts per account and address.")
     logins_per_minute_per_address: int = Field(
@@ -284,15 +294,14 @@ class Settings(Deployment):
             raise ValueError(f"is not an address; {ENCODED}")
         return url
 
-    @field_validator("secret_key")
+    @field_validator("secret_key", "accepted_secret_key")
     @classmethod
     def _secret(cls, key: SecretStr | None) -> SecretStr | None:
         text = key.get_secret_value() if key else ""
-        how = "generate one with `openssl rand -base64 48`"
         if key is not None and len(text) < SMALLEST_SECRET:
-            raise ValueError(f"is shorter than {SMALLEST_SECRET} characters; {how}")
+            raise ValueError(f"is shorter than {SMALLEST_SECRET} characters; {GENERATE}")
         if key is not None and (len(set(text)) < FEWEST_CHARACTERS or text in (text + text)[1:-1]):
-            raise ValueError(f"repeats itself, so it can be guessed; {how}")
+            raise ValueError(f"repeats itself, so it can be guessed; {GENERATE}")
         return key
 
     @field_validator("oidc_issuer", "oidc_jwks_url")
@@ -307,6 +316,8 @@ class Settings(Deployment):
         oidc = (self.oidc_issuer, self.oidc_audience, self.oidc_jwks_url)
         if any(oidc) and not all(oidc):
             raise ValueError(f"{PREFIX}OIDC_ISSUER, _AUDIENCE and _JWKS_URL belong together: set all three or none")
+        if self.accepted_secret_key is not None and self.accepted_secret_key == self.secret_key:
+            raise ValueError(f"{PREFIX}ACCEPTED_SECRET_KEY must differ from {PREFIX}SECRET_KEY")
         if self.echo_channel is not None and self.one_process_only:
             raise ValueError(f"{PREFIX}ECHO_CHANNEL needs Redis: set {PREFIX}BROADCAST_URL")
         if self.silence_seconds <= self.ping_seconds:
@@ -316,6 +327,14 @@ class Settings(Deployment):
     @cached_property
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.time_zone)
+
+    @cached_property
+    def keyring(self) -> Keyring:
+        """The keys of the secrets. Raises InvalidSettings without a secret key."""
+        if self.secret_key is None:
+            raise InvalidSettings(f"{PREFIX}SECRET_KEY: is missing; {GENERATE}")
+        accepted = self.accepted_secret_key
+        return Keyring(self.secret_key.get_secret_value(), accepted.get_secret_value() if accepted else None)
 
     @cached_property
     def working_weekdays(self) -> frozenset[int]:

@@ -143,7 +143,7 @@ WS = websockets.Subprotocol("graphql-transport-ws")
 
 def settings(database_url: str, **changes: Any) -> Settings:
     """The settings of a test's installation."""
-    return Settings(database_url=SecretStr(database_url), secret_key=SecretStr(SECRET), **changes)
+    return Settings(**{"database_url": SecretStr(database_url), "secret_key": SecretStr(SECRET), **changes})
 
 
 @asynccontextmanager
@@ -223,7 +223,7 @@ async def _open_sessions(work: Work, settings: Settings) -> dict[Role, str]:
         assert opened is not None
         expires_at = work.now.replace(microsecond=0) + timedelta(seconds=settings.access_token_seconds)
         claims = Claims(opened.caller.session_id, row.id, expires_at)
-        tokens[Role(row.role)] = AccessTokens(SECRET).issue(claims, now=work.now)
+        tokens[Role(row.role)] = AccessTokens(settings.keyring).issue(claims, now=work.now)
     return tokens
 
 

@@ -19,7 +19,7 @@ from memberstaff.accounts.tokens import AccessTokens, Claims, issuer
 from memberstaff.db.tables import account
 from memberstaff.db.work import Database
 from memberstaff.errors import ErrorCode, Refusal, Unauthenticated
-from memberstaff.settings import PREFIX, InvalidSettings, Settings
+from memberstaff.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +43,11 @@ class Accounts:
     """
 
     def __init__(self, settings: Settings, database: Database, *, passwords: Passwords | None = None) -> None:
-        if settings.secret_key is None:
-            advice = "is missing; generate one with `openssl rand -base64 48`"
-            raise InvalidSettings(f"{PREFIX}SECRET_KEY: {advice}")
-        key = settings.secret_key.get_secret_value()
         self._settings = settings
         self._database = database
         self._passwords = passwords or Passwords()
-        self._access_tokens = AccessTokens(key, cached=settings.token_cache_tokens)
-        self._refresh_tokens = RefreshTokens(key)
+        self._access_tokens = AccessTokens(settings.keyring, cached=settings.token_cache_tokens)
+        self._refresh_tokens = RefreshTokens(settings.keyring)
         self._oidc = OIDCTokens.of(settings, database)
 
     async def claims(self, token: str | None) -> Claims:

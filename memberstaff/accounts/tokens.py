@@ -13,6 +13,7 @@ from typing import Any
 import jwt
 
 from memberstaff.errors import Unauthenticated
+from memberstaff.keyring import Keyring
 
 NAME = "memberstaff"
 """Issuer and audience of our own tokens."""
@@ -78,13 +79,13 @@ class Claims:
 
 
 class AccessTokens:
-    """Issues and verifies our own tokens. `key` is the installation's secret, the same on every node.
+    """Issues and verifies our own tokens. `keyring` has the installation's secrets, the same on every node.
 
     `cached` verified tokens stay in memory, a few hundred bytes each.
     """
 
-    def __init__(self, key: str, *, cached: int = 10_000) -> None:
-        self._key = key
+    def __init__(self, keyring: Keyring, *, cached: int = 10_000) -> None:
+        self._keys = keyring.keys("access tokens")
         self._verified = lru_cache(cached)(self._verify)
         """A client sends the same token with each request; only valid ones are cached."""
 
@@ -100,8 +101,9 @@ class AccessTokens:
                 # Rounded down: a token must not outlive its session by a fraction of a second.
                 "exp": int(claims.expires_at.timestamp()),
             },
-            self._key,
+            self._keys.current.secret,
             algorithm="HS256",
+            headers={"kid": self._keys.current.id},
         )
 
     def read(self, token: str, *, now: datetime) -> Claims:
@@ -115,7 +117,10 @@ class AccessTokens:
         if len(token) > LONGEST_TOKEN:
             raise NoAccess(NoAccessReason.TOKEN_INVALID)
         try:
-            payload = jwt.decode(token, self._key, algorithms=["HS256"], issuer=NAME, audience=NAME, options=_OWN)
+            key = self._keys.find(jwt.get_unverified_header(token).get("kid", ""))
+            if key is None:
+                raise NoAccess(NoAccessReason.TOKEN_INVALID)
+            payload = jwt.decode(token, key.secret, algorithms=["HS256"], issuer=NAME, audience=NAME, options=_OWN)
         except (jwt.PyJWTError, ValueError, RecursionError):  # deep JSON exhausts the parser's stack
             raise NoAccess(NoAccessReason.TOKEN_INVALID) from None
         subject, session_id = payload["sub"], payload["sid"]

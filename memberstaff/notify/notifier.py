@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 from broadcaster import Broadcast
 
+from memberstaff.keyring import Keyring
 from memberstaff.notify import codec
 from memberstaff.notify.notification import Notification
 from memberstaff.notify.redis_backend import RedisBackend
@@ -32,9 +33,11 @@ class Notifier:
     that this version does not understand. What was not sealed with our secret is counted in `refused`, and dropped.
     """
 
-    def __init__(self, url: str, channel: str, secret: str, on_notification: Callable[[Notification], None]) -> None:
+    def __init__(
+        self, url: str, channel: str, keyring: Keyring, on_notification: Callable[[Notification], None]
+    ) -> None:
         self._channel = channel
-        self._seal = Seal(secret, f"notifications on {channel}")
+        self._seal = Seal(keyring, f"notifications on {channel}")
         self.refused = 0
         self._told_at = -TELL_SECONDS
         self._on_notification = on_notification
@@ -80,7 +83,8 @@ class Notifier:
             notification = codec.decode(self._seal.open(message))
         except NotSealed:
             self.refused += 1
-            self._tell("Dropped a message on our channel that was not sealed with our secret", refused=self.refused)
+            what = "Dropped a message on our channel that our secret does not open: another server has another one, or"
+            self._tell(f"{what} somebody else publishes there", refused=self.refused)
         except codec.InvalidNotification as error:
             self._tell("Did not understand a notification; the log is read instead", reason=str(error))
             self._on_notification(Notification(epoch=""))

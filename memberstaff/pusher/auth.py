@@ -16,6 +16,7 @@ from memberstaff.application import Application
 from memberstaff.attendance.cursor import LONGEST
 from memberstaff.engine.request import Malformed, decode
 from memberstaff.errors import Forbidden, RequestError, RequestErrorCode
+from memberstaff.keyring import Keys
 from memberstaff.pusher import protocol
 from memberstaff.pusher.channels import Channel, Kind, find
 from memberstaff.pusher.grants import Grant, Grants
@@ -34,13 +35,13 @@ class Authorisation:
         self,
         application: Application,
         key: str,
-        secret: bytes,
+        keys: Keys,
         grants: Grants,
         account_id: Callable[[int | None], str],
     ) -> None:
         self.application = application
         self.key = key
-        self.secret = secret
+        self.keys = keys
         self.grants = grants
         self.account_id = account_id
 
@@ -78,9 +79,9 @@ class Authorisation:
             raise Malformed("`cursor` is not valid.")
         await self.grants.record(socket_id, channel.name, Grant(claims, after))
         if member is None:
-            return {"auth": f"{self.key}:{protocol.signature(self.secret, socket_id, channel.name)}"}
+            return {"auth": f"{self.key}:{protocol.signature(self.keys.current.secret, socket_id, channel.name)}"}
         text = msgspec.json.encode(member).decode()
-        signed = protocol.signature(self.secret, socket_id, channel.name, text)
+        signed = protocol.signature(self.keys.current.secret, socket_id, channel.name, text)
         return {"auth": f"{self.key}:{signed}", "channel_data": text}
 
     def member(self, caller: Caller) -> dict[str, Any]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Callable
-from hashlib import sha256
 
 from memberstaff.application import Application
 from memberstaff.pusher.auth import PATH, Authorisation
@@ -34,19 +32,16 @@ def mount(app: ServerApp, application: Application, *, ids: Ids, account_id: Cal
     key = settings.echo_key or (DEMO_KEY if settings.demo else None)
     if key is None and settings.echo_channel is None:
         return
-    assert settings.secret_key is not None  # required by Application
-    # A derived key: a key that signs one kind of token must not sign another.
-    secret = hmac.digest(settings.secret_key.get_secret_value().encode(), b"memberstaff echo", sha256)
+    keys = settings.keyring.keys("Echo subscriptions")
     grants = Grants(application.database)
-    app.add_route(PATH, Authorisation(application, key or "", secret, grants, account_id).__call__, methods=["POST"])
+    app.add_route(PATH, Authorisation(application, key or "", keys, grants, account_id).__call__, methods=["POST"])
     if key is not None:
-        key_of_leases = settings.secret_key.get_secret_value()
-        presence = Presence(url, settings.broadcast_channel, key_of_leases, account_id)
+        presence = Presence(url, settings.broadcast_channel, settings.keyring, account_id)
         application.services["presence"] = presence.run
         endpoint = PusherEndpoint(
             application,
             key,
-            secret,
+            keys,
             grants=grants,
             channel_groups=ChannelGroups(application, payload, presence),
             limits=app.limits,

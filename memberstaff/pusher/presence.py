@@ -18,6 +18,7 @@ from broadcaster import Broadcast
 from redis.exceptions import RedisError
 
 from memberstaff.access import Caller
+from memberstaff.keyring import Keyring
 from memberstaff.notify.redis_backend import RedisBackend, raise_if_cancelled, redis_client
 from memberstaff.notify.seal import NotSealed, Seal
 from memberstaff.pusher.protocol import event
@@ -38,9 +39,9 @@ class Presence:
     `account_id` converts the number of an account to that id.
     """
 
-    def __init__(self, url: str, channel: str, secret: str, account_id: Callable[[int | None], str]) -> None:
+    def __init__(self, url: str, channel: str, keyring: Keyring, account_id: Callable[[int | None], str]) -> None:
         self._url = url
-        self._seal = Seal(secret, f"presence on {channel}")
+        self._seal = Seal(keyring, f"presence on {channel}")
         self._channel = f"{channel}:presence"
         self._nodes = f"{channel}:presence:nodes"
         self._node = f"{channel}:presence:{secrets.token_hex(8)}"

@@ -16,6 +16,7 @@ from memberstaff.accounts.access_watcher import DO_NOT_RECONNECT
 from memberstaff.application import Application
 from memberstaff.engine.request import Malformed
 from memberstaff.errors import Forbidden, RequestError, RequestErrorCode, Unauthenticated
+from memberstaff.keyring import Keys
 from memberstaff.pusher import protocol
 from memberstaff.pusher.channel_groups import ChannelGroups
 from memberstaff.pusher.channels import Channel, Kind, find
@@ -66,7 +67,7 @@ class PusherEndpoint:
         self,
         application: Application,
         key: str,
-        secret: bytes,
+        keys: Keys,
         *,
         grants: Grants,
         channel_groups: ChannelGroups,
@@ -75,7 +76,7 @@ class PusherEndpoint:
         self.application = application
         self.settings = application.settings
         self.key = key
-        self.secret = secret
+        self.keys = keys
         self.grants = grants
         self.channel_groups = channel_groups
         self.presence: Presence = channel_groups.presence
@@ -218,8 +219,9 @@ class PusherSocket:
         """
         endpoint = self.endpoint
         signed = (self.id, channel.name, *([message.channel_data] if channel.kind is Kind.PRESENCE else []))
-        expected = f"{endpoint.key}:{protocol.signature(endpoint.secret, *signed)}"
-        if not hmac.compare_digest(expected.encode(), message.auth.encode("utf-8", "replace")):
+        auth = message.auth.encode("utf-8", "replace")
+        valid = [f"{endpoint.key}:{protocol.signature(key.secret, *signed)}".encode() for key in endpoint.keys]
+        if not any(hmac.compare_digest(each, auth) for each in valid):
             raise Unauthenticated("Invalid signature. Use the one from /broadcasting/auth for this socket and channel.")
         grant = await endpoint.grants.redeem(self.id, channel.name)
         if grant is None:

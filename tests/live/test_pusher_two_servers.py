@@ -12,6 +12,7 @@ from uuid import uuid4
 import pytest
 
 from memberstaff.access import Role
+from memberstaff.keyring import Keyring
 from memberstaff.notify.redis_backend import redis_client
 from memberstaff.notify.seal import Seal
 from memberstaff.pusher import presence
@@ -30,7 +31,7 @@ def known(installation: Installation) -> int:
 
 def ghost(channel: str) -> str:
     """The lease of a server that is not there, with one member."""
-    return Seal(SECRET, f"presence on {channel}").seal(b'{"QWNjb3VudDo5":"Ghost"}')
+    return Seal(Keyring(SECRET), f"presence on {channel}").seal(b'{"QWNjb3VudDo5":"Ghost"}')
 
 
 @asynccontextmanager

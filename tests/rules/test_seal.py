@@ -8,16 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from memberstaff.keyring import Keyring
 from memberstaff.notify.seal import NotSealed, Seal
 
 SECRET = "for tests only, and long enough for HS256"
-OURS = Seal(SECRET, "notifications on board")
+OURS = Seal(Keyring(SECRET), "notifications on board")
 
 
 @given(st.binary(max_size=2_000))
 def test_what_is_sealed_opens(text: bytes) -> None:
     assert OURS.open(OURS.seal(text)) == text
-    assert Seal(SECRET, "notifications on board").open(OURS.seal(text).encode()) == text
+    assert Seal(Keyring(SECRET), "notifications on board").open(OURS.seal(text).encode()) == text
 
 
 def test_the_same_text_is_sealed_differently_each_time() -> None:
@@ -39,7 +40,12 @@ def test_a_sealed_message_in_which_one_byte_was_changed_does_not_open(place: int
 
 
 @pytest.mark.parametrize(
-    "other", [Seal(SECRET + "!", "notifications on board"), Seal(SECRET, "presence on board"), Seal(SECRET, "")]
+    "other",
+    [
+        Seal(Keyring(f"{SECRET}!"), "notifications on board"),
+        Seal(Keyring(SECRET), "presence on board"),
+        Seal(Keyring(SECRET), ""),
+    ],
 )
 def test_another_secret_and_another_purpose_do_not_open_it(other: Seal) -> None:
     with pytest.raises(NotSealed):

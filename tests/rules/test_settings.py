@@ -72,6 +72,7 @@ WRONG = {
     "broadcast_url": (f"{SECRET}", "must begin with memory://, redis:// or rediss://"),
     "broadcast_channel": ("", "String should have at least 1 character"),
     "secret_key": (SECRET, "is shorter than 32 characters; generate one with `openssl rand -base64 48`"),
+    "accepted_secret_key": (SECRET, "is shorter than 32 characters; generate one with `openssl rand -base64 48`"),
     "demo": (SECRET, "Input should be a valid boolean, unable to interpret input"),
     "organisation": (SECRET * 20, "String should have at most 200 characters"),
     "time_zone": (f"Europe/{SECRET}", "is not an IANA time zone such as Europe/Lisbon"),
@@ -203,6 +204,12 @@ def test_a_secret_that_repeats_itself_is_refused(monkeypatch: pytest.MonkeyPatch
     assert complaint() == (
         "MEMBERSTAFF_SECRET_KEY: repeats itself, so it can be guessed; generate one with `openssl rand -base64 48`"
     )
+
+
+def test_a_secret_that_is_accepted_beside_the_current_one_is_another() -> None:
+    secret = f"{SECRET}, and long enough for HS256"
+    both = {"secret_key": SecretStr(secret), "accepted_secret_key": SecretStr(secret)}
+    assert complaint(**both) == "Settings: MEMBERSTAFF_ACCEPTED_SECRET_KEY must differ from MEMBERSTAFF_SECRET_KEY"
 
 
 @pytest.mark.parametrize("variable", ["OIDC_ISSUER", "OIDC_JWKS_URL"])

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 from base64 import urlsafe_b64encode
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import Any
 
 import jwt
@@ -15,10 +17,13 @@ from hypothesis import strategies as st
 from memberstaff.accounts.refresh_tokens import LONGEST, RefreshTokens, fingerprint
 from memberstaff.accounts.tokens import AccessTokens, Claims, NoAccess, NoAccessReason, instant, issuer
 from memberstaff.errors import RequestErrorCode
+from memberstaff.keyring import Keyring
 
-KEY = "a secret of the tests, long enough for HS256"
+SECRET = "a secret of the tests, long enough for HS256"
+KEYRING = Keyring(SECRET)
+KEY = KEYRING.keys("access tokens").current
 NOW = datetime(2026, 1, 15, 8, 0, tzinfo=UTC)
-TOKENS = AccessTokens(KEY)
+TOKENS = AccessTokens(KEYRING)
 CLAIMS = Claims("session-1", 7, NOW + timedelta(minutes=15))
 GOOD: dict[str, Any] = {
     "iss": "memberstaff",
@@ -36,9 +41,18 @@ any_json = st.recursive(
 )
 
 
-def signed(said: dict[str, Any], *, key: str = KEY, algorithm: str = "HS256") -> str:
-    """A token made by somebody who knows JWT."""
-    return jwt.encode(said, key, algorithm=algorithm)
+def signed(
+    said: dict[str, Any], *, key: bytes = KEY.secret, algorithm: str = "HS256", header: dict[str, Any] | None = None
+) -> str:
+    """A token made by somebody who knows JWT, and our key unless they have another."""
+    return jwt.encode(said, key, algorithm=algorithm, headers={"kid": KEY.id} if header is None else header)
+
+
+def signed_by_hand(header: dict[str, Any]) -> str:
+    """A token under our own signature with a header that no library writes."""
+    text = unsigned(header, GOOD).rpartition(".")[0]
+    signature = hmac.digest(KEY.secret, text.encode(), sha256)
+    return f"{text}.{urlsafe_b64encode(signature).rstrip(b'=').decode()}"
 
 
 def unsigned(header: object, said: object, signature: bytes = b"") -> str:
@@ -113,11 +127,46 @@ def test_a_token_with_a_wrong_claim_is_refused(wrong: dict[str, Any]) -> None:
 
 
 def test_a_token_signed_with_another_key_or_algorithm_is_refused() -> None:
-    other = "another secret of the tests, which is longer than 64 bytes, as HS512 wants it"
+    other = b"another secret of the tests, which is longer than 64 bytes, as HS512 wants it"
     assert why_not(signed(GOOD, key=other)) is NoAccessReason.TOKEN_INVALID
-    assert why_not(signed(GOOD, key=KEY * 2, algorithm="HS512")) is NoAccessReason.TOKEN_INVALID
-    assert why_not(unsigned({"alg": "none", "typ": "JWT"}, GOOD)) is NoAccessReason.TOKEN_INVALID
-    assert why_not(unsigned({"alg": "HS256"}, GOOD)) is NoAccessReason.TOKEN_INVALID
+    assert why_not(signed(GOOD, key=SECRET.encode())) is NoAccessReason.TOKEN_INVALID  # keys are derived from it
+    assert why_not(signed(GOOD, key=KEY.secret * 2, algorithm="HS512")) is NoAccessReason.TOKEN_INVALID
+    assert why_not(unsigned({"alg": "none", "typ": "JWT", "kid": KEY.id}, GOOD)) is NoAccessReason.TOKEN_INVALID
+    assert why_not(unsigned({"alg": "HS256", "kid": KEY.id}, GOOD)) is NoAccessReason.TOKEN_INVALID
+    assert why_not(signed_by_hand({"alg": "none", "kid": KEY.id})) is NoAccessReason.TOKEN_INVALID
+
+
+@pytest.mark.parametrize(
+    "key_id",
+    [
+        None,
+        "",
+        "00000000",
+        KEY.id.swapcase(),
+        f"{KEY.id}\x00",
+        f" {KEY.id}",
+        KEYRING.keys("refresh tokens").current.id,
+        "../../../../dev/null",
+        "' UNION SELECT 'key",
+        "k" * 5_000,
+        [KEY.id],
+        {KEY.id: KEY.id},
+        0,
+        True,
+    ],
+)
+def test_a_token_that_does_not_name_a_key_of_access_tokens_is_refused(key_id: Any) -> None:
+    assert why_not(signed_by_hand({"alg": "HS256", "typ": "JWT", "kid": key_id})) is NoAccessReason.TOKEN_INVALID
+    assert why_not(signed(GOOD, header={})) is NoAccessReason.TOKEN_INVALID
+
+
+def test_a_token_names_the_key_of_access_tokens_and_no_other_key_signs_one() -> None:
+    assert jwt.get_unverified_header(TOKENS.issue(CLAIMS, now=NOW)) == {"alg": "HS256", "typ": "JWT", "kid": KEY.id}
+    assert TOKENS.read(signed_by_hand({"alg": "HS256", "kid": KEY.id}), now=NOW) == CLAIMS
+    for purpose in ("refresh tokens", "Echo subscriptions"):
+        other = KEYRING.keys(purpose).current
+        for key_id in (KEY.id, other.id):
+            assert why_not(signed(GOOD, key=other.secret, header={"kid": key_id})) is NoAccessReason.TOKEN_INVALID
 
 
 def test_a_token_with_one_character_changed_is_refused() -> None:
@@ -181,18 +230,29 @@ def test_a_date_in_a_token_is_an_instant_in_whole_milliseconds() -> None:
     assert instant(1768464000.1239) == NOW + timedelta(milliseconds=123)
 
 
-REFRESH = RefreshTokens(KEY)
+REFRESH = RefreshTokens(KEYRING)
 
 
 def test_a_refresh_token_names_its_session_and_each_is_new() -> None:
     first, second = REFRESH.issue("session-1"), REFRESH.issue("session-1")
     assert first != second
     assert REFRESH.session_of(first) == REFRESH.session_of(second) == "session-1"
-    assert len(REFRESH.issue("s" * 32)) == 120 <= LONGEST
+    assert len(REFRESH.issue("s" * 32)) == 129 <= LONGEST
+
+
+def test_a_successor_is_the_same_for_the_same_use_and_another_for_any_other() -> None:
+    first, second = REFRESH.issue("session-1"), REFRESH.issue("session-1")
+    [successor] = REFRESH.successors(first, NOW)
+    assert list(REFRESH.successors(first, NOW)) == [successor]
+    assert REFRESH.session_of(successor) == "session-1"
+    others = [
+        next(REFRESH.successors(token, at)) for token, at in [(second, NOW), (first, NOW + timedelta(milliseconds=1))]
+    ]
+    assert len({first, second, successor, *others}) == 5
 
 
 def test_a_refresh_token_is_known_only_to_those_who_have_the_secret() -> None:
-    token = RefreshTokens("the secret of another installation, as long").issue("session-1")
+    token = RefreshTokens(Keyring("the secret of another installation, as long")).issue("session-1")
     assert REFRESH.session_of(token) is None
 
 

@@ -99,7 +99,7 @@ class Office:
 async def process(database: Database, clock: TurnedClock, **settings: Any) -> AsyncIterator[Office]:
     """A process on the same database, with these settings."""
     notifications: list[Notification] = []
-    chosen = Settings(secret_key=SecretStr(SECRET), **settings)
+    chosen = Settings(**{"secret_key": SecretStr(SECRET), **settings})
     own = Database(
         database.engine.url.render_as_string(hide_password=False),
         zone=chosen.zone,

@@ -13,6 +13,7 @@ import pytest
 from redis.asyncio.client import PubSub
 
 from memberstaff.changes import Change, DayProgress, Status
+from memberstaff.keyring import Keyring
 from memberstaff.notify import codec, redis_backend
 from memberstaff.notify import notifier as notifiers
 from memberstaff.notify.codec import MOST_CHANGES
@@ -61,7 +62,7 @@ class Process:
 
     def __init__(self, url: str, channel: str = "board", secret: str = SECRET) -> None:
         self._heard: asyncio.Queue[Notification] = asyncio.Queue()
-        self.notifier = Notifier(url, channel, secret, self._heard.put_nowait)
+        self.notifier = Notifier(url, channel, Keyring(secret), self._heard.put_nowait)
 
     async def hears(self) -> Notification:
         """The next notification."""
@@ -142,9 +143,9 @@ async def test_a_notification_under_another_secret_or_for_another_channel_is_dro
     real = codec.encode(numbered(7))
     forged = [
         real,
-        Seal(f"{SECRET}!", "notifications on sealed").seal(real),
-        Seal(SECRET, "notifications on other").seal(real),
-        Seal(SECRET, "presence on sealed").seal(real),
+        Seal(Keyring(f"{SECRET}!"), "notifications on sealed").seal(real),
+        Seal(Keyring(SECRET), "notifications on other").seal(real),
+        Seal(Keyring(SECRET), "presence on sealed").seal(real),
     ]
     async with process(redis_server.url, "sealed") as own, process(redis_server.url, "sealed", "another") as other:
         with redis_server.client() as client:
@@ -162,7 +163,7 @@ async def test_what_a_later_version_says_that_this_one_does_not_understand_means
 ) -> None:
     async with process(redis_server.url, "later") as own:
         with redis_server.client() as client:
-            client.publish("later", Seal(SECRET, "notifications on later").seal(b'{"epoch":1}'))
+            client.publish("later", Seal(Keyring(SECRET), "notifications on later").seal(b'{"epoch":1}'))
         assert await own.hears() == MISSED
         assert own.notifier.refused == 0
 
