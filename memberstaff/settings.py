@@ -138,6 +138,12 @@ class Settings(Deployment):
     display_token_seconds: int = Field(
         90 * 86_400, ge=60, le=366 * 86_400, description="The same for a VIEWER, such as a wall display."
     )
+    session_seconds: int = Field(
+        90 * 86_400, ge=60, le=3_660 * 86_400, description="Lifetime of a session, however often it is refreshed."
+    )
+    display_session_seconds: int = Field(
+        366 * 86_400, ge=60, le=3_660 * 86_400, description="The same for a VIEWER, such as a wall display."
+    )
     refresh_grace_seconds: int = Field(
         30,
         ge=0,

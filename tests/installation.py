@@ -23,7 +23,7 @@ from memberstaff import demo
 from memberstaff.access import COMMAND_LINE, Role
 from memberstaff.accounts import directory
 from memberstaff.accounts.passwords import Passwords
-from memberstaff.accounts.sessions import open_session
+from memberstaff.accounts.sessions import Lifetime, open_session
 from memberstaff.accounts.tokens import AccessTokens, Claims
 from memberstaff.application import Application
 from memberstaff.db.clock import Clock
@@ -216,7 +216,8 @@ async def renew_tokens(installation: Installation) -> None:
 
 async def _open_sessions(work: Work, settings: Settings) -> dict[Role, str]:
     """What a login does once it has checked the password, which is for the tests of accounts to show."""
-    lifetime = timedelta(seconds=settings.refresh_token_seconds)
+    idle = timedelta(seconds=settings.refresh_token_seconds)
+    lifetime = Lifetime(idle, absolute=idle)
     tokens = {}
     for row in await work.rows(select(account).where(account.c.email.in_(map(email, Role)))):
         opened = await open_session(work, row.id, verified=row.password_hash, lifetime=lambda _: lifetime)

@@ -14,7 +14,7 @@ from memberstaff.accounts.emails import folded
 from memberstaff.accounts.oidc import OIDCTokens
 from memberstaff.accounts.passwords import PasswordHash, Passwords
 from memberstaff.accounts.refresh_tokens import RefreshTokens
-from memberstaff.accounts.sessions import Session
+from memberstaff.accounts.sessions import Lifetime, Session
 from memberstaff.accounts.tokens import AccessTokens, Claims, issuer
 from memberstaff.db.tables import account
 from memberstaff.db.work import Database
@@ -163,11 +163,14 @@ class Accounts:
             work.caller = await sessions.identify(work, claims)
             await directory.change_own_password(work, hashed, verified=row.password_hash)
 
-    def _lifetime(self, role: Role) -> timedelta:
+    def _lifetime(self, role: Role) -> Lifetime:
         settings = self._settings
-        return timedelta(
-            seconds=settings.display_token_seconds if role is Role.VIEWER else settings.refresh_token_seconds
+        idle, absolute = (
+            (settings.display_token_seconds, settings.display_session_seconds)
+            if role is Role.VIEWER
+            else (settings.refresh_token_seconds, settings.session_seconds)
         )
+        return Lifetime(timedelta(seconds=idle), timedelta(seconds=absolute))
 
     def _issue(self, opened: Session, refresh_token: str, *, now: datetime) -> IssuedSession:
         lifetime = timedelta(seconds=self._settings.access_token_seconds)
@@ -176,7 +179,7 @@ class Accounts:
         return IssuedSession(
             access_token=self._access_tokens.issue(claims, now=now),
             refresh_token=refresh_token,
-            refresh_seconds=int(self._lifetime(opened.caller.role).total_seconds()),
+            refresh_seconds=int((opened.expires_at - now).total_seconds()),
             expires_at=expires_at,
             caller=opened.caller,
             account_id=opened.account_id,

@@ -17,8 +17,21 @@ from memberstaff.db.tables import account, refresh_token, session
 from memberstaff.db.types import Instant
 from memberstaff.db.work import Reading, Work
 
-Lifetime = Callable[[Role], timedelta]
-"""How long a session lives without a refresh, by its account's role."""
+
+@dataclass(frozen=True, slots=True)
+class Lifetime:
+    """How long a session lasts: `idle` without a refresh, and `absolute` however often it is refreshed."""
+
+    idle: timedelta
+    absolute: timedelta
+
+    def end(self, *, created_at: datetime, now: datetime) -> datetime:
+        """When a session ends that is used now."""
+        return min(now + self.idle, created_at + self.absolute)
+
+
+Lifetimes = Callable[[Role], Lifetime]
+"""By the role of the session's account."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +46,7 @@ class Session:
 
 STATE = (
     session.c.id.label("session_id"),
+    session.c.created_at,
     session.c.expires_at,
     session.c.ended_at,
     account.c.id.label("account_id"),
@@ -101,8 +115,8 @@ def opened(row: Row[Any]) -> Session:
     return Session(caller, row.account_id, row.email, row.expires_at)
 
 
-async def open_session(work: Work, account_id: int, *, verified: str, lifetime: Lifetime) -> Session | None:
-    """Open a session for the account, valid for its role's lifetime unless it is refreshed.
+async def open_session(work: Work, account_id: int, *, verified: str, lifetime: Lifetimes) -> Session | None:
+    """Open a session for the account, which ends with its role's lifetime.
 
     None if the account was disabled or its password hash is no longer `verified`: the password was checked before
     this transaction began. The lock makes a change of either wait, or be seen.
@@ -116,7 +130,7 @@ async def open_session(work: Work, account_id: int, *, verified: str, lifetime: 
     if row is None:
         return None
     session_id = secrets.token_urlsafe(24)
-    expires_at = work.now + lifetime(Role(row.role))
+    expires_at = lifetime(Role(row.role)).end(created_at=work.now, now=work.now)
     new = session.insert().values(id=session_id, account_id=account_id, created_at=work.now)
     await work.write(new.values(expires_at=expires_at))
     caller = Caller(account_id, session_id, row.display_name, Role(row.role))

@@ -87,6 +87,7 @@ WRONG = {
     ),
     "trusted_proxies": (f"10.0.0.0/8,{SECRET}", "entry 2 is not a network such as 10.0.0.0/8"),
     "access_token_seconds": (SECRET, "Input should be a valid integer, unable to parse string as an integer"),
+    "session_seconds": ("59", "Input should be greater than or equal to 60"),
     "refresh_token_seconds": ("59", "Input should be greater than or equal to 60"),
     "max_import_bytes": ("8e6", "Input should be a valid integer, unable to parse string as an integer"),
     "body_seconds": ("inf", "Input should be a finite number"),

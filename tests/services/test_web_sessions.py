@@ -74,6 +74,56 @@ async def test_the_life_of_a_screens_session_is_a_setting(database: Database, cl
         assert screen.expires_at == clock.instant + timedelta(seconds=60)
 
 
+async def test_a_session_ends_ninety_days_after_its_login_however_often_it_is_refreshed(office: Office) -> None:
+    await office.employ(AMINA)
+    desk = await office.login(AMINA)
+    for _ in range(4):
+        office.clock.turn(days=22)
+        desk = await refresh(office, desk)
+    assert desk.refresh_seconds == 2 * DAY
+    office.clock.turn(days=2)
+    assert said(await cannot(office, desk))[0] is ErrorCode.BAD_CREDENTIALS
+    assert await office.why_not(desk.access_token) is NoAccessReason.TOKEN_EXPIRED
+
+
+async def test_a_screen_is_logged_in_for_a_year(office: Office) -> None:
+    await office.employ(AMINA, Role.VIEWER)
+    screen = await office.login(AMINA)
+    for _ in range(5):
+        office.clock.turn(days=73)
+        screen = await refresh(office, screen)
+    assert screen.refresh_seconds == DAY
+    office.clock.turn(days=1)
+    await cannot(office, screen)
+
+
+async def test_an_access_token_does_not_outlive_the_end_of_its_session(office: Office) -> None:
+    await office.employ(AMINA)
+    desk = await office.login(AMINA)
+    for _ in range(3):
+        office.clock.turn(days=29)
+        desk = await refresh(office, desk)
+    office.clock.turn(days=2, hours=23, minutes=55)
+    desk = await refresh(office, desk)
+    assert desk.expires_at == office.clock.instant + timedelta(minutes=5)
+
+
+async def test_a_screen_that_becomes_a_desk_after_a_desks_time_logs_in_again(office: Office) -> None:
+    amina = await office.employ(AMINA, Role.VIEWER)
+    screen = await office.login(AMINA)
+    office.clock.turn(days=89)
+    screen = await refresh(office, screen)
+    office.clock.turn(days=1)
+    async with office.as_administrator() as work:
+        await directory.set_role(work, amina.id, Role.ADMIN)
+    before = await office.audited()
+    await cannot(office, screen)
+    assert await office.why_not(screen.access_token) is NoAccessReason.TOKEN_EXPIRED
+    assert await office.audited() == before  # nobody has stolen anything
+    with pytest.raises(Refusal):
+        await refresh(office, screen)
+
+
 async def test_a_refresh_token_alone_logs_out_when_the_access_token_has_expired(office: Office) -> None:
     await office.employ(AMINA)
     opened = await office.login(AMINA)
