@@ -177,4 +177,7 @@ def _cookie(connection: Connection, path: str) -> SessionCookie:
     if connection.cookie is None:
         message = "The session cookie needs an HTTP request from a page of this server. Use refresh tokens instead."
         raise Refusal(ErrorCode.INVALID, message, path)
+    if connection.cookie.ambiguous:
+        message = "There are two session cookies, so neither is used. Delete this site's cookies, then log in again."
+        raise Refusal(ErrorCode.INVALID, message, path)
     return connection.cookie

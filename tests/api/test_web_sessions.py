@@ -180,6 +180,51 @@ async def test_a_screen_that_never_heard_the_answer_stays_logged_in(
     assert await screen.may_come_in(payload["accessToken"])
 
 
+SIBLING = "There are two session cookies, so neither is used. Delete this site's cookies, then log in again."
+
+
+async def test_a_session_that_a_sibling_host_plants_beside_ours_is_not_used(installation: Installation) -> None:
+    browser, attacker = Browser(installation), Browser(installation)
+    token = await browser.log_in()
+    await attacker.log_in(Role.ADMIN)
+    ours = browser.kept
+    headers = {"Cookie": f"memberstaff_refresh={ours}; memberstaff_refresh={attacker.kept}", "Origin": browser.origin}
+    browser.cookies = httpx2.Cookies()
+    refused = {"code": "INVALID", "message": SIBLING, "path": ["refreshToken"]}
+    response = await browser.send({"query": REFRESH}, headers)
+    assert response.json()["data"]["refreshSession"]["errors"] == [refused]
+    given = {"email": email(Role.MARKER), "password": PASSWORD, "cookie": True}
+    again = await browser.send({"query": LOGIN, "variables": {"input": given}}, headers)
+    assert again.json()["data"]["login"]["errors"] == [{**refused, "path": ["cookie"]}]
+    out = await browser.send({"query": LOGOUT}, headers)
+    assert out.json()["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
+    assert [each.headers.get("set-cookie") for each in (response, again, out)] == [None] * 3
+    assert await browser.may_come_in(token)
+    assert (await attacker.refresh())["errors"] == []  # nothing was used up
+
+
+async def test_behind_tls_a_session_that_a_sibling_host_plants_is_not_used(installation: Installation) -> None:
+    browser, attacker = Browser(installation), Browser(installation)
+    await attacker.log_in(Role.ADMIN)
+    browser.origin = installation.address.http.replace("http:", "https:")  # a proxy ends TLS
+    await browser.log_in()
+    name = "__Host-memberstaff_refresh"
+    kept = f"{name}={{}}; HttpOnly; SameSite=Strict; Path=/; Max-Age={30 * DAY}; Secure"
+    assert browser.said is not None
+    ours = browser.said.partition(";")[0].removeprefix(f"{name}=")
+    assert browser.said == kept.format(ours)
+    browser.cookies = httpx2.Cookies()
+    planted = f"memberstaff_refresh={attacker.kept}"
+    for sent, role in (
+        (planted, None),
+        (f"{planted}; {name}={ours}", "MARKER"),
+        (f"{name}={ours}; {planted}", "MARKER"),
+    ):
+        answer = await browser.send({"query": REFRESH}, {"Cookie": sent, "Origin": browser.origin})
+        payload = answer.json()["data"]["refreshSession"]
+        assert payload["viewer"] == (role and {"role": role})
+
+
 @pytest.mark.parametrize("origin", ["https://evil.example", "http://127.0.0.1:1", "null"])
 async def test_a_page_of_another_origin_can_neither_use_nor_set_the_cookie(
     installation: Installation, origin: str
