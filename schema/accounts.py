@@ -102,10 +102,17 @@ class AccountPayload:
     errors: list[UserError] = strawberry.field(default_factory=list, description="Empty on success.")
 
 
-@strawberry.type(description="Whether the password was changed, or why not.")
+@strawberry.type(description="The tokens of your new session, or why the password was not changed.")
 class ChangePasswordPayload:
     """Returned by changePassword."""
 
+    access_token: str | None = strawberry.field(
+        default=None, description="To be sent from now on: the one that was sent is no longer valid."
+    )
+    refresh_token: str | None = strawberry.field(
+        default=None, description="Null when it is in the cookie, if the session's was there."
+    )
+    expires_at: dt.datetime | None = strawberry.field(default=None, description="When the access token expires.")
     errors: list[UserError] = strawberry.field(default_factory=list, description="Empty on success.")
 
 
@@ -174,17 +181,27 @@ class AccountsMutation:
 
     @strawberry.mutation(
         description=(
-            "Change your own password. Ends all other sessions of the account. RATE_LIMITED after a few attempts."
+            "Change your own password. All sessions of the account end, and their sockets close; you go on in a new "
+            "session. RATE_LIMITED after a few attempts."
         ),
         metadata={ONCE: True},
     )
     async def change_password(self, info: Info, input: ChangePasswordInput) -> ChangePasswordPayload:
         """Rate-limited like a login, since it reveals whether a password is right."""
         accounts, connection = info.context.application.accounts, info.context.connection
+        token, cookie = connection.authorization, connection.cookie
         try:
-            await accounts.change_password(
-                connection.authorization, input.current_password, input.new_password, connection.address
+            if cookie is not None and not await accounts.is_of_session(cookie.token or "", token):
+                cookie = None
+            issued = await accounts.change_password(
+                token, input.current_password, input.new_password, connection.address
             )
         except Refusal as refusal:
             return ChangePasswordPayload(errors=[InputError.of(refusal)])
-        return ChangePasswordPayload()
+        if cookie is not None:
+            cookie.set(issued.refresh_token, max_age=issued.refresh_seconds)
+        return ChangePasswordPayload(
+            access_token=issued.access_token,
+            refresh_token=issued.refresh_token if cookie is None else None,
+            expires_at=issued.expires_at,
+        )

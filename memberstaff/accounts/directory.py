@@ -130,7 +130,7 @@ async def change(
 
 
 async def change_own_password(work: Work, password_hash: PasswordHash, *, verified: str | None) -> None:
-    """Replace the caller's password and end their other sessions.
+    """Replace the caller's password and end all of their sessions, this one too: somebody else may hold its tokens.
 
     `verified` is the stored hash that the current password was checked against, before this transaction began.
     Raises Refusal if it has been replaced since.
@@ -141,7 +141,7 @@ async def change_own_password(work: Work, password_hash: PasswordHash, *, verifi
         message = "Somebody else has just changed the password. Try again."
         raise Refusal(ErrorCode.BAD_CREDENTIALS, message, "currentPassword")
     await _change(work, row.id, "password_changed", {}, password_hash=password_hash)
-    await sessions.end_sessions_of(work, row.id, but=work.caller.session_id)
+    await sessions.end_sessions_of(work, row.id)
 
 
 async def disable(work: Work, account_id: int) -> Account:

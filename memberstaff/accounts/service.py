@@ -17,7 +17,7 @@ from memberstaff.accounts.refresh_tokens import RefreshTokens
 from memberstaff.accounts.sessions import Lifetime, Session
 from memberstaff.accounts.tokens import AccessTokens, Claims, issuer
 from memberstaff.db.tables import account
-from memberstaff.db.work import Database
+from memberstaff.db.work import Database, Work
 from memberstaff.errors import ErrorCode, Refusal, Unauthenticated
 from memberstaff.settings import Settings
 
@@ -91,7 +91,7 @@ class Accounts:
             if verdict.rehashed is not None:
                 this_account = account.c.id == row.id
                 await work.write(update(account).where(this_account).values(password_hash=verdict.rehashed))
-            token = await rotation.issue_first(work, self._refresh_tokens, opened.caller.session_id)
+            token = await self._first_token(work, opened)
             return self._issue(opened, token, now=work.now)
 
     async def refresh(self, refresh_token: str) -> IssuedSession:
@@ -117,6 +117,10 @@ class Accounts:
         opened, successor = rotated
         return self._issue(opened, successor, now=now)
 
+    async def is_of_session(self, refresh_token: str, token: str | None) -> bool:
+        """Whether a refresh token, used or not, is of the access token's session. Raises as `claims` does."""
+        return self._refresh_tokens.session_of(refresh_token) == (await self.claims(token)).session_id
+
     async def logout(self, token: str | None, refresh_token: str | None = None) -> None:
         """End the session of an access token, of a refresh token, or of both, on every node.
 
@@ -140,10 +144,10 @@ class Accounts:
         caller.require(Right.MANAGE_ACCOUNTS)  # hashing is expensive: nobody else may ask for it
         return await self._passwords.hash(password)
 
-    async def change_password(self, token: str | None, current: str, new: str, address: str) -> None:
-        """Replace the caller's own password and end their other sessions; rate-limited like a login.
+    async def change_password(self, token: str | None, current: str, new: str, address: str) -> IssuedSession:
+        """Replace the caller's own password, end all of their sessions, and open another for the caller.
 
-        Raises Unauthenticated, RateLimited, and Refusal.
+        Rate-limited like a login. Raises Unauthenticated, RateLimited, and Refusal.
         """
         claims = await self.claims(token)
         async with self._database.write() as work:
@@ -162,6 +166,12 @@ class Accounts:
         async with self._database.write() as work:
             work.caller = await sessions.identify(work, claims)
             await directory.change_own_password(work, hashed, verified=row.password_hash)
+            opened = await sessions.open_session(work, row.id, verified=hashed, lifetime=self._lifetime)
+            assert opened is not None  # the account is locked
+            return self._issue(opened, await self._first_token(work, opened), now=work.now)
+
+    async def _first_token(self, work: Work, opened: Session) -> str:
+        return await rotation.issue_first(work, self._refresh_tokens, opened.caller.session_id)
 
     def _lifetime(self, role: Role) -> Lifetime:
         settings = self._settings

@@ -149,12 +149,10 @@ async def end_session(work: Work, session_id: str) -> None:
     work.announce_access(sessions=[session_id])
 
 
-async def end_sessions_of(work: Work, account_id: int, *, but: str | None = None) -> None:
-    """End all sessions of an account, except `but`. Lock the account's row first, or a login may slip in."""
+async def end_sessions_of(work: Work, account_id: int) -> None:
+    """End all sessions of an account. Lock the account's row first, or a login may slip in."""
     # Ended ones too: a newer token may have reopened an identity provider's session.
     live = (session.c.account_id == account_id) & (session.c.expires_at > work.now)
-    if but is not None:
-        live &= session.c.id != but
     await work.write(update(session).where(live).values(ended_at=_end_time(work)))
     work.announce_access(accounts=[account_id])
 

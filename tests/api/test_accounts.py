@@ -23,7 +23,7 @@ CREATE = f"""mutation Create($input: CreateAccountInput!) {{
 UPDATE = f"""mutation Update($input: UpdateAccountInput!) {{
   updateAccount(input: $input) {{ account {{ {FIELDS} }} errors {{ code message path }} }} }}"""
 CHANGE = """mutation Change($input: ChangePasswordInput!) {
-  changePassword(input: $input) { errors { code message path } } }"""
+  changePassword(input: $input) { accessToken refreshToken errors { code message path } } }"""
 LOGIN = "mutation Login($input: LoginInput!) { login(input: $input) { accessToken errors { code } } }"
 NEW = "a new password of theirs"
 
@@ -180,12 +180,15 @@ async def test_an_account_of_an_identity_provider_shows_it_and_keeps_its_role(in
         assert error["message"] == (f"This account's {what} is managed by its identity provider. Change it there.")
 
 
-async def test_everybody_changes_their_own_password_and_stays_logged_in(installation: Installation) -> None:
+async def test_everybody_changes_their_own_password_and_goes_on_in_a_new_session(installation: Installation) -> None:
     given = {"currentPassword": PASSWORD, "newPassword": NEW}
     for role in Role:
         client = Client(installation.http, installation.tokens[role])
-        assert (await client.ask(CHANGE, input=given))["changePassword"]["errors"] == []
-        await client.ask("{ attendanceDay { id } }")
+        payload = (await client.ask(CHANGE, input=given))["changePassword"]
+        assert payload["errors"] == []
+        assert payload["refreshToken"]
+        assert (await client.fail("{ attendanceDay { id } }"))[0] == "UNAUTHENTICATED"
+        await Client(installation.http, payload["accessToken"]).ask("{ attendanceDay { id } }")
         assert await log_in(installation, email(role), NEW) is not None
 
 

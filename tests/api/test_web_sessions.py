@@ -267,6 +267,38 @@ async def test_a_logout_ends_the_session_and_clears_the_cookie(installation: Ins
     assert not await browser.may_come_in(token)
 
 
+CHANGE = """mutation Change($input: ChangePasswordInput!) {
+  changePassword(input: $input) { accessToken refreshToken expiresAt errors { code } }
+}"""
+
+
+async def test_a_changed_password_leaves_whoever_has_the_old_cookie_behind(installation: Installation) -> None:
+    browser, thief = Browser(installation), Browser(installation)
+    token = await browser.log_in()
+    thief.cookies = browser.cookies
+    given = {"currentPassword": PASSWORD, "newPassword": "a new password of hers"}
+    payload = (await browser.ask(CHANGE, token=token, input=given))["data"]["changePassword"]
+    assert (payload["refreshToken"], payload["errors"], payload["expiresAt"]) == (None, [], "2026-01-12T08:15:00.000Z")
+    assert browser.kept not in {None, thief.kept}
+    assert browser.said is not None
+    assert browser.said.endswith(f"Max-Age={30 * DAY}")
+    assert await browser.may_come_in(payload["accessToken"])
+    assert not await thief.may_come_in(token)
+    assert [error["code"] for error in (await thief.refresh())["errors"]] == ["BAD_CREDENTIALS"]
+    assert (await browser.refresh())["errors"] == []
+
+
+async def test_a_cookie_of_another_session_is_left_alone_by_a_changed_password(installation: Installation) -> None:
+    browser = Browser(installation)
+    await browser.log_in(Role.VIEWER)
+    token = installation.tokens[Role.MARKER]  # of a program beside it
+    given = {"currentPassword": PASSWORD, "newPassword": "a new password of hers"}
+    payload = (await browser.ask(CHANGE, token=token, input=given))["data"]["changePassword"]
+    assert payload["refreshToken"]
+    assert browser.said is None
+    assert (await browser.refresh())["viewer"] == {"role": "VIEWER"}
+
+
 @pytest.mark.parametrize("sent", [True, False])
 async def test_a_cookie_alone_logs_out_when_the_access_token_has_expired(
     installation: Installation, clock: TurnedClock, sent: bool

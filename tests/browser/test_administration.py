@@ -78,6 +78,30 @@ async def test_staff_and_accounts_are_managed_here(open_page: OpenPage, house: H
     await expect(page.get_by_role("row", name=re.compile("Second desk"))).to_contain_text("Disabled")
 
 
+async def test_who_changes_the_password_goes_on_in_every_tab_and_is_logged_out_elsewhere(
+    open_page: OpenPage,
+) -> None:
+    visitor, elsewhere = await open_page(Role.MARKER), await open_page(Role.MARKER)
+    one, other, away = visitor.page, await visitor.context.new_page(), elsewhere.page
+    for page in (one, other, away):
+        await page.goto("/")
+        await Board(page).is_live()
+    await one.locator(".account summary").click()
+    await one.get_by_role("button", name="Change password").click()
+    await one.get_by_label("Current password").fill(PASSWORD)
+    await one.get_by_label("New password").fill("another long password")
+    await one.get_by_role("dialog").get_by_role("button", name="Change password").click()
+    await expect(one.get_by_text("Password changed.")).to_be_visible()
+    await expect(away.get_by_role("heading", name="Log in")).to_be_visible()
+    for page in (one, other):
+        await Board(page).is_live()
+    [name] = await Board(one).names("UNMARKED")
+    await Board(one).mark(name, "Absent")
+    await Board(other).shows(name, "Absent")
+    await other.reload()
+    await Board(other).is_live()
+
+
 async def test_who_is_no_administrator_is_told_so(open_page: OpenPage) -> None:
     page = (await open_page(Role.MARKER)).page
     await page.goto("/accounts")

@@ -9,7 +9,7 @@ import pytest
 from memberstaff.access import Role
 from memberstaff.accounts import directory
 from memberstaff.accounts.service import IssuedSession
-from memberstaff.accounts.tokens import NoAccess
+from memberstaff.accounts.tokens import NoAccess, NoAccessReason
 from memberstaff.db.tables import account
 from memberstaff.errors import ErrorCode, RateLimited, Refusal, Unauthenticated
 from tests.services.office import PASSWORD, Office, said
@@ -19,8 +19,8 @@ HOME = "192.0.2.1"
 NEW = "a new password of hers"
 
 
-async def change(office: Office, opened: IssuedSession, current: str = PASSWORD, new: str = NEW) -> None:
-    await office.accounts.change_password(opened.access_token, current, new, HOME)
+async def change(office: Office, opened: IssuedSession, current: str = PASSWORD, new: str = NEW) -> IssuedSession:
+    return await office.accounts.change_password(opened.access_token, current, new, HOME)
 
 
 async def refused(office: Office, opened: IssuedSession, current: str = PASSWORD, new: str = NEW) -> Refusal:
@@ -30,16 +30,18 @@ async def refused(office: Office, opened: IssuedSession, current: str = PASSWORD
 
 
 @pytest.mark.parametrize("role", list(Role))
-async def test_the_new_password_counts_and_only_the_other_sessions_end(office: Office, role: Role) -> None:
+async def test_the_new_password_counts_and_all_sessions_end_but_a_new_one(office: Office, role: Role) -> None:
     amina = await office.employ(AMINA, role)
     laptop, phone = [await office.login(AMINA) for _ in range(2)]
-    await change(office, laptop)
-    assert await office.whoami(laptop.access_token) == laptop.caller
-    assert (await office.accounts.refresh(laptop.refresh_token)).caller == laptop.caller
-    with pytest.raises(NoAccess):
-        await office.whoami(phone.access_token)
-    with pytest.raises(Refusal):
-        await office.accounts.refresh(phone.refresh_token)
+    office.clock.turn(minutes=14)
+    latest = await office.accounts.refresh(laptop.refresh_token)
+    goes_on = await change(office, latest)
+    assert goes_on.caller.session_id not in {laptop.caller.session_id, phone.caller.session_id}
+    assert await office.whoami(goes_on.access_token) == goes_on.caller
+    for stale in (laptop, latest, phone):
+        assert await office.why_not(stale.access_token) is NoAccessReason.SESSION_ENDED
+        await office.cannot_refresh(stale.refresh_token)  # a thief who tries them all ends nothing
+    assert (await office.accounts.refresh(goes_on.refresh_token)).caller == goes_on.caller
     assert [notification.accounts for notification in office.notifications] == [(amina.id,)]
     assert (await office.audited())[-1] == (str(amina.id), "password_changed")
     office.clock.turn(minutes=1)
@@ -111,8 +113,7 @@ async def test_of_two_changes_at_the_same_moment_one_wins(office: Office) -> Non
     await office.employ(AMINA)
     laptop, phone = [await office.login(AMINA) for _ in range(2)]
     answers = await asyncio.gather(change(office, laptop), change(office, phone), return_exceptions=True)
-    assert len([answer for answer in answers if answer is None]) == 1
-    [loser] = [answer for answer in answers if answer is not None]
+    [loser] = [answer for answer in answers if not isinstance(answer, IssuedSession)]
     assert isinstance(loser, Refusal | NoAccess)
 
 

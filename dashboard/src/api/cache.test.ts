@@ -33,7 +33,7 @@ const VIEWER = {
 const HARMLESS = /^Invalid undefined: The field at `current` is `undefined`[^]*on "InputError"/;
 
 /** What the session sends through a client of its own, which has no cache. */
-const UNCACHED = ["Login", "Refresh", "Logout"];
+const UNCACHED = ["Login", "Refresh", "Logout", "ChangePassword"];
 const DOCUMENTS = Object.entries(documents as unknown as Record<string, DocumentNode>)
   .filter(([name]) => name.endsWith("Document"))
   .map(([name, document]) => [name.slice(0, -"Document".length), document] as const)

@@ -18,7 +18,6 @@ export const EMBEDDED = [
   "AttendanceRevisionConnection",
   "AttendanceRevisionEdge",
   "BulkUpdateAttendancePayload",
-  "ChangePasswordPayload",
   "ImportStaffPayload",
   "InputError",
   "PageInfo",

@@ -42,6 +42,12 @@ async function board() {
       const expiresAt = new Date(Date.now() + 900_000).toISOString();
       return { accessToken: `T${++login.serial}`, expiresAt, viewer: { ...viewer, today: TODAY }, errors: [] };
     },
+    changePassword: () => {
+      login.serial++;
+      server.end(4401); // the sockets of the old session, before the answer
+      const expiresAt = new Date(Date.now() + 900_000).toISOString();
+      return { accessToken: `T${login.serial}`, expiresAt, errors: [] };
+    },
   }).open();
   open.push(server);
   server.accepts = (token) => token === `T${login.serial}` && !login.ended;
@@ -118,4 +124,24 @@ test("a login that has ended on the server ends here, and nothing of it connects
   await pass(60_000);
   expect(server.attempts).toBe(attempts);
   expect(house.listeners).toBe(0);
+});
+
+test("whoever changes their password stays logged in, and the board goes on", async () => {
+  const { house, server, session, day, shown } = await board();
+  day.open();
+  await until(() => house.listeners === 2);
+  const states: string[] = [];
+  session.state.subscribe(() => states.push(session.state.get().status));
+  expect(await session.changePassword("old", "new")).toBeNull();
+  expect(session.token).toBe("T2");
+  await until(() => house.listeners === 0);
+  await pass(10_000);
+  await until(() => house.listeners === 2);
+  house.mark("Ada", "LATE");
+  await settle();
+  await pass(100);
+  await until(() => shown()[0] === "Ada LATE");
+  expect(server.asked.filter((name) => name === "Refresh")).toHaveLength(1);
+  expect(states).toEqual([]);
+  day.close();
 });

@@ -2,6 +2,7 @@ import { Client, fetchExchange } from "@urql/core";
 
 import { graphql } from "../gql";
 import type { ViewerFieldsFragment } from "../gql/graphql";
+import { explain } from "./client";
 import { Store } from "./store";
 
 export type Viewer = ViewerFieldsFragment;
@@ -45,6 +46,18 @@ const Refresh = graphql(`
       }
       errors {
         code
+        message
+      }
+    }
+  }
+`);
+
+const ChangePassword = graphql(`
+  mutation ChangePassword($input: ChangePasswordInput!) {
+    changePassword(input: $input) {
+      accessToken
+      expiresAt
+      errors {
         message
       }
     }
@@ -134,10 +147,7 @@ export class Session {
   async login(email: string, password: string): Promise<string | null> {
     return await alone(async () => {
       const result = await this.#client.mutation(Login, { email, password }).toPromise();
-      if (!result.data) {
-        const refused = result.error?.graphQLErrors[0]?.message;
-        return refused ?? "The server cannot be reached. Check your connection and try again.";
-      }
+      if (!result.data) return explain(result.error);
       const { accessToken, expiresAt, viewer, errors } = result.data.login;
       if (!accessToken || !expiresAt || !viewer) return errors[0]?.message ?? "Login failed.";
       this.#share({ token: accessToken, expiresAt: expiry(accessToken, expiresAt), viewer });
@@ -145,15 +155,39 @@ export class Session {
     });
   }
 
+  /** Change the password; returns why it was refused, or null. The login goes on in a new session. */
+  async changePassword(currentPassword: string, newPassword: string): Promise<string | null> {
+    await this.fresh().catch(() => undefined);
+    const changing = alone(async () => {
+      const state = this.state.get();
+      const input = { currentPassword, newPassword };
+      const { data, error } = await this.#client.mutation(ChangePassword, { input }, this.#authorized()).toPromise();
+      if (!data) return explain(error);
+      const { accessToken, expiresAt, errors } = data.changePassword;
+      if (!accessToken || !expiresAt || state.status !== "in") return errors[0]?.message ?? "Log in again.";
+      this.#share({ token: accessToken, expiresAt: expiry(accessToken, expiresAt), viewer: state.viewer });
+      return null;
+    });
+    // The old token is refused before the new one is here: whoever then asks for a fresh one waits.
+    this.#refreshing ??= changing.then(
+      () => this.token,
+      () => this.token,
+    ).finally(() => (this.#refreshing = null));
+    return await changing;
+  }
+
   /** End the session here, in the other tabs and on the server. Throws Unreachable: then it has not ended. */
   async logout(): Promise<void> {
     await alone(async () => {
-      const token = this.token;
-      const fetchOptions = token ? { headers: { authorization: `Bearer ${token}` } } : {};
-      const { data, error } = await this.#client.mutation(Logout, {}, { fetchOptions }).toPromise();
+      const { data, error } = await this.#client.mutation(Logout, {}, this.#authorized()).toPromise();
       if (!data && error?.networkError) throw new Unreachable(error.message);
       this.#share(null);
     });
+  }
+
+  #authorized(): { fetchOptions: RequestInit } {
+    const token = this.token;
+    return { fetchOptions: token ? { headers: { authorization: `Bearer ${token}` } } : {} };
   }
 
   async #refresh(): Promise<string | null> {

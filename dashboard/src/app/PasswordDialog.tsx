@@ -1,34 +1,20 @@
 import { type SubmitEvent, useState } from "react";
 
-import { explain } from "../api/client";
-import { graphql } from "../gql";
 import { Dialog } from "../ui/Dialog";
 import { say } from "../ui/toasts";
 import { useApp } from "./context";
 
-const ChangePassword = graphql(`
-  mutation ChangePassword($input: ChangePasswordInput!) {
-    changePassword(input: $input) {
-      errors {
-        message
-      }
-    }
-  }
-`);
-
 export function PasswordDialog({ onClose }: { onClose: () => void }) {
-  const { api } = useApp();
+  const { session } = useApp();
   const [currentPassword, setCurrent] = useState("");
   const [newPassword, setNew] = useState("");
   const [problem, setProblem] = useState<string | null>(null);
 
   const submit = async (event: SubmitEvent) => {
     event.preventDefault();
-    const input = { currentPassword, newPassword };
-    const { data, error } = await api.client.mutation(ChangePassword, { input }).toPromise();
-    const refused = data ? data.changePassword.errors[0]?.message : explain(error);
-    setProblem(refused ?? null);
-    if (refused === undefined) {
+    const refused = await session.changePassword(currentPassword, newPassword);
+    setProblem(refused);
+    if (refused === null) {
       say("Password changed. You have been logged out everywhere else.");
       onClose();
     }
