@@ -87,7 +87,9 @@ class Deployment(BaseSettings):
     oidc_issuer: str | None = Field(None, description="Identity provider whose tokens are accepted too: their `iss`.")
     oidc_audience: str | None = Field(None, description="The `aud` that its tokens must have.")
     oidc_jwks_url: str | None = Field(None, description="URL of its public keys (JWKS).")
-    oidc_role_claim: str = Field("role", description="Claim that holds the role.")
+    oidc_role_claim: str = Field(
+        "role", description="Claim that holds the role: its name, or else a dotted path, such as realm_access.roles."
+    )
     oidc_roles: Annotated[dict[str, Literal["ADMIN", "MARKER", "VIEWER"]], NoDecode] = Field(
         default_factory=dict, description='JSON map from claim values to roles, such as {"teacher":"MARKER"}.'
     )

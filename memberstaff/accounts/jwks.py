@@ -7,12 +7,17 @@ whatever is sent.
 from __future__ import annotations
 
 import asyncio
+import json
+import time
 from datetime import datetime, timedelta
+from http.client import HTTPException
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 import jwt
 import structlog
-from jwt import PyJWK, PyJWKClient
+from jwt import PyJWK
 
 from memberstaff.errors import RequestError, RequestErrorCode
 
@@ -32,6 +37,8 @@ STALE = timedelta(hours=24)
 PAUSE = timedelta(seconds=30)
 """Between two fetches, successful or not."""
 TIMEOUT_SECONDS = 5
+MOST_BYTES = 1_000_000
+"""Of an answer; an issuer's keys take some thousands."""
 
 
 class IssuerUnreachable(RequestError):
@@ -45,7 +52,7 @@ class IssuerKeys:
     """The keys published at a JWKS URL."""
 
     def __init__(self, url: str) -> None:
-        self._client = PyJWKClient(url, cache_jwk_set=False, timeout=TIMEOUT_SECONDS)
+        self._url = url
         self._fetching: asyncio.Task[None] | None = None
         self._keys: list[dict[str, Any]] = []
         self._fetched_at: datetime | None = None
@@ -94,10 +101,40 @@ class IssuerKeys:
 
     async def _load(self, now: datetime) -> None:
         try:
-            answer = await asyncio.get_running_loop().run_in_executor(None, self._client.fetch_data)
+            async with asyncio.timeout(2 * TIMEOUT_SECONDS):  # whoever waits does so no longer than this
+                answer = json.loads(await asyncio.to_thread(download, self._url))
             self._keys = [key for key in answer["keys"] if isinstance(key, dict)]
             self._fetched_at = now
-        except (jwt.PyJWTError, OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        except (OSError, HTTPException, ValueError, KeyError, TypeError, RecursionError) as error:
             log.warning("issuer_keys_unavailable", error=type(error).__name__)
         finally:
             self._fetching = None
+
+
+class _NoRedirects(HTTPRedirectHandler):
+    """The address in the settings is the one that is trusted, and not where it sends us."""
+
+    def redirect_request(self, *_: Any) -> None:
+        """Follow none: the redirect is an error."""
+
+
+def download(url: str) -> bytes:
+    """What is at an address. Blocks.
+
+    Raises OSError, for a redirect too, HTTPException, and ValueError if it is too large.
+    """
+    ends_at = time.monotonic() + TIMEOUT_SECONDS
+    request = Request(url, headers={"Accept": "application/json"})  # noqa: S310  the settings accept no other schemes
+    try:
+        with build_opener(_NoRedirects).open(request, timeout=TIMEOUT_SECONDS) as answer:
+            body = bytearray()
+            while part := answer.read1(65_536):
+                body += part
+                if len(body) > MOST_BYTES:
+                    raise ValueError("the answer is too large")
+                if time.monotonic() > ends_at:
+                    raise TimeoutError("the answer takes too long")
+            return bytes(body)
+    except HTTPError as error:
+        error.close()
+        raise

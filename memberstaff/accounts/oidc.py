@@ -20,11 +20,11 @@ from memberstaff.inputs import LONGEST_NAME, line
 from memberstaff.settings import Settings
 
 SKEW = timedelta(seconds=60)
-"""How far the issuer's clock may be ahead of ours when it issues a token that is valid from now on (`nbf`)."""
+"""How far the issuer's clock may be ahead of ours (`iat`, `nbf`)."""
 LONGEST_SUBJECT = 500
 
 _OPTIONS: Any = {
-    "require": ["exp", "aud", "iss", "sub"],
+    "require": ["exp", "iat", "aud", "iss", "sub"],
     "verify_exp": False,  # against the database's clock, below
     "verify_nbf": False,
     "verify_iat": False,
@@ -40,8 +40,8 @@ class OIDCTokens:
         self._settings = settings
         self._database = database
         self._cached = settings.token_cache_tokens
-        self._cache: OrderedDict[bytes, Claims] = OrderedDict()
-        """Verified tokens, so that a request costs neither a signature check nor a write."""
+        self._cache: OrderedDict[bytes, Claims | None] = OrderedDict()
+        """Verified tokens, so that a request costs neither a signature check nor a write; None: it names no role."""
 
     @classmethod
     def of(cls, settings: Settings, database: Database) -> OIDCTokens | None:
@@ -58,18 +58,27 @@ class OIDCTokens:
         """
         now = self._database.now()
         digest = sha256(token.encode("utf-8", "surrogatepass")).digest()
-        claims = self._cache.get(digest)
+        claims = self._cache[digest] if digest in self._cache else await self._first_seen(token, digest, now)
         if claims is None:
-            identity = self._identity(await self._verified(token, now), digest.hex(), now)
-            async with self._database.write() as work:
-                account_id = await provision(work, identity)
-            claims = Claims(identity.session, account_id, identity.expires_at, identity.issued_at)
-            self._cache[digest] = claims
-            if len(self._cache) > self._cached:
-                self._cache.popitem(last=False)
+            raise Forbidden("Your account at the identity provider has no role here. Ask an administrator.")
         if claims.expires_at <= now:
             self._cache.pop(digest, None)
             raise NoAccess(NoAccessReason.TOKEN_EXPIRED)
+        return claims
+
+    async def _first_seen(self, token: str, digest: bytes, now: datetime) -> Claims | None:
+        """The claims of a token that this process does not know yet; None if its user has no role here."""
+        identity = self._identity(await self._verified(token, now), digest.hex(), now)
+        async with self._database.write() as work:
+            account_id = await provision(work, identity)
+        claims = None
+        if account_id is not None:
+            claims = Claims(identity.session, account_id, identity.expires_at, identity.issued_at)
+        # An older token may be good again once a newer one names a role.
+        if claims is not None or identity.role is None:
+            self._cache[digest] = claims
+            if len(self._cache) > self._cached:
+                self._cache.popitem(last=False)
         return claims
 
     async def _verified(self, token: str, now: datetime) -> Mapping[str, Any]:
@@ -100,7 +109,9 @@ class OIDCTokens:
         expires_at = instant(payload["exp"])
         if expires_at <= now:
             raise NoAccess(NoAccessReason.TOKEN_EXPIRED)
-        if "nbf" in payload and instant(payload["nbf"]) > now + SKEW:
+        issued_at = instant(payload["iat"])
+        # One from the future would be the newest for ever, whatever its issuer says after it.
+        if issued_at > now + SKEW or ("nbf" in payload and instant(payload["nbf"]) > now + SKEW):
             raise NoAccess(NoAccessReason.TOKEN_INVALID)
         subject: str = payload["sub"]
         if len(subject) > LONGEST_SUBJECT or _storable(subject, LONGEST_SUBJECT) != subject:
@@ -113,22 +124,29 @@ class OIDCTokens:
             issuer=self.issuer,
             subject=subject,
             display_name=next((name for name in names if name), subject[:LONGEST_NAME]),
-            role=self._role(payload.get(self._settings.oidc_role_claim)),
+            role=self._role(claim_at(payload, self._settings.oidc_role_claim)),
             # Hashed, so that the issuer's session ids are never too long, nor taken for one of ours.
             session=sha256(session).hexdigest(),
-            issued_at=instant(payload["iat"]) if "iat" in payload else None,
+            issued_at=issued_at,
             expires_at=expires_at,
         )
 
-    def _role(self, claim: object) -> Role:
-        """The highest role that the claim, a value or a list of them, maps to. Raises Forbidden if none."""
+    def _role(self, claim: object) -> Role | None:
+        """The highest role that the claim, a value or a list of them, maps to; None if it maps to none."""
         role_of = self._settings.oidc_roles
         values = claim if isinstance(claim, list) else [claim]
         roles = {Role(role_of[value]) for value in values if isinstance(value, str) and value in role_of}
-        for role in (Role.ADMIN, Role.MARKER, Role.VIEWER):
-            if role in roles:
-                return role
-        raise Forbidden("Your account at the identity provider has no role here. Ask an administrator.")
+        return next((role for role in (Role.ADMIN, Role.MARKER, Role.VIEWER) if role in roles), None)
+
+
+def claim_at(claims: object, name: str) -> object:
+    """The claim with exactly this name, or else the one at this dotted path; None if there is neither."""
+    if not isinstance(claims, dict):
+        return None
+    if name in claims:
+        return claims[name]
+    first, dot, rest = name.partition(".")
+    return claim_at(claims.get(first), rest) if dot else None
 
 
 def _storable(value: object, longest: int) -> str | None:

@@ -1,16 +1,19 @@
 """Just-in-time provisioning: an identity provider's user gets an account and a session with the first token.
 
-So rights, logout and disabling work for them as for everybody else. The provider decides their role.
+So rights, logout and disabling work for them as for everybody else. The provider decides their role, and its newest
+token counts: a role that was taken away stays away, however long an older token that names it is valid.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import case, func, select, update
+from sqlalchemy import Row, case, select, update
 
 from memberstaff.access import Caller, Role
+from memberstaff.accounts import sessions
 from memberstaff.accounts.tokens import NoAccess, NoAccessReason
 from memberstaff.db.tables import account, session
 from memberstaff.db.upsert import insert
@@ -24,60 +27,83 @@ class Identity:
     issuer: str
     subject: str
     display_name: str
-    role: Role
+    role: Role | None
+    """None if the token names no role of ours."""
     session: str
-    issued_at: datetime | None
+    issued_at: datetime
     expires_at: datetime
 
 
-async def provision(work: Work, identity: Identity) -> int:
+async def provision(work: Work, identity: Identity) -> int | None:
     """The account of an identity, created if need be, with an open session. Raises NoAccess if it is disabled.
 
-    Two processes may create it at the same time: the second one finds the row.
+    None if the newest token of its user names no role. That is no exception, since the work must be committed: their
+    sessions have been ended on every node.
     """
-    created_id = await work.scalar(
-        insert(work.dialect, account)
-        .values(
-            issuer=identity.issuer,
-            subject=identity.subject,
-            display_name=identity.display_name,
-            role=identity.role,
-            created_at=work.now,
-        )
-        .on_conflict_do_nothing(index_elements=["issuer", "subject"])
-        .returning(account.c.id)
-    )
+    created_id = await _create(work, identity) if identity.role is not None else None
     row = await work.row(
         select(account)
         .where(account.c.issuer == identity.issuer, account.c.subject == identity.subject)
         .with_for_update(key_share=True)
     )
-    assert row is not None
+    if row is None:
+        return None
     if row.disabled_at is not None:
         raise NoAccess(NoAccessReason.ACCOUNT_DISABLED)
-    work.caller = Caller(row.id, identity.session, row.display_name, identity.role)
+    work.caller = Caller(row.id, identity.session, row.display_name, identity.role or Role(row.role))
     if created_id is not None:
         await work.audit("account", row.id, "created", {"role": identity.role, "issuer": identity.issuer})
-    issued_at = identity.issued_at or work.now
-    if row.role != identity.role and await _is_newest(work, row.id, issued_at):
-        await work.write(update(account).where(account.c.id == row.id).values(role=identity.role))
-        await work.audit("account", row.id, "role_set", {"role": identity.role})
-        work.announce_access(accounts=[row.id])
-    await _upsert_session(work, identity, row.id, issued_at)
+    if await _role(work, row, identity) is None:
+        return None
+    await _upsert_session(work, identity, row.id)
     return int(row.id)
 
 
-async def _is_newest(work: Work, account_id: int, issued_at: datetime) -> bool:
-    """Whether no newer token was seen: an older one that is still valid must not restore the role it names."""
-    of_account = session.c.account_id == account_id
-    newest = await work.scalar(select(func.max(session.c.created_at)).where(of_account))
-    return newest is None or newest <= issued_at
+async def _create(work: Work, identity: Identity) -> int | None:
+    """The id of the new account; None if there is one. Two processes may see somebody first at the same time."""
+    new = insert(work.dialect, account).values(
+        issuer=identity.issuer,
+        subject=identity.subject,
+        display_name=identity.display_name,
+        role=identity.role,
+        role_issued_at=identity.issued_at,
+        created_at=work.now,
+    )
+    created: int | None = await work.scalar(
+        new.on_conflict_do_nothing(index_elements=["issuer", "subject"]).returning(account.c.id)
+    )
+    return created
 
 
-async def _upsert_session(work: Work, identity: Identity, account_id: int, issued_at: datetime) -> None:
+async def _role(work: Work, row: Row[Any], identity: Identity) -> Role | None:
+    """The account's role by the newest token that was seen, which may be this one. The row is locked."""
+    known = None if row.role_withdrawn else Role(row.role)
+    if row.role_issued_at is not None:
+        if identity.issued_at < row.role_issued_at:
+            return known
+        # Issuers count whole seconds: of two tokens of one second the lesser counts, or they would take turns.
+        if identity.issued_at == row.role_issued_at and _rank(identity.role) >= _rank(known):
+            return known
+    found = identity.role
+    values = {"role_issued_at": identity.issued_at, "role_withdrawn": found is None, "role": found or row.role}
+    await work.write(update(account).where(account.c.id == row.id).values(values))
+    if found is None and known is not None:
+        await work.audit("account", row.id, "role_withdrawn", {})
+        await sessions.end_sessions_of(work, row.id)
+    elif found is not None and found != known:
+        await work.audit("account", row.id, "role_set", {"role": found})
+        work.announce_access(accounts=[row.id])
+    return found
+
+
+def _rank(role: Role | None) -> int:
+    return -1 if role is None else list(Role).index(role)
+
+
+async def _upsert_session(work: Work, identity: Identity, account_id: int) -> None:
     """Store the session: created with its newest token, and valid until its last one expires."""
     new = insert(work.dialect, session).values(
-        id=identity.session, account_id=account_id, created_at=issued_at, expires_at=identity.expires_at
+        id=identity.session, account_id=account_id, created_at=identity.issued_at, expires_at=identity.expires_at
     )
     later = {
         name: case((new.excluded[name] > session.c[name], new.excluded[name]), else_=session.c[name])

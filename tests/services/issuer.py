@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 import jwt
@@ -36,6 +36,13 @@ class Issuer:
     keys: list[dict[str, Any]] = field(default_factory=lambda: list(KEYS))
     asked: int = 0
     ill: bool = False
+    elsewhere: str | None = None
+    """Where it redirects to."""
+    padding: int = 0
+    """Bytes before the keys."""
+    drips: bool = False
+    """Whether it answers a byte at a time, and never ends."""
+    ended: Event = field(default_factory=Event)
     address: str = ""
     now: TurnedClock = field(default_factory=TurnedClock)
 
@@ -64,11 +71,18 @@ def serving(issuer: Issuer) -> Iterator[None]:
     class Answer(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             issuer.asked += 1
-            body = b"oops" if issuer.ill else json.dumps({"keys": issuer.keys}).encode()
-            self.send_response(500 if issuer.ill else 200)
-            self.send_header("Content-Length", str(len(body)))
+            body = b"oops" if issuer.ill else b" " * issuer.padding + json.dumps({"keys": issuer.keys}).encode()
+            redirects = issuer.elsewhere is not None and self.path == "/jwks"
+            self.send_response(500 if issuer.ill else 302 if redirects else 200)
+            if issuer.elsewhere is not None:
+                self.send_header("Location", issuer.elsewhere)
+            if not issuer.drips:
+                self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(body)
+            with suppress(OSError):  # the client may have gone
+                while issuer.drips and not issuer.ended.wait(0.01):
+                    self.wfile.write(b" ")
+                self.wfile.write(body)
 
         def log_message(self, format: str, *args: Any) -> None:
             """Say nothing."""
@@ -80,6 +94,7 @@ def serving(issuer: Issuer) -> Iterator[None]:
     try:
         yield
     finally:
+        issuer.ended.set()
         server.shutdown()
         thread.join()
         server.server_close()

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from memberstaff.access import Role
+from memberstaff.accounts import jwks
 from memberstaff.accounts.jwks import IssuerUnreachable
 from memberstaff.accounts.tokens import NoAccessReason
 from tests.services.issuer import ELLIPTIC, KEYS, Issuer, settings
@@ -79,6 +80,37 @@ async def test_an_issuer_that_was_never_reached_is_not_the_tokens_fault(office: 
     issuer.ill = False
     office.clock.turn(seconds=30)
     assert (await office.whoami(issuer.token())).role is Role.MARKER
+
+
+async def test_keys_are_taken_from_the_address_in_the_settings_and_not_from_where_it_points(
+    office: Office, issuer: Issuer
+) -> None:
+    for elsewhere in (f"{issuer.address}/other", "file:///etc/hostname", "//169.254.169.254/latest"):
+        issuer.elsewhere = elsewhere
+        with pytest.raises(IssuerUnreachable):
+            await office.whoami(issuer.token())
+        office.clock.turn(seconds=30)
+    assert issuer.asked == 3  # and never at the other address
+    issuer.elsewhere = None
+    assert (await office.whoami(issuer.token())).role is Role.MARKER
+
+
+async def test_of_an_answer_no_more_than_a_megabyte_is_read(office: Office, issuer: Issuer) -> None:
+    issuer.padding = jwks.MOST_BYTES
+    with pytest.raises(IssuerUnreachable):
+        await office.whoami(issuer.token())
+    issuer.padding = jwks.MOST_BYTES - 10_000
+    office.clock.turn(seconds=30)
+    assert (await office.whoami(issuer.token())).role is Role.MARKER
+
+
+async def test_an_answer_that_never_ends_is_waited_for_no_longer_than_one_that_does_not_come(
+    office: Office, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jwks, "TIMEOUT_SECONDS", 0.2)
+    issuer.drips = True
+    with pytest.raises(IssuerUnreachable):
+        await office.whoami(issuer.token())
 
 
 async def test_keys_that_are_none_are_passed_over(office: Office, issuer: Issuer) -> None:

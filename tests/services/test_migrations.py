@@ -97,6 +97,27 @@ async def test_refresh_tokens_from_before_they_named_their_predecessor_are_linke
         await database.close()
 
 
+async def test_outside_accounts_from_before_they_knew_their_newest_token_have_that_of_their_newest_session(
+    databases: Databases, engine: Engine
+) -> None:
+    async with databases.empty(engine) as url:
+        database = Database(url, zone=UTC_ZONE)
+        await migrate(database.engine, "0003")
+        async with database.write() as work:
+            start, later = work.now, work.now + timedelta(minutes=5)
+            for number, issuer in enumerate(("https://id.example.org", "https://id.example.org", None), start=1):
+                person = {"display_name": "Anna", "role": "VIEWER", "created_at": start}
+                await work.write(account.insert().values(id=number, issuer=issuer, subject=str(number), **person))
+            for session_id, number, created_at in (("1", 1, start), ("2", 1, later), ("3", 3, start)):
+                values = {"id": session_id, "account_id": number, "created_at": created_at, "expires_at": later}
+                await work.write(session.insert().values(values))
+        await migrate(database.engine)
+        async with database.read() as reading:
+            rows = await reading.rows(select(account.c.role_issued_at, account.c.role_withdrawn).order_by(account.c.id))
+        assert [tuple(row) for row in rows] == [(later, False), (None, False), (None, False)]
+        await database.close()
+
+
 async def test_foreign_keys_are_enforced(database: Database) -> None:
     with pytest.raises(IntegrityError):
         async with database.write() as work:

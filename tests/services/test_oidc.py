@@ -12,11 +12,12 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from sqlalchemy import select
 
 from memberstaff.access import Role
-from memberstaff.accounts import directory
+from memberstaff.accounts import directory, sessions
 from memberstaff.accounts.tokens import NoAccessReason
 from memberstaff.db.tables import account, session
 from memberstaff.db.work import Database
 from memberstaff.errors import ErrorCode, Forbidden, Refusal
+from tests.clock import TurnedClock
 from tests.services.issuer import (
     EDWARDS,
     ELLIPTIC,
@@ -28,6 +29,9 @@ from tests.services.issuer import (
     settings,
 )
 from tests.services.office import Office, process, said
+from tests.statements import statements
+
+NO_ROLE = "Your account at the identity provider has no role here. Ask an administrator."
 
 
 @pytest.fixture
@@ -98,6 +102,8 @@ async def test_a_token_signed_by_somebody_else_is_refused(office: Office, issuer
         {"exp": 10**400},
         {"nbf": 4_000_000_000},
         {"iat": "today"},
+        {"iat": None},
+        {"iat": 4_000_000_000},
     ],
 )
 async def test_a_token_that_is_not_for_us_is_refused(office: Office, issuer: Issuer, wrong: dict[str, Any]) -> None:
@@ -118,9 +124,7 @@ async def test_whose_role_the_settings_do_not_name_is_told_whom_to_ask(office: O
     for role in ("cook", None, 5, ["cook"], {"teacher": True}):
         with pytest.raises(Forbidden) as refusal:
             await office.whoami(issuer.token(role=role))
-        assert refusal.value.message == (
-            "Your account at the identity provider has no role here. Ask an administrator."
-        )
+        assert refusal.value.message == NO_ROLE
     assert await office.count(account) == 0
 
 
@@ -160,6 +164,93 @@ async def test_an_older_token_does_not_bring_back_the_role_it_was_made_with(
     await office.whoami(issuer.token(role="parent"))
     async with process(database, office.clock, **settings(issuer)) as other:
         assert (await other.whoami(older)).role is Role.VIEWER
+
+
+async def test_a_role_that_was_taken_away_stays_away_however_old_the_token(
+    office: Office, issuer: Issuer, database: Database
+) -> None:
+    """The newest token's session is long gone when the older one, which is still valid, comes to another process."""
+    older = issuer.token(role="head", sid=None, exp=seconds(office.clock() + timedelta(hours=10)))
+    assert (await office.whoami(older)).role is Role.ADMIN
+    office.clock.turn(minutes=5)
+    assert (await office.whoami(issuer.token(role="parent", sid=None))).role is Role.VIEWER
+    office.clock.turn(hours=3, minutes=10)
+    async with office.database.write() as work:
+        await sessions.prune(work)
+    assert await office.count(session) == 1
+    async with process(database, office.clock, **settings(issuer)) as other:
+        assert (await other.whoami(older)).role is Role.VIEWER
+        assert (await office.whoami(older)).role is Role.VIEWER
+        assert (await other.whoami(issuer.token(role="teacher", sid=None))).role is Role.MARKER
+
+
+async def test_whose_last_role_was_taken_away_is_out_with_older_tokens_too(
+    office: Office, issuer: Issuer, database: Database
+) -> None:
+    seen, unseen = [issuer.token(role="head", sid=browser) for browser in ("browser-1", "browser-2")]
+    caller = await office.whoami(seen)
+    office.clock.turn(minutes=5)
+    with pytest.raises(Forbidden, match=NO_ROLE):
+        await office.whoami(issuer.token(role="cook"))
+    assert [notification.accounts for notification in office.notifications] == [(caller.account_id,)]
+    assert (await office.audited())[-1] == (str(caller.account_id), "role_withdrawn")
+    assert await office.why_not(seen) is NoAccessReason.SESSION_ENDED
+    async with process(database, office.clock, **settings(issuer)) as other:
+        for older in (unseen, seen):
+            with pytest.raises(Forbidden, match=NO_ROLE):
+                await other.whoami(older)
+    assert await office.count(session) == 1
+    office.clock.turn(minutes=5)
+    assert (await office.whoami(issuer.token(role="teacher"))).role is Role.MARKER
+    assert (await office.audited())[-1] == (str(caller.account_id), "role_set")
+    assert await office.why_not(seen) is NoAccessReason.SESSION_ENDED
+
+
+async def test_a_token_that_names_no_role_costs_the_database_nothing_the_second_time(
+    office: Office, issuer: Issuer
+) -> None:
+    token = issuer.token(role="cook")
+    with pytest.raises(Forbidden):
+        await office.whoami(token)
+    with statements(office.database) as sent, pytest.raises(Forbidden):
+        await office.whoami(token)
+    assert sent == []
+
+
+async def test_of_two_tokens_of_the_same_second_the_one_with_fewer_rights_counts(
+    office: Office, issuer: Issuer, database: Database
+) -> None:
+    more, fewer = [issuer.token(role=role) for role in ("head", "parent")]
+    assert (await office.whoami(more)).role is Role.ADMIN
+    assert (await office.whoami(fewer)).role is Role.VIEWER
+    async with process(database, office.clock, **settings(issuer)) as other:
+        assert (await other.whoami(more)).role is Role.VIEWER
+
+
+@pytest.mark.parametrize(
+    ("claims", "role"),
+    [
+        ({"realm_access": {"roles": ["offline_access", "teacher", "parent"]}}, Role.MARKER),
+        ({"realm_access": {"roles": "head"}}, Role.ADMIN),
+        ({"realm_access.roles": "parent", "realm_access": {"roles": ["head"]}}, Role.VIEWER),
+        ({"realm_access": {"roles": {"head": True}}}, None),
+        ({"realm_access": ["roles", "head"]}, None),
+        ({"realm_access": "head"}, None),
+        ({"roles": "head", "role": "head"}, None),
+        ({}, None),
+    ],
+)
+@pytest.mark.parametrize("engine", ["sqlite"])
+async def test_a_role_is_found_by_the_claims_name_or_else_by_its_path(
+    database: Database, issuer: Issuer, clock: TurnedClock, claims: dict[str, Any], role: Role | None
+) -> None:
+    async with process(database, clock, **settings(issuer), oidc_role_claim="realm_access.roles") as office:
+        token = issuer.token(**({"role": None} | claims))
+        if role is None:
+            with pytest.raises(Forbidden):
+                await office.whoami(token)
+        else:
+            assert (await office.whoami(token)).role is role
 
 
 async def test_a_logout_ends_the_token_on_every_node(office: Office, issuer: Issuer, database: Database) -> None:
