@@ -85,7 +85,8 @@ async def _role(work: Work, row: Row[Any], identity: Identity) -> Role | None:
         if identity.issued_at == row.role_issued_at and _rank(identity.role) >= _rank(known):
             return known
     found = identity.role
-    values = {"role_issued_at": identity.issued_at, "role_withdrawn": found is None, "role": found or row.role}
+    # Without a role nobody is among the administrators, of which one has to remain.
+    values = {"role_issued_at": identity.issued_at, "role_withdrawn": found is None, "role": found or Role.VIEWER}
     await work.write(update(account).where(account.c.id == row.id).values(values))
     if found is None and known is not None:
         await work.audit("account", row.id, "role_withdrawn", {})

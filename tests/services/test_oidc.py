@@ -200,6 +200,7 @@ async def test_whose_last_role_was_taken_away_is_out_with_older_tokens_too(
             with pytest.raises(Forbidden, match=NO_ROLE):
                 await other.whoami(older)
     assert await office.count(session) == 1
+    assert [each.role for each in await office.everybody()] == [Role.VIEWER]  # and no administrator remains by name
     office.clock.turn(minutes=5)
     assert (await office.whoami(issuer.token(role="teacher"))).role is Role.MARKER
     assert (await office.audited())[-1] == (str(caller.account_id), "role_set")
