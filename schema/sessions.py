@@ -82,8 +82,8 @@ class SessionPayload:
     refresh_token: str | None = strawberry.field(
         default=None,
         description=(
-            "Valid for one refreshSession, which can be repeated if its answer was lost. Showing one that was replaced, "
-            "or whose successor was used, ends the session. Null when it is in a cookie."
+            "Valid for one refreshSession, which can be repeated if its answer was lost. Using one that was replaced "
+            "ends the session. Null when it is in a cookie."
         ),
     )
     expires_at: dt.datetime | None = strawberry.field(default=None, description="When the access token expires.")

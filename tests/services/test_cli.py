@@ -122,7 +122,7 @@ def test_each_setting_stands_in_one_part_of_the_page() -> None:
 def test_the_settings_page_shows_neither_what_is_set_nor_a_secret_default(monkeypatch: pytest.MonkeyPatch) -> None:
     before = settings_page()
     secret = [name for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)]
-    assert secret == ["database_url", "broadcast_url", "secret_key"]
+    assert secret == ["database_url", "broadcast_url", "secret_key", "accepted_secret_key"]
     for name in secret:
         assert f"\n| `MEMBERSTAFF_{name.upper()}` |  | " in before
         monkeypatch.setenv(f"MEMBERSTAFF_{name.upper()}", "s3cr3t-hunter2")
