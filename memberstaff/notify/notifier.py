@@ -83,8 +83,9 @@ class Notifier:
             notification = codec.decode(self._seal.open(message))
         except NotSealed:
             self.refused += 1
-            what = "Dropped a message on our channel that our secret does not open: another server has another one, or"
-            self._tell(f"{what} somebody else publishes there", refused=self.refused)
+            self._tell(
+                "Dropped a message on our channel that was sealed with another secret, or not", refused=self.refused
+            )
         except codec.InvalidNotification as error:
             self._tell("Did not understand a notification; the log is read instead", reason=str(error))
             self._on_notification(Notification(epoch=""))

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from redis.asyncio.client import PubSub
+from structlog.testing import capture_logs
 
 from memberstaff.changes import Change, DayProgress, Status
 from memberstaff.keyring import Keyring
@@ -156,6 +157,22 @@ async def test_a_notification_under_another_secret_or_for_another_channel_is_dro
         assert own.notifier.refused == len(forged)
         await until(lambda: other.notifier.refused == len(forged) + 1)
         assert other.has_heard_all
+
+
+async def test_who_shares_the_channel_under_another_secret_is_told_of_once(redis_server: Redis) -> None:
+    with capture_logs() as logged:
+        async with process(redis_server.url, "shared") as own, process(redis_server.url, "shared", "another") as other:
+            for number in range(1, 4):
+                other.notifier.publish(numbered(number))
+            await until(lambda: own.notifier.refused == 3)
+    assert [line for line in logged if line["log_level"] == "warning"] == [
+        {
+            "event": "Dropped a message on our channel that was sealed with another secret, or not",
+            "log_level": "warning",
+            "channel": "shared",
+            "refused": 1,
+        }
+    ]
 
 
 async def test_what_a_later_version_says_that_this_one_does_not_understand_means_that_the_log_is_read(
