@@ -21,6 +21,7 @@ class Right(StrEnum):
 
     READ = "read attendance"
     READ_NOTES = "read notes"
+    """And the photos taken with marks: `memberstaff/changes.py` says which values follow this right."""
     MARK = "mark attendance"
     MARK_ANY_DAY = "mark attendance for days other than today"
     MANAGE_DAYS = "open or lock days"

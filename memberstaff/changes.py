@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Self
 
 
 class Status(StrEnum):
@@ -17,6 +18,10 @@ class Status(StrEnum):
     REMOTE = "REMOTE"
     ON_LEAVE = "ON_LEAVE"
     ABSENT = "ABSENT"
+
+
+CONFIDENTIAL = ("note", "photo_url")
+"""What only those are shown who have `Right.READ_NOTES`: a note or a photo can tell of somebody's health."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,10 @@ class Change:
     staff_name: str | None
     staff_category: str | None
     staff_photo_url: str | None
+
+    def shown(self, *, notes: bool) -> Self:
+        """The change as those see it who may read notes, or may not."""
+        return self if notes else replace(self, **dict.fromkeys(CONFIDENTIAL))
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,7 +107,9 @@ class Deployment(BaseSettings):
         pattern=r"^[A-Za-z0-9_-]{1,64}$",
         description="App key of Laravel Echo; without one /app is not served, except in demo mode (`memberstaff`).",
     )
-    echo_public: bool = Field(False, description="Open the channel `attendance`, without notes, to anybody.")
+    echo_public: bool = Field(
+        False, description="Open the channel `attendance`, without notes and photos of marks, to anybody."
+    )
     echo_statuses: Annotated[dict[Status, str], NoDecode] = Field(
         default_factory=dict, description='JSON map from statuses to names for Echo, such as {"HALF_DAY":"half-day"}.'
     )

@@ -31,7 +31,7 @@ strawberry.enum(
     name="Role",
     description=(
         "What an account may do. ADMIN: everything. MARKER: mark today, and read. VIEWER: read the board, without "
-        "notes."
+        "notes and the photos of marks."
     ),
 )
 

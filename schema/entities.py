@@ -104,7 +104,9 @@ class Attendance(Node):
     date: dt.date = strawberry.field(description="The day.")
     status: Status = strawberry.field(description="The recorded status.")
     note: str | None = strawberry.field(description="Null for a VIEWER: notes may contain health data.")
-    photo_url: URL | None = strawberry.field(description="A photo attached to the mark.")
+    photo_url: URL | None = strawberry.field(
+        description="A photo attached to the mark. Null for a VIEWER, as notes are."
+    )
     updated_at: dt.datetime | None = strawberry.field(
         description="When it was last changed. Null only while version is 0; never null in an event."
     )
@@ -162,6 +164,7 @@ class Attendance(Node):
     @classmethod
     def of_change(cls, change: Change, cursor: Cursor, reader: Reader) -> Attendance:
         """The record after a change, as this reader may see it."""
+        change = change.shown(notes=reader.may(Right.READ_NOTES))
         return cls(
             id=global_id("Attendance", change.staff_id, change.date),
             staff_id=global_id("Staff", change.staff_id),
@@ -170,7 +173,7 @@ class Attendance(Node):
             staff_photo_url=URL(change.staff_photo_url) if change.staff_photo_url else None,
             date=change.date,
             status=change.status,
-            note=change.note if reader.may(Right.READ_NOTES) else None,
+            note=change.note,
             photo_url=URL(change.photo_url) if change.photo_url else None,
             updated_at=change.changed_at,
             updated_by=change.changed_by_name,

@@ -24,7 +24,7 @@ class AttendanceRevision(Node):
     version: int = strawberry.field(description="The record's version after the change.")
     status: Status = strawberry.field(description="After the change.")
     note: str | None = strawberry.field(description="Null for a VIEWER.")
-    photo_url: URL | None = strawberry.field(description="After the change.")
+    photo_url: URL | None = strawberry.field(description="Null for a VIEWER.")
     changed_at: dt.datetime = strawberry.field(description="When it was changed.")
     changed_by: str | None = strawberry.field(description="Who changed it; null for an import on the command line.")
 

@@ -7,30 +7,31 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import literal
+from sqlalchemy import ColumnElement, literal
 
 from memberstaff.attendance.cursor import Cursor
-from memberstaff.changes import Status
+from memberstaff.changes import CONFIDENTIAL, Status
 from memberstaff.db.tables import account, attendance
 from memberstaff.staff.model import COLUMNS, Person, person
 
-RECORD_COLUMNS = (
-    attendance.c.status,
-    attendance.c.note,
-    attendance.c.photo_url.label("record_photo_url"),
-    attendance.c.version,
-    attendance.c.position,
-    attendance.c.updated_at,
-    account.c.display_name.label("updated_by"),
-)
-"""What a statement selects after a person's columns, for `record()`."""
 
-WITHOUT_NOTE = (
-    attendance.c.status,
-    literal(None).label("note"),
-    *RECORD_COLUMNS[2:],
-)
-"""The same for callers who may not read notes: what is not selected cannot leak."""
+def readable(column: ColumnElement[Any], *, notes: bool) -> ColumnElement[Any]:
+    """A column; null instead, if it is confidential and the caller may not read notes: so it cannot leak."""
+    return column if notes or column.key not in CONFIDENTIAL else literal(None)
+
+
+def record_columns(*, notes: bool) -> tuple[ColumnElement[Any], ...]:
+    """What a statement selects after a person's columns, for `record()`, with or without what is confidential."""
+    of = attendance.c
+    return (
+        of.status,
+        readable(of.note, notes=notes).label("note"),
+        readable(of.photo_url, notes=notes).label("record_photo_url"),
+        of.version,
+        of.position,
+        of.updated_at,
+        account.c.display_name.label("updated_by"),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ class Record(NamedTuple):
 
 
 def record(row: Sequence[Any], day: date) -> Record:
-    """Build a Record from a row of exactly the person's columns and then `RECORD_COLUMNS`."""
+    """Build a Record from a row of exactly the person's columns and then `record_columns`."""
     of_person, (status, note, photo_url, version, position, updated_at, updated_by) = row[:_OF_PERSON], row[_OF_PERSON:]
     if version is None:
         return Record(person(of_person), day, Status.UNMARKED, None, None, 0, 0, None, None)

@@ -8,10 +8,10 @@ from datetime import date, datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Date, Integer, Select, and_, bindparam, func, literal, select, tuple_
+from sqlalchemy import BigInteger, ColumnElement, Date, Integer, Select, and_, bindparam, func, select, tuple_
 
 from memberstaff.access import Right
-from memberstaff.attendance.model import RECORD_COLUMNS, WITHOUT_NOTE, Day, Record, Summary, record
+from memberstaff.attendance.model import Day, Record, Summary, readable, record, record_columns
 from memberstaff.changes import Status
 from memberstaff.db.arrays import any_of
 from memberstaff.db.rows import as_json, from_json
@@ -63,7 +63,7 @@ def select_records(*, notes: bool) -> Select[Any]:
 
     Cached, since building the statement costs more than running it.
     """
-    columns = RECORD_COLUMNS if notes else WITHOUT_NOTE
+    columns = record_columns(notes=notes)
     of_day = and_(attendance.c.staff_id == staff.c.id, attendance.c.date == _ON)
     return select(*COLUMNS, *columns).select_from(
         staff.outerjoin(attendance, of_day).outerjoin(account, account.c.id == attendance.c.updated_by)
@@ -159,7 +159,7 @@ async def changed_since(reading: Reading, on: date, position: int, *, until: int
 async def marked(reading: Reading, staff_ids: Collection[int], start: date, end: date) -> dict[int, list[Record]]:
     """These people's stored records from `start` to `end`, by date, in one statement."""
     reading.require(Right.READ)
-    columns = RECORD_COLUMNS if reading.reader.may(Right.READ_NOTES) else WITHOUT_NOTE
+    columns = record_columns(notes=reading.reader.may(Right.READ_NOTES))
     rows = await reading.rows(
         select(*COLUMNS, *columns, attendance.c.date)
         .select_from(
@@ -182,7 +182,7 @@ async def history(
     """The newest `first` revisions of each record (older than version `before`, if given), in one statement."""
     reading.require(Right.READ)
     of = attendance_revision.c
-    note = of.note if reading.reader.may(Right.READ_NOTES) else literal(None).label("note")
+    notes = reading.reader.may(Right.READ_NOTES)
     given = from_json(reading.dialect, {"staff_id": BigInteger(), "date": Date()})
     conditions: list[ColumnElement[bool]] = [tuple_(of.staff_id, of.date).in_(select(given.c.staff_id, given.c.date))]
     if before is not None:
@@ -193,8 +193,8 @@ async def history(
             of.date,
             of.version,
             of.status,
-            note,
-            of.photo_url,
+            readable(of.note, notes=notes).label("note"),
+            readable(of.photo_url, notes=notes).label("photo_url"),
             of.changed_at,
             account.c.display_name.label("changed_by"),
             func.row_number().over(partition_by=(of.staff_id, of.date), order_by=of.version.desc()).label("rank"),

@@ -1,4 +1,4 @@
-"""Subscriber groups of channels: one for each channel, with or without notes."""
+"""Subscriber groups of channels: one for each channel, with or without notes and photos."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class ChannelGroups:
         )
 
     def source(self, channel: Channel, *, notes: bool) -> EventSource:
-        """The changes of a channel as Pusher events, with or without notes."""
+        """The changes of a channel as Pusher events, with or without notes and photos."""
 
         def render(cursor: Cursor, change: Change) -> bytes:
             return event(EVENT, self.payload.of(change, cursor, notes=notes), channel.name)

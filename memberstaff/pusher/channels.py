@@ -13,7 +13,7 @@ ATTENDANCE = "attendance"
 class Kind(Enum):
     """What a channel sends."""
 
-    PUBLIC = "the changes of all days, without notes, to anybody"
+    PUBLIC = "the changes of all days, without notes and photos of marks, to anybody"
     ALL_DAYS = "the changes of all days"
     DAY = "the changes of one day, which can be resumed"
     PRESENCE = "who else is subscribed"

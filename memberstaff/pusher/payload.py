@@ -28,7 +28,8 @@ class Payload:
     """Whether the fields are at the top level rather than in `attendanceData`."""
 
     def of(self, change: Change, cursor: Cursor | None, *, notes: bool) -> dict[str, Any]:
-        """The data of a change, with or without its note."""
+        """The data of a change, with its note and photo or without them."""
+        change = change.shown(notes=notes)
         record_id, staff_id = self.ids(change)
         fields = {
             "id": record_id,
@@ -37,7 +38,7 @@ class Payload:
             "staff_category": change.staff_category or "Staff",
             "staff_photo": change.staff_photo_url,
             "status": self.statuses[change.status],
-            "note": change.note if notes else None,
+            "note": change.note,
             "photo_url": change.photo_url,
             "date": change.date.isoformat(),
             # Carbon's JSON format.

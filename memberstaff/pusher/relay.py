@@ -29,7 +29,7 @@ LEASE_SECONDS = 30
 
 
 class Relay:
-    """Publishes on `channel`, without notes, since any client may read it; needs `run` to be running."""
+    """Publishes on `channel`, without notes and photos, since any client may read it; needs `run` to be running."""
 
     def __init__(self, days: AllDays, payload: Payload, *, url: str, channel: str, lease: str) -> None:
         self._days = days

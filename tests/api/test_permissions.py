@@ -11,7 +11,7 @@ from memberstaff.access import COMMAND_LINE, Role
 from memberstaff.accounts import directory
 from memberstaff.db.tables import account, attendance_day, attendance_revision, staff
 from memberstaff.engine.limits import Limits
-from schema.ids import global_id
+from schema.ids import global_id, staff_key
 from schema.root import make_schema
 from tests.clock import TODAY, TurnedClock
 from tests.front_ends import BOARD, WATCH, Client
@@ -173,26 +173,46 @@ async def test_logging_out_needs_a_login_and_ends_it(installation: Installation)
     await installation.marker.ask("{ attendanceDay { id } }")
 
 
-async def test_a_viewer_sees_no_note_anywhere(installation: Installation) -> None:
-    amina = installation.staff["Amina"]
-    async with installation.watching(TODAY) as board:
-        marked = await installation.marker.mark(amina, TODAY, status="LATE", note="Hospital")
-        assert (await board.change())["note"] is None
-    document = """query ($id: ID!, $staff: ID!) {
-      node(id: $id) { ... on Attendance { note history { edges { node { note } } } } }
-      attendance(target: {id: $id}) { note }
+WATCH_ALL = "subscription ($date: Date!) { attendanceUpdated(date: $date) { note photoUrl staffPhotoUrl } }"
+
+
+async def test_a_viewer_sees_no_note_and_no_photo_of_a_mark_anywhere(installation: Installation) -> None:
+    amina, own, taken = (
+        installation.staff["Amina"],
+        "https://photos.example/amina.jpg",
+        "https://photos.example/bed.jpg",
+    )
+    await installation.admin.ask(
+        "mutation ($input: UpdateStaffInput!) { updateStaff(input: $input) { errors { code } } }",
+        input={"id": amina, "photoUrl": own},
+    )
+    async with installation.socket(Role.VIEWER) as wall, installation.socket(Role.MARKER) as desk:
+        for socket in (wall, desk):
+            async with installation.one_more_follower(TODAY):
+                await socket.subscribe("1", WATCH_ALL, date=TODAY)
+        marked = await installation.marker.mark(amina, TODAY, status="LATE", note="Hospital", photoUrl=taken)
+        assert await wall.change() == {"note": None, "photoUrl": None, "staffPhotoUrl": own}
+        assert await desk.change() == {"note": "Hospital", "photoUrl": taken, "staffPhotoUrl": own}
+    document = """query ($id: ID!, $staff: ID!, $revision: ID!) {
+      node(id: $id) { ...seen }
+      revision: node(id: $revision) { ... on AttendanceRevision { note photoUrl } }
+      attendance(target: {id: $id}) { ...seen }
       attendanceDay { records(search: "hospital") { totalCount } }
-      staff { edges { node { attendance(from: "2026-01-12", to: "2026-01-12") { note } } } }
-      person: node(id: $staff) { id }
-    }"""
-    variables = {"id": marked["attendance"]["id"], "staff": amina}
+      board: attendanceDay { records(first: 1) { edges { node { ...seen } } } }
+      found: attendanceDay { records(first: 1, search: "amina") { edges { node { ...seen } } } }
+      person: node(id: $staff) { ... on Staff { attendance(from: "2026-01-12", to: "2026-01-12") { ...seen } } }
+    }
+    fragment seen on Attendance { note photoUrl staffPhotoUrl history(first: 1) { edges { node { note photoUrl } } } }"""
+    revision = global_id("AttendanceRevision", staff_key(amina), TODAY, 1)
+    variables = {"id": marked["attendance"]["id"], "staff": amina, "revision": revision}
     viewed = await installation.viewer.ask(document, **variables)
     marker = await installation.marker.ask(document, **variables)
-    assert notes(viewed) == {None}
-    assert notes(marker) == {"Hospital"}
-    board_notes = [edge["node"]["note"] for edge in (await records(installation.viewer))["edges"]]
-    assert set(board_notes) == {None}
+    assert (values(viewed, "note"), values(viewed, "photoUrl")) == ([None] * 11, [None] * 11)
+    assert (values(marker, "note"), values(marker, "photoUrl")) == (["Hospital"] * 11, [taken] * 11)
+    assert values(viewed, "staffPhotoUrl") == values(marker, "staffPhotoUrl") == [own] * 5
     assert viewed["attendanceDay"]["records"]["totalCount"] == 0
+    first = (await records(installation.viewer))["edges"][0]["node"]
+    assert (first["staffName"], first["note"]) == ("Amina", None)
 
 
 async def records(client: Client) -> dict[str, Any]:
@@ -200,14 +220,14 @@ async def records(client: Client) -> dict[str, Any]:
     return found
 
 
-def notes(data: Any) -> set[str | None]:
-    """All values of fields named `note`, wherever they are."""
+def values(data: Any, name: str) -> list[str | None]:
+    """All values of fields with this name, wherever they are."""
     if isinstance(data, list):
-        return set().union(*(notes(item) for item in data)) if data else set()
+        return [value for item in data for value in values(item, name)]
     if not isinstance(data, dict):
-        return set()
-    found = {data["note"]} if "note" in data else set()
-    return found.union(*(notes(value) for value in data.values()))
+        return []
+    own = [data[name]] if name in data else []
+    return own + [value for item in data.values() for value in values(item, name)]
 
 
 async def test_a_marker_may_not_touch_another_day(installation: Installation) -> None:

@@ -55,13 +55,24 @@ async def test_a_change_arrives_with_the_original_payload_and_a_cursor(
     }
 
 
-async def test_notes_are_for_those_who_may_read_them(installation: Installation) -> None:
+PHOTO = "https://photos.example/1.jpg"
+
+
+def seen(change: dict[str, Any]) -> tuple[str | None, str | None]:
+    """A change's note and photo."""
+    return change["attendanceData"]["note"], change["attendanceData"]["photo_url"]
+
+
+@pytest.mark.parametrize("channel", [DAY, "private-attendance"])
+async def test_notes_and_photos_of_marks_are_for_those_who_may_read_them(
+    installation: Installation, channel: str
+) -> None:
     async with echo(installation) as desk, echo(installation) as wall:
-        await desk.joined(DAY, Role.MARKER)
-        await wall.joined(DAY, Role.VIEWER)
-        await mark(installation, "Amina", "LATE", note="Bus")
-        assert (await desk.change())["attendanceData"]["note"] == "Bus"
-        assert (await wall.change())["attendanceData"]["note"] is None
+        await desk.joined(channel, Role.MARKER)
+        await wall.joined(channel, Role.VIEWER)
+        await mark(installation, "Amina", "LATE", note="Bus", photoUrl=PHOTO)
+        assert seen(await desk.change()) == ("Bus", PHOTO)
+        assert seen(await wall.change()) == (None, None)
 
 
 async def test_the_public_channel_is_closed_unless_a_setting_opens_it(
@@ -75,8 +86,8 @@ async def test_the_public_channel_is_closed_unless_a_setting_opens_it(
         open_one.staff = installation.staff
         async with echo(open_one) as client:
             await client.joined("attendance")
-            await mark(open_one, "Amina", "LATE", note="Bus")
-            assert (await client.change())["attendanceData"]["note"] is None
+            await mark(open_one, "Amina", "LATE", note="Bus", photoUrl=PHOTO)
+            assert seen(await client.change()) == (None, None)
 
 
 async def test_words_and_form_of_the_payload_are_settings(database_url: str, clock: TurnedClock) -> None:

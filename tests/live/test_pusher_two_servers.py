@@ -131,7 +131,7 @@ async def test_each_change_is_published_once_in_laravels_envelope(postgres_url: 
         leaders = [installed.application.services["relay"].__self__ for installed in (one, other)]  # type: ignore[attr-defined]
         await until(lambda: any(leader.leading for leader in leaders))
         await until(lambda: all(installed.application.all_days.watched for installed in (one, other)))
-        await other.admin.mark(one.staff["Amina"], TODAY, status="HALF_DAY", note="Dentist")
+        await other.admin.mark(one.staff["Amina"], TODAY, status="HALF_DAY", note="Dentist", photoUrl="/1.jpg")
         await one.admin.mark(one.staff["Björn"], TODAY, status="PRESENT")
         messages: list[tuple[str, Any]] = []
         async with asyncio.timeout(WAIT_SECONDS):
@@ -143,7 +143,8 @@ async def test_each_change_is_published_once_in_laravels_envelope(postgres_url: 
     assert [channel for channel, _ in messages] == [f"{prefix}attendance"] * 2
     first = messages[0][1]
     record = first["data"]["attendanceData"]
-    assert (record["staff_name"], record["status"], record["note"]) == ("Amina", "half_day", None)
+    assert (record["staff_name"], record["status"]) == ("Amina", "half_day")
+    assert (record["note"], record["photo_url"]) == (None, None)
     assert (first["event"], first["socket"], first["data"]["socket"]) == ("attendance.updated", None, None)
     assert messages[1][1]["data"]["attendanceData"]["staff_name"] == "Björn"
     assert [leader.leading for leader in leaders].count(True) == 1

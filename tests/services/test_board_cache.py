@@ -70,13 +70,17 @@ async def test_a_kept_board_shows_whatever_is_done_to_people_and_accounts(school
     await look(boards, school)
 
 
-async def test_a_viewer_gets_no_notes_from_a_board_that_was_kept_for_others(school: School) -> None:
+async def test_a_viewer_gets_no_notes_and_photos_from_a_board_that_was_kept_for_others(school: School) -> None:
     boards = BoardCache(16)
-    await school.mark("Amina", Status.LATE, note="Hospital")
-    assert {record.note for record in (await look(boards, school)).records} == {"Hospital", None}
-    assert {record.note for record in (await look(boards, school, VIEWER)).records} == {None}
-    await school.mark("Björn", Status.LATE, note="Hospital")
-    assert {record.note for record in (await look(boards, school, VIEWER)).records} == {None}
+
+    async def seen(*reader: Caller) -> set[tuple[str | None, str | None]]:
+        return {(record.note, record.photo_url) for record in (await look(boards, school, *reader)).records}
+
+    await school.mark("Amina", Status.LATE, note="Hospital", photo_url="/bed.jpg")
+    assert await seen() == {("Hospital", "/bed.jpg"), (None, None)}
+    assert await seen(VIEWER) == {(None, None)}
+    await school.mark("Björn", Status.LATE, note="Hospital", photo_url="/bed.jpg")
+    assert await seen(VIEWER) == {(None, None)}
 
 
 async def test_an_older_snapshot_is_not_shown_what_came_after_it(school: School) -> None:
