@@ -132,11 +132,14 @@ class Application:
         return "well" if current else "not migrated"
 
     def gauges(self) -> Mapping[str, tuple[float, str]]:
-        """Value and help text of each gauge, by name."""
+        """Value and help text of each gauge, by name; of a counter, if the name ends in `_total`."""
+        channel = self.notifier.channel
         return {
             "live_hearing": (self.notifier.subscribed, "1 while notifications of other processes are received."),
             "live_reading": (self.feed.reading, "1 while the feed can read the database."),
-            "notifications_refused": (self.notifier.refused, "Messages on our channel that others have written."),
+            "notifications_refused_total": (channel.refused, "Messages on our channel that others have written."),
+            "notifications_repeated_total": (channel.repeated, "Messages of ours that were published again."),
+            "listener_restarts_total": (channel.restarts, "Times that listening for notifications began again."),
             "notifications_unsent": (self.notifier.unsent, "Notifications that are not published yet."),
             "days_watched": (self.feed.watched_days, "Days with subscriptions on this process."),
             "subscriptions": (self.feed.subscriptions, "Subscriptions to a day on this process."),
@@ -166,6 +169,11 @@ async def _supervise(name: str, run: Callable[[], Awaitable[None]]) -> None:
     while True:
         try:
             await run()
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            log.warning("A service was cancelled from within and will be restarted", service=name)
         except Exception:
             log.exception("A service failed and will be restarted", service=name)
         await asyncio.sleep(random.uniform(0.5, 1.5))  # noqa: S311 - spreads load, guards nothing

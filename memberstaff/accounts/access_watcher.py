@@ -20,6 +20,7 @@ from memberstaff.accounts.tokens import Claims, NoAccess, NoAccessReason
 from memberstaff.db.batcher import Batcher
 from memberstaff.db.work import Database
 from memberstaff.notify.notification import Notification
+from memberstaff.notify.throttle import Throttle
 
 log = structlog.get_logger(__name__)
 
@@ -52,6 +53,7 @@ class AccessWatcher:
         self._poll_seconds = poll_seconds
         self._admitted: WeakKeyDictionary[Revocable, _Admitted] = WeakKeyDictionary()
         self._check_now = asyncio.Event()
+        self._check_soon = Throttle(self._check_now.set)
         self._batcher = Batcher(self._identify, pauses=True)
 
     def __len__(self) -> int:
@@ -68,9 +70,12 @@ class AccessWatcher:
         return caller
 
     def on_notification(self, notification: Notification) -> None:
-        """Check at once when somebody's access has changed, or when a notification may have been missed."""
+        """Check when somebody's access has changed, or when a notification may have been missed.
+
+        At once, but once a second at most: anybody who can publish on Redis can repeat what was published there.
+        """
         if notification.accounts or notification.sessions or not notification.epoch:
-            self._check_now.set()
+            self._check_soon()
 
     async def run(self) -> None:
         """Check when notified, and at least every `poll_seconds`, until cancelled."""

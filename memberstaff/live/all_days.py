@@ -19,6 +19,7 @@ from memberstaff.changes import Change
 from memberstaff.db.tables import attendance_day, installation
 from memberstaff.db.work import Database
 from memberstaff.errors import RestartRequired
+from memberstaff.live.read_requests import ReadRequests
 from memberstaff.live.splice import Gap, splice
 from memberstaff.notify.notification import Notification
 
@@ -55,7 +56,10 @@ class AllDays:
         """Incremented when the last watcher leaves; a read that started before is discarded."""
         self._changes: list[Change] = []
         self._position = 0
-        self._read_requested = asyncio.Event()
+        self._requests = ReadRequests()
+        self._announced: dict[date, int] = {}
+        """Positions that notifications have named, and this process has not come to; not yet confirmed."""
+        self._joining: list[asyncio.Future[None]] = []
         self._changed = asyncio.Event()
 
     @property
@@ -74,29 +78,34 @@ class AllDays:
         return self._days is not None
 
     def on_notification(self, notification: Notification) -> None:
-        """Append the notification's changes, or request a read of the database if changes before them are missing."""
+        """Append the changes of a notification that continue a day; what else it says, the database has to confirm."""
         if not self._watchers:
             return
-        if self._days is None or notification.epoch != self._epoch:
-            self._read_requested.set()
+        if self._days is None:
+            self._requests.request()  # the first read is in flight, and may have missed this
+            return
+        if notification.epoch != self._epoch:
+            self._requests.doubt()
             return
         for state in notification.days:
+            if state.position <= self._days.get(state.date, 0):
+                self._requests.doubt()
+                continue
             changes = [change for change in notification.changes if change.date == state.date]
             if not self._advance(self._days, state.date, state.position, changes):
-                self._read_requested.set()
+                self._announced[state.date] = max(state.position, self._announced.get(state.date, 0))
+                self._requests.announced()
 
     async def run(self) -> None:
         """Read the database on request, and every `poll_seconds` while there are watchers, until cancelled."""
         failing = False
         while True:
-            try:
-                async with asyncio.timeout(self._poll_seconds if self._watchers else None):
-                    await self._read_requested.wait()
-            except TimeoutError:
-                pass
-            self._read_requested.clear()
+            await self._requests.wait(self._poll_seconds if self._watchers else None)
             if not self._watchers:
                 continue
+            joining, self._joining = self._joining, []
+            announced, self._announced = self._announced, {}
+            began = asyncio.get_running_loop().time()
             try:
                 await self._read()
                 failing = False
@@ -104,17 +113,32 @@ class AllDays:
                 if not failing:
                     log.warning("Failed to read the changes of all days; will retry", reason=type(error).__name__)
                 failing = True
-                self._read_requested.set()
+                self._joining += joining
+                self._requests.request()
                 await asyncio.sleep(min(1.0, self._poll_seconds))
+            else:
+                if announced and self._days is not None:
+                    found = self._days
+                    confirmed = all(found.get(day, 0) >= last for day, last in announced.items())
+                    self._requests.judge(confirmed=confirmed)
+                for future in joining:
+                    if not future.done():
+                        future.set_result(None)
+                # Pause for as long as the read took, so that thousands who join at once share reads.
+                await asyncio.sleep(asyncio.get_running_loop().time() - began)
 
     @asynccontextmanager
     async def watch(self) -> AsyncIterator[int]:
-        """Buffer changes for as long as the block lasts; gives the position to read from."""
+        """Buffer changes for as long as the block lasts; gives the position to read from.
+
+        Whatever was committed before comes before that position: the database is read once, for all who join together.
+        """
         self._watchers += 1
-        self._read_requested.set()  # while nobody watched, `run` waited without a time-out
         try:
-            while self._days is None:
-                await self._changed.wait()
+            joined: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._joining.append(joined)
+            self._requests.request()  # while nobody watched, `run` waited without a time-out
+            await joined
             yield self._position
         finally:
             self._watchers -= 1

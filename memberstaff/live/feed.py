@@ -16,10 +16,11 @@ import structlog
 
 from memberstaff.attendance import log as change_log
 from memberstaff.attendance.cursor import Cursor
-from memberstaff.changes import Change
+from memberstaff.changes import Change, DayProgress
 from memberstaff.db.work import Database
 from memberstaff.errors import RestartRequired, Unavailable
 from memberstaff.fanout.subscriber_group import MAX_ATTEMPTS
+from memberstaff.live.read_requests import ReadRequests
 from memberstaff.live.splice import Gap, splice
 from memberstaff.live.watched_day import WatchedDay
 from memberstaff.notify.notification import Notification
@@ -42,7 +43,10 @@ class Feed:
         self._max_replay = max_replay
         self._days: dict[date, WatchedDay] = {}
         self._epoch: str | None = None
-        self._read_requested = asyncio.Event()
+        self._requests = ReadRequests()
+        self._announced: dict[date, DayProgress] = {}
+        self._announced_roster = 0
+        """What notifications have said there is, and this process did not have; not yet confirmed."""
         self._refreshes: list[asyncio.Future[None]] = []
         self.reading = False
         """Whether the last read of the database succeeded."""
@@ -62,33 +66,56 @@ class Feed:
         return sum(day.followers for day in self._days.values())
 
     def on_notification(self, notification: Notification) -> None:
-        """Deliver a notification, or request a read of the database if changes before it are missing."""
+        """Deliver the changes of a notification that continue a day; what else it says, the database has to confirm."""
         if notification.epoch != self._epoch:
-            self._read_requested.set()
+            self._requests.doubt()
             return
         if notification.roster_version is not None:
-            for day in self._days.values():
-                if day.state is not None:
-                    day.advance(day.state, notification.roster_version, ())
+            self._hear_roster(notification.roster_version)
         for state in notification.days:
             watched = self._days.get(state.date)
-            if watched is not None and watched.state is None:
-                self._read_requested.set()  # its first read is in flight, and may have missed this
-            elif watched is not None:
-                changes = [change for change in notification.changes if change.date == state.date]
-                if not watched.advance(state, watched.roster_version, changes):
-                    self._read_requested.set()
+            if watched is not None:
+                self._hear(watched, state, [change for change in notification.changes if change.date == state.date])
+
+    def _hear_roster(self, version: int) -> None:
+        known = max((day.roster_version for day in self._days.values()), default=version)
+        if version > known:
+            if self._requests.trusting:  # names in memory may be out of date, whatever else is read
+                for day in self._days.values():
+                    if day.state is not None:
+                        day.advance(day.state, version, ())
+            self._announced_roster = max(version, self._announced_roster)
+            self._requests.announced()
+        elif self._days:
+            self._requests.doubt()
+
+    def _hear(self, watched: WatchedDay, heard: DayProgress, changes: Sequence[Change]) -> None:
+        known = watched.state
+        if known is None:
+            self._requests.request()  # its first read is in flight, and may have missed this
+            return
+        if heard.position <= known.position and heard.day_version <= known.day_version:
+            self._requests.doubt()
+            return
+        try:
+            following = splice(changes, after=known.position)
+        except Gap:
+            following = []
+        if following:
+            reached = DayProgress(watched.date, following[-1].position, known.day_version)
+            watched.advance(reached, watched.roster_version, following)
+        if heard.position > watched.position or heard.day_version > known.day_version:
+            before = self._announced.get(watched.date, heard)
+            self._announced[watched.date] = DayProgress(
+                watched.date, max(heard.position, before.position), max(heard.day_version, before.day_version)
+            )
+            self._requests.announced()
 
     async def run(self) -> None:
         """Read the database on request, and at least every `poll_seconds`, until cancelled."""
         failures = 0
         while True:
-            try:
-                async with asyncio.timeout(self._poll_seconds):
-                    await self._read_requested.wait()
-            except TimeoutError:
-                pass
-            self._read_requested.clear()
+            await self._requests.wait(self._poll_seconds)
             waiting, self._refreshes = self._refreshes, []
             began = asyncio.get_running_loop().time()
             try:
@@ -107,7 +134,7 @@ class Feed:
                         future.set_exception(error)
                     else:  # the database is down: wait until it is back
                         self._refreshes.append(future)
-                self._read_requested.set()
+                self._requests.request()
                 await asyncio.sleep(min(1.0, self._poll_seconds))
             else:
                 for future in waiting:
@@ -123,7 +150,7 @@ class Feed:
         """
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._refreshes.append(future)
-        self._read_requested.set()
+        self._requests.request()
         await future
 
     @property
@@ -202,6 +229,8 @@ class Feed:
     async def _read(self) -> None:
         """Bring every watched day up to date, from one snapshot."""
         days = dict(self._days)
+        announced, self._announced = self._announced, {}
+        announced_roster, self._announced_roster = self._announced_roster, 0
         known = {day: watched.position for day, watched in days.items()}
         async with self._database.read() as reading:
             states = await change_log.states(reading, days)
@@ -220,7 +249,16 @@ class Feed:
                 # Positions never fall within an epoch: a backup was restored without `memberstaff new-epoch`.
                 self._end(day, watched)
                 continue
-            watched.advance(state, states.roster_version, [change for change in changes if change.date == day])
+            watched.confirm(state, states.roster_version, [change for change in changes if change.date == day])
+        if announced or announced_roster:
+            self._requests.judge(
+                confirmed=announced_roster <= states.roster_version
+                and all(
+                    heard.position <= states.days[day].position and heard.day_version <= states.days[day].day_version
+                    for day, heard in announced.items()
+                    if day in states.days
+                )
+            )
 
     def _start_epoch(self, epoch: str) -> None:
         """Continue in another epoch: positions read in the last one no longer mean anything."""

@@ -70,6 +70,16 @@ class WatchedDay:
             self._notify_changed()
         return True
 
+    def confirm(self, state: DayProgress, roster_version: int, changes: Iterable[Change]) -> None:
+        """Apply what the database says: its versions are right, also when they are lower than those before."""
+        self.advance(state, roster_version, changes)
+        if self.state is None:
+            return
+        confirmed = DayProgress(self.date, self.state.position, state.day_version)
+        if (confirmed, roster_version) != (self.state, self.roster_version):
+            self.state, self.roster_version = confirmed, roster_version
+            self._notify_changed()
+
     def since(self, position: int) -> Sequence[Change] | None:
         """The changes after `position`; None when they are no longer in memory. Raises RestartRequired."""
         self.check()

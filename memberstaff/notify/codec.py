@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import msgspec
 
@@ -10,8 +11,17 @@ from memberstaff.notify.notification import Notification
 
 MOST_CHANGES = 200
 """In one notification; one with more carries none, only the days' positions, and its listeners read the log."""
+MOST_NAMED = 1_000
+"""Days, accounts or sessions in one notification; one with more only says that the database is to be asked."""
+MOST_BYTES = 524_288
+"""Of one notification; a longer one carries no changes."""
+
+MISSED = Notification(epoch="")
+"""Something may have been missed: ask the database about everything."""
 
 _DECODER = msgspec.json.Decoder(Notification)
+_HIGHEST = 2**63 - 1
+"""That the database's columns hold."""
 
 
 class InvalidNotification(Exception):
@@ -19,10 +29,13 @@ class InvalidNotification(Exception):
 
 
 def encode(notification: Notification) -> bytes:
-    """Serialise a notification, without its changes if there are more than `MOST_CHANGES`."""
-    if len(notification.changes) > MOST_CHANGES:
-        notification = replace(notification, changes=())
-    return msgspec.json.encode(notification)
+    """Serialise a notification. Beyond the bounds it says less, and its listeners ask the database."""
+    if _names_too_many(notification):
+        notification = MISSED
+    if len(notification.changes) <= MOST_CHANGES and len(text := msgspec.json.encode(notification)) <= MOST_BYTES:
+        return text
+    text = msgspec.json.encode(replace(notification, changes=()))
+    return text if len(text) <= MOST_BYTES else msgspec.json.encode(MISSED)
 
 
 def decode(text: bytes) -> Notification:
@@ -31,6 +44,21 @@ def decode(text: bytes) -> Notification:
         notification = _DECODER.decode(text)
     except (msgspec.DecodeError, RecursionError) as error:
         raise InvalidNotification(type(error).__name__) from error
-    if any(change.changed_at.tzinfo is None for change in notification.changes):
-        raise InvalidNotification("an instant has no time zone")
+    if _names_too_many(notification) or len(notification.changes) > MOST_CHANGES:
+        raise InvalidNotification("it is longer than any of ours")
+    if notification == Notification(epoch=notification.epoch) and notification != MISSED:
+        raise InvalidNotification("it says nothing that is known here")
+    if any(change.changed_at.utcoffset() != timedelta() for change in notification.changes):
+        raise InvalidNotification("an instant is not in UTC")
+    numbers = [notification.roster_version or 0, *notification.accounts]
+    for day in notification.days:
+        numbers += day.position, day.day_version
+    for change in notification.changes:
+        numbers += change.position, change.version, change.staff_id
+    if min(numbers) < 0 or max(numbers) > _HIGHEST or 0 in {change.position for change in notification.changes}:
+        raise InvalidNotification("a number is out of range")
     return notification
+
+
+def _names_too_many(notification: Notification) -> bool:
+    return max(len(notification.days), len(notification.accounts), len(notification.sessions)) > MOST_NAMED

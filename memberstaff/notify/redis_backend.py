@@ -12,22 +12,22 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-import structlog
 from broadcaster import BroadcastBackend, Event
 from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
 
-log = structlog.get_logger(__name__)
+from memberstaff.notify.throttle import MinuteLog
 
 QUIET_SECONDS = 1.0
 """Silence after which the subscription is pinged; after as much again it is considered dead."""
 LONGEST_PAUSE_SECONDS = 5.0
 """Between two attempts to connect, at most."""
-
-_OUTAGES = (RedisError, OSError, TimeoutError)
+MOST_BYTES = 1_048_576
+"""Of a message; nothing of ours is longer, and what is longer is not looked at."""
+CLOSE_SECONDS = 1.0
+"""For closing a connection, which may be broken."""
 
 
 def redis_client(url: str, *, retries: int) -> Redis:
@@ -50,8 +50,12 @@ class RedisBackend(BroadcastBackend):
         self._channels: set[str] = set()
         self._reachable = reachable
         self._hearing = False
+        self._hearing_since = 0.0
         self._pinged = False
         self._failures = 0
+        self._log = MinuteLog()
+        self.rounds = 0
+        """Rises at least every few seconds for as long as somebody waits for messages."""
 
     async def connect(self) -> None:
         """Do nothing: the first `next_published` connects, so that starting does not depend on Redis."""
@@ -59,8 +63,11 @@ class RedisBackend(BroadcastBackend):
     async def disconnect(self) -> None:
         """Close every connection."""
         await self._drop()
-        await self._client.aclose()
-        await self._publisher.aclose()
+        self._hearing = False
+        for client in (self._client, self._publisher):
+            with suppress(Exception):  # whatever is left of it goes with the process
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await client.aclose()
 
     async def subscribe(self, group: str) -> None:
         """Listen to a channel from the next `next_published` on, and again after each reconnect."""
@@ -79,6 +86,7 @@ class RedisBackend(BroadcastBackend):
     async def next_published(self) -> Event:
         """The next message; never raises: during an outage it waits and reconnects."""
         while True:
+            self.rounds += 1
             try:
                 event = await self._next_message()
             except Exception as error:  # whatever it is: broadcaster's listener would end, and nobody would notice
@@ -87,6 +95,7 @@ class RedisBackend(BroadcastBackend):
                 await self._pause()
             else:
                 if event is not None:
+                    await asyncio.sleep(0)  # so that whoever waits takes it before the next, and none pile up
                     return event
 
     async def _next_message(self) -> Event | None:
@@ -105,11 +114,12 @@ class RedisBackend(BroadcastBackend):
             return None
         self._pinged = False
         if message["type"] == "subscribe":
-            self._failures = 0
+            self._hearing_since = asyncio.get_running_loop().time()
             self._report(hearing=True)
         elif message["type"] == "message":
             # Anybody may publish here, and anything: what is not UTF-8 is no message of ours, and must end nothing.
-            channel, text = (message[part].decode(errors="replace") for part in ("channel", "data"))
+            data = message["data"] if len(message["data"]) <= MOST_BYTES else b""
+            channel, text = (part.decode(errors="replace") for part in (message["channel"], data))
             return Event(channel=channel, message=text)
         return None
 
@@ -117,22 +127,28 @@ class RedisBackend(BroadcastBackend):
         pubsub, self._pubsub = self._pubsub, None
         if pubsub is not None:
             with suppress(Exception):  # it is being discarded because it is broken
-                await pubsub.aclose()  # type: ignore[no-untyped-call]
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await pubsub.aclose()  # type: ignore[no-untyped-call]
 
     def _report(self, *, hearing: bool, error: Exception | None = None) -> None:
-        if hearing != self._hearing or (error is not None and self._failures == 0):
+        if error is not None:
+            self._log.warning(
+                "Redis is unreachable; until it is back, changes arrive by polling", reason=type(error).__name__
+            )
+        if hearing != self._hearing:
             if hearing:
-                log.info("Subscribed to Redis", channels=sorted(self._channels))
-            else:
-                log.warning(
-                    "Redis is unreachable; until it is back, changes arrive by polling", reason=type(error).__name__
-                )
+                self._log.info("Subscribed to Redis", channels=sorted(self._channels))
             self._hearing = hearing
             self._reachable(hearing)
 
     async def _pause(self) -> None:
-        """Exponential back-off with full jitter, so that servers do not all reconnect at once."""
-        self._failures += 1
+        """Exponential back-off with full jitter, so that servers do not all reconnect at once.
+
+        It grows while connections do not last, too: whoever can end them could otherwise have us connect all the time.
+        """
+        lasted = asyncio.get_running_loop().time() - self._hearing_since
+        self._failures = 1 if self._hearing_since and lasted > LONGEST_PAUSE_SECONDS else self._failures + 1
+        self._hearing_since = 0.0
         longest = min(LONGEST_PAUSE_SECONDS, 0.1 * 2 ** min(self._failures, 10))
         await asyncio.sleep(random.uniform(0, longest))  # noqa: S311 - spreads load, guards nothing
 

@@ -52,7 +52,7 @@ class Host(Protocol):
         """Whether requests can be served, and details for /health/ready."""
 
     def gauges(self) -> Mapping[str, tuple[float, str]]:
-        """Value and help text of each gauge, by name."""
+        """Value and help text of each gauge, by name; of a counter, if the name ends in `_total`."""
 
     def running(self) -> AbstractAsyncContextManager[None]:
         """Run background services for as long as the process serves."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from fastapi import APIRouter, Response
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
@@ -15,14 +15,15 @@ from memberstaff.server.host import Host
 
 
 class HostCollector(Collector):
-    """Reads the host's gauges at each scrape."""
+    """Reads the host's gauges and counters at each scrape."""
 
     def __init__(self, host: Host) -> None:
         self.host = host
 
     def collect(self) -> Iterator[Metric]:
         for name, (value, help_text) in self.host.gauges().items():
-            yield GaugeMetricFamily(f"memberstaff_{name}", help_text, value=value)
+            family = CounterMetricFamily if name.endswith("_total") else GaugeMetricFamily
+            yield family(f"memberstaff_{name}", help_text, value=value)
 
 
 def router(host: Host) -> APIRouter:

@@ -12,17 +12,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from memberstaff.changes import Change, DayProgress, Status
-from memberstaff.notify.codec import MOST_CHANGES, InvalidNotification, decode, encode
+from memberstaff.notify.codec import MISSED, MOST_BYTES, MOST_CHANGES, MOST_NAMED, InvalidNotification, decode, encode
 from memberstaff.notify.notification import Notification
 from tests.rules.changes import DAY, changes
 
 NUMBERS = st.integers(0, 2**63 - 1)
+COUNTED = st.integers(1, 2**63 - 1)
 TEXTS = st.text(max_size=20)
 INSTANTS = st.datetimes(timezones=st.just(UTC))
 CHANGES = st.builds(
     Change,
     date=st.dates(),
-    position=NUMBERS,
+    position=COUNTED,
     staff_id=NUMBERS,
     version=NUMBERS,
     status=st.sampled_from(Status),
@@ -43,7 +44,7 @@ RINGS = st.builds(
     changes=st.lists(CHANGES, max_size=3).map(tuple),
     accounts=st.lists(NUMBERS, max_size=3).map(tuple),
     sessions=st.lists(TEXTS, max_size=3).map(tuple),
-)
+).filter(lambda made: made == MISSED or made != Notification(epoch=made.epoch))
 NOTIFICATION = Notification(
     epoch="e1",
     roster_version=4,
@@ -86,6 +87,25 @@ def test_more_changes_are_left_to_the_log_and_nothing_else_is_lost() -> None:
     assert decode(encode(notification)) == replace(notification, changes=())
 
 
+@pytest.mark.parametrize(
+    "long",
+    [
+        replace(NOTIFICATION, days=(DayProgress(DAY, 7, 2),) * (MOST_NAMED + 1)),
+        replace(NOTIFICATION, accounts=(3,) * (MOST_NAMED + 1)),
+        replace(NOTIFICATION, sessions=("s1",) * (MOST_NAMED + 1)),
+        replace(NOTIFICATION, sessions=("s" * MOST_BYTES,)),
+    ],
+)
+def test_one_that_would_be_too_long_only_says_that_the_database_is_to_be_asked(long: Notification) -> None:
+    assert decode(encode(long)) == MISSED
+
+
+def test_changes_that_are_too_long_are_left_to_the_log() -> None:
+    wordy = replace(NOTIFICATION.changes[0], note="\U0001f9a0" * (MOST_BYTES // 4))
+    notification = replace(NOTIFICATION, changes=(wordy,))
+    assert decode(encode(notification)) == replace(notification, changes=())
+
+
 def edited(*path: str | int, to: Any) -> bytes:
     """The message of a good notification with one value replaced."""
     message = msgspec.json.decode(encode(NOTIFICATION))
@@ -125,13 +145,27 @@ WRONG = [
     (edited("changes", 0, "status", to="HERE"), "ValidationError"),
     (edited("changes", 0, "status", to=[]), "ValidationError"),
     (edited("changes", 0, "changed_at", to="yesterday"), "ValidationError"),
-    (edited("changes", 0, "changed_at", to="2026-01-12T08:00:00"), "an instant has no time zone"),
+    (edited("changes", 0, "changed_at", to="2026-01-12T08:00:00"), "an instant is not in UTC"),
+    (edited("changes", 0, "changed_at", to="0001-01-01T00:00:00+14:00"), "an instant is not in UTC"),
     (edited("changes", 0, "note", to={"a": 1}), "ValidationError"),
     (edited("changes", 0, "staff_name", to=5), "ValidationError"),
     (edited("accounts", to="12"), "ValidationError"),
     (edited("accounts", to=["1"]), "ValidationError"),
     (edited("sessions", to="s1"), "ValidationError"),
     (edited("sessions", to=[1]), "ValidationError"),
+    (b'{"epoch":"e1"}', "it says nothing that is known here"),
+    (b'{"epoch":"e1","colours":[{"date":"2026-01-12"}]}', "it says nothing that is known here"),
+    (edited("days", to=[{"date": "2026-01-12", "position": 7, "day_version": 2}] * 1_001), "it is longer than any of ours"),
+    (edited("accounts", to=[1] * 1_001), "it is longer than any of ours"),
+    (edited("roster_version", to=-1), "a number is out of range"),
+    (edited("roster_version", to=2**63), "a number is out of range"),
+    (edited("accounts", to=[2**63]), "a number is out of range"),
+    (edited("days", 0, "position", to=2**63), "a number is out of range"),
+    (edited("days", 0, "day_version", to=-1), "a number is out of range"),
+    (edited("changes", 0, "position", to=0), "a number is out of range"),
+    (edited("changes", 0, "position", to=10**30), "a number is out of range"),
+    (edited("changes", 0, "version", to=2**63), "a number is out of range"),
+    (edited("changes", 0, "staff_id", to=-5), "a number is out of range"),
 ]
 
 

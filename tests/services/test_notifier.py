@@ -17,7 +17,7 @@ from memberstaff.changes import Change, DayProgress, Status
 from memberstaff.keyring import Keyring
 from memberstaff.notify import codec, redis_backend
 from memberstaff.notify import notifier as notifiers
-from memberstaff.notify.codec import MOST_CHANGES
+from memberstaff.notify.codec import MISSED, MOST_CHANGES
 from memberstaff.notify.notification import Notification
 from memberstaff.notify.notifier import Notifier
 from memberstaff.notify.seal import Seal
@@ -28,9 +28,6 @@ from tests.services.boards import running
 from tests.waiting import until
 
 SECRET = "for tests only, and long enough for HS256"
-MISSED = Notification(epoch="")
-"""Something may have been missed: read the log."""
-
 
 def numbered(number: int) -> Notification:
     return Notification(epoch="e", roster_version=number)
@@ -137,7 +134,7 @@ async def test_a_message_that_is_no_notification_is_passed_over(redis_server: Re
             client.publish("strangers", message)
         own.notifier.publish(numbered(1))
         assert await own.hears() == numbered(1)
-        assert own.notifier.refused == 1
+        assert own.notifier.channel.refused == 1
 
 
 async def test_a_notification_under_another_secret_or_for_another_channel_is_dropped(redis_server: Redis) -> None:
@@ -154,8 +151,8 @@ async def test_a_notification_under_another_secret_or_for_another_channel_is_dro
                 client.publish("sealed", message)
         own.notifier.publish(numbered(1))
         assert await own.hears() == numbered(1)
-        assert own.notifier.refused == len(forged)
-        await until(lambda: other.notifier.refused == len(forged) + 1)
+        assert own.notifier.channel.refused == len(forged)
+        await until(lambda: other.notifier.channel.refused == len(forged) + 1)
         assert other.has_heard_all
 
 
@@ -182,7 +179,7 @@ async def test_what_a_later_version_says_that_this_one_does_not_understand_means
         with redis_server.client() as client:
             client.publish("later", Seal(Keyring(SECRET), "notifications on later").seal(b'{"epoch":1}'))
         assert await own.hears() == MISSED
-        assert own.notifier.refused == 0
+        assert own.notifier.channel.refused == 0
 
 
 async def test_nothing_that_crosses_redis_can_be_read_there(redis_server: Redis) -> None:
