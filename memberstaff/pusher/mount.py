@@ -26,8 +26,15 @@ def mount(app: ServerApp, application: Application, *, ids: Ids, account_id: Cal
     url = settings.broadcast_url.get_secret_value()
     payload = Payload(ids, status_words(settings.echo_statuses), settings.echo_flat)
     if settings.echo_channel is not None:
-        channel = settings.echo_prefix + settings.echo_channel
-        relay = Relay(application.all_days, payload, url=url, channel=channel, lease=settings.broadcast_channel)
+        relay = Relay(
+            application.all_days,
+            payload,
+            url=url,
+            channel=settings.echo_prefix + settings.echo_channel,
+            lease=settings.broadcast_channel,
+            keyring=settings.keyring,
+            clock=application.database.now,
+        )
         application.services["relay"] = relay.run
     key = settings.echo_key or (DEMO_KEY if settings.demo else None)
     if key is None and settings.echo_channel is None:
@@ -36,7 +43,7 @@ def mount(app: ServerApp, application: Application, *, ids: Ids, account_id: Cal
     grants = Grants(application.database)
     app.add_route(PATH, Authorisation(application, key or "", keys, grants, account_id).__call__, methods=["POST"])
     if key is not None:
-        presence = Presence(url, settings.broadcast_channel, settings.keyring, account_id)
+        presence = Presence(url, settings.broadcast_channel, settings.keyring, account_id, application.database.now)
         application.services["presence"] = presence.run
         endpoint = PusherEndpoint(
             application,

@@ -1,7 +1,7 @@
 """The members of the presence channel, `presence-attendance`, on all processes.
 
-Each process renews a lease in Redis that lists its members, and reads those of the others. When a process dies, its
-lease expires, and its members are removed.
+Each process tells the others its members when they change, and every ten seconds. What it told is valid for thirty:
+when a process dies, its members are removed. Nothing is kept in Redis.
 """
 
 from __future__ import annotations
@@ -10,27 +10,52 @@ import asyncio
 import secrets
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
-import structlog
-from broadcaster import Broadcast
-from redis.exceptions import RedisError
 
 from memberstaff.access import Caller
+from memberstaff.db.clock import Clock
 from memberstaff.keyring import Keyring
-from memberstaff.notify.redis_backend import RedisBackend, raise_if_cancelled, redis_client
-from memberstaff.notify.seal import NotSealed, Seal
+from memberstaff.notify.channel import Channel
+from memberstaff.notify.seal import Seal
+from memberstaff.notify.throttle import MinuteLog, Throttle
 from memberstaff.pusher.protocol import event
-
-log = structlog.get_logger(__name__)
 
 CHANNEL = "presence-attendance"
 RENEW_SECONDS = 10.0
-LEASE_SECONDS = 30
+LEASE_SECONDS = 30.0
+GOODBYE_SECONDS = 1.0
+MOST_MEMBERS = 500
+"""That a process tells the others of."""
+MOST_PROCESSES = 200
+"""That are listened to."""
 
 Send = Callable[[bytes], None]
 """Sends a message to one subscriber."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """What a process tells the others: its members' display names, by the id that clients see."""
+
+    process: str
+    until: float
+    """Unix seconds, and higher in each lease of a process: one that was recorded and repeated is older than the last."""
+    members: dict[str, str]
+    asks: bool = False
+    """Whether it asks the others for theirs: it has just begun to listen."""
+
+
+@dataclass(slots=True)
+class _Process:
+    """Another process, as it last told."""
+
+    until: float
+    members: dict[str, str] = field(default_factory=dict)
+    forget_at: float = 0.0
+    """By the clock of the event loop: clocks of other machines may be wrong."""
 
 
 class Presence:
@@ -39,23 +64,27 @@ class Presence:
     `account_id` converts the number of an account to that id.
     """
 
-    def __init__(self, url: str, channel: str, keyring: Keyring, account_id: Callable[[int | None], str]) -> None:
-        self._url = url
-        self._seal = Seal(keyring, f"presence on {channel}")
-        self._channel = f"{channel}:presence"
-        self._nodes = f"{channel}:presence:nodes"
-        self._node = f"{channel}:presence:{secrets.token_hex(8)}"
+    def __init__(
+        self, url: str, channel: str, keyring: Keyring, account_id: Callable[[int | None], str], clock: Clock
+    ) -> None:
+        seal = Seal(keyring, f"presence on {channel}")
+        self.channel = Channel(url, f"{channel}:presence", seal, self._hear, self._listening)
+        self._is_alone = url.startswith("memory:")
+        self._clock = clock
+        self._process = secrets.token_hex(8)
         self._account_id = account_id
         self._subscribers: defaultdict[str, list[Send]] = defaultdict(list)
         """Subscribers of this process, by member."""
         self._names: dict[str, str] = {}
         """Display names of members on this process."""
-        self._others: dict[str, str] = {}
-        """Display names of members on other processes."""
+        self._others: dict[str, _Process] = {}
         self._sent: dict[str, str] = {}
         """Display names of all members, as last sent to the subscribers."""
-        self._changed = asyncio.Event()
-        self._wake = asyncio.Event()
+        self._until = 0.0
+        self._asks = False
+        self._due = asyncio.Event()
+        self._tell = Throttle(self._due.set)
+        self._log = MinuteLog()
 
     def subscription_data(self) -> dict[str, Any]:
         """The data of `subscription_succeeded`: the current members."""
@@ -68,8 +97,7 @@ class Presence:
         self._subscribers[member].append(send)
         self._names[member] = caller.display_name
         self._send_changes()
-        self._changed.set()
-        self._wake.set()
+        self._tell()
 
         def leave() -> None:
             if send not in self._subscribers.get(member, ()):
@@ -78,87 +106,75 @@ class Presence:
             if not self._subscribers[member]:
                 del self._subscribers[member], self._names[member]
                 self._send_changes()
-                self._changed.set()
-                self._wake.set()
+                self._tell()
 
         return leave
 
     async def run(self) -> None:
-        """Renew the lease and read the others until cancelled; does nothing without Redis."""
-        if self._url.startswith("memory:"):
+        """Tell the others, and listen to them, until cancelled; does nothing without Redis."""
+        if self._is_alone:
             await asyncio.Event().wait()
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._listen())
-            tasks.create_task(self._renew())
-
-    async def _listen(self) -> None:
-        """Read the leases whenever another process publishes a change."""
-        broadcast = Broadcast(backend=RedisBackend(self._url, lambda _: self._wake.set()))
-        async with broadcast, broadcast.subscribe(self._channel) as subscriber:
-            while True:
-                if (await subscriber.get()).message != self._node:
-                    self._wake.set()
+            tasks.create_task(self.channel.run())
+            try:
+                while True:
+                    await self._renew()
+            finally:
+                await self._say({}, seconds=GOODBYE_SECONDS)  # so that our members are removed at once
 
     async def _renew(self) -> None:
-        redis = redis_client(self._url, retries=1)
-        reached_at = asyncio.get_running_loop().time()
+        """Tell the others when there is a reason, or it is time; forget those who have not told for too long."""
         try:
-            while True:
-                try:
-                    await self._exchange(redis)
-                    reached_at = asyncio.get_running_loop().time()
-                except (RedisError, OSError, TimeoutError) as error:
-                    log.warning("Presence cannot reach Redis", reason=type(error).__name__)
-                    if asyncio.get_running_loop().time() - reached_at > LEASE_SECONDS:
-                        self._others = {}
-                        self._send_changes()
-                    await asyncio.sleep(1)
-                    continue
-                try:
-                    async with asyncio.timeout(RENEW_SECONDS):
-                        await self._wake.wait()
-                except TimeoutError:
-                    pass
-        finally:
-            try:
-                async with asyncio.timeout(1):  # remove our members at once, rather than when the lease expires
-                    await redis.delete(self._node)
-                    await redis.publish(self._channel, self._node)
-                    await redis.aclose()
-            except (RedisError, OSError, TimeoutError):
-                log.info("Presence could not remove its lease, which will expire")
-
-    async def _exchange(self, redis: Any) -> None:
-        """Renew our lease, and read the others."""
-        self._wake.clear()
-        changed = self._changed.is_set()
-        self._changed.clear()
-        if self._names or changed:
-            async with redis.pipeline(transaction=True) as pipe:
-                pipe.set(self._node, self._seal.seal(msgspec.json.encode(self._names)), ex=LEASE_SECONDS)
-                pipe.sadd(self._nodes, self._node)
-                if changed:
-                    pipe.publish(self._channel, self._node)
-                await pipe.execute()
-        nodes = sorted(node for node in await redis.smembers(self._nodes) if node != self._node.encode())
-        leases = dict(zip(nodes, map(self._members, await redis.mget(nodes) if nodes else []), strict=True))
-        if gone := [node for node, members in leases.items() if members is None]:
-            await redis.srem(self._nodes, *gone)
-        raise_if_cancelled()
-        self._others = {member: name for members in leases.values() for member, name in (members or {}).items()}
+            async with asyncio.timeout(RENEW_SECONDS):
+                await self._due.wait()
+        except TimeoutError:
+            pass
+        if self._due.is_set() or self._names:
+            self._due.clear()
+            asks, self._asks = self._asks, False
+            await self._say(dict(list(self._names.items())[:MOST_MEMBERS]), seconds=RENEW_SECONDS, asks=asks)
+        now = asyncio.get_running_loop().time()
+        self._others = {name: other for name, other in self._others.items() if other.forget_at > now}
         self._send_changes()
 
-    def _members(self, lease: bytes | None) -> dict[str, str] | None:
-        """The names in a lease, by member; None when it has expired, or nobody with our secret wrote it."""
+    async def _say(self, members: dict[str, str], *, seconds: float, asks: bool = False) -> None:
+        self._until = max(self._clock().timestamp() + LEASE_SECONDS, self._until + 0.001)
         try:
-            return msgspec.json.decode(self._seal.open(lease), type=dict[str, str]) if lease else None
-        except (NotSealed, msgspec.DecodeError) as error:
-            log.warning("Ignored a presence lease that is not ours", reason=type(error).__name__)
-            return None
+            async with asyncio.timeout(seconds):
+                await self.channel.publish(msgspec.json.encode(Lease(self._process, self._until, members, asks)))
+        except Exception as error:  # the others forget us, until it succeeds again
+            self._log.warning("Presence cannot reach Redis", reason=type(error).__name__)
+
+    def _listening(self) -> None:
+        self._asks = True
+        self._tell()
+
+    def _hear(self, text: bytes) -> None:
+        """Take over what another process tells, unless it is old: it may have been recorded and published again."""
+        lease = msgspec.json.decode(text, type=Lease)
+        if lease.process == self._process:
+            return
+        valid_for = lease.until - self._clock().timestamp()
+        if not 0 < valid_for <= 2 * LEASE_SECONDS:
+            self._log.warning("Ignored an old presence lease: was it repeated, or do two clocks differ?", by=valid_for)
+            return
+        other = self._others.get(lease.process)
+        if other is None and len(self._others) >= MOST_PROCESSES:
+            self._log.warning("Presence listens to no more processes", limit=MOST_PROCESSES)
+            return
+        if other is not None and lease.until <= other.until:
+            return
+        members = dict(list(lease.members.items())[:MOST_MEMBERS])
+        forget_at = asyncio.get_running_loop().time() + LEASE_SECONDS
+        self._others[lease.process] = _Process(lease.until, members, forget_at)
+        self._send_changes()
+        if lease.asks:
+            self._tell()
 
     def _send_changes(self) -> None:
         """Notify the subscribers here of members who joined or left, except of themselves."""
-        now = {**self._others, **self._names}
+        now = {member: name for other in self._others.values() for member, name in other.members.items()}
+        now |= self._names
         before, self._sent = self._sent, now
         messages = [
             *(

@@ -10,35 +10,56 @@ import asyncio
 import secrets
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-import structlog
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError, WatchError
 
 from memberstaff.changes import Change
+from memberstaff.db.clock import Clock
 from memberstaff.errors import RestartRequired
+from memberstaff.keyring import Keyring
 from memberstaff.live.all_days import AllDays
 from memberstaff.notify.redis_backend import raise_if_cancelled, redis_client
+from memberstaff.notify.seal import NotSealed, Seal
+from memberstaff.notify.throttle import MinuteLog
 from memberstaff.pusher.payload import EVENT, Payload
 
-log = structlog.get_logger(__name__)
-
 RENEW_SECONDS = 10.0
+RETRY_SECONDS = 1.0
 LEASE_SECONDS = 30
+LEASE_BYTES = 1_000
+"""That are read of a lease; ours are shorter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Who publishes; valid until then (Unix seconds), whatever expiry others have given the key."""
+
+    holder: str
+    until: float
 
 
 class Relay:
-    """Publishes on `channel`, without notes and photos, since any client may read it; needs `run` to be running."""
+    """Publishes on `channel`, without notes and photos, since any client may read it; needs `run` to be running.
 
-    def __init__(self, days: AllDays, payload: Payload, *, url: str, channel: str, lease: str) -> None:
+    The lease is sealed: what others write in its place is no lease, and is overwritten.
+    """
+
+    def __init__(
+        self, days: AllDays, payload: Payload, *, url: str, channel: str, lease: str, keyring: Keyring, clock: Clock
+    ) -> None:
         self._days = days
         self._payload = payload
         self._url = url
         self._channel = channel
-        self._lease = f"{lease}:relay"
+        self._key = f"{lease}:relay"
+        self._seal = Seal(keyring, f"relay on {lease}")
+        self._clock = clock
         self._name = secrets.token_hex(8)
         self._leading = False
+        self._log = MinuteLog()
 
     @property
     def leading(self) -> bool:
@@ -58,8 +79,9 @@ class Relay:
             with suppress(RedisError, OSError, TimeoutError):
                 async with asyncio.timeout(1):
                     if self._leading:
-                        await redis.delete(self._lease)
+                        await redis.delete(self._key)
                     await redis.aclose()
+            self._leading = False
 
     async def _follow(self, redis: Any) -> None:
         async with self._days.watch() as position:
@@ -77,21 +99,45 @@ class Relay:
                 await pipe.execute()
             raise_if_cancelled()
         except (RedisError, OSError, TimeoutError) as error:
-            log.warning("Failed to publish changes for laravel-echo-server", reason=type(error).__name__)
+            self._log.warning("Failed to publish changes for laravel-echo-server", reason=type(error).__name__)
 
     async def _lead(self, redis: Any) -> None:
-        """Acquire the lease, and renew it."""
+        """Take the lease when it is free, and renew it."""
         while True:
             try:
-                taken = await redis.set(self._lease, self._name, nx=True, ex=LEASE_SECONDS)
-                self._leading = bool(taken) or await redis.get(self._lease) == self._name.encode()
-                if self._leading and not taken:
-                    await redis.expire(self._lease, LEASE_SECONDS)
+                self._leading = await self._take(redis)
                 raise_if_cancelled()
             except (RedisError, OSError, TimeoutError) as error:
-                log.warning("The relay cannot reach Redis", reason=type(error).__name__)
+                self._log.warning("The relay cannot reach Redis", reason=type(error).__name__)
                 self._leading = False
-            await asyncio.sleep(RENEW_SECONDS if self._leading else 1.0)
+            await asyncio.sleep(RENEW_SECONDS if self._leading else RETRY_SECONDS)
+
+    async def _take(self, redis: Any) -> bool:
+        """Write our lease unless another process holds one; returns whether it is ours."""
+        async with redis.pipeline() as pipe:
+            await pipe.watch(self._key)
+            try:
+                found = await pipe.getrange(self._key, 0, LEASE_BYTES)
+            except ResponseError:  # a key of another type, which is no lease
+                found = b""
+            now = self._clock().timestamp()
+            if self._is_held(found, now):
+                return False
+            pipe.multi()
+            lease = msgspec.json.encode(Lease(self._name, now + LEASE_SECONDS))
+            pipe.set(self._key, self._seal.seal(lease), ex=LEASE_SECONDS)
+            try:
+                await pipe.execute()
+            except WatchError:  # another one was faster
+                return False
+        return True
+
+    def _is_held(self, found: bytes, now: float) -> bool:
+        try:
+            lease = msgspec.json.decode(self._seal.open(found), type=Lease)
+        except (NotSealed, msgspec.DecodeError):
+            return False
+        return lease.holder != self._name and 0 < lease.until - now <= 2 * LEASE_SECONDS
 
 
 def envelope(data: dict[str, Any]) -> bytes:

@@ -1,0 +1,233 @@
+"""A channel over Redis: whatever others publish or break there, listening goes on, or is begun again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+import structlog
+from redis.asyncio.client import PubSub
+
+from memberstaff.application import _supervise
+from memberstaff.notify import channel as channels
+from memberstaff.notify import redis_backend
+from memberstaff.notify.channel import Channel
+from memberstaff.notify.redis_backend import MOST_BYTES
+from memberstaff.notify.seal import Seal
+from tests.infrastructure.redis import Redis, RedisServer
+from tests.services.boards import running
+from tests.waiting import until
+
+SEAL = Seal("for tests only, and long enough for HS256", "tests")
+
+
+class Heard:
+    """A channel, and what it has heard."""
+
+    def __init__(self, url: str, name: str) -> None:
+        self.messages: list[bytes] = []
+        self.missed = 0
+        self.channel = Channel(url, name, SEAL, self._hear, self._miss)
+
+    async def run(self) -> None:
+        """As a process runs it: begun again whenever it ends."""
+        await _supervise("channel", self.channel.run)
+
+    def _hear(self, text: bytes) -> None:
+        if text == b"breaks":
+            raise ZeroDivisionError
+        self.messages.append(text)
+
+    def _miss(self) -> None:
+        self.missed += 1
+
+
+@asynccontextmanager
+async def listening(redis: Redis, name: str) -> AsyncIterator[Heard]:
+    """A channel that is listened to."""
+    heard = Heard(redis.url, name)
+    async with running(heard.run):
+        await until(lambda: heard.channel.subscribed)
+        yield heard
+    assert not heard.channel.subscribed
+
+
+async def test_a_message_that_is_published_again_is_heard_once_and_not_opened_again(
+    redis_server: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str | bytes] = []
+    really_open = Seal.open
+
+    def opening(self: Seal, message: str | bytes) -> bytes:
+        opened.append(message)
+        return really_open(self, message)
+
+    monkeypatch.setattr(Seal, "open", opening)
+    recorded = SEAL.seal(b"1" * 100_000)
+    async with listening(redis_server, "again") as heard:
+        with redis_server.client() as client:
+            for _ in range(500):
+                client.publish("again", recorded)
+        await heard.channel.publish(b"2")
+        await until(lambda: heard.messages[-1:] == [b"2"])
+    assert heard.messages == [b"1" * 100_000, b"2"]
+    assert (len(opened), heard.channel.repeated) == (2, 499)
+
+
+async def test_what_is_remembered_of_messages_is_bounded(
+    redis_server: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(channels, "MOST_REMEMBERED", 3)
+    async with listening(redis_server, "memory") as heard:
+        for number in range(10):
+            await heard.channel.publish(b"%d" % number)
+        await until(lambda: len(heard.messages) == 10)
+        assert len(heard.channel._heard) == 3
+
+
+async def test_a_message_that_is_too_long_is_not_looked_at(
+    redis_server: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lengths: list[int] = []
+    really_open = Seal.open
+
+    def opening(self: Seal, message: str | bytes) -> bytes:
+        lengths.append(len(message))
+        return really_open(self, message)
+
+    monkeypatch.setattr(Seal, "open", opening)
+    async with listening(redis_server, "long") as heard:
+        with redis_server.client() as client:
+            client.publish("long", SEAL.seal(b"x" * MOST_BYTES))
+            client.publish("long", b"x" * 20_000_000)
+        await heard.channel.publish(b"1")
+        await until(lambda: heard.messages == [b"1"])
+    assert lengths == [0, 0, len(SEAL.seal(b"1"))]
+    assert heard.channel.refused == 2
+
+
+async def test_a_message_of_ours_that_breaks_its_reader_means_that_something_was_missed(redis_server: Redis) -> None:
+    async with listening(redis_server, "breaking") as heard:
+        await heard.channel.publish(b"breaks")
+        await heard.channel.publish(b"1")
+        await until(lambda: heard.messages == [b"1"])
+        assert (heard.missed, heard.channel.restarts) == (2, 0)
+
+
+async def test_a_flood_of_junk_is_told_to_the_log_once_and_piles_up_nowhere(redis_server: Redis) -> None:
+    with structlog.testing.capture_logs() as lines:
+        async with listening(redis_server, "junk") as heard:
+            [queue] = heard.channel._broadcast._subscribers["junk"]
+            longest = 0
+            with redis_server.client() as client:
+                for _ in range(20):
+                    with client.pipeline(transaction=False) as pipe:
+                        for _ in range(100):
+                            pipe.publish("junk", b"\xff" * 1_000)
+                        await asyncio.to_thread(pipe.execute)
+                    longest = max(longest, queue.qsize())
+            await heard.channel.publish(b"1")
+            await until(lambda: heard.messages == [b"1"])
+    assert heard.channel.refused == 2_000
+    assert longest <= 1
+    assert [line["event"] for line in lines] == [
+        "Subscribed to Redis",
+        "Dropped a message on our channel that was not sealed with our secret",
+    ]
+
+
+async def cancel(heard: Heard) -> None:
+    heard.channel._broadcast._listener_task.cancel()
+
+
+async def fail(heard: Heard) -> None:
+    """An end that nothing foresaw."""
+    backend: Any = heard.channel._backend
+    backend._next_message = None
+    backend._drop = None
+    await until(lambda: heard.channel._broadcast._listener_task.done())
+    del backend._next_message, backend._drop
+
+
+async def hang(heard: Heard) -> None:
+    backend: Any = heard.channel._backend
+
+    async def never() -> None:
+        del backend._next_message
+        await asyncio.Event().wait()
+
+    backend._next_message = never
+
+
+@pytest.mark.parametrize("end", [cancel, fail, hang])
+async def test_a_listener_that_ends_or_hangs_unseen_is_begun_again(
+    redis_server: Redis, monkeypatch: pytest.MonkeyPatch, end: Callable[[Heard], Any]
+) -> None:
+    monkeypatch.setattr(redis_backend, "QUIET_SECONDS", 0.02)
+    monkeypatch.setattr(channels, "STALLED_SECONDS", 0.2)
+    async with listening(redis_server, f"ends-{end.__name__}") as heard:
+        await end(heard)
+        await until(lambda: not heard.channel.subscribed)
+        await until(lambda: heard.channel.subscribed)
+        assert (heard.channel.restarts, heard.missed) == (1, 2)
+        await heard.channel.publish(b"1")
+        await until(lambda: heard.messages == [b"1"])
+
+
+async def test_connections_that_are_ended_again_and_again_are_begun_again_ever_more_slowly(
+    own_redis: RedisServer,
+) -> None:
+    with structlog.testing.capture_logs() as lines:
+        async with listening(own_redis, "killed") as heard:
+            with own_redis.client() as client:
+                for number in range(1, 5):
+                    client.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
+                    await until(lambda number=number: heard.channel.restarts == number)  # type: ignore[misc]
+            backend = heard.channel._backend
+            assert backend is not None
+            assert backend._failures == 4
+            assert heard.missed == 5
+    assert [line["event"] for line in lines] == [
+        "Subscribed to Redis",
+        "Redis is unreachable; until it is back, changes arrive by polling",
+    ]
+
+
+async def test_a_listener_that_redis_drops_for_being_slow_comes_back(own_redis: RedisServer) -> None:
+    async with listening(own_redis, "slow") as heard:
+        with own_redis.client() as client:
+            client.config_set("client-output-buffer-limit", "pubsub 1mb 0 0")
+            with client.pipeline(transaction=False) as pipe:
+                for _ in range(30):
+                    pipe.publish("slow", b"\xff" * 1_000_000)
+                pipe.execute()  # in this loop, so nobody reads meanwhile
+        await until(lambda: heard.channel.restarts == 1 and heard.channel.subscribed)
+        await heard.channel.publish(b"1")
+        await until(lambda: heard.messages == [b"1"])
+
+
+async def test_a_redis_that_hangs_while_it_is_subscribed_to_is_noticed_and_waited_for(
+    own_redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redis_backend, "QUIET_SECONDS", 0.05)
+    subscribing = asyncio.Event()
+    subscribe = PubSub.subscribe
+
+    async def noting(self: PubSub, *names: Any, **handlers: Any) -> None:
+        subscribing.set()
+        await subscribe(self, *names, **handlers)
+
+    monkeypatch.setattr(PubSub, "subscribe", noting)
+    heard = Heard(own_redis.url, "hangs")
+    own_redis.pause()
+    async with running(heard.run):
+        for _ in range(3):
+            subscribing.clear()
+            async with asyncio.timeout(20):
+                await subscribing.wait()  # again: the last attempt has been given up
+        assert not heard.channel.subscribed
+        own_redis.resume()
+        await until(lambda: heard.channel.subscribed)
