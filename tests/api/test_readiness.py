@@ -9,7 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from memberstaff import application
 from memberstaff.db.migrate import is_current
-from tests.installation import Installation
+from memberstaff.notify import channel, redis_backend
+from tests.clock import TODAY
+from tests.infrastructure.redis import RedisServer
+from tests.installation import Installation, install
+from tests.waiting import until
 
 
 @pytest.mark.parametrize(("fresh", "times"), [(60, range(1, 2)), (0, range(3, 61))])
@@ -30,3 +34,37 @@ async def test_the_database_is_asked_once_for_all_who_ask_within_a_second(
         assert {answer.status_code for answer in answers} == {200}
     assert asked in times
     assert answers[0].json() == {"status": "ok", "database": "well", "live": "well"}
+
+
+async def test_while_redis_is_not_heard_live_updates_are_said_to_come_by_polling(
+    database_url: str, own_redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redis_backend, "QUIET_SECONDS", 0.05)
+    monkeypatch.setattr(channel, "STALLED_SECONDS", 0.5)
+    async with install(database_url, broadcast_url=own_redis.url, metrics=True, poll_seconds=0.05) as office:
+        notifier = office.application.notifier
+
+        async def live() -> object:
+            return (await office.http.get("/health/ready")).json()["live"]
+
+        async def restarts() -> str:
+            lines = (await office.http.get("/metrics")).text.splitlines()
+            [value] = [line.split()[1] for line in lines if line.startswith("memberstaff_listener_restarts_total ")]
+            return value
+
+        await until(lambda: notifier.subscribed)
+        assert (await live(), await restarts()) == ("well", "0.0")
+        async with office.watching(TODAY) as board:
+            own_redis.pause()
+            await until(lambda: not notifier.subscribed)
+            assert await live() == "polling"
+            await office.admin.mark(office.staff["Amina"], TODAY, status="LATE")
+            assert (await board.change())["staffName"] == "Amina"
+            own_redis.resume()
+            await until(lambda: notifier.subscribed)
+            assert (await live(), await restarts()) == ("well", "1.0")
+            notifier.channel._broadcast._listener_task.cancel()
+            await until(lambda: not notifier.subscribed)
+            assert await live() == "polling"
+            await until(lambda: notifier.subscribed)
+            assert (await live(), await restarts()) == ("well", "2.0")

@@ -179,6 +179,50 @@ async def test_a_watcher_that_comes_during_a_reading_for_another_one_is_sent_not
             assert await staying == [("Björn", "2026-01-12", 2)]
 
 
+async def test_a_watcher_that_joins_others_is_sent_nothing_that_was_committed_before(
+    school: School, stream: AllDays
+) -> None:
+    async with stream.watch() as first:
+        await school.mark("Amina", Status.LATE)
+        school.notifications.clear()  # nobody has heard of it
+        async with stream.watch() as second:
+            await school.mark("Björn", Status.LATE)
+            notify(stream, school)
+            assert await following(stream, second, 1) == [("Björn", "2026-01-12", 2)]
+            assert await following(stream, first, 2) == [("Amina", "2026-01-12", 1), ("Björn", "2026-01-12", 2)]
+
+
+async def test_all_who_join_at_once_share_a_reading(school: School, database: Database, stream: AllDays) -> None:
+    leave = asyncio.Event()
+
+    async def watch() -> None:
+        async with stream.watch():
+            await leave.wait()
+
+    async with stream.watch():
+        with statements(database) as sent:
+            joining = [asyncio.create_task(watch()) for _ in range(100)]
+            async with stream.watch():
+                leave.set()
+                await asyncio.gather(*joining)
+    assert len([statement for statement in sent if "sum(attendance_day.position)" in statement]) == 1
+
+
+async def test_a_watcher_that_leaves_while_it_joins_leaves_nothing_behind(
+    school: School, database: Database, stream: AllDays
+) -> None:
+    async with stream.watch() as position:
+        with held(database, "sum(attendance_day.position)") as reading:
+            joining = asyncio.create_task(from_now_on(stream))
+            await reading.read.wait()
+            await cancelled(joining)
+            reading.go.set()
+        await school.mark("Amina", Status.LATE)
+        notify(stream, school)
+        assert await following(stream, position, 1) == [("Amina", "2026-01-12", 1)]
+    assert not stream.watched
+
+
 async def test_a_reader_too_far_behind_begins_anew(
     school: School, stream: AllDays, monkeypatch: pytest.MonkeyPatch
 ) -> None:
