@@ -100,10 +100,10 @@ async def fourth_connection(door: Door) -> float:
 
 
 @contextmanager
-def laravel_echo_server(folder: Path, redis_server: Redis, prefix: str, auth_host: str) -> Iterator[str]:
-    """Unmodified, on a port of its own."""
+def laravel_echo_server(folder: Path, redis_server: Redis, prefix: str, auth_host: str, **login: str) -> Iterator[str]:
+    """Unmodified, on a port of its own; `login` is its user on Redis."""
     url, port = make_url(redis_server.url), free_port()
-    where = {"host": url.host, "port": url.port, "db": int(url.database or 0), "keyPrefix": prefix}
+    where = {"host": url.host, "port": url.port, "db": int(url.database or 0), "keyPrefix": prefix, **login}
     settings = {
         "authHost": auth_host,
         "authEndpoint": "/broadcasting/auth",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from redis.exceptions import NoPermissionError
 
 from memberstaff.access import Role
 from tests.clients.conftest import ROOT
@@ -31,8 +33,9 @@ from tests.clients.echo import (
 from tests.clients.killable import killable
 from tests.clock import TODAY, TurnedClock
 from tests.infrastructure.process import free_port
-from tests.infrastructure.redis import Redis
+from tests.infrastructure.redis import Redis, RedisServer
 from tests.installation import Installation, install
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -282,6 +285,36 @@ async def test_laravel_echo_server_passes_the_event_on(
 
 
 PAGE = ROOT / "docs" / "from-laravel.md"
+
+
+async def test_the_users_of_the_documentation_can_do_what_they_need(
+    workshop: Path, database_url: str, clock: TurnedClock, own_redis: RedisServer, tmp_path: Path
+) -> None:
+    written = re.findall(r"^redis-cli (ACL SETUSER .*?[^\\])$", PAGE.read_text(), re.DOTALL | re.MULTILINE)
+    prefix = "laravel_database_"
+    with own_redis.client() as client:
+        for command in written:
+            client.execute_command(*shlex.split(command.replace("\\\n", " ")))
+    url = own_redis.url.replace("//", "//memberstaff:a%20long%20password@")
+    relayed: dict[str, Any] = {"broadcast_url": url, "echo_channel": "attendance", "echo_prefix": prefix}
+    login = {"username": "echo", "password": "another long password"}
+    async with install(database_url, clock=clock, **QUICK, **relayed) as installation:
+        with laravel_echo_server(tmp_path, own_redis, prefix, installation.address.http, **login) as host:
+            async with playing(workshop, host) as program:
+                options = {"host": host, "bearerToken": installation.tokens[Role.VIEWER]}
+                await tell(program, "socketIo", ["wall"], channel="attendance", options=options)
+                await program.hear("here", ["Viewer"], "wall")
+                services: Any = installation.application.services
+                await until(lambda: bool(services["relay"].__self__.leading))
+                await until(lambda: bool(services["presence"].__self__.channel.subscribed))
+                assert installation.application.notifier.subscribed
+                event = without_note(await late(installation, "Amina"))
+                del event["cursor"]
+                await program.hear("event", {**event, "socket": None}, "wall")
+    with own_redis.client(**login) as client:
+        for refused in (("PUBLISH", "memberstaff", "x"), ("GET", "memberstaff:relay"), ("SUBSCRIBE", "memberstaff")):
+            with pytest.raises(NoPermissionError):
+                client.execute_command(*refused)
 
 
 @pytest.mark.parametrize(

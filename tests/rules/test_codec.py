@@ -155,7 +155,10 @@ WRONG = [
     (edited("sessions", to=[1]), "ValidationError"),
     (b'{"epoch":"e1"}', "it says nothing that is known here"),
     (b'{"epoch":"e1","colours":[{"date":"2026-01-12"}]}', "it says nothing that is known here"),
-    (edited("days", to=[{"date": "2026-01-12", "position": 7, "day_version": 2}] * 1_001), "it is longer than any of ours"),
+    (
+        edited("days", to=[{"date": "2026-01-12", "position": 7, "day_version": 2}] * 1_001),
+        "it is longer than any of ours",
+    ),
     (edited("accounts", to=[1] * 1_001), "it is longer than any of ours"),
     (edited("roster_version", to=-1), "a number is out of range"),
     (edited("roster_version", to=2**63), "a number is out of range"),

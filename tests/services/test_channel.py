@@ -77,9 +77,7 @@ async def test_a_message_that_is_published_again_is_heard_once_and_not_opened_ag
     assert (len(opened), heard.channel.repeated) == (2, 499)
 
 
-async def test_what_is_remembered_of_messages_is_bounded(
-    redis_server: Redis, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_what_is_remembered_of_messages_is_bounded(redis_server: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(channels, "MOST_REMEMBERED", 3)
     async with listening(redis_server, "memory") as heard:
         for number in range(10):

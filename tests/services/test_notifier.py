@@ -29,6 +29,7 @@ from tests.waiting import until
 
 SECRET = "for tests only, and long enough for HS256"
 
+
 def numbered(number: int) -> Notification:
     return Notification(epoch="e", roster_version=number)
 

@@ -133,9 +133,7 @@ async def test_what_is_announced_and_confirmed_is_read_at_once_each_time(school:
             assert await following(feed, watched, 1, after=number) == [(name, number + 1)]
 
 
-async def test_once_an_announcement_is_confirmed_again_the_next_is_read_at_once(
-    school: School, feed: Feed
-) -> None:
+async def test_once_an_announcement_is_confirmed_again_the_next_is_read_at_once(school: School, feed: Feed) -> None:
     async with feed.watch(TODAY) as watched:
         await school.mark("Amina", Status.LATE)
         sent = bulk(school)
