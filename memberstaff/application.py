@@ -92,7 +92,7 @@ class Application:
         try:
             if not await is_current(self.database.engine):
                 raise Unmigrated
-            tasks = [asyncio.create_task(_supervise(name, run)) for name, run in self._services().items()]
+            tasks = [asyncio.create_task(supervise(name, run)) for name, run in self._services().items()]
             try:
                 yield
             finally:
@@ -164,7 +164,7 @@ class Application:
         self.access_watcher.on_notification(notification)
 
 
-async def _supervise(name: str, run: Callable[[], Awaitable[None]]) -> None:
+async def supervise(name: str, run: Callable[[], Awaitable[None]]) -> None:
     """Run a service, and restart it when it fails."""
     while True:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Self
+from typing import Any, Self
 
 
 class Status(StrEnum):
@@ -48,7 +48,8 @@ class Change:
 
     def shown(self, *, notes: bool) -> Self:
         """The change as those see it who may read notes, or may not."""
-        return self if notes else replace(self, **dict.fromkeys(CONFIDENTIAL))
+        hidden: dict[str, Any] = dict.fromkeys(CONFIDENTIAL)
+        return self if notes else replace(self, **hidden)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""When the database is read because of what a notification says: a message, however often repeated, costs next to none."""
+"""When the database is read because of what a notification says: repeating one costs next to nothing."""
 
 from __future__ import annotations
 

@@ -28,8 +28,8 @@ class ListenerStopped(Exception):
 class Channel:
     """Publishes to every process, this one included, and receives from all; needs `run` to be running.
 
-    `on_message` is called with each message that was sealed with our secret, `on_missed` whenever listening began, since
-    messages may have been lost until then. What others published is counted in `refused`, what was recorded and
+    `on_message` is called with each message that was sealed with our secret, `on_missed` whenever listening began,
+    since messages may have been lost until then. What others published is counted in `refused`, what was recorded and
     published again in `repeated`; both are dropped. Without Redis (`memory:`) there is only this process.
     """
 

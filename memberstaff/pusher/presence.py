@@ -42,7 +42,7 @@ class Lease:
 
     process: str
     until: float
-    """Unix seconds, and higher in each lease of a process: one that was recorded and repeated is older than the last."""
+    """Unix seconds, and higher in each lease of a process: one that was recorded and repeated is older."""
     members: dict[str, str]
     asks: bool = False
     """Whether it asks the others for theirs: it has just begun to listen."""

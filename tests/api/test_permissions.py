@@ -177,11 +177,8 @@ WATCH_ALL = "subscription ($date: Date!) { attendanceUpdated(date: $date) { note
 
 
 async def test_a_viewer_sees_no_note_and_no_photo_of_a_mark_anywhere(installation: Installation) -> None:
-    amina, own, taken = (
-        installation.staff["Amina"],
-        "https://photos.example/amina.jpg",
-        "https://photos.example/bed.jpg",
-    )
+    amina = installation.staff["Amina"]
+    own, taken = "https://photos.example/amina.jpg", "https://photos.example/bed.jpg"
     await installation.admin.ask(
         "mutation ($input: UpdateStaffInput!) { updateStaff(input: $input) { errors { code } } }",
         input={"id": amina, "photoUrl": own},
@@ -202,7 +199,9 @@ async def test_a_viewer_sees_no_note_and_no_photo_of_a_mark_anywhere(installatio
       found: attendanceDay { records(first: 1, search: "amina") { edges { node { ...seen } } } }
       person: node(id: $staff) { ... on Staff { attendance(from: "2026-01-12", to: "2026-01-12") { ...seen } } }
     }
-    fragment seen on Attendance { note photoUrl staffPhotoUrl history(first: 1) { edges { node { note photoUrl } } } }"""
+    fragment seen on Attendance {
+      note photoUrl staffPhotoUrl history(first: 1) { edges { node { note photoUrl } } }
+    }"""
     revision = global_id("AttendanceRevision", staff_key(amina), TODAY, 1)
     variables = {"id": marked["attendance"]["id"], "staff": amina, "revision": revision}
     viewed = await installation.viewer.ask(document, **variables)

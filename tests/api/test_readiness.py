@@ -13,6 +13,7 @@ from memberstaff.notify import channel, redis_backend
 from tests.clock import TODAY
 from tests.infrastructure.redis import RedisServer
 from tests.installation import Installation, install
+from tests.listeners import listeners
 from tests.waiting import until
 
 
@@ -63,7 +64,8 @@ async def test_while_redis_is_not_heard_live_updates_are_said_to_come_by_polling
             own_redis.resume()
             await until(lambda: notifier.subscribed)
             assert (await live(), await restarts()) == ("well", "1.0")
-            notifier.channel._broadcast._listener_task.cancel()
+            [listener] = listeners()
+            listener.cancel()
             await until(lambda: not notifier.subscribed)
             assert await live() == "polling"
             await until(lambda: notifier.subscribed)

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import pytest
 import structlog
+from broadcaster import Event
 from redis.asyncio.client import PubSub
 
-from memberstaff.application import _supervise
+from memberstaff.application import supervise
 from memberstaff.notify import channel as channels
 from memberstaff.notify import redis_backend
 from memberstaff.notify.channel import Channel
-from memberstaff.notify.redis_backend import MOST_BYTES
+from memberstaff.notify.redis_backend import MOST_BYTES, RedisBackend
 from memberstaff.notify.seal import Seal
 from tests.infrastructure.redis import Redis, RedisServer
+from tests.listeners import listeners
 from tests.services.boards import running
 from tests.waiting import until
 
@@ -34,7 +38,7 @@ class Heard:
 
     async def run(self) -> None:
         """As a process runs it: begun again whenever it ends."""
-        await _supervise("channel", self.channel.run)
+        await supervise("channel", self.channel.run)
 
     def _hear(self, text: bytes) -> None:
         if text == b"breaks":
@@ -79,11 +83,15 @@ async def test_a_message_that_is_published_again_is_heard_once_and_not_opened_ag
 
 async def test_what_is_remembered_of_messages_is_bounded(redis_server: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(channels, "MOST_REMEMBERED", 3)
+    recorded = [SEAL.seal(b"%d" % number) for number in range(5)]
     async with listening(redis_server, "memory") as heard:
-        for number in range(10):
-            await heard.channel.publish(b"%d" % number)
-        await until(lambda: len(heard.messages) == 10)
-        assert len(heard.channel._heard) == 3
+        with redis_server.client() as client:
+            for message in (*recorded, *reversed(recorded)):
+                client.publish("memory", message)
+        await heard.channel.publish(b"end")
+        await until(lambda: heard.messages[-1:] == [b"end"])
+    assert heard.messages == [b"0", b"1", b"2", b"3", b"4", b"1", b"0", b"end"]
+    assert heard.channel.repeated == 3
 
 
 async def test_a_message_that_is_too_long_is_not_looked_at(
@@ -115,79 +123,105 @@ async def test_a_message_of_ours_that_breaks_its_reader_means_that_something_was
         assert (heard.missed, heard.channel.restarts) == (2, 0)
 
 
-async def test_a_flood_of_junk_is_told_to_the_log_once_and_piles_up_nowhere(redis_server: Redis) -> None:
+async def test_a_flood_of_junk_is_told_to_the_log_once_and_piles_up_nowhere(
+    redis_server: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting: list[int] = []
+    arrived = 0
+    really_next, really_open = RedisBackend.next_published, Seal.open
+
+    async def arriving(self: RedisBackend) -> Event:
+        nonlocal arrived
+        event = await really_next(self)
+        arrived += 1
+        return event
+
+    def opening(self: Seal, message: str | bytes) -> bytes:
+        waiting.append(arrived - len(waiting))
+        return really_open(self, message)
+
+    monkeypatch.setattr(RedisBackend, "next_published", arriving)
+    monkeypatch.setattr(Seal, "open", opening)
     with structlog.testing.capture_logs() as lines:
         async with listening(redis_server, "junk") as heard:
-            [queue] = heard.channel._broadcast._subscribers["junk"]
-            longest = 0
-            with redis_server.client() as client:
-                for _ in range(20):
-                    with client.pipeline(transaction=False) as pipe:
-                        for _ in range(100):
-                            pipe.publish("junk", b"\xff" * 1_000)
-                        await asyncio.to_thread(pipe.execute)
-                    longest = max(longest, queue.qsize())
+            with redis_server.client() as client, client.pipeline(transaction=False) as pipe:
+                for _ in range(2_000):
+                    pipe.publish("junk", b"\xff" * 1_000)
+                pipe.execute()
             await heard.channel.publish(b"1")
             await until(lambda: heard.messages == [b"1"])
     assert heard.channel.refused == 2_000
-    assert longest <= 1
+    assert max(waiting) <= 2
     assert [line["event"] for line in lines] == [
         "Subscribed to Redis",
         "Dropped a message on our channel that was not sealed with our secret",
     ]
 
 
-async def cancel(heard: Heard) -> None:
-    heard.channel._broadcast._listener_task.cancel()
+async def cancelled(_: RedisBackend) -> Event:
+    raise asyncio.CancelledError
 
 
-async def fail(heard: Heard) -> None:
-    """An end that nothing foresaw."""
-    backend: Any = heard.channel._backend
-    backend._next_message = None
-    backend._drop = None
-    await until(lambda: heard.channel._broadcast._listener_task.done())
-    del backend._next_message, backend._drop
+async def failing(_: RedisBackend) -> Event:
+    raise ZeroDivisionError("which nothing foresaw")
 
 
-async def hang(heard: Heard) -> None:
-    backend: Any = heard.channel._backend
-
-    async def never() -> None:
-        del backend._next_message
-        await asyncio.Event().wait()
-
-    backend._next_message = never
+async def hanging(_: RedisBackend) -> Event:
+    await asyncio.Event().wait()
+    raise AssertionError
 
 
-@pytest.mark.parametrize("end", [cancel, fail, hang])
+@pytest.mark.parametrize("ending", [cancelled, failing, hanging])
 async def test_a_listener_that_ends_or_hangs_unseen_is_begun_again(
-    redis_server: Redis, monkeypatch: pytest.MonkeyPatch, end: Callable[[Heard], Any]
+    redis_server: Redis, monkeypatch: pytest.MonkeyPatch, ending: Callable[[RedisBackend], Any]
 ) -> None:
     monkeypatch.setattr(redis_backend, "QUIET_SECONDS", 0.02)
     monkeypatch.setattr(channels, "STALLED_SECONDS", 0.2)
-    async with listening(redis_server, f"ends-{end.__name__}") as heard:
-        await end(heard)
-        await until(lambda: not heard.channel.subscribed)
+    async with listening(redis_server, f"ends-{ending.__name__}") as heard:
+        with monkeypatch.context() as patch:
+            patch.setattr(RedisBackend, "next_published", ending)
+            await heard.channel.publish(b"1")
+            await until(lambda: not heard.channel.subscribed)
         await until(lambda: heard.channel.subscribed)
         assert (heard.channel.restarts, heard.missed) == (1, 2)
+        await heard.channel.publish(b"2")
+        await until(lambda: heard.messages == [b"1", b"2"])
+
+
+async def test_a_listener_whose_task_somebody_cancels_is_begun_again(
+    redis_server: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(channels, "STALLED_SECONDS", 2.0)
+    async with listening(redis_server, "cancelled") as heard:
+        [listener] = listeners()
+        listener.cancel()
+        await until(lambda: not heard.channel.subscribed)
+        await until(lambda: heard.channel.subscribed)
         await heard.channel.publish(b"1")
         await until(lambda: heard.messages == [b"1"])
 
 
+def restarted(heard: Heard, times: int) -> bool:
+    return heard.channel.restarts == times
+
+
 async def test_connections_that_are_ended_again_and_again_are_begun_again_ever_more_slowly(
-    own_redis: RedisServer,
+    own_redis: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    pauses: list[float] = []
+
+    def shortest(low: float, high: float) -> float:
+        pauses.append(high)
+        return low
+
+    monkeypatch.setattr(random, "uniform", shortest)
     with structlog.testing.capture_logs() as lines:
         async with listening(own_redis, "killed") as heard:
             with own_redis.client() as client:
                 for number in range(1, 5):
                     client.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
-                    await until(lambda number=number: heard.channel.restarts == number)  # type: ignore[misc]
-            backend = heard.channel._backend
-            assert backend is not None
-            assert backend._failures == 4
-            assert heard.missed == 5
+                    await until(partial(restarted, heard, number))
+        assert (pauses, heard.missed) == ([0.2, 0.4, 0.8, 1.6], 5)
     assert [line["event"] for line in lines] == [
         "Subscribed to Redis",
         "Redis is unreachable; until it is back, changes arrive by polling",

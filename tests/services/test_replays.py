@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -49,7 +50,7 @@ def bulk(school: School) -> Notification:
 Forgery = Callable[[Notification], Notification]
 
 
-def in_day(**values: int) -> Forgery:
+def in_day(**values: Any) -> Forgery:
     """The notification, with other numbers of its day."""
     return lambda sent: replace(sent, days=tuple(replace(day, **values) for day in sent.days))
 
