@@ -57,12 +57,12 @@ def ours(day: date, staff_id: str) -> Dialect:
 
 
 def pusher(day: date, staff_id: str) -> Dialect:
-    """The public channel for Laravel Echo. It has no notes, so the mark's photo carries the number."""
+    """The channel of all days for Laravel Echo, to which each subscriber is authorised."""
     target = {"staffDate": {"staffId": staff_id, "date": day.isoformat()}}
     return Dialect(
         wire="pusher",
-        subscription="attendance",
-        mark=_body(_MARK, input={"target": target, "status": "LATE", "photoUrl": f"/photos/{SEQ}.jpg"}),
+        subscription="private-attendance",
+        mark=_body(_MARK, input={"target": target, "status": "LATE", "note": SEQ}),
         event_holds=(r"\"status\":\"late\"", f"Staff Member {PERSON:03}", rf"\"date\":\"{day}\""),
     )
 

@@ -65,7 +65,7 @@ def _memberstaff(environment: Environment) -> Iterator[Measured]:
 @contextmanager
 def _pusher(environment: Environment) -> Iterator[Measured]:
     dialect = pusher(environment.day, environment.staff_id)
-    settings = {"MEMBERSTAFF_ECHO_KEY": "bench", "MEMBERSTAFF_ECHO_PUBLIC": "true"}
+    settings = {"MEMBERSTAFF_ECHO_KEY": "bench"}
     # As for laravel-echo-server, delivery alone is measured: the marks are made on a second server.
     with (
         environment.database() as database,

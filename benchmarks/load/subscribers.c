@@ -3,6 +3,7 @@
 #include "subscribers.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,12 +85,41 @@ static void greet(subscriber *one) {
     ws_send(one->socket, WS_TEXT, message, (size_t)length);
 }
 
-static void subscribe(subscriber *one) {
+/* What /broadcasting/auth answers about the plan's channel, for the socket that the server has just greeted. */
+static http_answer authorise(const char *greeting, size_t length) {
+    static int http = -1;
+    static char request[8192], bytes[8192], content[256];
+    if (http < 0) http = connect_tcp(plan.port, 1);
+    const char *id = find(greeting, length, "socket_id");
+    if (!id) fail("the server has greeted without a socket_id");
+    id += strcspn(id, "0123456789");
+    int written = snprintf(content, sizeof content, "{\"socket_id\":\"%.*s\",\"channel_name\":\"%s\"}",
+                           (int)strspn(id, "0123456789."), id, plan.document);
+    body asked = {.text = content, .length = (size_t)written};
+    send_all(http, request, http_post(request, sizeof request, plan.port, "/broadcasting/auth", &asked));
+    http_answer answer = {0};
+    for (size_t received = 0; !answer.length;) {
+        struct pollfd waiting = {.fd = http, .events = POLLIN};
+        if (poll(&waiting, 1, STALL_SECONDS * 1000) < 1) fail("/broadcasting/auth does not answer");
+        ssize_t more = recv(http, bytes + received, sizeof bytes - 1 - received, 0);
+        if (more < 1) fail("/broadcasting/auth has hung up");
+        received += (size_t)more;
+        bytes[received] = 0;
+        answer = read_http_answer(bytes, received);
+    }
+    if (answer.status != 200) fail("/broadcasting/auth has refused");
+    return answer;
+}
+
+/* `greeting` is what the server said first. */
+static void subscribe(subscriber *one, const char *greeting, size_t greeting_length) {
     char message[8192];
     const char *date = one->on_other_date ? plan.other_date : plan.date;
-    int length = plan.protocol == PUSHER_7
-        ? snprintf(message, sizeof message, "{\"event\":\"pusher:subscribe\",\"data\":{\"channel\":\"%s\"}}",
-                   plan.document)
+    http_answer authorised = {0};
+    if (plan.protocol == PUSHER_7) authorised = authorise(greeting, greeting_length);
+    int length = plan.protocol == PUSHER_7 /* the answer is an object: {"auth": …} */
+        ? snprintf(message, sizeof message, "{\"event\":\"pusher:subscribe\",\"data\":{\"channel\":\"%s\",%.*s}",
+                   plan.document, (int)authorised.body_length - 1, authorised.body + 1)
         : plan.protocol == GRAPHQL_TRANSPORT_WS
         ? snprintf(message, sizeof message,
                    "{\"id\":\"%s\",\"type\":\"subscribe\",\"payload\":"
@@ -150,7 +180,7 @@ static int says(const char *message, size_t length, const char *type) {
 static void control_message(subscriber *one, const char *message, size_t length) {
     if (plan.protocol == GRAPHQL_TRANSPORT_WS) {
         if (one->state == GREETING && says(message, length, "connection_ack")) {
-            subscribe(one);
+            subscribe(one, message, length);
             return;
         }
         if (says(message, length, "ping")) {
@@ -160,13 +190,13 @@ static void control_message(subscriber *one, const char *message, size_t length)
         if (says(message, length, "pong")) return;
     } else if (plan.protocol == PUSHER_7) {
         if (one->state == GREETING && find(message, length, "pusher:connection_established")) {
-            subscribe(one);
+            subscribe(one, message, length);
             return;
         }
         if (find(message, length, "pusher_internal:subscription_succeeded")) return;
     } else {
         if (length >= 2 && message[0] == '4' && message[1] == '0') { /* connected */
-            subscribe(one);
+            subscribe(one, message, length);
             return;
         }
         if (message[0] == '0' || message[0] == '3') return; /* opened; pong */
