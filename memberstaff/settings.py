@@ -182,6 +182,12 @@ class Settings(Deployment):
     max_sockets_per_address: int = Field(
         5_000, ge=1, description="WebSockets and event streams per address, which a school shares, and process."
     )
+    max_connections_per_address: int = Field(
+        15_000,
+        ge=1,
+        description="TCP connections per address and process, whatever they say; three for each board of a school, "
+        "since a page loads over several. Never more than half of what the process may open; IPv6 by /64.",
+    )
     init_seconds: float = Field(5.0, gt=0, description="Time for `connection_init` after a socket opens.")
     max_backlog_bytes: int = Field(1_048_576, ge=65_536, description="Data that may be queued for a client.")
     ping_seconds: float = Field(20.0, gt=0, description="Interval of the server's WebSocket pings.")

@@ -22,7 +22,8 @@ from memberstaff.attendance.rules import Mark
 from memberstaff.db.work import Reading, Work
 from memberstaff.errors import Unauthenticated
 from memberstaff.fanout.subscriber_groups import SubscriberGroups
-from memberstaff.server.connection import UNKNOWN, Connection
+from memberstaff.server.client_address import UNKNOWN
+from memberstaff.server.connection import Connection
 
 from .loaders import Loaders
 

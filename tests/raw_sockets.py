@@ -22,7 +22,7 @@ async def raw_socket(address: Served, path: str = "/graphql", protocol: str = "g
     client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2_048)
     client.setblocking(False)
     await loop.sock_connect(client, ("127.0.0.1", address.port))
-    lines = [f"GET {path} HTTP/1.1", "Host: x", "Upgrade: websocket", "Connection: Upgrade"]
+    lines = [f"GET {path} HTTP/1.1", "Host: localhost", "Upgrade: websocket", "Connection: Upgrade"]
     lines += ["Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Version: 13"]
     lines += [f"Sec-WebSocket-Protocol: {protocol}"] if protocol else []
     await loop.sock_sendall(client, "\r\n".join([*lines, "", ""]).encode())

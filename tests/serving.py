@@ -17,6 +17,7 @@ import uvicorn
 import uvicorn.server
 
 from memberstaff.server.run import options
+from memberstaff.server.uvicorn_tls import Config
 from memberstaff.settings import Settings
 
 
@@ -95,7 +96,7 @@ async def serving(
         socket.SOL_SOCKET, socket.SO_SNDBUF, 65_536
     )  # of each connection: who does not read is soon felt
     listener.bind(("127.0.0.1", port))
-    server = Server(uvicorn.Config(app, factory=factory, log_config=None, **{**options(settings), **changes}))
+    server = Server(Config(app, factory=factory, log_config=None, **{**options(settings), **changes}))
     running = asyncio.ensure_future(server.serve(sockets=[listener]))
     started = asyncio.ensure_future(server.ready.wait())
     try:

@@ -12,6 +12,7 @@ from types import FunctionType
 from graphql.execution import Executor
 from sqlalchemy.engine.default import DefaultDialect
 from strawberry import Schema
+from uvicorn import Config
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
@@ -20,6 +21,7 @@ from uvicorn.supervisors import Multiprocess
 PARTS: dict[type, tuple[str, ...]] = {
     HttpToolsProtocol: (
         "app_state",
+        "client",
         "config",
         "connection_lost",
         "connection_made",
@@ -87,6 +89,7 @@ PARTS: dict[type, tuple[str, ...]] = {
         "tasks",
         "transport",
     ),
+    Config: ("http_protocol_class", "load", "ssl"),
     Multiprocess: ("run", "sockets", "terminate_all"),
     Executor: (
         "_relevant_sub_fields",

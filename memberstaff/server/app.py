@@ -18,6 +18,7 @@ from memberstaff.server import avatars, metrics
 from memberstaff.server.connection_limiter import ConnectionLimiter, ConnectionLimits
 from memberstaff.server.graphql_http import HttpEndpoint
 from memberstaff.server.host import Host
+from memberstaff.server.open_connections import OPEN_CONNECTIONS, OpenConnections, of_settings
 from memberstaff.server.request_context import RequestContextMiddleware
 from memberstaff.server.uvicorn_websocket import SETTINGS
 from memberstaff.server.web import BUILT, Site
@@ -37,6 +38,7 @@ class ServerApp(FastAPI):
     graphql_ws: ASGIApp
     settings: Settings
     limits: ConnectionLimits
+    open_connections: OpenConnections
     websocket_mounts: dict[str, ASGIApp]
     """By path prefix."""
 
@@ -66,7 +68,7 @@ def create_app(schema: Schema, host: Host, built: Path = BUILT) -> ServerApp:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Any]]:
         async with host.running():
-            yield {SETTINGS: host.settings}
+            yield {SETTINGS: host.settings, OPEN_CONNECTIONS: app.open_connections}
 
     # Echo sends the last three from pages that use axios, jQuery or Laravel sessions.
     headers = ["Authorization", "Content-Type", "X-Request-ID", "X-CSRF-Token", "X-Requested-With", "X-Socket-ID"]
@@ -92,6 +94,7 @@ def create_app(schema: Schema, host: Host, built: Path = BUILT) -> ServerApp:
         addresses=ConnectionLimiter(host.settings.max_sockets_per_address),
         accounts=ConnectionLimiter(host.settings.max_sockets_per_account),
     )
+    app.open_connections = of_settings(host.settings)
     http = HttpEndpoint(schema, host, limits)
     app.graphql = CORSMiddleware(RequestContextMiddleware(http, host.settings), **cross_origin)
     app.graphql_ws = RequestContextMiddleware(SocketEndpoint(schema, host, limits), host.settings)
@@ -99,7 +102,7 @@ def create_app(schema: Schema, host: Host, built: Path = BUILT) -> ServerApp:
     app.router.default = Site(host.settings, built)
     app.include_router(avatars.router)
     if host.settings.metrics:
-        app.include_router(metrics.router(host))
+        app.include_router(metrics.router(host, app.open_connections))
 
     @app.get("/health/live", include_in_schema=False)
     async def live() -> JSONResponse:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
+UNKNOWN = "unknown"
+"""The address of a client on a Unix socket."""
+
 Networks = Collection[IPv4Network | IPv6Network]
 
 
@@ -34,6 +37,17 @@ def canonical_address(address: str) -> str:
         return address
     known = _parse(address)
     return address if known is None else str(known)
+
+
+def network(address: str, prefix: int = 64) -> str:
+    """What counts as one client: an IPv4 address, or the IPv6 network around an address, in canonical form.
+
+    A /64 is the least that one customer has: 2⁶⁴ addresses.
+    """
+    if ":" not in address:
+        return address
+    known = _parse(address)
+    return str(IPv6Network((int(known), prefix), strict=False)) if isinstance(known, IPv6Address) else address
 
 
 def _parse(address: str) -> IPv4Address | IPv6Address | None:

@@ -10,14 +10,11 @@ from dataclasses import dataclass, field
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
-from memberstaff.server.client_address import Networks, canonical_address, forwarded_address, is_trusted
+from memberstaff.server.client_address import UNKNOWN, Networks, canonical_address, forwarded_address, is_trusted
 from memberstaff.server.session_cookie import SessionCookie
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 """The X-Request-IDs accepted from a proxy; they are written to the log and to error messages."""
-
-UNKNOWN = "unknown"
-"""The address of a client on a Unix socket."""
 
 OnEnd = Callable[[int, str], None]
 

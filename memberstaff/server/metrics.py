@@ -12,24 +12,34 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from memberstaff.server.host import Host
+from memberstaff.server.open_connections import OpenConnections
 
 
-class HostCollector(Collector):
-    """Reads the host's gauges and counters at each scrape."""
+class MetricsCollector(Collector):
+    """Reads the gauges and counters of the host and of the server at each scrape."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: Host, connections: OpenConnections) -> None:
         self.host = host
+        self.connections = connections
 
     def collect(self) -> Iterator[Metric]:
-        for name, (value, help_text) in self.host.gauges().items():
+        metrics: dict[str, tuple[float, str]] = {
+            **self.host.gauges(),
+            "connections_open": (len(self.connections), "TCP connections, whatever they say."),
+            "connections_refused_total": (
+                self.connections.refused,
+                "TCP connections closed at once, since there were too many.",
+            ),
+        }
+        for name, (value, help_text) in metrics.items():
             family = CounterMetricFamily if name.endswith("_total") else GaugeMetricFamily
             yield family(f"memberstaff_{name}", help_text, value=value)
 
 
-def router(host: Host) -> APIRouter:
+def router(host: Host, connections: OpenConnections) -> APIRouter:
     """The router with /metrics."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(HostCollector(host))
+    registry.register(MetricsCollector(host, connections))
     made = APIRouter()
 
     @made.get("/metrics", include_in_schema=False)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import socket
+import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import uvicorn
+from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
+from memberstaff.server import descriptors
 from memberstaff.server.logs import log_config
-from memberstaff.server.uvicorn_http import HttpProtocol
+from memberstaff.server.uvicorn_tls import Config, first_protocol
 from memberstaff.server.uvicorn_websocket import WebSocketProtocol
 from memberstaff.settings import Settings
 
@@ -26,25 +30,31 @@ def serve(
     key: Path | None = None,
 ) -> None:
     """Serve until a signal stops it; `app` is the import string of a factory, `certificate` and `key` are PEM files."""
-    config: dict[str, Any] = {
-        "factory": True,
-        "host": host,
-        "port": port,
-        "workers": workers,
-        "ssl_certfile": certificate,
-        "ssl_keyfile": str(key) if key else None,
-        "log_config": log_config(settings),
+    descriptors.raise_limit()
+    config = Config(
+        app,
+        factory=True,
+        host=host,
+        port=port,
+        workers=workers,
+        ssl_certfile=certificate,
+        ssl_keyfile=str(key) if key else None,
+        log_config=log_config(settings),
         **options(settings),
-    }
-    if workers == 1:
-        uvicorn.run(app, **config)
-    else:
-        several = uvicorn.Config(app, **config)
-        Supervisor(several, [listener(several)]).run()
+    )
+    listening = listener(config)
+    if workers > 1:
+        Supervisor(config, [listening]).run()
+        return
+    server = uvicorn.Server(config)
+    with suppress(KeyboardInterrupt):  # raised again by uvicorn once it has stopped
+        server.run([listening])
+    if not server.started:
+        sys.exit(STARTUP_FAILURE)
 
 
 def listener(config: uvicorn.Config) -> socket.socket:
-    """The socket that workers share. uvicorn makes one of protocol 0, and asyncio sets TCP_NODELAY on no such socket.
+    """The socket to listen on. uvicorn makes one of protocol 0, and asyncio sets TCP_NODELAY on no such socket.
 
     Without it each answer waits 40 ms for a delayed acknowledgement, wherever uvloop is not to be had.
     """
@@ -65,7 +75,7 @@ class Supervisor(Multiprocess):
 def options(settings: Settings) -> dict[str, Any]:
     """Keyword arguments for `uvicorn.Config`, shared with the tests' server."""
     return {
-        "http": HttpProtocol,
+        "http": first_protocol,
         "ws": WebSocketProtocol,
         "ws_max_size": settings.max_frame_bytes,
         "ws_ping_interval": settings.ping_seconds,

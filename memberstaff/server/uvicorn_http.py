@@ -16,6 +16,8 @@ from typing import Any
 from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from memberstaff.server.client_address import UNKNOWN
+from memberstaff.server.open_connections import Slot, open_connections_of
 from memberstaff.server.uvicorn_websocket import WebSocketProtocol, settings_of
 from memberstaff.server.websocket_handshake import ordinary_key
 
@@ -61,6 +63,8 @@ class HttpProtocol(HttpToolsProtocol):
         self.drain_seconds = settings.drain_seconds
         self.headers_seconds = settings.headers_seconds
         self.silence_seconds = settings.silence_seconds
+        self.slot: Slot | None = None
+        """Its place among the open connections; over TLS taken before the handshake."""
         self.is_streaming = False
         """Whether the response is an event stream, which shutdown must end."""
         self.cycles: list[RequestResponseCycle] = []
@@ -82,11 +86,18 @@ class HttpProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]  # uvicorn's own
         super().connection_made(transport)
-        self.start_headers_timer()
+        if self.slot is None:
+            self.slot = open_connections_of(self.app_state).take(self.client[0] if self.client else UNKNOWN)
+        if self.slot is None:
+            transport.abort()
+        else:
+            self.start_headers_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.stop_headers_timer()
         self.stop_write_timer()
+        if self.slot is not None:
+            self.slot.free()
         super().connection_lost(exc)
         # uvicorn tells the newest request alone, and a stream before it would go on for ever.
         self.pipeline.clear()
@@ -153,11 +164,16 @@ class HttpProtocol(HttpToolsProtocol):
         key = ordinary_key(self.scope["method"], self.scope["http_version"], self.url, self.headers)
         if key is None or not issubclass(create, WebSocketProtocol):
             super().handle_websocket_upgrade()
-            return
-        self.connections.discard(self)
-        protocol = create(config=self.config, server_state=self.server_state, app_state=self.app_state)
-        protocol.upgrade(self.transport, self.scope, self.url, key)
-        self.transport.set_protocol(protocol)
+        else:
+            self.connections.discard(self)
+            protocol = create(config=self.config, server_state=self.server_state, app_state=self.app_state)
+            protocol.upgrade(self.transport, self.scope, self.url, key)
+            self.transport.set_protocol(protocol)
+        successor = self.transport.get_protocol()
+        if isinstance(successor, WebSocketProtocol):
+            successor.slot = self.slot
+        elif successor is not self and self.slot is not None:
+            self.slot.free()  # uvicorn's own protocol does not count
 
     def data_received(self, data: bytes) -> None:
         """Called with received bytes; the first of a request start the headers timer."""

@@ -16,6 +16,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.http11 import Request
 from websockets.protocol import Protocol, Side, State
 
+from memberstaff.server.open_connections import Slot
 from memberstaff.server.websocket_handshake import switching_protocols, websocket_scope
 from memberstaff.settings import Settings
 
@@ -82,6 +83,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         """Whether the write buffer is above its high-water mark."""
         self.drain_code = SERVICE_RESTART
         """The close code at shutdown."""
+        self.slot: Slot | None = None
+        """Its place among the open connections."""
         self.key: str | None = None
         """The Sec-WebSocket-Key of a handshake parsed by HttpProtocol, until it is accepted."""
 
@@ -104,6 +107,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         for timer in (self.shutdown_timer, self.abort_timer):
             if timer is not None:
                 timer.cancel()
+        if self.slot is not None:
+            self.slot.free()
         super().connection_lost(exc)
         self.blocked = False  # `writable` is set too, and later writes are dropped
 

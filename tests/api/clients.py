@@ -86,7 +86,8 @@ class Client:
 @asynccontextmanager
 async def client(address: Address, **options: Any) -> AsyncIterator[Client]:
     options.setdefault("subprotocols", [PROTOCOL])
-    async with connect(f"{address.ws}/graphql", compression=None, **options) as socket:
+    options.setdefault("uri", f"{address.ws}/graphql")
+    async with connect(compression=None, **options) as socket:
         yield Client(socket)
 
 

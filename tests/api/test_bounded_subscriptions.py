@@ -126,7 +126,7 @@ async def test_a_stream_with_another_request_behind_it_ends_when_its_client_goes
     for number in range(3):  # more than the account may have open at a time
         async with small.stream(WATCH, SSE, date=TODAY) as stream:
             await until(lambda: feed.subscriptions == 1)
-            stream.write(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n")
+            stream.write(b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n")
             await until(lambda: any(len(protocol.cycles) == 2 for protocol in http_streams(small)))
             stream.reset()
         # Reading is paused, so that the server learns of it when it writes: an event, or a heartbeat.
@@ -160,7 +160,9 @@ async def test_an_answer_that_nobody_reads_holds_no_database_connection(database
     query = "{ attendanceDay { records(first: 1000) { edges { node { id staffName staff { id name category } } } } } }"
     async with install(database_url, clock=clock, demo_people=300, database_pool_size=1) as installation:
         body = json.dumps({"query": query}).encode()
-        head = f"POST /graphql HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {installation.tokens[Role.VIEWER]}\r\n"
+        head = (
+            f"POST /graphql HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {installation.tokens[Role.VIEWER]}\r\n"
+        )
         head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
         loop = asyncio.get_running_loop()
         with socket.socket() as client:

@@ -165,7 +165,7 @@ async def test_a_stop_lets_a_request_in_flight_finish() -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", address.port)
         body = b'{"query":"{ waiting }"}'
         writer.write(
-            b"POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+            b"POST /graphql HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
             b"content-length: %d\r\n\r\n" % len(body) + body
         )
         while not host.contexts:
@@ -177,8 +177,8 @@ async def test_a_stop_lets_a_request_in_flight_finish() -> None:
     assert answer.endswith(b'{"data":{"waiting":"done"}}')
 
 
-@pytest.mark.parametrize("before", [b"", b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n"])
-@pytest.mark.parametrize("begun", [b"\r\n", b"POST /graphql HTTP/1.1\r\nhost: x\r\n"])
+@pytest.mark.parametrize("before", [b"", b"GET /health/live HTTP/1.1\r\nhost: localhost\r\n\r\n"])
+@pytest.mark.parametrize("begun", [b"\r\n", b"POST /graphql HTTP/1.1\r\nhost: localhost\r\n"])
 async def test_a_client_that_does_not_finish_its_headers_is_cut_off(before: bytes, begun: bytes) -> None:
     app, host = toy(headers_seconds=0.1)
     async with serving(app, host.settings, timeout_keep_alive=60) as address:
@@ -201,7 +201,7 @@ async def test_a_client_that_stops_reading_its_event_stream_is_cut_off() -> None
             client.setblocking(False)
             await loop.sock_connect(client, ("127.0.0.1", address.port))
             body = b'{"query":"subscription { flood }"}'
-            head = b"POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\naccept: text/event-stream"
+            head = b"POST /graphql HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\naccept: text/event-stream"
             await loop.sock_sendall(client, head + b"\r\ncontent-length: %d\r\n\r\n" % len(body) + body)
             await asyncio.wait_for(host.closed(1), SECONDS)
             await until_no_connections(address)

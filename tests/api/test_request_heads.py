@@ -16,14 +16,14 @@ from tests.serving import Address, serving
 OK, BAD = b"HTTP/1.1 200 OK", b"HTTP/1.1 400 Bad Request"
 TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large"
 TOO_LONG = b"HTTP/1.1 414 URI Too Long"
-LIVE = b"GET /health/live HTTP/1.1\r\nhost: x\r\n"
+LIVE = b"GET /health/live HTTP/1.1\r\nhost: localhost\r\n"
 UPGRADE = (
-    b"GET /graphql HTTP/1.1\r\nhost: x\r\nupgrade: websocket\r\nconnection: upgrade\r\n"
+    b"GET /graphql HTTP/1.1\r\nhost: localhost\r\nupgrade: websocket\r\nconnection: upgrade\r\n"
     b"sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-version: 13\r\n"
     b"sec-websocket-protocol: graphql-transport-ws\r\n"
 )
 CHUNKED = (
-    b"POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n"
+    b"POST /graphql HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n"
     b'10\r\n{"query":"{hello\r\n2\r\n}"\r\n1\r\n}\r\n'
 )
 FLOOD = 8 * 1024 * 1024
@@ -156,7 +156,7 @@ async def test_a_flood_is_not_taken_in(begun: bytes, monkeypatch: pytest.MonkeyP
 async def test_a_body_may_be_as_large_as_before_however_it_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     app, host = toy(max_body_bytes=200_000)
     query = b'{"query":"{hello}"' + b" " * 150_000 + b"}"
-    head = b"POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
+    head = b"POST /graphql HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
     chunks = b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in (query[i : i + 7] for i in range(0, 9_000, 7)))
     rest = query[9_002:]
     chunked = CHUNKED.partition(b"\r\n\r\n")[0] + b"\r\n\r\n" + chunks + b"%x\r\n%b\r\n0\r\n\r\n" % (len(rest), rest)

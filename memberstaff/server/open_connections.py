@@ -1,0 +1,111 @@
+"""The TCP connections of a process, bounded in total and for each address, from their first moment."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from collections.abc import MutableMapping
+from typing import Any
+
+from memberstaff.server import descriptors
+from memberstaff.server.client_address import Networks, canonical_address, is_trusted, network
+from memberstaff.settings import Settings
+
+log = logging.getLogger("memberstaff.server")
+
+OPEN_CONNECTIONS = "open_connections"
+"""Key in the lifespan state, through which uvicorn's protocols get them."""
+
+WARN_SECONDS = 60.0
+"""Between two warnings about refused connections."""
+
+
+class Slot:
+    """A connection's place among the open ones; freed once."""
+
+    __slots__ = ("_key", "_owner")
+
+    def __init__(self, owner: OpenConnections, key: str | None) -> None:
+        self._owner: OpenConnections | None = owner
+        self._key = key
+
+    def free(self) -> None:
+        """Free the place; does nothing the second time."""
+        owner, self._owner = self._owner, None
+        if owner is not None:
+            owner.free(self._key)
+
+
+class OpenConnections:
+    """Counts the open connections, and refuses what is too many.
+
+    An address, or an IPv6 /64, may have `per_address`, and never more than there are free ones (dynamic thresholds, as
+    switches share their buffers): one address gets half of the total, two a third each, and a newcomer finds some free.
+    Trusted proxies are bounded by the total alone.
+    """
+
+    def __init__(self, *, total: int, per_address: int, trusted: Networks = ()) -> None:
+        self.total = total
+        self.per_address = per_address
+        self.refused = 0
+        """Connections refused since the process started."""
+        self._trusted = trusted
+        self._open = 0
+        self._by_address: Counter[str] = Counter()
+        self._warn_at = 0.0
+
+    def __len__(self) -> int:
+        return self._open
+
+    def take(self, peer: str) -> Slot | None:
+        """Count a connection of this peer; None if it is one too many."""
+        address = canonical_address(peer)
+        key = None if is_trusted(address, self._trusted) else network(address)
+        free = self.total - self._open
+        if free <= 0 or (key is not None and self._by_address[key] >= min(self.per_address, free)):
+            self._refuse(address)
+            return None
+        self._open += 1
+        if key is not None:
+            self._by_address[key] += 1
+        return Slot(self, key)
+
+    def free(self, key: str | None) -> None:
+        """For `Slot`."""
+        self._open -= 1
+        if key is not None:
+            self._by_address[key] -= 1
+            if not self._by_address[key]:
+                del self._by_address[key]
+
+    def _refuse(self, address: str) -> None:
+        self.refused += 1
+        if (now := time.monotonic()) >= self._warn_at:
+            self._warn_at = now + WARN_SECONDS
+            log.warning(
+                "Connections are refused: too many are open",
+                extra={"address": address, "open": self._open, "refused": self.refused},
+            )
+
+
+def of_settings(settings: Settings) -> OpenConnections:
+    """Those of this process. Warns when its descriptors do not suffice for what the settings promise."""
+    total = descriptors.for_connections(settings.database_pool_size)
+    if total // 2 < settings.max_sockets_per_address:
+        log.warning(
+            "Few connections are possible, since this process may open few files; raise the limit (`ulimit -Hn`, "
+            "systemd's LimitNOFILE=)",
+            extra={"files": descriptors.limit(), "connections": total, "of_one_address": total // 2},
+        )
+    return OpenConnections(
+        total=total, per_address=settings.max_connections_per_address, trusted=settings.proxy_networks
+    )
+
+
+def open_connections_of(app_state: MutableMapping[str, Any]) -> OpenConnections:
+    """The application's; those of the default settings if it has none."""
+    found: OpenConnections | None = app_state.get(OPEN_CONNECTIONS)
+    if found is None:
+        found = app_state[OPEN_CONNECTIONS] = of_settings(Settings())
+    return found
