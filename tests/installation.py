@@ -101,8 +101,8 @@ class Installation:
         """An operation of an account with this role, whose results come as a stream."""
         body = json.dumps({"query": document, "variables": variables}).encode()
         head = (
-            f"POST /graphql HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {self.tokens[role]}\r\nAccept: {accept}\r\n"
-            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+            f"POST /graphql HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {self.tokens[role]}\r\n"
+            f"Accept: {accept}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
         )
         connection = socket.create_connection(("127.0.0.1", self.address.port))
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8_192)  # so that who does not read is soon felt

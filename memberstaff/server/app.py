@@ -14,7 +14,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from memberstaff.engine.schema import Schema
-from memberstaff.server import avatars, metrics
+from memberstaff.server import avatars, log_writer, metrics
 from memberstaff.server.connection_limiter import ConnectionLimiter, ConnectionLimits
 from memberstaff.server.graphql_http import HttpEndpoint
 from memberstaff.server.host import Host
@@ -67,8 +67,11 @@ def create_app(schema: Schema, host: Host, built: Path = BUILT) -> ServerApp:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Any]]:
-        async with host.running():
-            yield {SETTINGS: host.settings, OPEN_CONNECTIONS: app.open_connections}
+        try:
+            async with host.running():
+                yield {SETTINGS: host.settings, OPEN_CONNECTIONS: app.open_connections}
+        finally:
+            log_writer.end()
 
     # Echo sends the last three from pages that use axios, jQuery or Laravel sessions.
     headers = ["Authorization", "Content-Type", "X-Request-ID", "X-CSRF-Token", "X-Requested-With", "X-Socket-ID"]

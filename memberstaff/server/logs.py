@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import structlog
 
+from memberstaff.server.log_writer import LogWriter
 from memberstaff.settings import Settings
 
 SHARED: list[Any] = [
@@ -61,7 +62,7 @@ def log_config(settings: Settings) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"ours": {"()": formatter, "style": settings.log_format}},
-        "handlers": {"ours": {"class": "logging.StreamHandler", "formatter": "ours"}},
+        "handlers": {"ours": {"()": LogWriter, "formatter": "ours"}},
         "root": {"level": settings.log_level.upper(), "handlers": ["ours"]},
         "loggers": {
             "uvicorn": {"level": settings.log_level.upper(), "handlers": [], "propagate": True},

@@ -11,6 +11,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from memberstaff.server import log_writer
 from memberstaff.server.host import Host
 from memberstaff.server.open_connections import OpenConnections
 
@@ -30,6 +31,7 @@ class MetricsCollector(Collector):
                 self.connections.refused,
                 "TCP connections closed at once, since there were too many.",
             ),
+            "log_lines_dropped": (log_writer.dropped(), "Lines of the log that could not be written."),
         }
         for name, (value, help_text) in metrics.items():
             family = CounterMetricFamily if name.endswith("_total") else GaugeMetricFamily

@@ -96,7 +96,8 @@ async def test_nul_and_half_characters_are_told_and_not_stored(installation: Ins
 async def test_a_note_of_ten_megabytes_is_not_even_read(installation: Installation) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", installation.address.port)
     writer.write(
-        b"POST /graphql HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 10000000\r\n\r\n"
+        b"POST /graphql HTTP/1.1\r\nHost: localhost\r\n"
+        b"Content-Type: application/json\r\nContent-Length: 10000000\r\n\r\n"
     )
     async with asyncio.timeout(WAIT_SECONDS):
         assert (await reader.readline()).split()[1] == b"413"

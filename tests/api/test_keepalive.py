@@ -201,8 +201,10 @@ async def test_a_client_that_stops_reading_its_event_stream_is_cut_off() -> None
             client.setblocking(False)
             await loop.sock_connect(client, ("127.0.0.1", address.port))
             body = b'{"query":"subscription { flood }"}'
-            head = b"POST /graphql HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\naccept: text/event-stream"
-            await loop.sock_sendall(client, head + b"\r\ncontent-length: %d\r\n\r\n" % len(body) + body)
+            head = b"POST /graphql HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
+            await loop.sock_sendall(
+                client, head + b"accept: text/event-stream\r\ncontent-length: %d\r\n\r\n" % len(body) + body
+            )
             await asyncio.wait_for(host.closed(1), SECONDS)
             await until_no_connections(address)
 

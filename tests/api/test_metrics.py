@@ -39,4 +39,5 @@ async def test_metrics_tell_how_the_live_path_does(database_url: str, clock: Tur
         "memberstaff_connections_watched": "1.0",
         "memberstaff_connections_open": "2.0",
         "memberstaff_connections_refused": "0.0",
+        "memberstaff_log_lines_dropped": "0.0",
     }

@@ -7,7 +7,7 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 from websockets.exceptions import InvalidStatus
@@ -24,6 +24,12 @@ OK = b"HTTP/1.1 200 OK"
 ANYBODY = ssl.create_default_context()
 ANYBODY.check_hostname = False
 ANYBODY.verify_mode = ssl.CERT_NONE
+
+
+@pytest.fixture(params=[False, True], ids=["asyncio", "uvloop"])
+def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, bool]]:
+    """Both loops that uvicorn may run on: their transports are not the same."""
+    return "asyncio", {"use_uvloop": request.param}
 
 
 @pytest.fixture(params=["plain", "tls"])
@@ -62,7 +68,7 @@ class Stranger:
             return (await asyncio.wait_for(reader.readline(), SECONDS)).strip()
         return b""
 
-    async def __aenter__(self) -> Stranger:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:

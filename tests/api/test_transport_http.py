@@ -229,7 +229,8 @@ async def test_a_body_that_does_not_come_is_not_waited_for() -> None:
     async with serving(app, host.settings) as address:
         status, answer = await raw(
             address,
-            b"POST /graphql HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 50\r\n\r\n{",
+            b"POST /graphql HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
+            b"content-length: 50\r\n\r\n{",
         )
     assert status == 408
     assert b"The body did not arrive within 0.05 seconds." in answer
