@@ -1,4 +1,4 @@
-"""Which addresses of origins and identity providers an installation may be given."""
+"""Which names, and addresses of origins and identity providers, an installation may be given."""
 
 from __future__ import annotations
 
@@ -8,6 +8,13 @@ from urllib.parse import urlsplit
 
 HOST = re.compile(r"(?!-)[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 """A name, punycode included, or an IPv4 address; no wildcard, which browsers never send."""
+
+
+def is_host_pattern(text: str) -> bool:
+    """Whether it is a host's name, or `*.` and a name of two parts or more: `*.example` would be nobody's own."""
+    name = text.lower()
+    below = name.removeprefix("*.")
+    return HOST.fullmatch(below) is not None and (below == name or "." in below)
 
 
 def is_origin(text: str) -> bool:

@@ -16,7 +16,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
-from memberstaff.addresses import is_origin, is_private
+from memberstaff.addresses import is_host_pattern, is_origin, is_private
 from memberstaff.changes import Status
 from memberstaff.keyring import Keyring
 
@@ -74,7 +74,12 @@ class Deployment(BaseSettings):
         730, ge=0, le=36_500, description="Days that the audit log is kept (docs/retention.md); 0 keeps it for ever."
     )
 
-    # Where front ends and proxies are
+    # Where this server, front ends and proxies are
+    allowed_hosts: CommaSeparated = Field(
+        (),
+        description="Names under which this server is reached, such as attendance.school.example, or *.school.example "
+        "for all below. Others are refused, but for localhost, this machine's own name and IP addresses.",
+    )
     allowed_origins: CommaSeparated = Field(
         (), description="Origins of front ends on other hosts, such as https://board.example.org."
     )
@@ -226,7 +231,9 @@ class Settings(Deployment):
     )
     max_replay: int = Field(100_000, ge=1, description="Changes that a feed may replay when it resumes.")
 
-    @field_validator("allowed_origins", "trusted_proxies", "working_days", "image_origins", mode="before")
+    @field_validator(
+        "allowed_hosts", "allowed_origins", "trusted_proxies", "working_days", "image_origins", mode="before"
+    )
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -241,6 +248,14 @@ class Settings(Deployment):
         except (ValueError, RecursionError):
             example = '{"teacher":"MARKER"}' if field.field_name == "oidc_roles" else '{"HALF_DAY":"half-day"}'
             raise ValueError(f"is not JSON such as {example}") from None
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _hosts(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for number, name in enumerate(names, start=1):
+            if not is_host_pattern(name):
+                raise ValueError(f"entry {number} is not a name such as board.school.example or *.school.example")
+        return names
 
     @field_validator("allowed_origins", "image_origins")
     @classmethod

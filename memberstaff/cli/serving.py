@@ -63,6 +63,8 @@ def serve_command(
             f"behind a proxy that ends TLS, set {PREFIX}TRUSTED_PROXIES to its network, such as 10.0.0.0/8; "
             "or add --insecure."
         )
+    if not (settings.allowed_hosts or _is_loopback(host)):
+        _warn_of_names()
     _require_free(host, port)
     if demo_mode:
         asyncio.run(demo.install(settings, logins))
@@ -70,6 +72,15 @@ def serve_command(
     else:
         asyncio.run(_require_migrated(settings))
     serve(factory, settings, host=host, port=port, workers=workers, certificate=certificate, key=key)
+
+
+def _warn_of_names() -> None:
+    errors.print(
+        f"{PREFIX}ALLOWED_HOSTS is not set: whoever comes by another name than {socket.gethostname()} is refused.",
+        style="yellow",
+        markup=False,
+        soft_wrap=True,
+    )
 
 
 def _usable_schema() -> str:

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from memberstaff.engine.schema import Schema
 from memberstaff.server import avatars, log_writer, metrics
+from memberstaff.server.allowed_hosts import AllowedHosts, misdirected
 from memberstaff.server.connection_limiter import ConnectionLimiter, ConnectionLimits
 from memberstaff.server.graphql_http import HttpEndpoint
 from memberstaff.server.host import Host
@@ -34,6 +35,8 @@ class ServerApp(FastAPI):
     Those were half of the cost of a cached response, and would hold several kilobytes of coroutines for each socket.
     """
 
+    allowed_hosts: AllowedHosts
+    misdirected: ASGIApp
     graphql: ASGIApp
     graphql_ws: ASGIApp
     settings: Settings
@@ -48,6 +51,9 @@ class ServerApp(FastAPI):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = scope["type"]
+        if kind != "lifespan" and not self.allowed_hosts.allows(scope):
+            await self.misdirected(scope, receive, send)
+            return
         path = "" if kind == "lifespan" else scope["path"].removeprefix(scope.get("root_path", ""))
         if path != PATH:
             prefixes = self.websocket_mounts if kind == "websocket" else ()
@@ -98,6 +104,8 @@ def create_app(schema: Schema, host: Host, built: Path = BUILT) -> ServerApp:
         accounts=ConnectionLimiter(host.settings.max_sockets_per_account),
     )
     app.open_connections = of_settings(host.settings)
+    app.allowed_hosts = AllowedHosts(host.settings.allowed_hosts, host.settings.proxy_networks)
+    app.misdirected = RequestContextMiddleware(misdirected, host.settings)
     http = HttpEndpoint(schema, host, limits)
     app.graphql = CORSMiddleware(RequestContextMiddleware(http, host.settings), **cross_origin)
     app.graphql_ws = RequestContextMiddleware(SocketEndpoint(schema, host, limits), host.settings)

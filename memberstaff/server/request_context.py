@@ -26,6 +26,9 @@ SECURITY_HEADERS = {
 }
 """Headers of responses that do not set them; the dashboard's pages do."""
 
+STARTS = frozenset({"http.response.start", "websocket.accept", "websocket.http.response.start"})
+"""ASGI messages with the headers of a response."""
+
 HSTS = "max-age=31536000"
 """Of responses over TLS (RFC 6797). Without subdomains, which are not ours; a proxy that ends TLS adds its own."""
 
@@ -53,11 +56,11 @@ class RequestContextMiddleware:
 
         async def send_with_headers(message: Message) -> None:
             nonlocal status
-            if message["type"] in {"http.response.start", "websocket.accept"}:
+            if message["type"] in STARTS:
                 status = message.get("status", 101)
                 headers = MutableHeaders(raw=list(message.get("headers", [])))
                 headers["X-Request-ID"] = here.request_id
-                if message["type"] == "http.response.start":
+                if message["type"] != "websocket.accept":
                     for name, value in SECURITY_HEADERS.items():
                         headers.setdefault(name, value)
                     if scope["scheme"] == "https":

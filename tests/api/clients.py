@@ -28,7 +28,7 @@ SECONDS = 30
 async def api(**changes: Any) -> AsyncIterator[tuple[httpx.AsyncClient, ToyHost]]:
     """The application without a server: for what the application alone decides."""
     app, host = toy(**changes)
-    async with web_client(transport=httpx.ASGITransport(app), base_url="http://toy") as client:
+    async with web_client(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
         yield client, host
 
 

@@ -308,7 +308,7 @@ ANY_BODY, _ = toy()
 def test_any_body_at_all_gets_an_answer_of_the_protocol(body: bytes) -> None:
     async def ask() -> tuple[int, Any]:
         endpoint = httpx.ASGITransport(ANY_BODY, raise_app_exceptions=True)
-        async with web_client(transport=endpoint, base_url="http://toy") as client:
+        async with web_client(transport=endpoint, base_url="http://localhost") as client:
             answer = await client.post("/graphql", content=body, headers={"content-type": "application/json"})
         return answer.status_code, answer.json()
 

@@ -34,7 +34,9 @@ async def test_silent_connections_and_a_log_that_nobody_reads_keep_nobody_out(tm
     port = free_port()
     serve = [sys.executable, "-m", "memberstaff", "serve", "--demo", "--data", tmp_path, "--port", port]
     command = ["sh", "-c", 'ulimit -n 256; exec "$@"', "sh", *map(str, serve)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=tmp_path)
+    process = subprocess.Popen(  # noqa: ASYNC220
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=tmp_path
+    )
     assert process.stderr is not None
     with process.stderr:  # of which nobody reads
         try:

@@ -77,6 +77,10 @@ WRONG = {
     "organisation": (SECRET * 20, "String should have at most 200 characters"),
     "time_zone": (f"Europe/{SECRET}", "is not an IANA time zone such as Europe/Lisbon"),
     "working_days": (f"mon,{SECRET}", "entry 2 is not among mon, tue, wed, thu, fri, sat, sun"),
+    "allowed_hosts": (
+        f"localhost,https://{SECRET}",
+        "entry 2 is not a name such as board.school.example or *.school.example",
+    ),
     "allowed_origins": (
         f"https://{SECRET}/path",
         "entry 1 is not an origin as browsers send it, such as https://board.example.org",
@@ -137,6 +141,13 @@ def test_roles_that_are_no_json_are_told_what_to_write(monkeypatch: pytest.Monke
         ("10.0.0.1/8", "trusted_proxies"),
         ("proxy.example", "trusted_proxies"),
         ("Monday", "working_days"),
+        ("*", "allowed_hosts"),
+        ("*.example", "allowed_hosts"),
+        ("board.*.example", "allowed_hosts"),
+        ("board.school.example:443", "allowed_hosts"),
+        ("board.school.example/", "allowed_hosts"),
+        ("https://board.school.example", "allowed_hosts"),
+        ("[::1]", "allowed_hosts"),
     ],
 )
 def test_each_entry_of_a_list_is_looked_at(monkeypatch: pytest.MonkeyPatch, entry: str, variable: str) -> None:
