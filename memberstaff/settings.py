@@ -165,6 +165,13 @@ class Settings(Deployment):
     )
     refreshes_per_minute: int = Field(60, ge=1, description="Refreshes per session: a page needs one when it opens.")
 
+    anonymous_requests_per_minute: int = Field(
+        300,
+        ge=1,
+        description="GraphQL requests without a valid login, per address and process; for IPv6 per /64, twice as many "
+        "per /56 and four times per /48. With a refresh token of ours they count by session.",
+    )
+
     # Limits of documents and requests
     max_depth: int = Field(8, ge=1, description="Nesting depth of a GraphQL document.")
     max_aliases: int = Field(15, ge=0, description="Aliases in a document; fragments count once per spread.")
@@ -375,6 +382,11 @@ class Settings(Deployment):
     @cached_property
     def proxy_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
         return tuple(ip_network(network) for network in self.trusted_proxies)
+
+    @property
+    def introspects_to_anybody(self) -> bool:
+        """Whether introspection needs no login."""
+        return self.demo if self.introspection is None else self.introspection
 
     @property
     def one_process_only(self) -> bool:

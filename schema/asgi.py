@@ -72,6 +72,16 @@ class GraphQLHost:
     async def authenticate(self, connection: Connection) -> Caller:
         return await self.application.admit(connection, connection.authorization)
 
+    async def stranger(self, connection: Connection) -> RequestError | None:
+        try:
+            await self.application.accounts.claims(connection.authorization)
+        except RequestError as error:
+            return error.with_traceback(None)
+        return None
+
+    def session_of(self, refresh_token: str) -> str | None:
+        return self.application.accounts.session_of(refresh_token)
+
     async def readiness(self) -> tuple[bool, Mapping[str, Any]]:
         return await self.application.readiness()
 

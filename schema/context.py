@@ -20,7 +20,7 @@ from memberstaff.attendance.commands import MarkOutcome
 from memberstaff.attendance.day_version import DayVersion
 from memberstaff.attendance.rules import Mark
 from memberstaff.db.work import Reading, Work
-from memberstaff.errors import Unauthenticated
+from memberstaff.errors import RequestError, Unauthenticated
 from memberstaff.fanout.subscriber_groups import SubscriberGroups
 from memberstaff.server.client_address import UNKNOWN
 from memberstaff.server.connection import Connection
@@ -144,6 +144,11 @@ class Context:
         """The caller. Raises Unauthenticated, and SharedAnswer in a shared rendering."""
         return (await self.snapshot()).caller
 
+    @property
+    def stranger(self) -> RequestError | None:
+        """Why the caller counts as a stranger."""
+        return self.connection.stranger
+
     def resume_cursor(self, after: str | None) -> str | None:
         """The cursor in `connection_init` for this operation id, or else `after`."""
         return self.connection.resume.get(self.operation_id, after) if self.operation_id is not None else after
@@ -155,8 +160,7 @@ class Context:
 
     async def may_introspect(self) -> bool:
         """Whether introspection is enabled in the settings, or the caller is an administrator."""
-        settings = self.application.settings
-        if settings.introspection if settings.introspection is not None else settings.demo:
+        if self.application.settings.introspects_to_anybody:
             return True
         try:
             return (await self.caller()).may(Right.INTROSPECT)

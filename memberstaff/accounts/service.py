@@ -119,7 +119,11 @@ class Accounts:
 
     async def is_of_session(self, refresh_token: str, token: str | None) -> bool:
         """Whether a refresh token, used or not, is of the access token's session. Raises as `claims` does."""
-        return self._refresh_tokens.session_of(refresh_token) == (await self.claims(token)).session_id
+        return self.session_of(refresh_token) == (await self.claims(token)).session_id
+
+    def session_of(self, refresh_token: str) -> str | None:
+        """The session of a refresh token that we ever signed; None for any other string. Asks no database."""
+        return self._refresh_tokens.session_of(refresh_token)
 
     async def logout(self, token: str | None, refresh_token: str | None = None) -> None:
         """End the session of an access token, of a refresh token, or of both, on every node.

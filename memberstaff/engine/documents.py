@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from graphql import (
+    ASTValidationRule,
     DocumentNode,
     GraphQLError,
     GraphQLSchema,
@@ -31,6 +32,9 @@ MOST_COMPARISONS = 20_000
 """graphql-core's complexity budget for OverlappingFieldsCanBeMerged. At its default of 500,000, a thousand `id`
 fields took 0.4 s; an ordinary document uses a few hundred."""
 
+STRANGERS_COMPARISONS = 500
+"""The same for whoever has no valid login: enough for thirty fields of one name."""
+
 MOST_ERRORS = 10
 """Validation errors in a response: enough to fix a document, cheap to find."""
 
@@ -41,15 +45,27 @@ BYTES_PER_CHARACTER = 270
 class BoundedOverlappingFields(OverlappingFieldsCanBeMergedRule):
     """graphql-core's rule with a budget of our own, which it takes from a global of the process otherwise."""
 
+    budget = MOST_COMPARISONS
+
     def __init__(self, context: ValidationContext) -> None:
         super().__init__(context)
-        self.rule_context.remaining_complexity_budget = MOST_COMPARISONS
+        self.rule_context.remaining_complexity_budget = self.budget
 
 
-RULES = tuple(
-    BoundedOverlappingFields if rule is OverlappingFieldsCanBeMergedRule else rule
-    for rule in (*specified_rules, MaybeNullValidationRule)
-)
+class StrangersOverlappingFields(BoundedOverlappingFields):
+    """The same, with the budget of a stranger."""
+
+    budget = STRANGERS_COMPARISONS
+
+
+def _rules(overlapping: type[BoundedOverlappingFields]) -> tuple[type[ASTValidationRule], ...]:
+    return tuple(
+        overlapping if rule is OverlappingFieldsCanBeMergedRule else rule
+        for rule in (*specified_rules, MaybeNullValidationRule)
+    )
+
+
+RULES, STRANGERS_RULES = _rules(BoundedOverlappingFields), _rules(StrangersOverlappingFields)
 """Without Strawberry's rule for oneOf inputs, which raises KeyError for an unknown variable; input coercion checks the
 same before any resolver runs."""
 
@@ -63,6 +79,8 @@ class Prepared:
     introspects: bool = False
     """Whether it contains an introspection query, which not every caller may run."""
     operations: Mapping[str | None, OperationType] | None = None
+    needs_login: bool = False
+    """Whether it was rejected only because a stranger sent it."""
     derived: dict[Hashable, Any] = field(default_factory=dict)
     """Memo for what other modules derive from the document alone; evicted with it."""
 
@@ -80,7 +98,8 @@ class Prepared:
 class Documents:
     """Prepares documents for one schema, with a byte-bounded LRU cache of those that are valid.
 
-    Invalid ones are not cached: they cost their sender as much as us, and would evict the valid ones.
+    Invalid ones are not cached: they cost their sender as much as us, and would evict the valid ones. Nor are those of
+    strangers, who have no valid login, and may not send large ones either.
     """
 
     def __init__(self, schema: GraphQLSchema, limits: Limits, *, suggestions: bool) -> None:
@@ -97,14 +116,14 @@ class Documents:
         """Upper bound of the memory of the cached documents."""
         return self._bytes
 
-    def prepare(self, query: str) -> Prepared:
+    def prepare(self, query: str, *, stranger: bool = False) -> Prepared:
         """Parse, measure and validate a document, unless it is cached."""
         if (cached := self._cache.get(query)) is not None:
             self._cache.move_to_end(query)
             self.hits += 1
             return cached
-        prepared = self._prepare(query)
-        if not prepared.errors:
+        prepared = self._prepare(query, stranger=stranger)
+        if not prepared.errors and not stranger:
             self._store(query, prepared)
         return prepared
 
@@ -112,18 +131,23 @@ class Documents:
         """The cached document that contains this node, by identity."""
         return self._by_operation.get(id(operation))
 
-    def _prepare(self, query: str) -> Prepared:
+    def _prepare(self, query: str, *, stranger: bool = False) -> Prepared:
         limits = self.limits
+        tokens = min(limits.tokens, limits.stranger_tokens) if stranger else limits.tokens
         if len(query) > limits.characters:
             return _refused(f"The document has more than {limits.characters:,} characters.")
         try:
             document = parse(
                 query,
-                max_tokens=limits.tokens,
+                max_tokens=tokens,
                 max_source_length=limits.characters,
-                max_comments=limits.tokens,
+                max_comments=tokens,
             )
         except GraphQLError as error:
+            if tokens < limits.tokens and error.message.startswith(
+                f"Syntax Error: Document contains more than {tokens} "
+            ):
+                return Prepared(None, (error.with_traceback(None),), needs_login=True)
             # The traceback would keep the parser and the document alive.
             return Prepared(None, (error.with_traceback(None),))
         if "\\u" in query and _has_unstorable_string(document):
@@ -131,7 +155,8 @@ class Documents:
         measured = measure(self.schema, document, limits)
         if measured.errors:
             return Prepared(None, tuple(measured.errors))
-        errors = validate(self.schema, document, RULES, max_errors=MOST_ERRORS, hide_suggestions=not self.suggestions)
+        rules = STRANGERS_RULES if stranger else RULES
+        errors = validate(self.schema, document, rules, max_errors=MOST_ERRORS, hide_suggestions=not self.suggestions)
         if errors:
             return Prepared(None, tuple(errors))
         prepared = Prepared(document, (), measured.introspects)

@@ -38,6 +38,9 @@ INTROSPECTION_DEPTH = 20
 INTROSPECTION_COST = 100_000
 """Objects below `__schema`, each list counted as LIST_SIZE; the same query costs 16,424."""
 
+STRANGER_TOKENS = 100
+"""Tokens of a document whose sender has no valid login; that of the dashboard's login has 48."""
+
 NESTING = 64
 """Nested selection sets, fragments included: keeps the walk within Python's recursion limit."""
 
@@ -49,7 +52,7 @@ ONCE = "once_per_operation"
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The limits of a document; all but `tokens` and `characters` are per operation."""
+    """The limits of a document; all but tokens and characters are per operation."""
 
     depth: int = 8
     aliases: int = 15
@@ -58,6 +61,8 @@ class Limits:
     characters: int = 10_000
     root_fields: int = 10
     cost: int = 5_000
+    stranger_tokens: int = STRANGER_TOKENS
+    """Instead of `tokens`, for whoever has no valid login."""
     cache_bytes: int = 54_000_000
     """Size of the document cache."""
 

@@ -91,7 +91,7 @@ def operation_request(value: Any) -> OperationRequest:
         operation_name=_name(value.get("operationName")),
         extensions=_object(value, "extensions"),
     )
-    if any(map(_is_unstorable, _strings(value))):
+    if any(map(_is_unstorable, strings(value))):
         raise Unstorable("A string in the request contains U+0000 or an unpaired surrogate.")
     return request
 
@@ -140,7 +140,7 @@ def _depth(value: Any) -> int:
     return depth
 
 
-def _strings(value: Any) -> list[str]:
+def strings(value: Any) -> list[str]:
     """Every string in a JSON value, including keys."""
     found: list[str] = []
     waiting = [value]

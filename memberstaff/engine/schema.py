@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextvars import ContextVar
 from typing import Any
 
 import strawberry
@@ -15,11 +16,11 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.types.execution import ExecutionContext, ExecutionResult, PreExecutionError
 from strawberry.types.graphql import OperationType
 
-from memberstaff.engine.documents import Documents
+from memberstaff.engine.documents import Documents, Prepared
 from memberstaff.engine.fast_completion import Complete, FallBack, compile_selection
 from memberstaff.engine.limits import Limits
 from memberstaff.engine.masking import NO_REQUEST, graphql_error, mask, mask_errors
-from memberstaff.errors import RequestErrorCode
+from memberstaff.errors import RequestError, RequestErrorCode
 
 EVERY_OPERATION = frozenset(OperationType)
 
@@ -84,6 +85,10 @@ class Execution(StrawberryGraphQLCoreExecutionContext):
         return otherwise(type_, details, info, path, result, position_context)
 
 
+PREPARED: ContextVar[Prepared] = ContextVar("prepared")
+"""The document of the operation that `Schema.execute` runs: one of a stranger is in no cache."""
+
+
 class OperationRefused(Exception):
     """The operation may not run; `errors` are masked."""
 
@@ -99,7 +104,7 @@ class UsePrepared(SchemaExtension):
         execution = self.execution_context
         served = execution.schema
         if isinstance(served, Schema) and execution.query:
-            execution.graphql_document = served.documents.prepare(execution.query).document
+            execution.graphql_document = PREPARED.get().document
         yield
 
     def on_validate(self) -> Iterator[None]:
@@ -113,8 +118,9 @@ class Schema(strawberry.Schema):
     """A Strawberry schema that enforces the limits and masks errors.
 
     `execute` runs queries and mutations; `shared_subscriptions.subscribe` runs subscriptions, rendering each event once
-    for all that are equal. A context has `request_id: str`, the reference in errors ("none" without it), and
-    `async may_introspect() -> bool` (introspection is refused without it).
+    for all that are equal. A context has `request_id: str`, the reference in errors ("none" without it),
+    `async may_introspect() -> bool` (introspection is refused without it), and `stranger: RequestError | None`, the
+    reason why its sender may send small documents only, which are not cached (none without it).
     """
 
     def __init__(self, *arguments: Any, limits: Limits, suggestions: bool = False, **options: Any) -> None:
@@ -149,18 +155,22 @@ class Schema(strawberry.Schema):
         The result is a PreExecutionError if the operation did not run.
         """
         try:
-            await self.check(query, operation_name, context_value, allowed_operation_types)
+            prepared, _ = await self._check(query, operation_name, context_value, allowed_operation_types)
         except OperationRefused as refused:
             return PreExecutionError(None, refused.errors)
-        result = await super().execute(
-            query,
-            variable_values,
-            context_value,
-            root_value,
-            operation_name,
-            EVERY_OPERATION,
-            operation_extensions,
-        )
+        token = PREPARED.set(prepared)
+        try:
+            result = await super().execute(
+                query,
+                variable_values,
+                context_value,
+                root_value,
+                operation_name,
+                EVERY_OPERATION,
+                operation_extensions,
+            )
+        finally:
+            PREPARED.reset(token)
         return self.mask(result, context_value, operation_name)
 
     def mask(self, result: ExecutionResult, context: Any, operation: str | None) -> ExecutionResult:
@@ -178,9 +188,18 @@ class Schema(strawberry.Schema):
 
         Raises OperationRefused if it may not run, and InvalidOperationTypeError if its type is not among `allowed`.
         """
+        _, operation = await self._check(query, operation_name, context, allowed)
+        return operation
+
+    async def _check(
+        self, query: str | None, operation_name: str | None, context: Any, allowed: Iterable[OperationType] | None
+    ) -> tuple[Prepared, OperationType]:
         if not query:
             raise OperationRefused([graphql_error("The request has no query.")])
-        prepared = self.documents.prepare(query)
+        stranger: RequestError | None = getattr(context, "stranger", None)
+        prepared = self.documents.prepare(query, stranger=stranger is not None)
+        if prepared.needs_login and stranger is not None:
+            raise OperationRefused([graphql_error(stranger.message, code=stranger.code, **stranger.extensions)])
         if prepared.errors:
             errors = mask_errors(prepared.errors, _reference(context), operation_name, suggestions=self.suggestions)
             raise OperationRefused(errors)
@@ -191,7 +210,7 @@ class Schema(strawberry.Schema):
             raise InvalidOperationTypeError(operation)
         if prepared.introspects:
             await self._require_introspection(context, operation_name)
-        return operation
+        return prepared, operation
 
     async def _require_introspection(self, context: Any, operation_name: str | None) -> None:
         ask = getattr(context, "may_introspect", None)

@@ -21,6 +21,7 @@ from memberstaff.server.graphql_http import HttpEndpoint
 from memberstaff.server.host import Host
 from memberstaff.server.open_connections import OPEN_CONNECTIONS, OpenConnections, of_settings
 from memberstaff.server.request_context import RequestContextMiddleware
+from memberstaff.server.strangers import Strangers
 from memberstaff.server.uvicorn_websocket import SETTINGS
 from memberstaff.server.web import BUILT, Site
 from memberstaff.server.websocket_endpoint import SocketEndpoint
@@ -106,9 +107,10 @@ def create_app(schema: Schema, host: Host, built: Path = BUILT) -> ServerApp:
     app.open_connections = of_settings(host.settings)
     app.allowed_hosts = AllowedHosts(host.settings.allowed_hosts, host.settings.proxy_networks)
     app.misdirected = RequestContextMiddleware(misdirected, host.settings)
-    http = HttpEndpoint(schema, host, limits)
+    strangers = Strangers(host)
+    http = HttpEndpoint(schema, host, limits, strangers)
     app.graphql = CORSMiddleware(RequestContextMiddleware(http, host.settings), **cross_origin)
-    app.graphql_ws = RequestContextMiddleware(SocketEndpoint(schema, host, limits), host.settings)
+    app.graphql_ws = RequestContextMiddleware(SocketEndpoint(schema, host, limits, strangers), host.settings)
 
     app.router.default = Site(host.settings, built)
     app.include_router(avatars.router)

@@ -12,11 +12,16 @@ IMPORT = b"importstaff"
 
 
 class UnreadableBody(Exception):
-    """The body could not be read; `status` is the HTTP status to respond with."""
+    """The body could not be read; `status` is the HTTP status to respond with, `bound` the size that it exceeds."""
 
-    def __init__(self, status: int, message: str) -> None:
+    def __init__(self, status: int, message: str, bound: int | None = None) -> None:
         super().__init__(message)
         self.status = status
+        self.bound = bound
+
+
+def _too_large(bound: int) -> UnreadableBody:
+    return UnreadableBody(413, f"The body is larger than {bound:,} bytes.", bound)
 
 
 async def read_body(
@@ -38,7 +43,7 @@ async def read_body(
     except ValueError:
         content_length = import_limit + 1
     if content_length > import_limit:
-        raise UnreadableBody(413, _too_large(import_limit))
+        raise _too_large(import_limit)
     try:
         async with asyncio.timeout(seconds):
             return await _read(receive, limit, import_limit, may_import)
@@ -64,9 +69,5 @@ async def _read(
         if len(body) > bound == limit and IMPORT in bytes(body).lower() and await may_import():
             bound = import_limit
         if len(body) > bound:
-            raise UnreadableBody(413, _too_large(bound))
+            raise _too_large(bound)
     return bytes(body)
-
-
-def _too_large(bound: int) -> str:
-    return f"The body is larger than {bound:,} bytes."

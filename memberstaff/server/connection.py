@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
+from memberstaff.errors import RequestError
 from memberstaff.server.client_address import UNKNOWN, Networks, canonical_address, forwarded_address, is_trusted
 from memberstaff.server.session_cookie import SessionCookie
 
@@ -37,6 +38,9 @@ class Connection:
 
     socket: bool = False
     """Whether this is a WebSocket, shared by its operations."""
+
+    stranger: RequestError | None = None
+    """Why an HTTP request has no valid access token; None if it has one."""
 
     cookie: SessionCookie | None = field(default=None, repr=False)
     """Set for requests from pages of this host; None for sockets and streams, which cannot set a cookie."""

@@ -6,9 +6,11 @@ streams a query whenever the client accepts a stream: see docs/decisions/0004-ou
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from contextlib import ExitStack
+from itertools import chain
 from typing import Any
 
 from starlette.datastructures import Headers
@@ -22,7 +24,7 @@ from memberstaff.access import Right
 from memberstaff.engine.request import Malformed, OperationRequest, decode, from_query_string, operation_request
 from memberstaff.engine.schema import OperationRefused, Schema
 from memberstaff.engine.shared_subscriptions import subscribe
-from memberstaff.errors import RequestError, RequestErrorCode, Unauthenticated
+from memberstaff.errors import RateLimited, RequestError, RequestErrorCode, Unauthenticated
 from memberstaff.fanout.retry import until_available
 from memberstaff.server.body import IMPORT, UnreadableBody, read_body
 from memberstaff.server.connection import Connection
@@ -32,6 +34,7 @@ from memberstaff.server.host import Host, OperationContext, close
 from memberstaff.server.negotiate import GRAPHQL, JSON, SSE, Accepted, is_json, negotiate
 from memberstaff.server.request_context import connection_of
 from memberstaff.server.session_cookie import session_cookie
+from memberstaff.server.strangers import STRANGER_BYTES, Strangers, refresh_tokens_in
 from memberstaff.server.uvicorn_http import protocol_of
 from memberstaff.server.websocket import Disconnected
 
@@ -65,31 +68,57 @@ class HTTPError(Exception):
 class HttpEndpoint:
     """Serves operations over HTTP. Each has its own context, which is closed before the response is sent."""
 
-    def __init__(self, schema: Schema, host: Host, limits: ConnectionLimits) -> None:
+    def __init__(self, schema: Schema, host: Host, limits: ConnectionLimits, strangers: Strangers) -> None:
         self.schema = schema
         self.host = host
         self.settings = host.settings
         self.limits = limits
+        self.strangers = strangers
+        self.strangers_turn = asyncio.Lock()
+        """Held by one stranger's request at a time, so that many at once do not hold the loop."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         media = JSON
+        connection = connection_of(scope)
         try:
             headers = Headers(scope=scope)
             accepted = self.check(scope["method"], headers)
             media = accepted.single or JSON
+            connection.stranger = await self.host.stranger(connection)
             if scope["method"] == "GET":
                 request = read_query_string(scope["query_string"])
             else:
-                request = await self.read(headers, connection_of(scope), receive)
+                request = await self.read(headers, connection, receive)
+            if connection.stranger is not None:
+                await self.admit_stranger(scope, connection, request)
         except HTTPError as error:
             body = bad_request_body(str(error))
             await _response(body, error.status, media, error.headers)(scope, receive, send)
+            return
+        except RateLimited as error:
+            retry = {"Retry-After": str(error.extensions["retryAfter"])}
+            await _response(error_body(error), 429, media, retry)(scope, receive, send)
+            return
+        except RequestError as error:  # a stranger's, of a body that was not read to its end
+            status = STATUS.get(error.code, 400) if media == GRAPHQL else 200
+            await _response(error_body(error), status, media, {"Connection": "close"})(scope, receive, send)
             return
         response = await self.single(request, accepted, scope) if accepted.single is not None else None
         if response is not None:
             await response(scope, receive, send)
         else:
             await self.stream(request, accepted.stream or SSE, scope, receive, send)
+
+    async def admit_stranger(self, scope: Scope, connection: Connection, request: OperationRequest) -> None:
+        """Count a stranger's request, and wait for its turn: one is begun in each iteration of the loop.
+
+        Raises RateLimited.
+        """
+        cookie = session_cookie(scope)
+        from_cookie = [cookie.token] if cookie is not None and cookie.token is not None else []
+        self.strangers.admit(connection, chain(from_cookie, refresh_tokens_in(request)))
+        async with self.strangers_turn:
+            await asyncio.sleep(0)
 
     def check(self, method: str, headers: Headers) -> Accepted:
         """What the client accepts; raises HTTPError if the method or a header rules the request out."""
@@ -109,8 +138,9 @@ class HttpEndpoint:
         return accepted
 
     async def read(self, headers: Headers, connection: Connection, receive: Receive) -> OperationRequest:
-        """The operation in the body; raises HTTPError."""
-        settings = self.settings
+        """The operation in the body. Raises HTTPError, and for a stranger's large body the reason why it is one."""
+        settings, stranger = self.settings, connection.stranger
+        limit = settings.max_body_bytes if stranger is None else min(settings.max_body_bytes, STRANGER_BYTES)
 
         async def may_import() -> bool:
             try:
@@ -122,13 +152,15 @@ class HttpEndpoint:
             body = await read_body(
                 receive,
                 declared=headers.get("content-length"),
-                limit=settings.max_body_bytes,
+                limit=limit,
                 import_limit=settings.max_import_bytes,
                 seconds=settings.body_seconds,
                 may_import=may_import,
             )
             request = operation_request(decode(body))
         except UnreadableBody as error:
+            if stranger is not None and error.bound == STRANGER_BYTES:
+                raise stranger from None
             # The rest of the body was not read, so the connection cannot be reused.
             raise HTTPError(error.status, str(error), {"Connection": "close"}) from None
         except Malformed as error:
@@ -144,7 +176,8 @@ class HttpEndpoint:
         connection = connection_of(scope)
         context = self.host.context(connection, None)
         try:
-            if (cached := await self.host.cached_response(context, request)) is not None:
+            known = connection.stranger is None
+            if known and (cached := await self.host.cached_response(context, request)) is not None:
                 return Response(cached, media_type=f"{media}; charset=utf-8")
             connection.cookie = session_cookie(scope)
             result = await execute(self.schema, context, request, QUERY_ONLY if is_get else SINGLE_RESULT)

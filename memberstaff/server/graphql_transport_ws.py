@@ -31,12 +31,13 @@ from memberstaff.engine.request import (
 )
 from memberstaff.engine.schema import OperationRefused, Schema
 from memberstaff.engine.shared_subscriptions import subscribe
-from memberstaff.errors import RequestError, RequestErrorCode
+from memberstaff.errors import RateLimited, RequestError, RequestErrorCode
 from memberstaff.fanout.subscriber_group import Batch, Listener
 from memberstaff.server.connection import Connection, bearer
 from memberstaff.server.connection_limiter import ConnectionLimiter
 from memberstaff.server.host import Host, OperationContext, close
 from memberstaff.server.listeners import ASGIListener, NextMessages, WebSocketListener
+from memberstaff.server.strangers import Strangers
 from memberstaff.server.token_bucket import TokenBucket
 from memberstaff.server.websocket import BinaryMessage, Disconnected, WebSocketAdapter
 
@@ -80,6 +81,7 @@ class SocketHandler:
         "initialised",
         "operations",
         "schema",
+        "strangers",
         "tasks",
         "websocket",
     )
@@ -91,6 +93,7 @@ class SocketHandler:
         connection: Connection,
         websocket: WebSocketAdapter,
         accounts: ConnectionLimiter,
+        strangers: Strangers,
     ) -> None:
         settings = host.settings
         self.schema = schema
@@ -98,6 +101,7 @@ class SocketHandler:
         self.connection = connection
         self.websocket = websocket
         self.accounts = accounts
+        self.strangers = strangers
         self.bucket = TokenBucket(settings.messages_per_second, settings.message_burst)
         self.operations: dict[str, Operation] = {}
         self.tasks: set[asyncio.Task[None]] = set()
@@ -207,7 +211,11 @@ class SocketHandler:
     async def authenticate(self) -> Caller | None:
         """The holder of the connection's token; None if there is none, and the socket was closed."""
         try:
+            await self.strangers.check(self.connection)
             return await self.host.authenticate(self.connection)
+        except RateLimited as limited:
+            await self.websocket.close(TRY_AGAIN_LATER, limited.message)
+            return None
         except RequestError as error:
             if error.code is not RequestErrorCode.UNAVAILABLE:
                 await self.websocket.close(4403, error.message)

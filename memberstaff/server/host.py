@@ -8,13 +8,18 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
 from memberstaff.access import Caller
-from memberstaff.engine.limits import Limits
+from memberstaff.engine.limits import STRANGER_TOKENS, Limits
 from memberstaff.engine.request import OperationRequest
 from memberstaff.engine.shared_subscriptions import SubscriptionContext
+from memberstaff.errors import RequestError
 from memberstaff.server.connection import Connection
 from memberstaff.settings import Settings
 
 log = logging.getLogger("memberstaff.server")
+
+
+STRANGER_INTROSPECTION = 250
+"""Tokens of a stranger's document where anybody may introspect: clients' introspection queries have up to 190."""
 
 
 class OperationContext(SubscriptionContext, Protocol):
@@ -48,6 +53,12 @@ class Host(Protocol):
     async def authenticate(self, connection: Connection) -> Caller:
         """The holder of the connection's token; the connection ends with their access. Raises RequestError."""
 
+    async def stranger(self, connection: Connection) -> RequestError | None:
+        """Why the connection's token gives no access; None for a valid one. Asks no database whether it still does."""
+
+    def session_of(self, refresh_token: str) -> str | None:
+        """The session of a refresh token that we signed; None for any other string."""
+
     async def readiness(self) -> tuple[bool, Mapping[str, Any]]:
         """Whether requests can be served, and details for /health/ready."""
 
@@ -65,6 +76,7 @@ def limits_of(settings: Settings) -> Limits:
         aliases=settings.max_aliases,
         directives=settings.max_directives,
         tokens=settings.max_tokens,
+        stranger_tokens=STRANGER_INTROSPECTION if settings.introspects_to_anybody else STRANGER_TOKENS,
         characters=settings.max_characters,
         root_fields=settings.max_root_fields,
         cost=settings.max_cost,

@@ -82,7 +82,7 @@ class TLSGate(asyncio.Protocol):
         except OSError as error:
             log.debug("No TLS with a client", extra={"reason": type(error).__name__})
         finally:
-            self.http.connections.discard(self)  # type: ignore[arg-type]
+            self.http.connections.discard(self)
             if self.http.transport is None:
                 slot.free()
 

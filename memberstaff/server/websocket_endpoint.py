@@ -14,6 +14,7 @@ from memberstaff.server.graphql_transport_ws import TRY_AGAIN_LATER, SocketHandl
 from memberstaff.server.host import Host
 from memberstaff.server.request_context import connection_of
 from memberstaff.server.session_cookie import is_same_origin_request
+from memberstaff.server.strangers import Strangers
 from memberstaff.server.uvicorn_websocket import SOCKET, WebSocketProtocol
 from memberstaff.server.websocket import WebSocketAdapter
 
@@ -23,10 +24,11 @@ PROTOCOL = "graphql-transport-ws"
 class SocketEndpoint:
     """The ASGI application for GraphQL sockets."""
 
-    def __init__(self, schema: Schema, host: Host, limits: ConnectionLimits) -> None:
+    def __init__(self, schema: Schema, host: Host, limits: ConnectionLimits, strangers: Strangers) -> None:
         self.schema = schema
         self.host = host
         self.limits = limits
+        self.strangers = strangers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         settings = self.host.settings
@@ -47,7 +49,8 @@ class SocketEndpoint:
             return
         scope["headers"].clear()  # no longer needed, and they would be held as long as the socket
         try:
-            await SocketHandler(self.schema, self.host, connection, websocket, self.limits.accounts).handle()
+            handler = SocketHandler(self.schema, self.host, connection, websocket, self.limits.accounts, self.strangers)
+            await handler.handle()
         finally:
             self.limits.addresses.release(connection.address)
 

@@ -18,7 +18,7 @@ from memberstaff.engine.limits import Limits
 from memberstaff.engine.request import OperationRequest
 from memberstaff.engine.schema import Schema, build_schema
 from memberstaff.engine.shared_subscriptions import OpenRendering, SharedSubscription
-from memberstaff.errors import RestartRequired, Unauthenticated
+from memberstaff.errors import RequestError, RestartRequired, Unauthenticated
 from memberstaff.fanout.subscriber_group import Batch, EndOfEvents, EventSource
 from memberstaff.fanout.subscriber_groups import SubscriberGroups
 from memberstaff.server.app import create_app
@@ -44,6 +44,10 @@ class ToyContext:
     @property
     def request_id(self) -> str:
         return self.connection.request_id
+
+    @property
+    def stranger(self) -> RequestError | None:
+        return self.connection.stranger
 
     async def may_introspect(self) -> bool:
         return self.connection.authorization == "amina-token"
@@ -106,6 +110,13 @@ class ToyHost:
         if (caller := TOKENS.get(connection.authorization or "")) is None:
             raise Unauthenticated
         return caller
+
+    async def stranger(self, connection: Connection) -> RequestError | None:
+        known = (connection.authorization or "") in {*TOKENS, "broken-token"}
+        return None if known else Unauthenticated()
+
+    def session_of(self, refresh_token: str) -> str | None:
+        return refresh_token if refresh_token.startswith("signed-by-us.") else None
 
     async def readiness(self) -> tuple[bool, Mapping[str, Any]]:
         return self.ready, {"database": self.ready}
