@@ -144,9 +144,8 @@ class Documents:
                 max_comments=tokens,
             )
         except GraphQLError as error:
-            if tokens < limits.tokens and error.message.startswith(
-                f"Syntax Error: Document contains more than {tokens} "
-            ):
+            too_many = f"Syntax Error: Document contains more than {tokens} "
+            if tokens < limits.tokens and error.message.startswith(too_many):
                 return Prepared(None, (error.with_traceback(None),), needs_login=True)
             # The traceback would keep the parser and the document alive.
             return Prepared(None, (error.with_traceback(None),))

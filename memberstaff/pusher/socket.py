@@ -95,14 +95,14 @@ class PusherEndpoint:
         transport.drain_code = protocol.RECONNECT
         if (rejection := self.rejection(scope)) is not None:
             await websocket.close(*rejection)
-        elif not self.limits.addresses.acquire(connection.address):
+        elif not self.limits.addresses.acquire(connection.network):
             await websocket.close(protocol.RECONNECT, "Too many connections from this address; close some")
         else:
             scope["headers"].clear()  # no longer needed, and they would be held as long as the socket
             try:
                 await PusherSocket(self, websocket, transport).handle()
             finally:
-                self.limits.addresses.release(connection.address)
+                self.limits.addresses.release(connection.network)
 
     def rejection(self, scope: Scope) -> tuple[int, str] | None:
         """Close code and reason for a handshake that is rejected, or None."""

@@ -11,7 +11,14 @@ from starlette.datastructures import Headers
 from starlette.types import Scope
 
 from memberstaff.errors import RequestError
-from memberstaff.server.client_address import UNKNOWN, Networks, canonical_address, forwarded_address, is_trusted
+from memberstaff.server.client_address import (
+    UNKNOWN,
+    Networks,
+    canonical_address,
+    forwarded_address,
+    is_trusted,
+    network,
+)
 from memberstaff.server.session_cookie import SessionCookie
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
@@ -47,6 +54,11 @@ class Connection:
 
     on_end: OnEnd | None = field(default=None, repr=False)
     """How `end` closes a socket or a stream; None for other requests, which run to completion."""
+
+    @property
+    def network(self) -> str:
+        """What counts as one client: the address, or its IPv6 /64."""
+        return network(self.address)
 
     def set_on_end(self, on_end: OnEnd) -> Callable[[], None]:
         """Set what `end` calls; returns how to unset it."""

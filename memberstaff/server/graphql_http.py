@@ -249,7 +249,7 @@ class HttpEndpoint:
             kind = await self.schema.check(request.query, request.operation_name, context)
             if kind is not OperationType.SUBSCRIPTION:
                 return _json(response_body(await execute(self.schema, context, request, SINGLE_RESULT)))
-            stack.enter_context(self.limits.addresses.counted(connection.address, "this address"))
+            stack.enter_context(self.limits.addresses.counted(connection.network, "this address"))
             stack.callback(connection.set_on_end(lambda _, reason: stream.end(Unauthenticated(reason))))
             _, account_id = await until_available(context.authorize)
             stack.enter_context(self.limits.accounts.counted(account_id, "this account"))

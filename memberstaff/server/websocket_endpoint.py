@@ -44,7 +44,7 @@ class SocketEndpoint:
             await websocket.close(4406, f"Unsupported subprotocol; use {PROTOCOL}")
             return
         connection = connection_of(scope)
-        if not self.limits.addresses.acquire(connection.address):
+        if not self.limits.addresses.acquire(connection.network):
             await websocket.close(TRY_AGAIN_LATER, "Too many connections from this address; close some")
             return
         scope["headers"].clear()  # no longer needed, and they would be held as long as the socket
@@ -52,7 +52,7 @@ class SocketEndpoint:
             handler = SocketHandler(self.schema, self.host, connection, websocket, self.limits.accounts, self.strangers)
             await handler.handle()
         finally:
-            self.limits.addresses.release(connection.address)
+            self.limits.addresses.release(connection.network)
 
 
 def is_allowed_origin(headers: Headers, allowed: Collection[str]) -> bool:

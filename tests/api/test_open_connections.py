@@ -42,7 +42,8 @@ def tls(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
 async def served(tls: dict[str, str], **settings: Any) -> AsyncIterator[tuple[Address, ServerApp]]:
     app, host = toy(**settings)
     assert isinstance(app, ServerApp)
-    async with serving(app, host.settings, **tls) as address:
+    options: dict[str, Any] = {**tls}
+    async with serving(app, host.settings, **options) as address:
         yield address, app
 
 

@@ -286,11 +286,24 @@ def test_other_machines_are_served_with_tls_behind_a_proxy_or_on_demand(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], proxies: tuple[str, ...]
 ) -> None:
     url = SecretStr(f"sqlite+aiosqlite:///{tmp_path}/missing/school.db")
-    found = Settings(secret_key=SecretStr(SECRET), trusted_proxies=proxies, database_url=url)
+    found = Settings(
+        secret_key=SecretStr(SECRET), trusted_proxies=proxies, database_url=url, allowed_hosts=("board.school.example",)
+    )
     monkeypatch.setattr("memberstaff.cli.serving.load", lambda: found)
     monkeypatch.setattr(os, "access", lambda *_: True)  # the files of the certificate
     told = said(memberstaff("serve", "--host", "0.0.0.0", "--port", str(free_port()), *words))
     assert told.startswith("The database in MEMBERSTAFF_DATABASE_URL cannot be used: ")
+
+
+def test_a_server_without_names_says_who_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = SecretStr(f"sqlite+aiosqlite:///{tmp_path}/missing/school.db")
+    found = Settings(secret_key=SecretStr(SECRET), database_url=url)
+    monkeypatch.setattr("memberstaff.cli.serving.load", lambda: found)
+    told = said(memberstaff("serve", "--host", "0.0.0.0", "--port", str(free_port()), "--insecure"))
+    assert told.startswith(
+        "MEMBERSTAFF_ALLOWED_HOSTS is not set: whoever comes by another name than "
+        f"{socket.gethostname()} is refused. The database"
+    )
 
 
 def test_the_version_is_printed() -> None:
