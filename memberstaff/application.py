@@ -11,7 +11,8 @@ from typing import Any
 import structlog
 
 from memberstaff.access import Caller
-from memberstaff.accounts.access_watcher import AccessWatcher, Revocable
+from memberstaff.accounts.access_watcher import AccessWatcher
+from memberstaff.accounts.admissions import Revocable
 from memberstaff.accounts.passwords import Passwords
 from memberstaff.accounts.service import Accounts
 from memberstaff.attendance.board_cache import BoardCache

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, bindparam, case, delete, literal, select, update
+from sqlalchemy import ColumnElement, Row, Select, Text, bindparam, case, delete, literal, select, update
 
 from memberstaff.access import Caller, Role
+from memberstaff.accounts import access_log
 from memberstaff.accounts.tokens import Claims, NoAccess, NoAccessReason
 from memberstaff.db.arrays import any_of
+from memberstaff.db.rows import as_json, from_json
 from memberstaff.db.tables import account, refresh_token, session
 from memberstaff.db.types import Instant
 from memberstaff.db.work import Reading, Work
@@ -69,30 +72,63 @@ _STATE_OF_MANY = states().where(any_of(session.c.id, bindparam("session_ids")))
 async def identify(reading: Reading, claims: Claims) -> Caller:
     """The token's holder, as the account's row says now. Raises NoAccess if their access has ended."""
     row = await reading.row(_STATE_OF_ONE, {"session_id": claims.session_id})
-    return _caller(row, claims, reading.now)
+    return _session(row, claims, reading.now).caller
 
 
 async def identify_all(reading: Reading, all_claims: Iterable[Claims]) -> dict[Claims, Caller | NoAccess]:
     """The same for many tokens, in one statement; NoAccess is returned, not raised."""
+    found = await sessions_of(reading, all_claims)
+    return {claims: answer.caller if isinstance(answer, Session) else answer for claims, answer in found.items()}
+
+
+async def sessions_of(reading: Reading, all_claims: Iterable[Claims]) -> dict[Claims, Session | NoAccess]:
+    """The open session of each token, or why it gives no access, in one statement."""
     several = list(all_claims)
     ids = {claims.session_id for claims in several}
     found = {row.session_id: row for row in await reading.rows(_STATE_OF_MANY, {"session_ids": list(ids)})}
-    answers: dict[Claims, Caller | NoAccess] = {}
+    answers: dict[Claims, Session | NoAccess] = {}
     for claims in several:
         try:
-            answers[claims] = _caller(found.get(claims.session_id), claims, reading.now)
+            answers[claims] = _session(found.get(claims.session_id), claims, reading.now)
         except NoAccess as error:
             answers[claims] = error
     return answers
 
 
-def _caller(row: Row[Any] | None, claims: Claims, now: datetime) -> Caller:
+async def doubtful(reading: Reading, admitted: Collection[tuple[str, Role | None]]) -> set[str]:
+    """Those of these sessions that may no longer be open, or no longer have the role: `sessions_of` decides.
+
+    Only they are answered, so that to check hundreds of sessions costs little more than the statement.
+    """
+    rows = as_json([{"session_id": session_id, "role": role} for session_id, role in admitted])
+    found = await reading.rows(_doubtful(reading.dialect), {"rows": rows, "now": reading.now})
+    return {row.session_id for row in found}
+
+
+@cache
+def _doubtful(dialect: str) -> Select[Any]:
+    admitted = from_json(dialect, {"session_id": Text(), "role": Text()})
+    with_session = admitted.outerjoin(session, session.c.id == admitted.c.session_id)
+    return (
+        select(admitted.c.session_id)
+        .select_from(with_session.outerjoin(account, account.c.id == session.c.account_id))
+        .where(
+            session.c.id.is_(None)
+            | session.c.ended_at.is_not(None)
+            | (session.c.expires_at <= bindparam("now", type_=Instant))
+            | account.c.disabled_at.is_not(None)
+            | (account.c.role != admitted.c.role)
+        )
+    )
+
+
+def _session(row: Row[Any] | None, claims: Claims, now: datetime) -> Session:
     if claims.expires_at <= now:
         raise NoAccess(NoAccessReason.TOKEN_EXPIRED)
     if row is None or row.account_id != claims.account_id:
         raise NoAccess(NoAccessReason.SESSION_ENDED)
     check(row, now=now, issued_at=claims.issued_at)
-    return opened(row).caller
+    return opened(row)
 
 
 def check(row: Row[Any], *, now: datetime, issued_at: datetime | None = None) -> None:
@@ -143,10 +179,13 @@ async def logout(work: Work) -> None:
 
 
 async def end_session(work: Work, session_id: str) -> None:
-    """End one session on every node."""
-    await work.write(update(session).where(session.c.id == session_id).values(ended_at=_end_time(work)))
+    """End one session on every node, unless it has ended."""
+    reopened = session.c.created_at > session.c.ended_at  # by a newer token of an identity provider
+    live = (session.c.id == session_id) & (session.c.ended_at.is_(None) | reopened)
+    ended = await work.write(update(session).where(live).values(ended_at=_end_time(work)))
     await work.write(delete(refresh_token).where(refresh_token.c.session_id == session_id))
-    work.announce_access(sessions=[session_id])
+    if ended:
+        work.announce_access(sessions=[session_id])
 
 
 async def end_sessions_of(work: Work, account_id: int) -> None:

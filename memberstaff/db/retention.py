@@ -14,6 +14,8 @@ from typing import Any
 from sqlalchemy import BigInteger, Column, Table, delete, select, tuple_
 
 from memberstaff.db.tables import (
+    access_change,
+    access_head,
     account,
     attendance,
     attendance_day,
@@ -40,13 +42,14 @@ EXPIRES: dict[Column[Any], timedelta] = {
     channel_grant.c.granted_at: timedelta(minutes=1),
     rate_limit.c.full_at: timedelta(0),
     idempotency.c.created_at: timedelta(days=1),
+    access_change.c.at: timedelta(days=1),  # a process that was away for longer checks every session
 }
 """How long rows are kept after the instant in a column. The audit log is kept for as long as the settings say."""
 
 WITH_ANOTHER: dict[Table, Table] = {refresh_token: session}
 """Tables whose rows go with those of another."""
 
-KEPT: set[Table] = {installation, account, staff, attendance_day, attendance, attendance_revision}
+KEPT: set[Table] = {installation, access_head, account, staff, attendance_day, attendance, attendance_revision}
 """The record itself, which is kept until somebody erases it."""
 
 

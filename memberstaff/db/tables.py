@@ -54,6 +54,25 @@ installation = Table(
     CheckConstraint("id = 1", name="one_row"),
 )
 
+access_head = Table(
+    "access_head",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("number", BigInteger, nullable=False, server_default=text("0"), comment="Of the last row of access_change."),
+    CheckConstraint("id = 1", name="one_row"),
+)
+
+access_change = Table(
+    "access_change",
+    metadata,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("account_id", Id, nullable=True, comment="All sessions of this account."),
+    Column("session_id", String(64), nullable=True, comment="This session alone."),
+    Column("at", Instant, nullable=False),
+    CheckConstraint("(account_id IS NULL) <> (session_id IS NULL)", name="subject"),
+    Index(None, "at"),
+)
+
 account = Table(
     "account",
     metadata,

@@ -15,7 +15,7 @@ from datetime import date, datetime
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import CursorResult, Executable, Row, make_url
+from sqlalchemy import CursorResult, Executable, Row, bindparam, make_url, select, update
 from sqlalchemy.exc import InvalidRequestError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -26,11 +26,17 @@ from memberstaff.db.deadline import answered_within, connection_arguments
 from memberstaff.db.outage import outages, unreachable
 from memberstaff.db.pool import watch_connections
 from memberstaff.db.sqlite import prepare_sqlite, write_option
-from memberstaff.db.tables import audit
+from memberstaff.db.tables import access_change, access_head, audit, installation
 from memberstaff.errors import Unauthenticated
 from memberstaff.notify.notification import Notification
 
 Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]]
+
+_NUMBER_ACCESS_CHANGES = (
+    update(access_head)
+    .values(number=access_head.c.number + bindparam("changes"))
+    .returning(access_head.c.number, select(installation.c.epoch).scalar_subquery().label("epoch"))
+)
 
 
 class Reading:
@@ -124,6 +130,8 @@ class Work(Reading):
     ) -> None:
         super().__init__(connection, now=now, zone=zone, answer_seconds=answer_seconds)
         self._notification = Notification(epoch="")
+        self._access_changes: dict[tuple[int | None, str | None], None] = {}
+        """Accounts and sessions, in the order in which they were announced."""
 
     async def write(self, statement: Executable, parameters: Parameters | None = None) -> int:
         """Execute the statement; returns the number of rows affected."""
@@ -154,12 +162,27 @@ class Work(Reading):
         self._notification = replace(self._notification, epoch=epoch, roster_version=roster_version)
 
     def announce_access(self, *, accounts: Iterable[int] = (), sessions: Iterable[str] = ()) -> None:
-        """Announce after the commit that these accounts' and sessions' access has changed or ended."""
-        self._notification = replace(
-            self._notification,
-            accounts=(*self._notification.accounts, *accounts),
-            sessions=(*self._notification.sessions, *sessions),
-        )
+        """Log that these accounts' and sessions' access has changed or ended, and announce it after the commit."""
+        self._access_changes |= dict.fromkeys((account_id, None) for account_id in accounts)
+        self._access_changes |= dict.fromkeys((None, session_id) for session_id in sessions)
+
+    async def log_access_changes(self) -> None:
+        """Number the changes of access, right before COMMIT.
+
+        The lock that makes the order of numbers that of the commits is the last one a transaction takes: it is held
+        for one more statement, and whoever holds it waits for no other lock.
+        """
+        if not self._access_changes:
+            return
+        count = len(self._access_changes)
+        head = await self.row(_NUMBER_ACCESS_CHANGES, {"changes": count})
+        assert head is not None
+        rows = [
+            {"number": number, "account_id": account_id, "session_id": session_id, "at": self.now}
+            for number, (account_id, session_id) in enumerate(self._access_changes, head.number - count + 1)
+        ]
+        await self.write(access_change.insert(), rows)
+        self._notification = replace(self._notification, epoch=head.epoch, access_number=head.number)
 
     @property
     def notification(self) -> Notification | None:
@@ -237,6 +260,7 @@ class Database:
                 try:
                     with outages(applied=False):
                         yield work
+                        await work.log_access_changes()
                 finally:
                     await work.end()
         if work.notification is not None:

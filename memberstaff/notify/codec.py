@@ -11,8 +11,8 @@ from memberstaff.notify.notification import Notification
 
 MOST_CHANGES = 200
 """In one notification; one with more carries none, only the days' positions, and its listeners read the log."""
-MOST_NAMED = 1_000
-"""Days, accounts or sessions in one notification; one with more only says that the database is to be asked."""
+MOST_DAYS = 1_000
+"""Days in one notification; one with more only says that the database is to be asked."""
 MOST_BYTES = 524_288
 """Of one notification; a longer one carries no changes."""
 
@@ -30,7 +30,7 @@ class InvalidNotification(Exception):
 
 def encode(notification: Notification) -> bytes:
     """Serialise a notification. Beyond the bounds it says less, and its listeners ask the database."""
-    if _names_too_many(notification):
+    if len(notification.days) > MOST_DAYS:
         notification = MISSED
     if len(notification.changes) <= MOST_CHANGES and len(text := msgspec.json.encode(notification)) <= MOST_BYTES:
         return text
@@ -44,13 +44,13 @@ def decode(text: bytes) -> Notification:
         notification = _DECODER.decode(text)
     except (msgspec.DecodeError, RecursionError) as error:
         raise InvalidNotification(type(error).__name__) from error
-    if _names_too_many(notification) or len(notification.changes) > MOST_CHANGES:
+    if len(notification.days) > MOST_DAYS or len(notification.changes) > MOST_CHANGES:
         raise InvalidNotification("it is longer than any of ours")
     if notification == Notification(epoch=notification.epoch) and notification != MISSED:
         raise InvalidNotification("it says nothing that is known here")
     if any(change.changed_at.utcoffset() != timedelta() for change in notification.changes):
         raise InvalidNotification("an instant is not in UTC")
-    numbers = [notification.roster_version or 0, *notification.accounts]
+    numbers = [notification.roster_version or 0, notification.access_number or 0]
     for day in notification.days:
         numbers += day.position, day.day_version
     for change in notification.changes:
@@ -59,6 +59,3 @@ def decode(text: bytes) -> Notification:
         raise InvalidNotification("a number is out of range")
     return notification
 
-
-def _names_too_many(notification: Notification) -> bool:
-    return max(len(notification.days), len(notification.accounts), len(notification.sessions)) > MOST_NAMED

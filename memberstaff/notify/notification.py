@@ -12,12 +12,11 @@ class Notification:
     """What a commit changed; all of it can be read from the database as well.
 
     `changes` may be empty although `days` advanced: a large bulk mark is announced without them, and the listeners
-    read the log. `accounts` and `sessions` are those whose access changed or ended.
+    read the log. `access_number` is that of the last change of somebody's access, if there was one.
     """
 
     epoch: str
     roster_version: int | None = None
     days: tuple[DayProgress, ...] = ()
     changes: tuple[Change, ...] = ()
-    accounts: tuple[int, ...] = ()
-    sessions: tuple[str, ...] = ()
+    access_number: int | None = None

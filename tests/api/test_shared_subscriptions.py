@@ -12,7 +12,7 @@ from weakref import WeakSet
 import pytest
 
 from memberstaff.access import Caller, Role
-from memberstaff.accounts.access_watcher import Revocable
+from memberstaff.accounts.admissions import Revocable
 from memberstaff.accounts.tokens import Claims
 from tests.clock import TODAY
 from tests.front_ends import WATCH, Socket

@@ -80,6 +80,22 @@ async def test_without_redis_access_ends_with_the_next_poll(postgres_url: str, o
             assert (await ending(wall))[0] == 4401
 
 
+async def test_servers_that_do_not_hear_each_other_end_access_with_the_next_poll(database_url: str) -> None:
+    async with (
+        install(database_url, clock=TurnedClock(), poll_seconds=0.2) as one,
+        install(database_url, clock=TurnedClock(), furnish=False, poll_seconds=0.2) as other,
+    ):
+        other.tokens = dict(one.tokens)
+        async with other.watching(TODAY, Role.VIEWER) as wall, other.watching(TODAY, Role.MARKER) as desk:
+            await one.viewer.ask("mutation { logout { errors { message } } }")
+            assert (await ending(wall))[0] == 4401
+            async with one.application.database.write() as work:
+                work.caller = COMMAND_LINE
+                marker = await directory.find(work, email(Role.MARKER))
+                await directory.set_role(work, marker.id, Role.VIEWER)
+            assert await ending(desk) == (4403, "Your role has changed. Connect again.")
+
+
 async def test_a_socket_closes_when_its_token_expires(database_url: str) -> None:
     clock = TurnedClock()
     async with install(database_url, clock=clock, poll_seconds=0.05) as office:

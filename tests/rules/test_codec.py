@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from memberstaff.changes import Change, DayProgress, Status
-from memberstaff.notify.codec import MISSED, MOST_BYTES, MOST_CHANGES, MOST_NAMED, InvalidNotification, decode, encode
+from memberstaff.notify.codec import MISSED, MOST_BYTES, MOST_CHANGES, MOST_DAYS, InvalidNotification, decode, encode
 from memberstaff.notify.notification import Notification
 from tests.rules.changes import DAY, changes
 
@@ -42,16 +42,14 @@ RINGS = st.builds(
     roster_version=st.none() | NUMBERS,
     days=st.lists(st.builds(DayProgress, st.dates(), NUMBERS, NUMBERS), max_size=3).map(tuple),
     changes=st.lists(CHANGES, max_size=3).map(tuple),
-    accounts=st.lists(NUMBERS, max_size=3).map(tuple),
-    sessions=st.lists(TEXTS, max_size=3).map(tuple),
+    access_number=st.none() | NUMBERS,
 ).filter(lambda made: made == MISSED or made != Notification(epoch=made.epoch))
 NOTIFICATION = Notification(
     epoch="e1",
     roster_version=4,
     days=(DayProgress(DAY, 7, 2),),
     changes=tuple(changes(6, 7)),
-    accounts=(3,),
-    sessions=("s1",),
+    access_number=3,
 )
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False) | TEXTS,
@@ -72,8 +70,7 @@ def test_a_ring_is_one_json_object() -> None:
         "roster_version": None,
         "days": [{"date": "2026-01-12", "position": 7, "day_version": 2}],
         "changes": [],
-        "accounts": [],
-        "sessions": [],
+        "access_number": None,
     }
 
 
@@ -90,10 +87,8 @@ def test_more_changes_are_left_to_the_log_and_nothing_else_is_lost() -> None:
 @pytest.mark.parametrize(
     "long",
     [
-        replace(NOTIFICATION, days=(DayProgress(DAY, 7, 2),) * (MOST_NAMED + 1)),
-        replace(NOTIFICATION, accounts=(3,) * (MOST_NAMED + 1)),
-        replace(NOTIFICATION, sessions=("s1",) * (MOST_NAMED + 1)),
-        replace(NOTIFICATION, sessions=("s" * MOST_BYTES,)),
+        replace(NOTIFICATION, days=(DayProgress(DAY, 7, 2),) * (MOST_DAYS + 1)),
+        replace(NOTIFICATION, epoch="e" * MOST_BYTES),
     ],
 )
 def test_one_that_would_be_too_long_only_says_that_the_database_is_to_be_asked(long: Notification) -> None:
@@ -149,20 +144,18 @@ WRONG = [
     (edited("changes", 0, "changed_at", to="0001-01-01T00:00:00+14:00"), "an instant is not in UTC"),
     (edited("changes", 0, "note", to={"a": 1}), "ValidationError"),
     (edited("changes", 0, "staff_name", to=5), "ValidationError"),
-    (edited("accounts", to="12"), "ValidationError"),
-    (edited("accounts", to=["1"]), "ValidationError"),
-    (edited("sessions", to="s1"), "ValidationError"),
-    (edited("sessions", to=[1]), "ValidationError"),
+    (edited("access_number", to="3"), "ValidationError"),
+    (edited("access_number", to=[3]), "ValidationError"),
+    (edited("access_number", to=-1), "a number is out of range"),
+    (edited("access_number", to=2**63), "a number is out of range"),
     (b'{"epoch":"e1"}', "it says nothing that is known here"),
     (b'{"epoch":"e1","colours":[{"date":"2026-01-12"}]}', "it says nothing that is known here"),
     (
         edited("days", to=[{"date": "2026-01-12", "position": 7, "day_version": 2}] * 1_001),
         "it is longer than any of ours",
     ),
-    (edited("accounts", to=[1] * 1_001), "it is longer than any of ours"),
     (edited("roster_version", to=-1), "a number is out of range"),
     (edited("roster_version", to=2**63), "a number is out of range"),
-    (edited("accounts", to=[2**63]), "a number is out of range"),
     (edited("days", 0, "position", to=2**63), "a number is out of range"),
     (edited("days", 0, "day_version", to=-1), "a number is out of range"),
     (edited("changes", 0, "position", to=0), "a number is out of range"),

@@ -17,7 +17,7 @@ from memberstaff.accounts.directory import Account
 from memberstaff.accounts.passwords import Passwords
 from memberstaff.accounts.service import Accounts, IssuedSession
 from memberstaff.accounts.tokens import NoAccess, NoAccessReason
-from memberstaff.db.tables import audit, session
+from memberstaff.db.tables import access_change, audit, session
 from memberstaff.db.work import Database, Work
 from memberstaff.errors import ErrorCode, Refusal
 from memberstaff.notify.notification import Notification
@@ -88,6 +88,14 @@ class Office:
         async with self.database.read() as reading:
             rows = await reading.rows(select(audit.c.subject_id, audit.c.action).order_by(audit.c.id))
         return [(row.subject_id, row.action) for row in rows]
+
+    async def access_changes(self) -> list[int | str]:
+        """Whose access the log says has changed: accounts and sessions. The last change is announced as well."""
+        async with self.database.read() as reading:
+            rows = await reading.rows(select(access_change).order_by(access_change.c.number))
+        announced = [each.access_number for each in self.notifications if each.access_number is not None]
+        assert announced[-1:] == [row.number for row in rows[-1:]]
+        return [row.session_id if row.account_id is None else row.account_id for row in rows]
 
     async def count(self, table: Any = session) -> int:
         """The rows of a table."""

@@ -101,7 +101,7 @@ async def test_a_disabled_account_is_out_at_once_and_cannot_come_back(office: Of
     async with office.as_administrator() as work:
         disabled = await directory.disable(work, amina.id)
     assert disabled.disabled_at == office.clock.instant
-    assert [notification.accounts for notification in office.notifications] == [(amina.id,)]
+    assert await office.access_changes() == [amina.id]
     with pytest.raises(NoAccess) as refusal:
         await office.whoami(opened.access_token)
     assert refusal.value.reason is NoAccessReason.ACCOUNT_DISABLED
@@ -130,7 +130,7 @@ async def test_another_role_counts_from_the_next_request_with_the_same_token(off
     async with office.as_administrator() as work:
         await directory.set_role(work, amina.id, Role.VIEWER)
     assert (await office.whoami(opened.access_token)).role is Role.VIEWER
-    assert [notification.accounts for notification in office.notifications] == [(amina.id,)]
+    assert await office.access_changes() == [amina.id]
 
 
 async def test_a_new_password_ends_every_session_and_the_old_password(office: Office) -> None:
@@ -145,7 +145,7 @@ async def test_a_new_password_ends_every_session_and_the_old_password(office: Of
     with pytest.raises(Refusal):
         await office.login("amina@example.org", PASSWORD)
     assert (await office.login("amina@example.org", "a new password of hers")).account_id == amina.id
-    assert [notification.accounts for notification in office.notifications] == [(amina.id,)]
+    assert await office.access_changes() == [amina.id]
 
 
 async def test_another_name_is_told_to_every_board(office: Office) -> None:

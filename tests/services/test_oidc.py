@@ -12,8 +12,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from sqlalchemy import select
 
 from memberstaff.access import Role
-from memberstaff.accounts import directory, sessions
+from memberstaff.accounts import directory
 from memberstaff.accounts.tokens import NoAccessReason
+from memberstaff.db.retention import Retention
 from memberstaff.db.tables import account, session
 from memberstaff.db.work import Database
 from memberstaff.errors import ErrorCode, Forbidden, Refusal
@@ -151,7 +152,7 @@ async def test_a_role_changed_at_the_issuer_is_followed_and_announced(office: Of
     caller = await office.whoami(before)
     office.clock.turn(minutes=5)
     assert (await office.whoami(issuer.token(role="parent"))).role is Role.VIEWER
-    assert [notification.accounts for notification in office.notifications] == [(caller.account_id,)]
+    assert await office.access_changes() == [caller.account_id]
     assert (await office.audited())[-1] == (str(caller.account_id), "role_set")
     assert (await office.whoami(before)).role is Role.VIEWER
 
@@ -175,8 +176,7 @@ async def test_a_role_that_was_taken_away_stays_away_however_old_the_token(
     office.clock.turn(minutes=5)
     assert (await office.whoami(issuer.token(role="parent", sid=None))).role is Role.VIEWER
     office.clock.turn(hours=3, minutes=10)
-    async with office.database.write() as work:
-        await sessions.prune(work)
+    await Retention(office.database, audit_days=0).prune()
     assert await office.count(session) == 1
     async with process(database, office.clock, **settings(issuer)) as other:
         assert (await other.whoami(older)).role is Role.VIEWER
@@ -192,7 +192,7 @@ async def test_whose_last_role_was_taken_away_is_out_with_older_tokens_too(
     office.clock.turn(minutes=5)
     with pytest.raises(Forbidden, match=NO_ROLE):
         await office.whoami(issuer.token(role="cook"))
-    assert [notification.accounts for notification in office.notifications] == [(caller.account_id,)]
+    assert await office.access_changes() == [caller.account_id]
     assert (await office.audited())[-1] == (str(caller.account_id), "role_withdrawn")
     assert await office.why_not(seen) is NoAccessReason.SESSION_ENDED
     async with process(database, office.clock, **settings(issuer)) as other:
@@ -258,7 +258,7 @@ async def test_a_logout_ends_the_token_on_every_node(office: Office, issuer: Iss
     token = issuer.token()
     claims = await office.accounts.claims(token)
     await office.accounts.logout(token)
-    assert [notification.sessions for notification in office.notifications] == [(claims.session_id,)]
+    assert await office.access_changes() == [claims.session_id]
     assert await office.why_not(token) is NoAccessReason.SESSION_ENDED
     async with process(database, office.clock, **settings(issuer)) as other:
         assert await other.why_not(token) is NoAccessReason.SESSION_ENDED

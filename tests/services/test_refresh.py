@@ -171,7 +171,7 @@ async def test_a_thief_who_uses_an_old_token_late_is_found_when_its_owner_refres
     thief = await office.accounts.refresh(stolen.refresh_token)
     office.clock.turn(minutes=4)
     await office.cannot_refresh(owner.refresh_token)
-    assert [notification.sessions for notification in office.notifications] == [(stolen.caller.session_id,)]
+    assert await office.access_changes() == [stolen.caller.session_id]
     assert (await office.audited())[-1] == (str(amina.id), "refresh_reused")
     assert await office.why_not(thief.access_token) is NoAccessReason.SESSION_ENDED
     await office.cannot_refresh(thief.refresh_token)
@@ -226,7 +226,7 @@ async def test_a_token_whose_successor_was_used_ends_the_session_everywhere_and_
     office.clock.turn(seconds=29)  # 30 after its use: its row is still there
     refusal = await office.cannot_refresh(stolen.refresh_token)
     assert refusal.message == "The session has ended, or the refresh token is not valid. Log in again."
-    assert [notification.sessions for notification in office.notifications] == [(stolen.caller.session_id,)]
+    assert await office.access_changes() == [stolen.caller.session_id]
     assert (await office.audited())[-1] == (str(amina.id), "refresh_reused")
     assert await office.why_not(owner.access_token) is NoAccessReason.SESSION_ENDED
     await office.cannot_refresh(owner.refresh_token)

@@ -13,6 +13,7 @@ from sqlalchemy import Table, func, select
 from memberstaff.db import retention
 from memberstaff.db.retention import Retention
 from memberstaff.db.tables import (
+    access_change,
     account,
     audit,
     channel_grant,
@@ -56,6 +57,7 @@ def rows(work: Work) -> dict[str, Row]:
             idempotency,
             {"account_id": ANNA, "key": "k", "request_hash": "h", "answer": {}, "created_at": now},
         ),
+        "access": (access_change, {"number": 1, "account_id": ANNA, "at": now}),
         "entry": (audit, {"at": now, "subject": "day", "subject_id": "d", "action": "locked", "details": {}}),
     }
 
@@ -89,6 +91,7 @@ async def count(database: Database, table: Table) -> int:
         ("grant", timedelta(minutes=1)),
         ("allowance", timedelta(0)),
         ("key", timedelta(days=1)),
+        ("access", timedelta(days=1)),
         ("entry", timedelta(days=730)),
     ],
 )

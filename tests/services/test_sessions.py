@@ -127,7 +127,7 @@ async def test_a_logout_ends_this_session_and_no_other(office: Office) -> None:
     await office.employ(AMINA)
     phone, laptop = [await office.login(AMINA) for _ in range(2)]
     await office.accounts.logout(phone.access_token)
-    assert [notification.sessions for notification in office.notifications] == [(phone.caller.session_id,)]
+    assert await office.access_changes() == [phone.caller.session_id]
     assert await office.why_not(phone.access_token) is NoAccessReason.SESSION_ENDED
     await office.cannot_refresh(phone.refresh_token)
     assert await office.whoami(laptop.access_token) == laptop.caller

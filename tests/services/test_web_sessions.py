@@ -129,7 +129,7 @@ async def test_a_refresh_token_alone_logs_out_when_the_access_token_has_expired(
     opened = await office.login(AMINA)
     office.clock.turn(hours=1)
     await office.accounts.logout(opened.access_token, opened.refresh_token)
-    assert [notification.sessions for notification in office.notifications] == [(opened.caller.session_id,)]
+    assert await office.access_changes() == [opened.caller.session_id]
     with pytest.raises(Refusal):
         await refresh(office, opened)
 
