@@ -42,7 +42,13 @@ def main() -> int:
     machine.keep_to(other_cores)  # PostgreSQL, Redis and the load generators inherit it
     with (
         tempfile.TemporaryDirectory(prefix="ms-bench-") as folder,
-        running_environment(tools, Path(folder), server_cores, durable=options.fsync) as environment,
+        running_environment(
+            tools,
+            Path(folder),
+            server_cores,
+            durable=options.fsync,
+            subscribers=max(scenario.subscribers for scenario in scenarios),
+        ) as environment,
     ):
         about = {
             "date": environment.day.isoformat(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -21,6 +21,7 @@ from schema.ids import staff_key
 from tests.infrastructure import postgres, redis
 from tests.infrastructure.process import NotFound, free_port, running
 
+LOGINS = Path(__file__).with_name("logins.py")
 PEOPLE = 200
 EMAIL, PASSWORD = "bench@school.example", "a long enough password"
 CATEGORIES = ("TEACHING", "ADMIN", "SUPPORT", "SECURITY")
@@ -29,10 +30,9 @@ SETTINGS = {
     "MEMBERSTAFF_SECRET_KEY": "for the benchmarks only, and long enough for HS256",
     "MEMBERSTAFF_ACCESS_TOKEN_SECONDS": "86400",
     "MEMBERSTAFF_MAX_SOCKETS_PER_ADDRESS": "20000",
-    "MEMBERSTAFF_MAX_SOCKETS_PER_ACCOUNT": "20000",
     "MEMBERSTAFF_LOG_LEVEL": "warning",
 }
-"""What differs from the defaults: thousands of boards of one account on one address are not a school."""
+"""What differs from the defaults: thousands of boards on one address are not a school."""
 
 DURABLE = ("fsync", "synchronous_commit", "full_page_writes")
 """The tests switch these off; what is measured here is a server that keeps what it has acknowledged."""
@@ -53,6 +53,11 @@ class Environment:
     """Whose memberstaff runs here."""
     template: str = ""
     token: str = ""
+    """Of the administrator who marks."""
+    subscribers: int = 0
+    """How many of them log in, at most."""
+    logins: Sequence[str] = ()
+    """Their access tokens."""
     staff_id: str = ""
     """Of whoever is marked, as memberstaff's clients see it."""
 
@@ -104,8 +109,9 @@ class Environment:
     def seed(self) -> None:
         """Fill the template database as an administrator would: with the command line and the API. Raises Unable."""
         self.template = self.postgres.create_database()
-        self._run("migrate")
-        self._run("account", "add", EMAIL, "--role", "ADMIN", "--password-stdin", given=f"{PASSWORD}\n")
+        self._output([self._program(), "migrate"])
+        added = ["account", "add", EMAIL, "--role", "ADMIN", "--password-stdin"]
+        self._output([self._program(), *added], given=f"{PASSWORD}\n")
         with self.memberstaff(self.template) as (port, _):
             login = "mutation ($i: LoginInput!) { login(input: $i) { accessToken errors { message } } }"
             self.token = self._ask(port, login, i={"email": EMAIL, "password": PASSWORD})["login"]["accessToken"]
@@ -121,6 +127,8 @@ class Environment:
             ]
             assert self._ask(port, hire, i={"rows": people})["importStaff"]["created"] == PEOPLE
             self._mark_everybody(port)
+        if self.subscribers:
+            self.logins = self._output([self._program("python"), "-P", LOGINS, str(self.subscribers)]).split()
 
     def _mark_everybody(self, port: int) -> None:
         listed = """query ($date: Date!) { attendanceDay(date: $date) {
@@ -147,26 +155,29 @@ class Environment:
             raise Failed(f"seeding the database: {answer['errors'][0]['message']}")
         return answer["data"]
 
-    def _run(self, *words: str, given: str = "") -> None:
+    def _output(self, command: Sequence[str | Path], given: str = "") -> str:
         env = self.settings(self.template)
-        command: list[str | Path] = [self._program(), *words]
         done = subprocess.run(
             command, cwd=self.checkout, env=env, input=given, text=True, capture_output=True, check=False
         )
         if done.returncode:
-            raise Failed(f"{self.checkout}: memberstaff {words[0]} failed:\n{done.stderr[-1000:].strip()}")
+            words = " ".join(map(str, command[1:3]))
+            raise Failed(f"{self.checkout}: {words} failed:\n{done.stderr[-1000:].strip()}")
+        return done.stdout
 
-    def _program(self) -> Path:
+    def _program(self, name: str = "memberstaff") -> Path:
         """The checkout's own command: what else is in a checkout differs from one to the next."""
-        program = self.checkout / ".venv" / "bin" / "memberstaff"
+        program = self.checkout / ".venv" / "bin" / name
         if not program.exists():
-            raise Unable(f"{self.checkout} has no .venv/bin/memberstaff: run `./dev bench --help` there once.")
+            raise Unable(f"{self.checkout} has no .venv/bin/{name}: run `./dev bench --help` there once.")
         return program
 
 
 @contextmanager
-def running_environment(tools: Tools, folder: Path, server_cores: set[int], *, durable: bool) -> Iterator[Environment]:
-    """An environment with a seeded database, as long as the block lasts. Raises Unable."""
+def running_environment(
+    tools: Tools, folder: Path, server_cores: set[int], *, durable: bool, subscribers: int
+) -> Iterator[Environment]:
+    """An environment with a seeded database and so many logins, as long as the block lasts. Raises Unable."""
     if durable:
         postgres.TUNING.update(dict.fromkeys(DURABLE, "on"))
     today = datetime.now(UTC).date()
@@ -176,6 +187,8 @@ def running_environment(tools: Tools, folder: Path, server_cores: set[int], *, d
             broker = stack.enter_context(running(redis.RedisServer(folder / "redis")))
         except NotFound as missing:
             raise Unable(str(missing)) from None
-        environment = Environment(tools, database, broker, folder, server_cores, today, today - timedelta(days=1))
+        yesterday = today - timedelta(days=1)
+        environment = Environment(tools, database, broker, folder, server_cores, today, yesterday)
+        environment.subscribers = subscribers
         environment.seed()
         yield environment

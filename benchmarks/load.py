@@ -34,15 +34,10 @@ def measure(name: str, case: Fan | Http, server: Server, environment: Environmen
 
 def _run(case: Fan | Http, server: Measured, environment: Environment) -> Result:
     """What the load generator found; its "ok" says whether everything arrived as it should. Raises Failed."""
-    words = ["--port", str(server.port), "--processes", ",".join(map(str, processes_below(server.process)))]
-    if server.token:
-        words += ["--header", f"Authorization: Bearer {server.token}"]
-    if isinstance(case, Fan):
-        program, more = environment.tools.fanload, _fan(case, server, environment)
-    else:
-        program, more = environment.tools.httpload, _http(case, server, environment)
     try:
-        done = subprocess.run([program, *words, *more], capture_output=True, timeout=MOST_SECONDS, check=False)
+        done = subprocess.run(
+            command(case, server, environment), capture_output=True, timeout=MOST_SECONDS, check=False
+        )
     except subprocess.TimeoutExpired:
         raise Failed(f"the load generator was not done after {MOST_SECONDS} s") from None
     said = done.stderr.decode(errors="replace").strip()
@@ -53,6 +48,16 @@ def _run(case: Fan | Http, server: Measured, environment: Environment) -> Result
     if said:
         result["said"] = said[:2000]
     return result
+
+
+def command(case: Fan | Http, server: Measured, environment: Environment) -> list[str | Path]:
+    """The load generator for a case, with all its arguments."""
+    words = ["--port", str(server.port), "--processes", ",".join(map(str, processes_below(server.process)))]
+    if server.token:
+        words += ["--header", f"Authorization: Bearer {server.token}"]
+    if isinstance(case, Fan):
+        return [environment.tools.fanload, *words, *_fan(case, server, environment)]
+    return [environment.tools.httpload, *words, *_http(case, server, environment)]
 
 
 def _fan(case: Fan, server: Measured, environment: Environment) -> list[str]:
@@ -67,8 +72,9 @@ def _fan(case: Fan, server: Measured, environment: Environment) -> list[str]:
         words += ["--channel", dialect.subscription]
     else:
         words += ["--document-file", _file(environment.folder / "document", dialect.subscription)]
-    if server.token:
-        words += ["--init", json.dumps({"authorization": f"Bearer {server.token}"})]
+    if server.logins:
+        payloads = [json.dumps({"authorization": f"Bearer {token}"}) for token in server.logins]
+        words += ["--init-file", _file(environment.folder / "payloads", "\n".join(payloads))]
     if not case.publishes:
         return words
     words += ["--body-file", _file(environment.folder / "body", dialect.mark), "--window", str(case.desks)]

@@ -85,6 +85,11 @@ class Scenario:
     note: str = ""
     """Stands below the table."""
 
+    @property
+    def subscribers(self) -> int:
+        """How many there are in its largest case."""
+        return max(case.subscribers if isinstance(case, Fan) else 0 for case in self.cases)
+
     def lasting(self, seconds: float) -> Scenario:
         """The same, with full load for that long."""
         return replace(self, cases=tuple(case.lasting(seconds) for case in self.cases))

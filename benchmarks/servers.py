@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +39,8 @@ class Measured:
     dialect: Dialect
     path: str = "/graphql"
     token: str | None = None
+    logins: Sequence[str] = ()
+    """Access tokens of the subscribers, each of an account and a session of its own."""
     publishing: Publishing | None = None
 
 
@@ -59,7 +61,7 @@ class Server:
 def _memberstaff(environment: Environment) -> Iterator[Measured]:
     dialect = ours(environment.day, environment.staff_id)
     with environment.database() as database, environment.memberstaff(database) as (port, process):
-        yield Measured(port, process, dialect, token=environment.token)
+        yield Measured(port, process, dialect, token=environment.token, logins=environment.logins)
 
 
 @contextmanager

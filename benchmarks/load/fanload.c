@@ -35,7 +35,7 @@ static void read_arguments(int count, char **words) {
         else if (OPTION("protocol"))
             subscribing.protocol = !strcmp(value, "socket.io") ? SOCKET_IO_2
                 : !strcmp(value, "pusher") ? PUSHER_7 : GRAPHQL_TRANSPORT_WS;
-        else if (OPTION("init")) subscribing.init_payload = value;
+        else if (OPTION("init-file")) subscribing.init_payloads = read_file(value);
         else if (OPTION("document-file")) subscribing.document = read_file(value);
         else if (OPTION("channel-prefix") || OPTION("channel")) subscribing.document = value;
         else if (OPTION("date")) subscribing.date = value;

@@ -38,6 +38,8 @@ static subscriber *subscribers;
 static int epoll;
 static char shared[SHARED_ROOM]; /* received here first: nearly always only whole frames */
 static char *escaped_document;
+static const char **init_lines;
+static long init_line_count;
 
 /* ---- Opening ---- */
 
@@ -75,12 +77,32 @@ static void request_upgrade(subscriber *one) {
     one->state = UPGRADING;
 }
 
+/* The subscriber's line of plan.init_payloads; NULL when there are none. */
+static const char *init_payload_of(long index, size_t *length) {
+    if (!plan.init_payloads) return NULL;
+    const char *line = init_lines[index % init_line_count];
+    *length = strcspn(line, "\n");
+    return line;
+}
+
+static void find_init_lines(void) {
+    const char *line = plan.init_payloads;
+    while (line && *line) {
+        init_lines = reallocate(init_lines, (size_t)(init_line_count + 1) * sizeof *init_lines);
+        init_lines[init_line_count++] = line;
+        line += strcspn(line, "\n");
+        if (*line) line++;
+    }
+}
+
 static void greet(subscriber *one) {
     one->state = GREETING;
     if (plan.protocol != GRAPHQL_TRANSPORT_WS) return; /* the server speaks first */
     char message[4096];
-    int length = plan.init_payload
-        ? snprintf(message, sizeof message, "{\"type\":\"connection_init\",\"payload\":%s}", plan.init_payload)
+    size_t payload;
+    const char *line = init_payload_of(one - subscribers, &payload);
+    int length = line
+        ? snprintf(message, sizeof message, "{\"type\":\"connection_init\",\"payload\":%.*s}", (int)payload, line)
         : snprintf(message, sizeof message, "{\"type\":\"connection_init\"}");
     ws_send(one->socket, WS_TEXT, message, (size_t)length);
 }
@@ -136,6 +158,7 @@ double open_subscribers(const subscription_plan *wanted, int on_epoll, void (*po
     plan = *wanted;
     epoll = on_epoll;
     escaped_document = json_escaped(plan.document);
+    find_init_lines();
     subscribers = allocate((size_t)plan.count * sizeof *subscribers);
     memset(subscribers, 0, (size_t)plan.count * sizeof *subscribers);
     long others = (long)(plan.count * plan.other_share + 0.5);

@@ -14,7 +14,7 @@ typedef struct {
     wire protocol;
     int port;
     const char *path;
-    const char *init_payload;      /* JSON for connection_init; NULL: none */
+    const char *init_payloads;     /* JSON for connection_init, a line for each subscriber in turn; NULL: none */
     const char *document;          /* GraphQL: with a variable $date; socket.io: what the channels' names begin with;
                                     * pusher: the channel */
     const char *date, *other_date; /* what is subscribed to; subscribers to the other date must receive nothing */
