@@ -13,24 +13,25 @@ from datetime import timedelta
 from memberstaff.access import COMMAND_LINE, Role
 from memberstaff.accounts import directory, sessions
 from memberstaff.accounts.passwords import Passwords
+from memberstaff.accounts.sessions import Lifetime
 from memberstaff.accounts.tokens import AccessTokens, Claims
 from memberstaff.db.work import Database
 from memberstaff.settings import load
 
-LIFETIME = timedelta(days=1)
+DAY = timedelta(days=1)
+LIFETIME = Lifetime(idle=DAY, absolute=DAY)
 
 
 async def main(count: int) -> None:
     """Make them in one transaction."""
     settings = load()
-    assert settings.secret_key is not None
-    tokens = AccessTokens(settings.secret_key.get_secret_value())
+    tokens = AccessTokens(settings.keyring)
     hashed = await Passwords().hash("a long enough password of a front desk")
     database = Database(settings.database_url.get_secret_value(), zone=settings.zone)
     try:
         async with database.write() as work:
             work.caller = COMMAND_LINE
-            expires_at = work.now.replace(microsecond=0) + LIFETIME
+            expires_at = work.now.replace(microsecond=0) + DAY
             for number in range(count):
                 email = f"desk-{number}@school.example"
                 account = await directory.add(work, email=email, role=Role.MARKER, password_hash=hashed)

@@ -52,4 +52,3 @@ async def after(reading: Reading, position: Position | None) -> tuple[Position, 
         return last, None
     subjects = [row.session_id if row.account_id is None else row.account_id for row in rows]
     return Position(last.epoch, reached), subjects
-

@@ -12,7 +12,6 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, Text, bindparam, case, delete, literal, select, update
 
 from memberstaff.access import Caller, Role
-from memberstaff.accounts import access_log
 from memberstaff.accounts.tokens import Claims, NoAccess, NoAccessReason
 from memberstaff.db.arrays import any_of
 from memberstaff.db.rows import as_json, from_json

@@ -8,8 +8,9 @@ from collections.abc import Callable
 
 from broadcaster import Broadcast
 
+from memberstaff.keyring import ID_BYTES
 from memberstaff.notify.redis_backend import RedisBackend
-from memberstaff.notify.seal import ID_BYTES, NONCE_BYTES, NotSealed, Seal
+from memberstaff.notify.seal import NONCE_BYTES, NotSealed, Seal
 from memberstaff.notify.throttle import MinuteLog
 
 MOST_REMEMBERED = 10_000

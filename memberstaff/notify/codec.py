@@ -58,4 +58,3 @@ def decode(text: bytes) -> Notification:
     if min(numbers) < 0 or max(numbers) > _HIGHEST or 0 in {change.position for change in notification.changes}:
         raise InvalidNotification("a number is out of range")
     return notification
-

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import pytest
 
+from memberstaff.keyring import Keyring
 from memberstaff.notify import throttle
 from memberstaff.notify.seal import Seal
 from tests.clock import TODAY
@@ -41,7 +42,7 @@ async def test_whatever_is_published_boards_are_told_what_is_true_and_the_databa
                     await office.admin.mark(office.staff[person], TODAY, status=status)
                     assert (await board.change())["staffName"] == person
                 recorded = [listening.get_message(timeout=5)["data"] for _ in range(2)]
-                seal = Seal(SECRET, f"notifications on {name}")
+                seal = Seal(Keyring(SECRET), f"notifications on {name}")
                 with statements(application.database) as sent:
                     for message in (*recorded * 200, *JUNK, *map(seal.seal, TRICKS * 20)):
                         client.publish(name, message)

@@ -14,7 +14,7 @@ from sqlalchemy import delete, event, update
 from memberstaff.access import Role
 from memberstaff.accounts import access_log, access_watcher, directory, sessions
 from memberstaff.accounts.access_watcher import ROLE_CHANGED, AccessWatcher
-from memberstaff.accounts.sessions import end_session, open_session
+from memberstaff.accounts.sessions import Lifetime, end_session, open_session
 from memberstaff.accounts.tokens import Claims, NoAccess, NoAccessReason
 from memberstaff.db.installation import new_epoch
 from memberstaff.db.tables import access_change, access_head, account, session
@@ -74,7 +74,8 @@ async def opened(
     async with office.database.write() as work:
         row = await work.row(account.select().where(account.c.email == AMINA))
         assert row is not None
-        lifetime = timedelta(seconds=session_seconds)
+        lasting = timedelta(seconds=session_seconds)
+        lifetime = Lifetime(idle=lasting, absolute=lasting)
         found = [
             await open_session(work, row.id, verified=row.password_hash, lifetime=lambda _: lifetime)
             for _ in range(count)

@@ -15,6 +15,7 @@ from broadcaster import Event
 from redis.asyncio.client import PubSub
 
 from memberstaff.application import supervise
+from memberstaff.keyring import Keyring
 from memberstaff.notify import channel as channels
 from memberstaff.notify import redis_backend
 from memberstaff.notify.channel import Channel
@@ -25,7 +26,7 @@ from tests.listeners import listeners
 from tests.services.boards import running
 from tests.waiting import until
 
-SEAL = Seal("for tests only, and long enough for HS256", "tests")
+SEAL = Seal(Keyring("for tests only, and long enough for HS256"), "tests")
 
 
 class Heard:

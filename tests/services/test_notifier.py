@@ -162,7 +162,7 @@ async def test_who_shares_the_channel_under_another_secret_is_told_of_once(redis
         async with process(redis_server.url, "shared") as own, process(redis_server.url, "shared", "another") as other:
             for number in range(1, 4):
                 other.notifier.publish(numbered(number))
-            await until(lambda: own.notifier.refused == 3)
+            await until(lambda: own.notifier.channel.refused == 3)
     assert [line for line in logged if line["log_level"] == "warning"] == [
         {
             "event": "Dropped a message on our channel that was sealed with another secret, or not",

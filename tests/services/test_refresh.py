@@ -204,7 +204,7 @@ async def test_an_owner_and_a_thief_who_take_turns_do_not_both_stay(office: Offi
     office.clock.turn(minutes=7)
     await office.cannot_refresh(owner.refresh_token)
     await office.cannot_refresh(thief.refresh_token)
-    assert [notification.sessions for notification in office.notifications] == [(owner.caller.session_id,)]
+    assert await office.access_changes() == [owner.caller.session_id]
 
 
 async def test_a_token_that_was_replaced_ends_the_session_within_the_grace_too(office: Office) -> None:
