@@ -38,7 +38,7 @@ FULL_CHECK_SECONDS = 60.0
 """Between two checks of all: as long takes what somebody has changed in the database by hand."""
 PAGE = 500
 """Sessions that the full check asks about in one statement, which answers those in doubt only."""
-MOST_AT_ONCE = 200
+MOST_AT_ONCE = 100
 """Sessions whose rows are read in one statement, and converted at a stretch."""
 SOONER = 0.75
 """Part of `poll_seconds` between two checks: the rest is for the check itself and for ending what is open."""
