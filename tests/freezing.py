@@ -80,7 +80,7 @@ class Line:
                 ours, to = await asyncio.open_unix_connection(f"{host}/{SOCKET}")
             else:
                 ours, to = await asyncio.open_connection(str(host), self._behind.port or 5432)
-        except OSError:  # PostgreSQL is away, and so is the line
+        except (OSError, asyncio.CancelledError):  # PostgreSQL is away, or the line is at its end
             writer.transport.abort()
             return
         self._ends.append((self._answering, to))

@@ -33,6 +33,7 @@ from tests.web import web_client
 
 EMAIL, PASSWORD = "soak@school.example", "a long enough password"
 SECRET = "for the soak only, and long enough for HS256"
+DATABASE_URL = "MEMBERSTAFF_DATABASE_URL"
 CHANNEL = "soak"
 """The Redis channel of the servers' notifications."""
 START_SECONDS = 40.0
@@ -50,14 +51,12 @@ class NotRecovered(Exception):
 class Node:
     """One server process."""
 
-    def __init__(
-        self, name: str, environment: dict[str, str], database_url: str, folder: Path, workers: int = 1
-    ) -> None:
+    def __init__(self, name: str, environment: dict[str, str], folder: Path, workers: int = 1) -> None:
         self.name = name
-        self.database_url = database_url
+        self.environment = environment
+        """Read when it starts."""
         self.workers = workers
         self.port = free_port()
-        self._environment = environment
         self._log = folder / f"{name}.log"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -85,7 +84,7 @@ class Node:
                     "--workers",
                     str(self.workers),
                 ],
-                env={**self._environment, "MEMBERSTAFF_DATABASE_URL": self.database_url},
+                env=self.environment,
                 stdout=log,
                 stderr=log,
             )
@@ -189,7 +188,7 @@ class Cluster:
         for name in ("one", "two")[:nodes]:
             role = self.roles[name] = f"{address.database}_{name}"
             url = address.set(username=role).render_as_string(hide_password=False)
-            self.nodes.append(Node(name, environment, url, folder, workers))
+            self.nodes.append(Node(name, {**environment, DATABASE_URL: url}, folder, workers))
         self.lines: dict[str, Line] = {}
         """Of each server, by its name, inside `behind_lines`: its way to PostgreSQL."""
         self.token = ""
@@ -213,8 +212,9 @@ class Cluster:
         """Put a line that can freeze between each server and PostgreSQL; enter it before they start."""
         async with AsyncExitStack() as stack:
             for node in self.nodes:
-                line = self.lines[node.name] = await stack.enter_async_context(line_to(node.database_url))
-                node.database_url = line.url
+                line = await stack.enter_async_context(line_to(node.environment[DATABASE_URL]))
+                node.environment[DATABASE_URL] = line.url
+                self.lines[node.name] = line
             yield
 
     async def begin(self, people: int) -> None:
