@@ -263,6 +263,21 @@ def test_a_refresh_token_moved_to_another_session_is_not_ours() -> None:
     assert REFRESH.session_of(token[:-1]) is None
 
 
+def test_a_refresh_token_that_names_another_key_is_not_ours() -> None:
+    own, _, rest = REFRESH.issue("session-1").partition(".")
+    for key_id in ("", "00000000", own.swapcase(), f" {own}", KEY.id, "../../dev/null", "k" * 100, f"{own}.{own}"):
+        assert REFRESH.session_of(f"{key_id}.{rest}") is None
+    text = f"{KEY.id}.session-1.secret"  # signed as access tokens are
+    signature = urlsafe_b64encode(hmac.digest(KEY.secret, text.encode(), sha256)).rstrip(b"=").decode()
+    assert REFRESH.session_of(f"{text}.{signature}") is None
+
+
+def test_what_successors_are_derived_with_signs_no_token() -> None:
+    first = REFRESH.issue("session-1")
+    secret = next(REFRESH.successors(first, NOW)).split(".")[2]
+    assert REFRESH.session_of(f"successor of {first} at {NOW.timestamp()}.{secret}") is None
+
+
 def test_an_access_token_is_no_refresh_token_nor_the_reverse() -> None:
     assert REFRESH.session_of(TOKENS.issue(CLAIMS, now=NOW)) is None
     assert why_not(REFRESH.issue("session-1")) is NoAccessReason.TOKEN_INVALID
