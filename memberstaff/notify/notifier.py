@@ -54,8 +54,8 @@ class Notifier:
     async def run(self) -> None:
         """Listen and publish until cancelled. Raises when listening ends by itself."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._publish())
-            await self.channel.run()
+            tasks.create_task(self.channel.run())  # which is ended after the publishing
+            await self._publish()
 
     def _receive(self, text: bytes) -> None:
         try:

@@ -244,14 +244,18 @@ async def test_whatever_others_write_over_the_lease_the_relay_goes_on(
         await until(lambda: bool(service.__self__.leading))
 
 
-async def test_the_relays_lease_is_held_by_one(postgres_url: str, redis_server: Redis) -> None:
+async def test_the_relays_lease_is_held_by_one(
+    postgres_url: str, redis_server: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay, "RETRY_SECONDS", 0.05)
     text = json.dumps({"holder": "other", "until": now() + 30}).encode()
     channel = uuid4().hex
     with redis_server.client() as client:
-        client.set(f"{channel}:relay", Seal(Keyring(SECRET), f"relay on {channel}").seal(text), px=300)
+        client.set(f"{channel}:relay", Seal(Keyring(SECRET), f"relay on {channel}").seal(text), ex=60)
         settings: dict[str, Any] = {"broadcast_url": redis_server.url, "broadcast_channel": channel}
         async with install(postgres_url, **settings, echo_channel=f"{channel}-echo") as installed:
             service: Any = installed.application.services["relay"]
             await until(lambda: installed.application.all_days.watched)
             assert not service.__self__.leading
-            await until(lambda: bool(service.__self__.leading))  # it has expired
+            client.delete(f"{channel}:relay")  # as if it had expired
+            await until(lambda: bool(service.__self__.leading))

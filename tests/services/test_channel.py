@@ -177,16 +177,16 @@ async def test_a_listener_that_ends_or_hangs_unseen_is_begun_again(
     redis_server: Redis, monkeypatch: pytest.MonkeyPatch, ending: Callable[[RedisBackend], Any]
 ) -> None:
     monkeypatch.setattr(redis_backend, "QUIET_SECONDS", 0.02)
-    monkeypatch.setattr(channels, "STALLED_SECONDS", 0.2)
+    monkeypatch.setattr(channels, "STALLED_SECONDS", 1.0)
     async with listening(redis_server, f"ends-{ending.__name__}") as heard:
         with monkeypatch.context() as patch:
             patch.setattr(RedisBackend, "next_published", ending)
             await heard.channel.publish(b"1")
             await until(lambda: not heard.channel.subscribed)
         await until(lambda: heard.channel.subscribed)
-        assert (heard.channel.restarts, heard.missed) == (1, 2)
         await heard.channel.publish(b"2")
         await until(lambda: heard.messages == [b"1", b"2"])
+        assert heard.channel.restarts == heard.missed - 1 > 0
 
 
 async def test_a_listener_whose_task_somebody_cancels_is_begun_again(
