@@ -37,6 +37,7 @@ PARTS: dict[type, tuple[str, ...]] = {
         "on_headers_complete",
         "on_message_begin",
         "on_message_complete",
+        "on_response_complete",
         "on_url",
         "pause_writing",
         "pipeline",

@@ -37,8 +37,8 @@ TOO_LARGE = ("431 Request Header Fields Too Large", "The headers of a request ma
 HANDSHAKE_WITH_BODY = ("400 Bad Request", "A WebSocket handshake has no body.")
 BODY_HEADERS = frozenset({b"content-length", b"transfer-encoding"})
 
-PARSED_AT_ONCE = 16 * 1024
-"""Bytes; by so many a request may exceed the bounds before it is refused."""
+PARSED_AT_ONCE = 2 * 1024
+"""Bytes; by so many a request may exceed the bounds before it is refused, and so much of a pipeline is begun."""
 
 LATE_SECONDS = 0.5
 """A timer that is this late shows that the process was busy, as when thousands of clients connect at once."""
@@ -75,6 +75,8 @@ class HttpProtocol(HttpToolsProtocol):
         self.head_bytes = 0
         self.unparsed = 0
         """Bytes received since the parser had last completed a head, a piece of a body, or a message."""
+        self.held = b""
+        """Received behind a pipelined request, and not parsed: a chunk can hold thousands of requests."""
         self.refusal = NOT_HTTP
         """Status and text for what the parser stops at."""
         self.unsent = 0
@@ -177,6 +179,9 @@ class HttpProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Called with received bytes; the first of a request start the headers timer."""
+        if self.held:
+            self.held += data
+            return
         if self.cycle is None or self.cycle.response_complete:
             self.start_headers_timer()
         for start in range(0, len(data), PARSED_AT_ONCE):
@@ -189,6 +194,24 @@ class HttpProtocol(HttpToolsProtocol):
                 self.refusal = TOO_LARGE
                 self.send_400_response("")
                 return
+            if self.pipeline:  # reading is paused until its turn comes
+                self.held = data[start + PARSED_AT_ONCE :]
+                return
+
+    def on_response_complete(self) -> None:
+        """Go on with the next request, and with what is held behind it."""
+        super().on_response_complete()
+        if self.held and not self.transport.is_closing():
+            self.flow.pause_reading()
+            if not self.pipeline:
+                self.loop.call_soon(self.parse_held)
+
+    def parse_held(self) -> None:
+        """Parse what is held, until a request waits again."""
+        if not self.pipeline and not self.transport.is_closing():
+            data, self.held = self.held, b""
+            self.flow.resume_reading()
+            self.data_received(data)
 
     def on_message_begin(self) -> None:
         self.in_head = True

@@ -8,10 +8,11 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 
-from memberstaff.server.uvicorn_http import HEAD_BYTES, HEAD_LINES, URL_BYTES, HttpProtocol
+from memberstaff.server.uvicorn_http import HEAD_BYTES, HEAD_LINES, PARSED_AT_ONCE, URL_BYTES, HttpProtocol
 from tests.api.clients import SECONDS
 from tests.api.toy import toy
 from tests.serving import Address, serving
+from tests.waiting import until
 
 OK, BAD = b"HTTP/1.1 200 OK", b"HTTP/1.1 400 Bad Request"
 TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large"
@@ -164,3 +165,39 @@ async def test_a_body_may_be_as_large_as_before_however_it_is_cut(monkeypatch: p
         assert await first_line(address, head % len(query) + query) == OK
         assert await first_line(address, chunked) == OK
         assert await first_line(address, (LIVE + b"\r\n") * 2_000) == OK
+
+
+async def test_a_pipeline_is_answered_in_order_and_begun_piece_by_piece(monkeypatch: pytest.MonkeyPatch) -> None:
+    waiting = []
+    received = HttpProtocol.data_received
+
+    def counting(self: HttpProtocol, data: bytes) -> None:
+        received(self, data)
+        waiting.append(len(self.pipeline))
+
+    monkeypatch.setattr(HttpProtocol, "data_received", counting)
+    app, host = toy()
+    requests = [LIVE.replace(b"live", b"live" if number % 3 else b"nothing") + b"\r\n" for number in range(1_000)]
+    async with serving(app, host.settings) as address, connected(address) as (reader, writer):
+        writer.write(b"".join(requests))
+        for number in range(1_000):
+            head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), SECONDS)
+            assert head.splitlines()[0] == (OK if number % 3 else b"HTTP/1.1 404 Not Found")
+            length = next(int(line[15:]) for line in head.splitlines() if line.lower().startswith(b"content-length"))
+            await reader.readexactly(length)
+    assert max(waiting) <= PARSED_AT_ONCE // len(LIVE) + 1
+
+
+async def test_what_is_held_behind_a_request_is_not_more_than_a_chunk_and_goes_with_its_client() -> None:
+    app, host = toy()
+    waiting = b'{"query":"{ waiting }"}'
+    head = b"POST /graphql HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
+    async with serving(app, host.settings) as address:
+        async with connected(address) as (_, writer):
+            writer.write(head % len(waiting) + waiting + (LIVE + b"\r\n") * 100_000)
+            await asyncio.wait_for(host.changed.wait(), SECONDS)
+            (protocol,) = address.server.server_state.connections
+            assert isinstance(protocol, HttpProtocol)
+            assert len(protocol.held) < 1024 * 1024
+        host.gate.set()
+        await until(lambda: not address.server.server_state.connections)
