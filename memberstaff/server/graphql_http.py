@@ -6,7 +6,6 @@ streams a query whenever the client accepts a stream: see docs/decisions/0004-ou
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 from contextlib import ExitStack
@@ -74,8 +73,6 @@ class HttpEndpoint:
         self.settings = host.settings
         self.limits = limits
         self.strangers = strangers
-        self.strangers_turn = asyncio.Lock()
-        """Held by one stranger's request at a time, so that many at once do not hold the loop."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         media = JSON
@@ -84,13 +81,13 @@ class HttpEndpoint:
             headers = Headers(scope=scope)
             accepted = self.check(scope["method"], headers)
             media = accepted.single or JSON
-            connection.stranger = await self.host.stranger(connection)
+            await self.strangers.identify(connection)
             if scope["method"] == "GET":
                 request = read_query_string(scope["query_string"])
             else:
                 request = await self.read(headers, connection, receive)
             if connection.stranger is not None:
-                await self.admit_stranger(scope, connection, request)
+                self.admit_stranger(scope, connection, request)
         except HTTPError as error:
             body = bad_request_body(str(error))
             await _response(body, error.status, media, error.headers)(scope, receive, send)
@@ -109,16 +106,11 @@ class HttpEndpoint:
         else:
             await self.stream(request, accepted.stream or SSE, scope, receive, send)
 
-    async def admit_stranger(self, scope: Scope, connection: Connection, request: OperationRequest) -> None:
-        """Count a stranger's request, and wait for its turn: one is begun in each iteration of the loop.
-
-        Raises RateLimited.
-        """
+    def admit_stranger(self, scope: Scope, connection: Connection, request: OperationRequest) -> None:
+        """Count a stranger's request. Raises RateLimited."""
         cookie = session_cookie(scope)
         from_cookie = [cookie.token] if cookie is not None and cookie.token is not None else []
         self.strangers.admit(connection, chain(from_cookie, refresh_tokens_in(request)))
-        async with self.strangers_turn:
-            await asyncio.sleep(0)
 
     def check(self, method: str, headers: Headers) -> Accepted:
         """What the client accepts; raises HTTPError if the method or a header rules the request out."""

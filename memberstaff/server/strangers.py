@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
+from weakref import WeakValueDictionary
 
 from memberstaff.engine.request import OperationRequest, strings
 from memberstaff.errors import RateLimited
@@ -80,6 +82,20 @@ class Strangers:
         self.host = host
         self.allowances = Allowances() if allowances is None else allowances
         self.per_minute = host.settings.anonymous_requests_per_minute
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    async def identify(self, connection: Connection) -> None:
+        """Set the connection's `stranger`, and let a stranger wait for their turn.
+
+        In each iteration of the loop one of an address goes on, so that many at once do not hold it, whoever they are.
+        """
+        connection.stranger = await self.host.stranger(connection)
+        if connection.stranger is not None:
+            turn = self._turns.get(connection.network)
+            if turn is None:
+                turn = self._turns[connection.network] = asyncio.Lock()
+            async with turn:
+                await asyncio.sleep(0)
 
     async def check(self, connection: Connection) -> None:
         """Count what a stranger says on a socket. Raises RateLimited."""

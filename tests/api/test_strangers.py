@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 from graphql import get_introspection_query
 
 from memberstaff.access import Role
-from tests.api.clients import GRAPHQL, INIT, client
+from tests.api.clients import GRAPHQL, INIT, SECONDS, client
 from tests.api.toy import toy
 from tests.clock import TurnedClock
 from tests.front_ends import MARK
@@ -47,6 +48,24 @@ async def test_strangers_have_an_allowance_and_nobody_else_is_held_to_it() -> No
                 assert (await http.post("/graphql", json=hello, headers=known)).status_code == 200
         for path, status in (("/health/live", 200), ("/health/ready", 200), ("/nothing.js", 404)):
             assert {(await http.get(path)).status_code for _ in range(10)} == {status}
+
+
+async def test_of_many_strangers_at_once_one_is_begun_in_each_iteration_of_the_loop() -> None:
+    app, host = toy()
+    iterations = 0
+
+    async def count() -> None:
+        nonlocal iterations
+        while len(host.contexts) < 40:
+            iterations += 1
+            await asyncio.sleep(0)
+
+    async with serving(app, host.settings) as address, web_client(base_url=address.http) as http:
+        asked = [asyncio.ensure_future(http.get("/graphql", params={"query": "{ waiting }"})) for _ in range(40)]
+        await asyncio.wait_for(count(), SECONDS)
+        host.gate.set()
+        assert {answer.status_code for answer in await asyncio.gather(*asked)} == {200}
+    assert iterations >= 40
 
 
 async def test_a_cookie_of_another_origins_page_is_none_of_ours() -> None:
