@@ -18,6 +18,10 @@ from memberstaff.server.uvicorn_tls import Config, first_protocol
 from memberstaff.server.uvicorn_websocket import WebSocketProtocol
 from memberstaff.settings import Settings
 
+ACCEPTED_AT_ONCE = 8
+"""Connections; uvloop accepts one of a listening socket in each iteration of its loop, so it is given duplicates.
+Otherwise whoever connects stands behind all that a flood has put into the kernel's queue."""
+
 
 def serve(
     app: str,
@@ -42,15 +46,21 @@ def serve(
         log_config=log_config(settings),
         **options(settings),
     )
-    listening = listener(config)
+    sockets = listeners(config)
     if workers > 1:
-        Supervisor(config, [listening]).run()
+        Supervisor(config, sockets).run()
         return
     server = uvicorn.Server(config)
     with suppress(KeyboardInterrupt):  # raised again by uvicorn once it has stopped
-        server.run([listening])
+        server.run(sockets)
     if not server.started:
         sys.exit(STARTUP_FAILURE)
+
+
+def listeners(config: uvicorn.Config) -> list[socket.socket]:
+    """The socket to listen on, as often as connections are accepted in an iteration."""
+    first = listener(config)
+    return [first, *(first.dup() for _ in range(ACCEPTED_AT_ONCE - 1))]
 
 
 def listener(config: uvicorn.Config) -> socket.socket:

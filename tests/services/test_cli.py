@@ -12,7 +12,7 @@ import sys
 import sysconfig
 import threading
 from concurrent.futures import Future
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import ExitStack, redirect_stderr, redirect_stdout
 from importlib.metadata import version
 from io import StringIO
 from pathlib import Path
@@ -20,6 +20,7 @@ from subprocess import CompletedProcess
 
 import pytest
 import uvicorn
+import uvloop
 from pydantic import SecretStr
 from sqlalchemy import select
 
@@ -28,7 +29,7 @@ from memberstaff.cli.console import errors, out
 from memberstaff.cli.install import settings_page
 from memberstaff.db.tables import staff
 from memberstaff.db.work import Database
-from memberstaff.server.run import listener
+from memberstaff.server.run import ACCEPTED_AT_ONCE, listener, listeners
 from memberstaff.settings import Settings
 from schema.ids import global_id
 from tests.clock import TurnedClock
@@ -348,6 +349,34 @@ async def test_workers_share_a_listener_whose_connections_do_not_wait_for_acknow
         _, writer = await asyncio.open_connection(*listening.getsockname())
         assert await accepted == 1
         writer.close()
+
+
+def test_a_flood_of_connections_is_accepted_several_at_a_time() -> None:
+    accepted: list[int] = []
+
+    async def serve() -> None:
+        loop = asyncio.get_running_loop()
+        sockets = listeners(uvicorn.Config("nothing", host="127.0.0.1", port=0))
+        servers = [await loop.create_server(Accepted, sock=each) for each in sockets]
+        with ExitStack() as stack:
+            for _ in range(40):  # before the loop sees any of them
+                stack.enter_context(socket.create_connection(sockets[0].getsockname()))
+            while sum(accepted) < 40:
+                before = Accepted.count
+                await asyncio.sleep(0)
+                accepted.append(Accepted.count - before)
+            for server in servers:
+                server.close()
+
+    class Accepted(asyncio.Protocol):
+        count = 0
+
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            Accepted.count += 1
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serve())
+    assert max(accepted) == ACCEPTED_AT_ONCE
 
 
 def test_an_unmigrated_database_says_what_to_do(tmp_path: Path) -> None:
