@@ -69,7 +69,11 @@ class Application:
             max_replay=settings.max_replay,
         )
         self.all_days = AllDays(self.database, poll_seconds=settings.poll_seconds)
-        self.groups = SubscriberGroups(limit=settings.max_groups, limit_per_owner=settings.max_groups_per_account)
+        self.groups = SubscriberGroups(
+            limit=settings.max_groups,
+            limit_per_owner=settings.max_groups_per_account,
+            cost_per_owner=settings.max_event_cost_per_account,
+        )
         self.renderings: RenderingCache = ByteLRU(settings.rendering_cache_bytes)
         self.board_cache = BoardCache(settings.board_cache_boards)
         self.group_commit = GroupCommit(self.database, self.calendar)

@@ -180,6 +180,7 @@ class Settings(Deployment):
     max_characters: int = Field(10_000, ge=100, description="Characters of a document.")
     max_root_fields: int = Field(10, ge=1, description="Top-level fields of an operation.")
     max_cost: int = Field(5_000, ge=1, description="Objects in a response, with list sizes multiplied.")
+    max_subscription_cost: int = Field(500, ge=1, description="The same for each event of a subscription.")
     max_body_bytes: int = Field(100_000, ge=1_000, description="Size of a GraphQL request.")
     max_import_bytes: int = Field(8_000_000, ge=1_000, description="Size of a request that imports a roster.")
     headers_seconds: float = Field(30.0, gt=0, description="Time to receive a request's headers.")
@@ -222,7 +223,12 @@ class Settings(Deployment):
         ge=1,
         description="Different subscriptions of a process; above it accounts get fair shares, up to twice as many.",
     )
-    max_groups_per_account: int = Field(100, ge=1, description="Such groups begun by one account.")
+    max_groups_per_account: int = Field(
+        100, ge=1, description="Different subscriptions of one account, and so the days that it watches."
+    )
+    max_event_cost_per_account: int = Field(
+        5_000, ge=1, description="Objects that an event may send to all subscriptions of one account."
+    )
     rendering_cache_bytes: int = Field(
         16_777_216, ge=0, description="Cache of rendered changes, for boards that catch up."
     )

@@ -81,6 +81,8 @@ class Prepared:
     operations: Mapping[str | None, OperationType] | None = None
     needs_login: bool = False
     """Whether it was rejected only because a stranger sent it."""
+    costs: Mapping[str | None, int] = field(default_factory=dict)
+    """Objects that each operation could return, by its name; of a subscription, with each event."""
     derived: dict[Hashable, Any] = field(default_factory=dict)
     """Memo for what other modules derive from the document alone; evicted with it."""
 
@@ -93,6 +95,10 @@ class Prepared:
             several = "The document has several operations; operationName must name the one to run."
             return graphql_error(several if known else "The document has no operation.")
         return known.get(name) or graphql_error(f'The document has no operation named "{name}".')
+
+    def cost(self, name: str | None) -> int:
+        """The cost of the operation to run."""
+        return self.costs[name] if name is not None else next(iter(self.costs.values()))
 
 
 class Documents:
@@ -158,7 +164,7 @@ class Documents:
         errors = validate(self.schema, document, rules, max_errors=MOST_ERRORS, hide_suggestions=not self.suggestions)
         if errors:
             return Prepared(None, tuple(errors))
-        prepared = Prepared(document, (), measured.introspects)
+        prepared = Prepared(document, (), measured.introspects, costs=measured.costs)
         operations = {
             node.name.value if node.name else None: OperationType(node.operation.value)
             for node in _operations(prepared)

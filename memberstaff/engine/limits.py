@@ -19,6 +19,7 @@ from graphql import (
     InlineFragmentNode,
     IntValueNode,
     OperationDefinitionNode,
+    OperationType,
     SelectionSetNode,
     get_named_type,
     get_nullable_type,
@@ -61,6 +62,8 @@ class Limits:
     characters: int = 10_000
     root_fields: int = 10
     cost: int = 5_000
+    subscription_cost: int = 500
+    """The same for each event of a subscription."""
     stranger_tokens: int = STRANGER_TOKENS
     """Instead of `tokens`, for whoever has no valid login."""
     cache_bytes: int = 54_000_000
@@ -84,6 +87,11 @@ class Size:
     introspection_depth: int = 0
     introspection_cost: int = 0
 
+    @property
+    def total_cost(self) -> int:
+        """Objects that an operation of this size could return."""
+        return self.cost + self.paged * LIST_SIZE
+
     def add(self, other: Size) -> None:
         """Add a sibling in the same selection set."""
         self.depth = max(self.depth, other.depth)
@@ -103,6 +111,8 @@ class Measurement:
 
     errors: list[GraphQLError]
     introspects: bool
+    costs: dict[str | None, int]
+    """The cost of each operation, by its name."""
 
 
 def measure(schema: GraphQLSchema, document: DocumentNode, limits: Limits) -> Measurement:
@@ -125,6 +135,7 @@ class _Walk:
     def check(self, limits: Limits) -> Measurement:
         errors: list[GraphQLError] = []
         introspects = False
+        costs: dict[str | None, int] = {}
         for node in self.document.definitions:
             if not isinstance(node, OperationDefinitionNode):
                 continue
@@ -133,8 +144,12 @@ class _Walk:
             if self.too_nested:
                 errors.append(GraphQLError(f"Selections are nested too deeply; the limit is {NESTING} levels.", node))
                 break
-            errors.extend(GraphQLError(message, node) for message in violations(size, limits))
-        return Measurement(errors, introspects)
+            costs[node.name.value if node.name else None] = size.total_cost
+            is_subscription = node.operation is OperationType.SUBSCRIPTION
+            errors.extend(
+                GraphQLError(message, node) for message in violations(size, limits, is_subscription=is_subscription)
+            )
+        return Measurement(errors, introspects, costs)
 
     def operation(self, node: OperationDefinitionNode) -> Size:
         root = self.schema.get_root_type(node.operation)
@@ -207,9 +222,9 @@ class _Walk:
             size.paged += paged
 
 
-def violations(size: Size, limits: Limits) -> list[str]:
+def violations(size: Size, limits: Limits, *, is_subscription: bool = False) -> list[str]:
     """A message for each limit that the operation exceeds."""
-    cost = size.cost + size.paged * LIST_SIZE
+    cost, cost_limit = size.total_cost, limits.subscription_cost if is_subscription else limits.cost
     messages = []
     if size.depth > limits.depth:
         messages.append(f"The operation is {size.depth} levels deep; the limit is {limits.depth}.")
@@ -223,8 +238,9 @@ def violations(size: Size, limits: Limits) -> list[str]:
         messages.append(f"The operation has {_count(size.fields)} root fields; the limit is {limits.root_fields}.")
     if size.once.total() > 1:
         messages.append(f"Only one {' or '.join(sorted(size.once, reverse=True))} is allowed in an operation.")
-    if cost > limits.cost:
-        objects = f"The operation could return {_count(cost)} objects; the limit is {limits.cost:,}."
+    if cost > cost_limit:
+        what = "Each event of the subscription" if is_subscription else "The operation"
+        objects = f"{what} could return {_count(cost)} objects; the limit is {cost_limit:,}."
         messages.append(f"{objects} Ask for smaller pages.")
     if size.introspection_cost > INTROSPECTION_COST:
         messages.append("The introspection query could return too much. Select fewer fields.")

@@ -40,7 +40,7 @@ from strawberry.types.execution import PreExecutionError
 from memberstaff.engine.masking import cause_of, graphql_error
 from memberstaff.engine.request import OperationRequest, digest
 from memberstaff.engine.schema import OperationRefused, Schema
-from memberstaff.errors import Refusal, RequestError, Unavailable
+from memberstaff.errors import RateLimited, Refusal, RequestError, Unavailable
 from memberstaff.fanout.retry import until_available
 from memberstaff.fanout.subscriber_group import EventSource, Listener
 from memberstaff.fanout.subscriber_groups import SubscriberGroups
@@ -119,9 +119,10 @@ async def subscribe(
 
     `Schema.check` must have accepted the document. Waits while the database is down. Raises OperationRefused if the
     operation is invalid, and RequestError if the subscriber may not see it, its cursor cannot be resumed from, or there
-    are too many groups.
+    are too many groups or the subscriber's are too costly.
     """
     plan = _plan_of(schema, request)
+    cost = schema.documents.prepare(request.query).cost(request.operation_name)
     scope, owner = await until_available(context.authorize)
     after = plan.after(request.variables)
     if not plan.accepts(after):
@@ -133,8 +134,10 @@ async def subscribe(
         return _source(schema, context.as_scope(scope), request)
 
     try:
-        leave = await context.groups.join(key, make_source, listener, owner=owner, after=context.resume_cursor(after))
-    except Unavailable:
+        leave = await context.groups.join(
+            key, make_source, listener, owner=owner, after=context.resume_cursor(after), cost=cost
+        )
+    except (Unavailable, RateLimited):
         raise  # the client tries again, perhaps with the same id and without a cursor of its own
     except BaseException:
         context.resumed()

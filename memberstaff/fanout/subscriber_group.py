@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Hashable, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Callable, Collection, Hashable, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import NamedTuple, Protocol
 
 import structlog
@@ -64,6 +64,9 @@ class EventSource(ABC):
     `start` and `after` are retried while they raise Unavailable. Any other RequestError ends the subscription.
     """
 
+    turn: Callable[[], AbstractAsyncContextManager[None]] = nullcontext
+    """Entered by `after` to read and render, but not to wait for events; set when the source is given to a group."""
+
     @abstractmethod
     def open(self) -> AbstractAsyncContextManager[int]:
         """Start the source, once it is available; gives its current position. The source stops with the block."""
@@ -102,11 +105,12 @@ class _InFlight(NamedTuple):
 class Member:
     """A listener in a group: live once it has been sent everything, until then catching up from its own position."""
 
-    __slots__ = ("catching_up", "listener", "owner", "position", "rendering")
+    __slots__ = ("catching_up", "listener", "on_leave", "owner", "position", "rendering")
 
-    def __init__(self, listener: Listener, position: int, owner: Hashable) -> None:
+    def __init__(self, listener: Listener, position: int, owner: Hashable, on_leave: Callable[[], None]) -> None:
         self.listener = listener
         self.owner = owner
+        self.on_leave = on_leave
         self.position = position
         """Of the last event that it was sent; maintained only while it is not live."""
         self.rendering = 0
@@ -147,20 +151,27 @@ class SubscriberGroup:
         return len(self._live) + len(self._behind)
 
     @property
-    def owner(self) -> Hashable:
-        """The account that the group counts against: the first one that still has a member."""
-        return next(iter(self._owners), self._first_owner)
+    def owners(self) -> Collection[Hashable]:
+        """The accounts that have members, in the order in which they came; until then the one that began the group."""
+        return self._owners.keys() or (self._first_owner,)
 
-    async def join(self, listener: Listener, after: str | None, *, owner: Hashable = None) -> Member:
+    async def join(
+        self,
+        listener: Listener,
+        after: str | None,
+        *,
+        owner: Hashable = None,
+        on_leave: Callable[[], None] = lambda: None,
+    ) -> Member:
         """Add a listener, to be sent what follows its cursor, or now; waits while the source is unavailable.
 
-        Raises RequestError when the cursor cannot be resumed from or the source has failed, EndOfEvents when it is
-        complete.
+        `on_leave` is called once, when the member is removed. Raises RequestError when the cursor cannot be resumed
+        from or the source has failed, EndOfEvents when it is complete.
         """
         self._joining += 1
         try:
             await asyncio.shield(self._opened)
-            member = Member(listener, await self._start(after), owner)
+            member = Member(listener, await self._start(after), owner, on_leave)
             if self._ended:
                 raise self._error or EndOfEvents
             self._source.count(1)
@@ -185,6 +196,7 @@ class SubscriberGroup:
         self._owners[member.owner] -= 1
         if not self._owners[member.owner]:
             del self._owners[member.owner]
+        member.on_leave()
         self._end_if_empty()
 
     def _place(self, member: Member) -> None:

@@ -4,22 +4,43 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Hashable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
 
-from memberstaff.errors import Unavailable
+from memberstaff.errors import RateLimited, Unavailable
 from memberstaff.fanout.subscriber_group import RETRY_SECONDS, EventSource, Listener, SubscriberGroup
+from memberstaff.fanout.turns import Turns
+
+RENDERINGS = 2
+"""Groups that read and render at the same time: one computes while the other waits for the database."""
+
+
+@dataclass(slots=True)
+class _Usage:
+    """What an account's subscriptions use."""
+
+    groups: Counter[Hashable] = field(default_factory=Counter)
+    """Subscriptions by group."""
+    cost: int = 0
+    """What an event costs for all of them together."""
 
 
 class SubscriberGroups:
-    """The subscriber groups of a process, by key; a group counts against the account that has been in it the longest.
+    """The subscriber groups of a process, by key; accounts render in turns, so that one with many groups delays itself.
 
-    Once the process has `limit` groups, an account may create more only up to its fair share: `limit` divided by the
-    accounts that have groups. From twice the limit on, only an account's first group is created: that is never refused.
+    An account may be in `limit_per_owner` groups, and its subscriptions may cost `cost_per_owner` together. Once the
+    process has `limit` groups, an account may create more only up to its fair share: `limit` divided by the accounts
+    that have groups; a group counts against the account that has been in it the longest. From twice the limit on, only
+    an account's first group is created: that is never refused.
     """
 
-    def __init__(self, *, limit: int, limit_per_owner: int) -> None:
+    def __init__(self, *, limit: int, limit_per_owner: int, cost_per_owner: int) -> None:
         self._limit = limit
         self._limit_per_owner = limit_per_owner
+        self._cost_per_owner = cost_per_owner
         self._groups: dict[Hashable, SubscriberGroup] = {}
+        self._usage: dict[Hashable, _Usage] = {}
+        self._turns = Turns(RENDERINGS)
 
     def __len__(self) -> int:
         return len(self._groups)
@@ -37,25 +58,57 @@ class SubscriberGroups:
         *,
         owner: Hashable,
         after: str | None,
+        cost: int = 1,
     ) -> Callable[[], None]:
         """Add a listener to the group with this key, created for `owner` if there is none; returns how to leave it.
 
-        Raises Unavailable when the process or the owner has too many groups, and whatever `make_source` and
-        `SubscriberGroup.join` raise.
+        `cost` is what an event costs, in objects. Raises RateLimited when the owner's subscriptions are too many or too
+        costly, Unavailable when the process has too many groups, and whatever `make_source` and `SubscriberGroup.join`
+        raise.
         """
-        group = self._groups.get(key)
-        if group is None:
-            self._check_limits(owner)
-            group = self._create(key, make_source(), owner)
-        member = await group.join(listener, after, owner=owner)
+        release = self._reserve(owner, key, cost)
+        try:
+            group = self._groups.get(key)
+            if group is None:
+                self._check_limit(owner)
+                group = self._create(key, make_source(), owner)
+            member = await group.join(listener, after, owner=owner, on_leave=release)
+        except BaseException:
+            release()
+            raise
         return lambda: group.leave(member)
 
-    def _check_limits(self, owner: Hashable) -> None:
-        owned = Counter(group.owner for group in self._groups.values())
+    def _reserve(self, owner: Hashable, key: Hashable, cost: int) -> Callable[[], None]:
+        """Count a subscription against its owner, unless it is nobody's; returns how to release it. Raises RateLimited."""
+        if owner is None:
+            return lambda: None
+        usage = self._usage.get(owner) or _Usage()
+        if key not in usage.groups and len(usage.groups) >= self._limit_per_owner:
+            why = f"Your account already has {len(usage.groups):,} different subscriptions here. End some first."
+            raise RateLimited(why, RETRY_SECONDS)
+        if usage.cost + cost > self._cost_per_owner:
+            raise RateLimited(
+                f"An event would send your account's subscriptions {usage.cost + cost:,} objects here; the limit is "
+                f"{self._cost_per_owner:,}. End some, or select less.",
+                RETRY_SECONDS,
+            )
+        self._usage[owner] = usage
+        usage.groups[key] += 1
+        usage.cost += cost
+
+        def release() -> None:
+            usage.cost -= cost
+            usage.groups[key] -= 1
+            if not usage.groups[key]:
+                del usage.groups[key]
+            if not usage.groups:
+                del self._usage[owner]
+
+        return release
+
+    def _check_limit(self, owner: Hashable) -> None:
+        owned = Counter(next(iter(group.owners)) for group in self._groups.values())
         mine = owned[owner]
-        if mine >= self._limit_per_owner:
-            why = f"Your account already has {mine:,} different subscriptions here. End some, then try again."
-            raise Unavailable(why, RETRY_SECONDS)
         fair_share = self._limit // max(1, len(owned)) if len(self._groups) < 2 * self._limit else 0
         if len(self._groups) >= self._limit and mine and mine >= fair_share:
             raise Unavailable("This server has too many different subscriptions. Try again later.", RETRY_SECONDS)
@@ -65,5 +118,9 @@ class SubscriberGroups:
             if self._groups.get(key) is group:
                 del self._groups[key]
 
+        def turn() -> AbstractAsyncContextManager[None]:
+            return self._turns.turn(group.owners)
+
+        source.turn = turn
         group = self._groups[key] = SubscriberGroup(source, on_end, owner=owner)
         return group

@@ -80,5 +80,6 @@ def limits_of(settings: Settings) -> Limits:
         characters=settings.max_characters,
         root_fields=settings.max_root_fields,
         cost=settings.max_cost,
+        subscription_cost=settings.max_subscription_cost,
         cache_bytes=settings.document_cache_bytes,
     )

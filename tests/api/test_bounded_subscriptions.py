@@ -19,7 +19,7 @@ from tests.waiting import until
 
 SSE = "text/event-stream"
 OTHER = "subscription ($date: Date!) { attendanceUpdated(date: $date) { id } }"
-FULL = {"code": "UNAVAILABLE", "retryAfter": 5}
+FULL = {"code": "RATE_LIMITED", "retryAfter": 5}
 
 
 @pytest.fixture
@@ -52,12 +52,55 @@ async def test_one_group_too_many_ends_the_operation_and_leaves_the_sockets_othe
 
 
 @pytest.mark.parametrize("accept", [SSE, "multipart/mixed;subscriptionSpec=1.0"])
-async def test_one_group_too_many_is_refused_with_503_before_the_stream(small: Installation, accept: str) -> None:
+async def test_one_group_too_many_is_refused_with_429_before_the_stream(small: Installation, accept: str) -> None:
     async with listening(small, WATCH, accept), small.stream(OTHER, accept, date=TODAY) as refused:
-        assert (refused.status, refused.headers["retry-after"]) == (503, "5")
+        assert (refused.status, refused.headers["retry-after"]) == (429, "5")
         assert refused.headers["content-type"] == "application/json; charset=utf-8"
     async with listening(small, WATCH, accept), listening(small, WATCH, accept):
         assert len(small.application.groups) == 1  # an equal one is no other
+
+
+async def test_a_group_too_many_for_the_process_is_refused_with_503(database_url: str, clock: TurnedClock) -> None:
+    async with (
+        install(database_url, clock=clock, max_groups=1) as installation,
+        listening(installation, WATCH),
+        installation.stream(OTHER, SSE, date=TODAY) as refused,
+    ):
+        assert (refused.status, refused.headers["retry-after"]) == (503, "5")
+
+
+async def test_what_an_event_sends_to_all_subscriptions_of_an_account_is_bounded(
+    database_url: str, clock: TurnedClock
+) -> None:
+    fourteen = (
+        "subscription ($date: Date!) { attendanceDayUpdated(date: $date) { records(first: 14) { edges { cursor } } } }"
+    )
+    async with install(database_url, clock=clock, max_event_cost_per_account=40) as installation:
+        async with listening(installation, fourteen), installation.socket() as socket:  # 1 + 1 + 14
+            await socket.subscribe("1", fourteen, date=TODAY)
+            await socket.receive()
+            await socket.subscribe("2", fourteen, date=TODAY)
+            refused = await socket.receive()
+            assert (refused["type"], refused["id"], refused["payload"][0]["extensions"]) == ("error", "2", FULL)
+            assert refused["payload"][0]["message"] == (
+                "An event would send your account's subscriptions 48 objects here; the limit is 40. "
+                "End some, or select less."
+            )
+            async with listening(installation, OTHER):
+                pass  # there is room for what costs less
+        async with listening(installation, fourteen), listening(installation, fourteen):
+            pass  # what ended counts no more
+
+
+async def test_an_event_is_bounded_more_closely_than_a_response(database_url: str, clock: TurnedClock) -> None:
+    day = "{ records(first: 250) { edges { node { id } } } }"
+    async with install(database_url, clock=clock) as installation, installation.socket() as socket:
+        assert await installation.viewer.ask(f"{{ attendanceDay {day} }}")
+        await socket.subscribe("1", f'subscription {{ attendanceDayUpdated(date: "{TODAY}") {day} }}')
+        refused = await socket.receive()
+        assert refused["payload"][0]["message"] == (
+            "Each event of the subscription could return 502 objects; the limit is 500. Ask for smaller pages."
+        )
 
 
 async def test_sockets_and_streams_of_an_account_are_counted_together(small: Installation) -> None:

@@ -87,7 +87,9 @@ class ToyHost:
     connections: list[Connection] = field(default_factory=list)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     gate: asyncio.Event = field(default_factory=asyncio.Event)
-    groups: SubscriberGroups = field(default_factory=lambda: SubscriberGroups(limit=100, limit_per_owner=100))
+    groups: SubscriberGroups = field(
+        default_factory=lambda: SubscriberGroups(limit=100, limit_per_owner=100, cost_per_owner=100)
+    )
     ready: bool = True
     is_running: bool = False
 

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("without_pauses")
 
 async def test_events_that_break_off_end_every_member_and_the_group() -> None:
     numbers = Numbers()
-    groups = SubscriberGroups(limit=10, limit_per_owner=10)
+    groups = SubscriberGroups(limit=10, limit_per_owner=10, cost_per_owner=100)
     reading, blocked = Reader(), Reader()
     for reader in (reading, blocked):
         await groups.join("key", lambda: numbers, reader, owner=1, after=None)

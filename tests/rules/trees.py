@@ -88,7 +88,9 @@ class Context:
     """A subscriber's, a group's and a rendering's context in one."""
 
     scope: str = "MARKER"
-    groups: SubscriberGroups = field(default_factory=lambda: SubscriberGroups(limit=100, limit_per_owner=100))
+    groups: SubscriberGroups = field(
+        default_factory=lambda: SubscriberGroups(limit=100, limit_per_owner=100, cost_per_owner=100)
+    )
     last: int = 0
     failures: list[Exception] = field(default_factory=list)
     away: int = 0

@@ -1,0 +1,96 @@
+"""Turns: so many at a time, and owners in rotation."""
+
+from __future__ import annotations
+
+import asyncio
+
+from memberstaff.fanout.turns import Turns
+from tests.rules.groups import settled
+
+
+class Queue:
+    """Takes turns that last until they are ended by name."""
+
+    def __init__(self, limit: int) -> None:
+        self.turns = Turns(limit)
+        self.began: list[str] = []
+        self.tasks: dict[str, asyncio.Task[None]] = {}
+        self.ends: dict[str, asyncio.Event] = {}
+
+    def ask(self, name: str, *owners: str) -> None:
+        self.ends[name] = asyncio.Event()
+        self.tasks[name] = asyncio.create_task(self._take(name, owners or (name[0],)))
+
+    async def _take(self, name: str, owners: tuple[str, ...]) -> None:
+        async with self.turns.turn(owners):
+            self.began.append(name)
+            await self.ends[name].wait()
+
+    async def end_all(self) -> list[str]:
+        """End each turn as soon as it began; in which order they began."""
+        for end in self.ends.values():
+            end.set()
+        await settled()
+        return self.began
+
+
+async def test_owners_are_served_in_rotation_however_much_each_asks_for() -> None:
+    queue = Queue(1)
+    for name in ("a1", "a2", "a3", "a4", "b1", "b2", "c1"):
+        queue.ask(name)
+    await settled()
+    assert queue.began == ["a1"]
+    assert await queue.end_all() == ["a1", "a2", "b1", "c1", "a3", "b2", "a4"]
+
+
+async def test_what_is_shared_waits_with_the_owner_who_waits_for_nothing_else() -> None:
+    queue = Queue(1)
+    for name in ("a1", "a2", "a3"):
+        queue.ask(name)
+    queue.ask("shared", "a", "b")
+    queue.ask("theirs", "a")
+    await settled()
+    assert await queue.end_all() == ["a1", "a2", "shared", "a3", "theirs"]
+
+
+async def test_so_many_have_a_turn_and_each_that_ends_gives_way_to_one() -> None:
+    queue = Queue(2)
+    for name in ("a1", "a2", "a3", "b1"):
+        queue.ask(name)
+    await settled()
+    assert queue.began == ["a1", "a2"]
+    queue.ends["a2"].set()
+    await settled()
+    assert queue.began == ["a1", "a2", "a3"]
+
+
+async def test_those_who_ask_together_begin_one_after_the_other_even_if_none_waits() -> None:
+    turns, began, largest = Turns(1), 0, 0
+
+    async def take() -> None:
+        nonlocal began
+        async with turns.turn("a"):
+            began += 1
+
+    async def look() -> None:
+        nonlocal largest
+        while began < 10:
+            before = began
+            await asyncio.sleep(0)
+            largest = max(largest, began - before)
+
+    await asyncio.gather(look(), *(take() for _ in range(10)))
+    assert largest == 1
+
+
+async def test_a_turn_is_lost_neither_when_it_is_cancelled_waiting_nor_when_it_has_just_come() -> None:
+    queue = Queue(1)
+    for name in ("a1", "a2", "a3", "a4"):
+        queue.ask(name)
+    await settled()
+    queue.tasks["a2"].cancel()
+    queue.ends["a1"].set()
+    await asyncio.sleep(0)  # a1 has ended, and a3 not begun
+    assert queue.tasks["a1"].done()
+    queue.tasks["a3"].cancel()
+    assert await queue.end_all() == ["a1", "a4"]
