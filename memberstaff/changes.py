@@ -26,7 +26,7 @@ CONFIDENTIAL = ("note", "photo_url")
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One revision of one record, as committed, with the names that the roster had when it was read.
+    """One revision of one record, as committed, with the names that the roster had at `roster_version` or later.
 
     `position` counts the changes of `date`: 1, 2, 3, without gaps, in commit order. `version` counts the changes
     of this person's record on that day.
@@ -45,6 +45,7 @@ class Change:
     staff_name: str | None
     staff_category: str | None
     staff_photo_url: str | None
+    roster_version: int
 
     def shown(self, *, notes: bool) -> Self:
         """The change as those see it who may read notes, or may not."""

@@ -27,9 +27,11 @@ from sqlalchemy import (
     exists,
     func,
     literal,
+    literal_column,
     select,
     update,
 )
+from sqlalchemy.sql.dml import ReturningInsert
 from sqlalchemy.types import TypeEngine
 
 from memberstaff.access import Caller, Right
@@ -41,7 +43,7 @@ from memberstaff.attendance.rules import Mark
 from memberstaff.changes import Change, DayProgress, Status
 from memberstaff.db.arrays import any_of
 from memberstaff.db.rows import as_json, from_json
-from memberstaff.db.tables import attendance, attendance_day, attendance_revision, staff
+from memberstaff.db.tables import account, attendance, attendance_day, attendance_revision, staff
 from memberstaff.db.types import Instant
 from memberstaff.db.upsert import insert
 from memberstaff.db.work import Work
@@ -239,22 +241,30 @@ _GIVEN: dict[str, TypeEngine[Any]] = {
 
 
 @cache
-def _insert_revisions(dialect: str) -> Insert:
+def _insert_revisions(dialect: str) -> ReturningInsert[Any]:
+    """Inserts revisions, and gives the names of those who changed them: a caller's may be older than the day's lock."""
+    # As text: SQLAlchemy would not correlate the column in RETURNING, but select from the whole table.
+    changed_by: ColumnElement[int] = literal_column("attendance_revision.changed_by", BigInteger())
+    name = select(account.c.display_name).where(account.c.id == changed_by)
     given = from_json(dialect, _GIVEN)
     on, now = bindparam("on", type_=Date()), bindparam("now", type_=Instant)
-    return attendance_revision.insert().from_select(
-        _REVISION,
-        select(
-            on,
-            given.c.position,
-            given.c.staff_id,
-            given.c.version,
-            given.c.status,
-            given.c.note,
-            given.c.photo_url,
-            now,
-            given.c.changed_by,
-        ),
+    return (
+        attendance_revision.insert()
+        .from_select(
+            _REVISION,
+            select(
+                on,
+                given.c.position,
+                given.c.staff_id,
+                given.c.version,
+                given.c.status,
+                given.c.note,
+                given.c.photo_url,
+                now,
+                given.c.changed_by,
+            ),
+        )
+        .returning(attendance_revision.c.position, name.scalar_subquery().label("changed_by_name"))
     )
 
 
@@ -272,10 +282,25 @@ def _numbered(work: Work, day: Day, before: int, after: Record, caller: Caller) 
     )
 
 
+def _given(record: Record, caller: Caller) -> dict[str, Any]:
+    return {
+        "position": record.position,
+        "staff_id": record.person.id,
+        "version": record.version,
+        "status": record.status,
+        "note": record.note,
+        "photo_url": record.photo_url,
+        "changed_by": caller.account_id,
+    }
+
+
 async def _append(work: Work, day: Day, changed: Sequence[Entry]) -> None:
     """Append a revision for each record; a person may occur several times, with rising versions."""
     if not changed:
         return
+    rows = as_json([_given(record, caller) for record, caller in changed])
+    stored = await work.rows(_insert_revisions(work.dialect), {"on": day.date, "now": work.now, "rows": rows})
+    names = {row.position: row.changed_by_name for row in stored}
     changes = [
         Change(
             date=day.date,
@@ -287,15 +312,14 @@ async def _append(work: Work, day: Day, changed: Sequence[Entry]) -> None:
             photo_url=record.photo_url,
             changed_at=work.now,
             changed_by=caller.account_id,
-            changed_by_name=record.updated_by,
+            changed_by_name=names[record.position],
             staff_name=record.person.name,
             staff_category=record.person.category,
             staff_photo_url=record.person.photo_url,
+            roster_version=day.roster_version,
         )
         for record, caller in changed
     ]
-    rows = as_json([{name: getattr(change, name) for name in _GIVEN} for change in changes])
-    await work.write(_insert_revisions(work.dialect), {"on": day.date, "now": work.now, "rows": rows})
     await _apply_revisions(work, day, len(changes))
     work.announce_day(day.epoch, DayProgress(day.date, day.position + len(changes), day.day_version), changes)
 

@@ -84,8 +84,13 @@ def _select_after(dialect: str) -> Select[Any]:
             case((not_erased, staff.c.name), else_=null()).label("staff_name"),
             case((not_erased, staff.c.category), else_=null()).label("staff_category"),
             case((not_erased, staff.c.photo_url), else_=null()).label("staff_photo_url"),
+            installation.c.roster_version,
         )
-        .select_from(first.join(staff, staff.c.id == of.staff_id).outerjoin(account, account.c.id == of.changed_by))
+        .select_from(
+            first.join(staff, staff.c.id == of.staff_id)
+            .join(installation, true())
+            .outerjoin(account, account.c.id == of.changed_by)
+        )
         .order_by(of.date, of.position)
     )
 
@@ -105,4 +110,5 @@ def _change(row: Row[Any]) -> Change:
         staff_name=row.staff_name,
         staff_category=row.staff_category,
         staff_photo_url=row.staff_photo_url,
+        roster_version=row.roster_version,
     )

@@ -56,6 +56,8 @@ class AllDays:
         """Incremented when the last watcher leaves; a read that started before is discarded."""
         self._changes: list[Change] = []
         self._position = 0
+        self._roster_version = 0
+        """The newest that was heard of: changes with the names of an older one are read again."""
         self._requests = ReadRequests()
         self._announced: dict[date, int] = {}
         """Positions that notifications have named, and this process has not come to; not yet confirmed."""
@@ -79,6 +81,8 @@ class AllDays:
 
     def on_notification(self, notification: Notification) -> None:
         """Append the changes of a notification that continue a day; what else it says, the database has to confirm."""
+        if notification.roster_version is not None and notification.epoch == (self._epoch or notification.epoch):
+            self._roster_version = max(self._roster_version, notification.roster_version)
         if not self._watchers:
             return
         if self._days is None:
@@ -91,7 +95,11 @@ class AllDays:
             if state.position <= self._days.get(state.date, 0):
                 self._requests.doubt()
                 continue
-            changes = [change for change in notification.changes if change.date == state.date]
+            changes = [
+                change
+                for change in notification.changes
+                if change.date == state.date and change.roster_version >= self._roster_version
+            ]
             if not self._advance(self._days, state.date, state.position, changes):
                 self._announced[state.date] = max(state.position, self._announced.get(state.date, 0))
                 self._requests.announced()
@@ -202,11 +210,16 @@ class AllDays:
             behind = {day: self._days.get(day, 0) for day, last in positions.items() if last > self._days.get(day, 0)}
             if not behind:
                 return
+            heard = self._roster_version
             async with self._database.read() as reading:
                 changes = await change_log.after(reading, behind, limit=PAGE)
             days = self._days
             if days is None:
                 return
+            if changes and changes[0].roster_version < self._roster_version:
+                if self._roster_version != heard:
+                    continue  # somebody was renamed while this was read
+                self._roster_version = changes[0].roster_version  # the database does not confirm what was heard
             joined = [
                 self._advance(days, day, 0, [change for change in changes if change.date == day]) for day in behind
             ]
@@ -221,6 +234,8 @@ class AllDays:
         self._position += 1  # without a change
 
     def _start_epoch(self, epoch: str, positions: dict[date, int]) -> None:
+        if self._epoch and epoch != self._epoch:
+            self._roster_version = 0
         self._epoch, self._days = epoch, positions
         self._notify_changed()
 

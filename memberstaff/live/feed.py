@@ -17,7 +17,7 @@ import structlog
 from memberstaff.attendance import log as change_log
 from memberstaff.attendance.cursor import Cursor
 from memberstaff.changes import Change, DayProgress
-from memberstaff.db.work import Database
+from memberstaff.db.work import Database, Reading
 from memberstaff.errors import RestartRequired, Unavailable
 from memberstaff.fanout.subscriber_group import MAX_ATTEMPTS
 from memberstaff.live.read_requests import ReadRequests
@@ -78,12 +78,11 @@ class Feed:
                 self._hear(watched, state, [change for change in notification.changes if change.date == state.date])
 
     def _hear_roster(self, version: int) -> None:
-        known = max((day.roster_version for day in self._days.values()), default=version)
-        if version > known:
+        behind = [day for day in self._days.values() if day.roster_version < version]
+        if behind:
             if self._requests.trusting:  # names in memory may be out of date, whatever else is read
-                for day in self._days.values():
-                    if day.state is not None:
-                        day.advance(day.state, version, ())
+                for day in behind:
+                    day.hear_roster(version)
             self._announced_roster = max(version, self._announced_roster)
             self._requests.announced()
         elif self._days:
@@ -209,6 +208,7 @@ class Feed:
     async def changes_after(self, watched: WatchedDay, position: int, epoch: str) -> Sequence[Change]:
         """The changes after `position`; waits until there is one. Raises RestartRequired."""
         while True:
+            await watched.moved(position)
             changes = watched.since(position)
             if changes is None:
                 async with self._database.read() as reading:
@@ -222,9 +222,9 @@ class Feed:
                     changes = ()
                 if not changes:
                     raise RestartRequired("Some changes after this cursor are no longer available.")
-            if changes:
-                return changes
-            await watched.changed()
+                if changes[0].roster_version < watched.roster_version:
+                    continue  # somebody was renamed while this was read
+            return changes
 
     async def _read(self) -> None:
         """Bring every watched day up to date, from one snapshot."""
@@ -234,13 +234,9 @@ class Feed:
         known = {day: watched.position for day, watched in days.items()}
         async with self._database.read() as reading:
             states = await change_log.states(reading, days)
-            start = {
-                day: watched.read_from(states.days[day].position)
-                for day, watched in days.items()
-                if states.days[day].position > known[day]
-            }
-            missing = sum(states.days[day].position - position for day, position in start.items())
-            changes = await change_log.after(reading, start, limit=missing)
+            start = {day: watched.read_from(states.days[day].position) for day, watched in days.items()}
+            behind = {day: position for day, position in start.items() if position < states.days[day].position}
+            changes = await self._missing(reading, behind)
         if states.epoch != self._epoch:
             self._start_epoch(states.epoch)
         for day, watched in days.items():
@@ -249,7 +245,7 @@ class Feed:
                 # Positions never fall within an epoch: a backup was restored without `memberstaff new-epoch`.
                 self._end(day, watched)
                 continue
-            watched.confirm(state, states.roster_version, [change for change in changes if change.date == day])
+            watched.confirm(state, states.roster_version, changes.get(day, ()), heard=self._announced_roster)
         if announced or announced_roster:
             self._requests.judge(
                 confirmed=announced_roster <= states.roster_version
@@ -259,6 +255,21 @@ class Feed:
                     if day in states.days
                 )
             )
+
+    async def _missing(self, reading: Reading, behind: dict[date, int]) -> dict[date, list[Change]]:
+        """Each day's changes after its position, read in pages: other tasks run between them."""
+        missing: dict[date, list[Change]] = {}
+        while behind:
+            page = await change_log.after(reading, behind, limit=PAGE)
+            for change in page:
+                missing.setdefault(change.date, []).append(change)
+            if len(page) < PAGE:
+                break
+            # Pages are ordered by date: earlier days are complete.
+            last = page[-1]
+            behind = {day: position for day, position in behind.items() if day >= last.date}
+            behind[last.date] = last.position
+        return missing
 
     def _start_epoch(self, epoch: str) -> None:
         """Continue in another epoch: positions read in the last one no longer mean anything."""

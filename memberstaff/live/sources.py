@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import date
 
@@ -17,8 +18,11 @@ from memberstaff.live.watched_day import WatchedDay
 BATCH_BYTES = 65_536
 """Rendered bytes after which a batch is closed; this and its write buffer are what a slow member costs at most."""
 
+RENDERED_AT_ONCE = 16
+"""Changes after whose rendering other tasks run: a few milliseconds."""
+
 RenderingCache = ByteLRU[tuple[object, int, int]]
-"""Rendered changes by (source, roster version, position), for members that are catching up."""
+"""Rendered changes by (source, roster version of the names, position), for members that are catching up."""
 
 RenderChange = Callable[[Cursor, Change], bytes | Awaitable[bytes] | None]
 """Renders a change for a group; None when the group's filter leaves it out.
@@ -54,28 +58,38 @@ class DayChanges(EventSource):
         return await self._feed.start(self._watched, after)
 
     async def after(self, position: int) -> tuple[int, Batch]:
-        roster_version = self._watched.roster_version  # before the names are read, so they are never older
-        changes = await self._feed.changes_after(self._watched, position, self._epoch)
+        await self._watched.moved(position)
+        async with self.turn():
+            changes = await self._feed.changes_after(self._watched, position, self._epoch)
+            async with self._rendering() as render:
+                return await self._batch(changes, render)
+
+    async def _batch(self, changes: Sequence[Change], render: RenderChange) -> tuple[int, Batch]:
+        """As many of the changes as a batch holds, rendered."""
+        position = changes[0].position - 1
         payloads: list[bytes] = []
         size = 0
-        async with self._rendering() as render:
-            for change in changes:
-                try:
-                    payload = await self._rendered(change, render, roster_version)
-                except Exception:
-                    if position == changes[0].position - 1:
-                        raise
-                    break  # send those before it; the next call raises
-                position = change.position
-                if payload:
-                    payloads.append(payload)
-                    size += len(payload)
-                if size >= BATCH_BYTES:
-                    break
+        for number, change in enumerate(changes, start=1):
+            try:
+                payload = await self._rendered(change, render)
+            except Exception:
+                if number == 1:
+                    raise
+                break  # send those before it; the next call raises
+            if change.roster_version < self._watched.roster_version:
+                break  # somebody was renamed meanwhile, and the board may know: the next call reads the names again
+            position = change.position
+            if payload:
+                payloads.append(payload)
+                size += len(payload)
+            if size >= BATCH_BYTES:
+                break
+            if number % RENDERED_AT_ONCE == 0:
+                await asyncio.sleep(0)
         return position, Batch(payloads)
 
-    async def _rendered(self, change: Change, render: RenderChange, roster_version: int) -> bytes:
-        key = (self._id, roster_version, change.position)
+    async def _rendered(self, change: Change, render: RenderChange) -> bytes:
+        key = (self._id, change.roster_version, change.position)
         if (cached := self._cache.get(key)) is not None:
             return cached
         payload = render(Cursor(self._epoch, self._day, change.position), change)
@@ -114,8 +128,10 @@ class DayStates(EventSource):
 
     async def after(self, position: int) -> tuple[int, Batch]:
         if position == self._renderings:
-            state = await self._feed.next_state(self._watched, self._rendered_state)
-            self._latest = await self._render()
+            await self._feed.next_state(self._watched, self._rendered_state)
+            async with self.turn():
+                state = await self._feed.next_state(self._watched, self._rendered_state)  # it may have moved on
+                self._latest = await self._render()
             self._rendered_state = state  # only now: a state that failed to render is still due
             self._renderings += 1
         return self._renderings, Batch([self._latest])

@@ -36,14 +36,13 @@ class WatchedDay:
     def read_from(self, last: int) -> int:
         """The position after which to read the log when its last position is `last`.
 
-        A day that is new here, or far behind, skips to its most recent changes; readers that need older ones read the
-        log themselves.
+        A day that is new here begins at its last position, and one that is far behind skips to its most recent changes;
+        readers that need older ones read the log themselves.
         """
-        known = self.position if self.state else 0
-        return max(known, last - self._recent_limit)
+        return last if self.state is None else max(self.position, last - self._recent_limit)
 
     def advance(self, state: DayProgress, roster_version: int, changes: Iterable[Change]) -> bool:
-        """Apply a newer state and the changes up to it; returns False if some are missing."""
+        """Apply a newer state and the changes up to it; returns False if some are missing, or their names are old."""
         if roster_version > self.roster_version:
             self._recent = []  # their names may be out of date
         known = self.state
@@ -54,6 +53,8 @@ class WatchedDay:
             except Gap:
                 return False
             if (following[-1].position if following else start) != state.position:
+                return False
+            if any(change.roster_version < self.roster_version for change in following):
                 return False
             if start != self.position:
                 self._recent = []
@@ -70,14 +71,24 @@ class WatchedDay:
             self._notify_changed()
         return True
 
-    def confirm(self, state: DayProgress, roster_version: int, changes: Iterable[Change]) -> None:
-        """Apply what the database says: its versions are right, also when they are lower than those before."""
-        self.advance(state, roster_version, changes)
-        if self.state is None:
-            return
-        confirmed = DayProgress(self.date, self.state.position, state.day_version)
-        if (confirmed, roster_version) != (self.state, self.roster_version):
-            self.state, self.roster_version = confirmed, roster_version
+    def hear_roster(self, version: int) -> None:
+        """Believe a newer roster version until the database is asked: no name of an older one is delivered."""
+        self.roster_version = version
+        self._recent = []
+        self._notify_changed()
+
+    def confirm(self, state: DayProgress, roster_version: int, changes: Iterable[Change], *, heard: int = 0) -> None:
+        """Apply what the database says: its versions are right, also when they are lower than those before.
+
+        But for a roster version that was `heard` while the database was read: the next reading tells.
+        """
+        roster = max(roster_version, min(heard, self.roster_version))
+        before = (self.state, self.roster_version)
+        self.roster_version = min(roster, self.roster_version)
+        self.advance(state, roster, changes)
+        if self.state is not None:
+            self.state = DayProgress(self.date, self.state.position, state.day_version)
+        if (self.state, self.roster_version) != before:
             self._notify_changed()
 
     def since(self, position: int) -> Sequence[Change] | None:
@@ -98,6 +109,13 @@ class WatchedDay:
         """Make every reader restart: this process cannot tell what they have missed."""
         self._ended = why
         self._notify_changed()
+
+    async def moved(self, position: int) -> None:
+        """Wait until there are changes after `position`. Raises RestartRequired."""
+        self.check()
+        while position >= self.position:
+            await self.changed()
+            self.check()
 
     async def changed(self) -> None:
         """Wait until the state, the roster or the epoch changes."""

@@ -10,7 +10,7 @@ from tests.clock import MONDAY
 DAY = MONDAY
 
 
-def change(position: int, *, day: date = DAY, name: str | None = None) -> Change:
+def change(position: int, *, day: date = DAY, name: str | None = None, roster_version: int = 1) -> Change:
     """The change at this position."""
     return Change(
         date=day,
@@ -26,9 +26,10 @@ def change(position: int, *, day: date = DAY, name: str | None = None) -> Change
         staff_name=name or f"Person {position}",
         staff_category=None,
         staff_photo_url=None,
+        roster_version=roster_version,
     )
 
 
-def changes(first: int, last: int) -> list[Change]:
+def changes(first: int, last: int, *, roster_version: int = 1) -> list[Change]:
     """The changes from one position to another, both included."""
-    return [change(position) for position in range(first, last + 1)]
+    return [change(position, roster_version=roster_version) for position in range(first, last + 1)]

@@ -20,6 +20,7 @@ def state(position: int, day_version: int = 0) -> DayProgress:
 
 def day_at(position: int, *, recent_limit: int = 10) -> WatchedDay:
     day = WatchedDay(DAY, recent_limit=recent_limit)
+    assert day.advance(state(0), 1, ())
     assert day.advance(state(position), 1, changes(max(0, position - recent_limit) + 1, position))
     return day
 
@@ -63,8 +64,26 @@ def test_a_changed_roster_forgets_the_names_in_memory() -> None:
     day = day_at(3)
     assert day.advance(state(3), 2, ())
     assert seen(day, 1) is None
-    assert day.advance(state(4), 2, [change(4, name="Amina B.")])
+    assert day.advance(state(4), 2, [change(4, name="Amina B.", roster_version=2)])
     assert seen(day, 3) == [4]
+
+
+def test_a_change_with_the_names_of_an_older_roster_is_to_be_read_from_the_log() -> None:
+    day = day_at(3)
+    assert day.advance(state(3), 2, ())
+    assert not day.advance(state(4), 2, changes(4, 4))
+    assert (day.position, seen(day, 3)) == (3, [])
+    assert day.advance(state(4), 2, changes(4, 4, roster_version=3))
+    assert seen(day, 3) == [4]
+
+
+def test_a_day_begins_at_its_last_position_with_nothing_in_memory() -> None:
+    day = WatchedDay(DAY, recent_limit=10)
+    assert day.read_from(30) == 30
+    assert day.advance(state(30), 1, ())
+    assert (day.position, seen(day, 30), seen(day, 29)) == (30, [], None)
+    assert day.advance(state(31), 1, changes(31, 31))
+    assert (seen(day, 30), seen(day, 29)) == ([31], None)
 
 
 def test_nothing_need_be_kept_in_memory() -> None:
@@ -125,22 +144,22 @@ def test_a_follower_sees_each_position_once_whatever_is_heard(recent_limit: int,
     for number, how in [*steps, (1, "read")]:
         before, log = log, log + number
         if how == "heard":
-            day.advance(state(log), roster, changes(before + 1, log))
+            day.advance(state(log), roster, changes(before + 1, log, roster_version=roster))
         elif how == "heard again":
             for _ in range(2):
-                day.advance(state(log), roster, [*changes(before + 1, log), *changes(1, log)])
+                day.advance(state(log), roster, changes(1, log, roster_version=roster))
         elif how == "heard in part":
-            day.advance(state(log), roster, changes(before + 2, log))
+            day.advance(state(log), roster, changes(before + 2, log, roster_version=roster))
         elif how == "heard late":
             day.advance(state(before), roster, changes(1, before))
-            day.advance(state(log), roster - 1, changes(before + 1, log))
+            day.advance(state(log), roster - 1, changes(before + 1, log, roster_version=roster - 1))
         elif how == "without changes":
             day.advance(state(log), roster, ())
         elif how == "renamed":
             roster += 1
             day.advance(state(day.position), roster, ())
         elif how == "read":
-            assert day.advance(state(log), roster, changes(day.read_from(log) + 1, log))
+            assert day.advance(state(log), roster, changes(day.read_from(log) + 1, log, roster_version=roster))
         follow()
         assert in_memory(day) <= 2 * recent_limit
     assert followed == list(range(1, log + 1))

@@ -15,6 +15,7 @@ from memberstaff.db.installation import new_epoch
 from memberstaff.db.tables import attendance_day, attendance_revision
 from memberstaff.db.work import Database
 from memberstaff.errors import RestartRequired
+from memberstaff.live import feed as feeds
 from memberstaff.live.feed import Feed
 from memberstaff.live.watched_day import WatchedDay
 from tests.services.boards import DAY_STATES, OFTEN, cancelled, held, rename, running
@@ -168,6 +169,32 @@ async def test_a_reading_that_is_older_than_what_was_heard_meanwhile_takes_nothi
         await school.mark("Björn", Status.LATE)
         feed.on_notification(school.notifications[-1])
         assert await following(feed, watched, 1, after=1) == [("Björn", 2)]
+
+
+async def test_a_day_is_watched_from_its_present_position_without_its_past(
+    school: School, database: Database, feed: Feed
+) -> None:
+    for status in (Status.LATE, Status.PRESENT, Status.LATE):
+        await school.mark("Amina", status)
+    with statements(database) as sent:
+        async with feed.watch(TODAY) as watched:
+            assert (watched.position, watched.since(3), watched.since(2)) == (3, (), None)
+    assert [statement for statement in sent if "attendance_revision" in statement] == []
+
+
+async def test_what_several_days_lack_is_read_in_pages(
+    school: School, database: Database, feed: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feeds, "PAGE", 2)
+    async with feed.watch(TODAY) as today, feed.watch(YESTERDAY) as yesterday:
+        for day in (YESTERDAY, TODAY):
+            for name in school.people:
+                await school.mark(name, Status.LATE, on=day)
+        with statements(database) as sent:
+            await feed.refresh()
+        assert [change.position for change in await feed.changes_after(today, 0, feed.epoch)] == [1, 2, 3]
+        assert [change.position for change in await feed.changes_after(yesterday, 0, feed.epoch)] == [1, 2, 3]
+    assert len([statement for statement in sent if "FROM attendance_revision" in statement]) == 4  # 2 + 2 + 2 + none
 
 
 async def test_each_day_is_brought_its_own_changes(school: School, feed: Feed) -> None:

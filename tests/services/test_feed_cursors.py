@@ -107,8 +107,9 @@ async def test_a_text_that_is_no_cursor_leads_nowhere(school: School, feed: Feed
 
 
 async def test_recent_changes_come_from_memory(school: School, database: Database, feed: Feed) -> None:
-    await mark_often(school, 5)
     async with feed.watch(TODAY) as watched:
+        await mark_often(school, 5)
+        await feed.refresh()
         with statements(database) as sent:
             changes = await feed.changes_after(watched, 3, feed.epoch)
         assert [(change.position, change.note) for change in changes] == [(4, "No. 4"), (5, "No. 5")]

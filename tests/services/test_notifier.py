@@ -50,6 +50,7 @@ def with_changes(number: int) -> Notification:
             staff_name="Chloé",
             staff_category=None,
             staff_photo_url=None,
+            roster_version=1,
         )
         for position in range(1, number + 1)
     ]

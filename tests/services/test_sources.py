@@ -20,6 +20,7 @@ from memberstaff.live.sources import BATCH_BYTES, DayChanges, DayStates, RenderC
 from tests.services.boards import NEVER, OFTEN, Line, held, rename, running
 from tests.services.school import TODAY, School
 from tests.services.sourced import after, mark_all
+from tests.waiting import until
 
 
 class Names:
@@ -35,6 +36,8 @@ class Names:
         """Bytes by which each rendering is longer."""
         self.later = False
         """Whether the answer is awaited, as one is that reads more than the change."""
+        self.gate: asyncio.Event | None = None
+        """What such an answer waits for, once the change was looked at."""
 
     @asynccontextmanager
     async def rendering(self) -> AsyncIterator[RenderChange]:
@@ -55,7 +58,10 @@ class Names:
         return str(change.staff_name).encode() + b" " * self.padding
 
     async def render_later(self, cursor: Cursor, change: Change) -> bytes:
-        return self.render(cursor, change) or b""
+        rendered = self.render(cursor, change) or b""
+        if self.gate is not None:
+            await self.gate.wait()
+        return rendered
 
 
 @pytest.fixture
@@ -176,7 +182,7 @@ async def test_two_sources_share_no_renderings_though_they_share_the_memory(scho
     assert seen == [(3, ["Amina", "Björn", "Chloé"]), (3, ["Björn"])]
 
 
-async def test_a_name_that_was_read_before_the_roster_changed_is_not_kept_as_the_new_one(
+async def test_a_name_that_was_read_before_the_roster_changed_is_read_again(
     school: School, database: Database, names: Names
 ) -> None:
     feed = Feed(database, poll_seconds=NEVER, recent_changes=0, max_replay=100)
@@ -184,12 +190,28 @@ async def test_a_name_that_was_read_before_the_roster_changed_is_not_kept_as_the
     await mark_all(school)
     async with running(feed.run), changes.open():
         with held(database, "FROM attendance_revision") as reading:
-            old = asyncio.create_task(after(changes, 0))
+            batch = asyncio.create_task(after(changes, 0))
             await reading.read.wait()
             await rename(school, "Amina", "Amina B.")
             feed.on_notification(school.notifications[-1])
             reading.go.set()
-            assert await old == (3, ["Amina", "Björn", "Chloé"])
+            assert await batch == (3, ["Amina B.", "Björn", "Chloé"])
+
+
+async def test_a_name_that_was_changed_while_an_event_was_rendered_is_rendered_again(
+    school: School, feed: Feed, changes: DayChanges, names: Names
+) -> None:
+    names.later = True
+    async with changes.open():
+        await mark_all(school)
+        await feed.refresh()
+        names.gate = asyncio.Event()
+        batch = asyncio.create_task(after(changes, 0))
+        await until(lambda: names.asked == [1])
+        await rename(school, "Amina", "Amina B.")
+        feed.on_notification(school.notifications[-1])
+        names.gate.set()
+        assert await batch == (0, [])
         assert await after(changes, 0) == (3, ["Amina B.", "Björn", "Chloé"])
 
 
