@@ -51,8 +51,7 @@ async def after(reading: Reading, positions: Mapping[date, int], *, limit: int) 
     if not positions:
         return []
     given = as_json([{"date": day, "position": position} for day, position in positions.items()])
-    rows = await reading.rows(_select_after(reading.dialect), {"rows": given, "limit": limit})
-    return [_change(row) for row in rows]
+    return await reading.objects(_select_after(reading.dialect), _change, {"rows": given, "limit": limit})
 
 
 @cache

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Date, Integer, Select, and_, bindparam, func, select, tuple_
+from sqlalchemy import BigInteger, ColumnElement, Date, Integer, Row, Select, and_, bindparam, func, select, tuple_
 
 from memberstaff.access import Right
 from memberstaff.attendance.model import Day, Record, Summary, readable, record, record_columns
@@ -81,16 +81,16 @@ async def board(
     reading.require(Right.READ)
     if after is None and which == everybody(day.date):  # what everybody loads in the morning: a cached statement
         statement = _select_everybody(notes=reading.reader.may(Right.READ_NOTES))
-        rows = await reading.rows(statement, {"on": day.date, "first": first})
+        parameters = {"on": day.date, "first": first}
     else:
-        rows = await reading.rows(
+        statement = (
             _records(reading)
             .where(*which.conditions(), *beyond(after))
             .order_by(staff.c.sort_key, staff.c.id)
-            .limit(first),
-            {"on": day.date},
+            .limit(first)
         )
-    return [record(row, day.date) for row in rows]
+        parameters = {"on": day.date}
+    return await reading.objects(statement, lambda row: record(row, day.date), parameters)
 
 
 def everybody(on: date) -> BoardFilter:
@@ -147,20 +147,20 @@ async def records(reading: Reading, on: date, staff_ids: Collection[int]) -> dic
 async def changed_since(reading: Reading, on: date, position: int, *, until: int) -> list[Record]:
     """The records last changed after `position`, up to and including `until`, by name."""
     reading.require(Right.READ)
-    rows = await reading.rows(
+    return await reading.objects(
         _records(reading)
         .where(attendance.c.position > position, attendance.c.position <= until)
         .order_by(staff.c.sort_key, staff.c.id),
+        lambda row: record(row, on),
         {"on": on},
     )
-    return [record(row, on) for row in rows]
 
 
 async def marked(reading: Reading, staff_ids: Collection[int], start: date, end: date) -> dict[int, list[Record]]:
     """These people's stored records from `start` to `end`, by date, in one statement."""
     reading.require(Right.READ)
     columns = record_columns(notes=reading.reader.may(Right.READ_NOTES))
-    rows = await reading.rows(
+    records = await reading.objects(
         select(*COLUMNS, *columns, attendance.c.date)
         .select_from(
             attendance.join(staff, staff.c.id == attendance.c.staff_id).outerjoin(
@@ -168,11 +168,12 @@ async def marked(reading: Reading, staff_ids: Collection[int], start: date, end:
             )
         )
         .where(any_of(attendance.c.staff_id, staff_ids), attendance.c.date.between(start, end))
-        .order_by(attendance.c.date)
+        .order_by(attendance.c.date),
+        lambda row: record(row[:-1], row.date),
     )
     found: dict[int, list[Record]] = {staff_id: [] for staff_id in staff_ids}
-    for row in rows:
-        found[row.id].append(record(row[:-1], row.date))
+    for each in records:
+        found[each.person.id].append(each)
     return found
 
 
@@ -203,25 +204,25 @@ async def history(
         .where(*conditions)
         .subquery()
     )
-    rows = await reading.rows(
-        select(ranked).where(ranked.c.rank <= first).order_by(ranked.c.staff_id, ranked.c.date, ranked.c.rank),
-        {"rows": as_json([{"staff_id": staff_id, "date": on} for staff_id, on in keys])},
-    )
+    newest = select(ranked).where(ranked.c.rank <= first).order_by(ranked.c.staff_id, ranked.c.date, ranked.c.rank)
+    given_keys = as_json([{"staff_id": staff_id, "date": on} for staff_id, on in keys])
     found: dict[tuple[int, date], list[Revision]] = {key: [] for key in keys}
-    for row in rows:
-        found[row.staff_id, row.date].append(
-            Revision(
-                row.staff_id,
-                row.date,
-                row.version,
-                Status(row.status),
-                row.note,
-                row.photo_url,
-                row.changed_at,
-                row.changed_by,
-            )
-        )
+    for each in await reading.objects(newest, _revision, {"rows": given_keys}):
+        found[each.staff_id, each.date].append(each)
     return found
+
+
+def _revision(row: Row[Any]) -> Revision:
+    return Revision(
+        row.staff_id,
+        row.date,
+        row.version,
+        Status(row.status),
+        row.note,
+        row.photo_url,
+        row.changed_at,
+        row.changed_by,
+    )
 
 
 async def revision(reading: Reading, staff_id: int, on: date, version: int) -> Revision | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from memberstaff.attendance.model import Summary
 from memberstaff.changes import Status
 from memberstaff.db.arrays import any_of
 from memberstaff.db.tables import attendance, staff
-from memberstaff.db.work import Reading
+from memberstaff.db.work import CONVERTED_AT_ONCE, Reading
 from memberstaff.inputs import fold
 from memberstaff.staff.queries import employed_on
 
@@ -68,6 +69,7 @@ async def report(
             counts = dict.fromkeys(Status, 0) | marks[name, day]
             counts[Status.UNMARKED] = expected[name, day] - sum(marks[name, day].values())
             report[name].append(ReportedDay(Summary(day, counts), stored[day].working))
+        await asyncio.sleep(0)  # so that other tasks run
     return report
 
 
@@ -84,6 +86,7 @@ async def _expected(reading: Reading, start: date, end: date, which: ReportFilte
     for row in await reading.rows(periods):
         for day in _days(row.first, row.last):
             expected[row.category or no_category, day] += row.number
+        await asyncio.sleep(0)  # so that other tasks run: a row counts on up to 92 days
     return expected
 
 
@@ -98,8 +101,10 @@ async def _marks(
         .group_by(attendance.c.date, staff.c.category, attendance.c.status)
     )
     marks: defaultdict[Key, Counter[Status]] = defaultdict(Counter)
-    for row in await reading.rows(counts):
+    for number, row in enumerate(await reading.rows(counts), start=1):
         marks[row.category or no_category, row.date][Status(row.status)] += row.number
+        if number % CONVERTED_AT_ONCE == 0:
+            await asyncio.sleep(0)
     return marks
 
 

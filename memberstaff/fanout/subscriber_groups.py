@@ -79,7 +79,7 @@ class SubscriberGroups:
         return lambda: group.leave(member)
 
     def _reserve(self, owner: Hashable, key: Hashable, cost: int) -> Callable[[], None]:
-        """Count a subscription against its owner, unless it is nobody's; returns how to release it. Raises RateLimited."""
+        """Count a subscription against its owner, if it has one; returns how to release it. Raises RateLimited."""
         if owner is None:
             return lambda: None
         usage = self._usage.get(owner) or _Usage()

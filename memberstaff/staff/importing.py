@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import bindparam, or_, select, update
 from sqlalchemy.exc import IntegrityError
@@ -15,7 +16,7 @@ from memberstaff.access import Right
 from memberstaff.db.arrays import any_of
 from memberstaff.db.installation import raise_roster_version
 from memberstaff.db.tables import audit, staff
-from memberstaff.db.work import Work
+from memberstaff.db.work import CONVERTED_AT_ONCE, Work
 from memberstaff.errors import ErrorCode, Refusal, Refusals
 from memberstaff.inputs import fold, sendable
 from memberstaff.staff.commands import Details, audit_details, defaults, keys
@@ -23,8 +24,12 @@ from memberstaff.staff.model import COLUMNS, Person, person
 
 MOST_ROWS = 20_000
 """In one import."""
+STORED_AT_ONCE = 1_000
+"""Rows in a statement that writes."""
 
 COLUMN_NAMES = tuple(each.name for each in fields(Details))
+
+Item = TypeVar("Item")
 
 
 class ImportAction(StrEnum):
@@ -92,6 +97,8 @@ async def import_staff(work: Work, rows: Sequence[Details], *, dry_run: bool = F
     updated: list[tuple[Person, dict[str, Any]]] = []
     changes: list[RowChange] = []
     for index, row in enumerate(rows):
+        if index % CONVERTED_AT_ONCE == 0:
+            await asyncio.sleep(0)  # so that other tasks run
         try:
             before, values = _resolve(work, row, candidates)
             key = before.id if before else values["external_ref"] or _identity(values)
@@ -137,8 +144,14 @@ def _identity(values: dict[str, Any]) -> tuple[str, str]:
 
 async def _find_candidates(work: Work, rows: Sequence[Details]) -> list[Person]:
     """Everybody whom a row may match, in one statement of constant size."""
-    refs, sort_keys = _names(rows)
-    found = await work.rows(
+    refs: set[str] = set()
+    sort_keys: set[str] = set()
+    for page in _pages(rows, CONVERTED_AT_ONCE):
+        of_page = _names(page)
+        refs |= of_page[0]
+        sort_keys |= of_page[1]
+        await asyncio.sleep(0)
+    return await work.objects(
         select(*COLUMNS)
         .where(
             staff.c.erased_at.is_(None),
@@ -148,9 +161,9 @@ async def _find_candidates(work: Work, rows: Sequence[Details]) -> list[Person]:
             ),
         )
         .order_by(staff.c.id)  # concurrent imports lock people in the same order
-        .with_for_update(key_share=True)
+        .with_for_update(key_share=True),
+        person,
     )
-    return [person(row) for row in found]
 
 
 def _names(rows: Sequence[Details]) -> tuple[set[str], set[str]]:
@@ -163,34 +176,42 @@ def _names(rows: Sequence[Details]) -> tuple[set[str], set[str]]:
 async def _store(work: Work, created: list[dict[str, Any]], updated: list[tuple[Person, dict[str, Any]]]) -> None:
     audited: list[tuple[int, str, dict[str, Any]]] = []
     try:
-        if created:
-            # In one order: of two imports that bring the same references, one waits for the other, never each for each.
-            created = sorted(created, key=lambda values: (values["external_ref"] is None, values["external_ref"] or ""))
-            new = [{**values, **keys(values), "version": 1} for values in created]
-            rows = await work.rows(staff.insert().returning(staff.c.id, sort_by_parameter_order=True), new)
-            audited += [(row.id, "created", values) for row, values in zip(rows, created, strict=True)]
-        if updated:
+        # In one order: of two imports that bring the same references, one waits for the other, never each for each.
+        created = sorted(created, key=lambda values: (values["external_ref"] is None, values["external_ref"] or ""))
+        for new in _pages(created, STORED_AT_ONCE):
+            rows = await work.rows(
+                staff.insert().returning(staff.c.id, sort_by_parameter_order=True),
+                [{**values, **keys(values), "version": 1} for values in new],
+            )
+            audited += [(row.id, "created", values) for row, values in zip(rows, new, strict=True)]
+        for changed in _pages(updated, STORED_AT_ONCE):
             changes = [
                 {**values, **keys(values), "version": before.version + 1, "_id": before.id}
-                for before, values in updated
+                for before, values in changed
             ]
             await work.write(update(staff).where(staff.c.id == bindparam("_id")), changes)
-            audited += [(before.id, "updated", values) for before, values in updated]
+            audited += [(before.id, "updated", values) for before, values in changed]
     except IntegrityError:
         message = "One of these references has just been given to somebody else. Import again."
         raise Refusals(Refusal(ErrorCode.DUPLICATE, message, "rows")) from None
-    await work.write(
-        audit.insert(),
-        [
-            {
-                "at": work.now,
-                "by_account": work.caller.account_id,
-                "subject": "staff",
-                "subject_id": str(staff_id),
-                "action": action,
-                "details": audit_details(values),
-            }
-            for staff_id, action, values in audited
-        ],
-    )
+    for done in _pages(audited, STORED_AT_ONCE):
+        await work.write(
+            audit.insert(),
+            [
+                {
+                    "at": work.now,
+                    "by_account": work.caller.account_id,
+                    "subject": "staff",
+                    "subject_id": str(staff_id),
+                    "action": action,
+                    "details": audit_details(values),
+                }
+                for staff_id, action, values in done
+            ],
+        )
     await raise_roster_version(work)
+
+
+def _pages(rows: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
+    """The rows in parts, between which other tasks run."""
+    return (rows[start : start + size] for start in range(0, len(rows), size))
