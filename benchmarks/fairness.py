@@ -43,8 +43,8 @@ def statements(number: int) -> str:
 
 def objects(number: int) -> str:
     """As many objects as an event can have."""
-    node = "node { id staffName status history(first: 2) { edges { node { version } } } }"
-    page = f'records(first: 68, search: "s") {{ feedCursor edges {{ cursor {node} }} }}'
+    node = "node { id staffName status staff { name category } }"
+    page = f'records(first: 165, search: "s") {{ feedCursor edges {{ cursor {node} }} }}'
     return f"subscription Number{number} ($date: Date!) {{ attendanceUpdated(date: $date) {{ id day {{ {page} }} }} }}"
 
 
