@@ -30,6 +30,7 @@ SETTINGS = {
     "MEMBERSTAFF_SECRET_KEY": "for the benchmarks only, and long enough for HS256",
     "MEMBERSTAFF_ACCESS_TOKEN_SECONDS": "86400",
     "MEMBERSTAFF_MAX_SOCKETS_PER_ADDRESS": "20000",
+    "MEMBERSTAFF_MAX_EVENT_COST_PER_ACCOUNT": "1000000",
     "MEMBERSTAFF_LOG_LEVEL": "warning",
 }
 """What differs from the defaults: thousands of boards on one address are not a school."""

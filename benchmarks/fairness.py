@@ -209,7 +209,11 @@ def main() -> None:
             for kind in given.kinds:
                 with (
                     environment.database() as database,
-                    environment.memberstaff(database, MEMBERSTAFF_MAX_SOCKETS_PER_ACCOUNT=str(SOCKETS)) as (
+                    environment.memberstaff(
+                        database,
+                        MEMBERSTAFF_MAX_SOCKETS_PER_ACCOUNT=str(SOCKETS),
+                        MEMBERSTAFF_MAX_EVENT_COST_PER_ACCOUNT="5000",
+                    ) as (
                         port,
                         process,
                     ),
