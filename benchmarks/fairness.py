@@ -204,7 +204,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         cores = sorted(os.sched_getaffinity(0))
         tools = Tools(Path(), Path(), None, {})
-        with running_environment(tools, Path(folder), {cores[0]}, durable=True) as environment:
+        with running_environment(tools, Path(folder), {cores[0]}, durable=True, subscribers=1) as environment:
             os.sched_setaffinity(0, set(cores[1:]) or set(cores))
             for kind in given.kinds:
                 with (

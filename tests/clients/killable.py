@@ -37,7 +37,7 @@ async def killable(folder: Path, database_url: str, redis: Redis, **changes: Any
     settings = {"database_url": database_url, "secret_key": SECRET, **shared}
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MEMBERSTAFF_")}
     environment |= {f"MEMBERSTAFF_{name.upper()}": str(value) for name, value in settings.items()}
-    server = Node("server", environment, database_url, folder)
+    server = Node("server", environment, folder)
     async with install(database_url, clock=utc_now, **shared) as other:  # a process can have no other clock than this
         server.start()
         try:
