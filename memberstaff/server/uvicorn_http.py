@@ -158,6 +158,10 @@ class HttpProtocol(HttpToolsProtocol):
     def handle_websocket_upgrade(self) -> None:
         """Switch to the WebSocket protocol, which has its own timers; an ordinary handshake is not parsed again."""
         self.stop_headers_timer()
+        if any(not cycle.response_complete for cycle in self.cycles):
+            # Their responses would be written between the socket's frames, and its end would not be told to them.
+            self.send_400_response("")
+            return
         if any(name in BODY_HEADERS and value.strip() != b"0" for name, value in self.headers):
             self.refusal = HANDSHAKE_WITH_BODY  # websockets would wait for the body, which goes to this parser
             self.send_400_response("")

@@ -1,0 +1,44 @@
+"""What a client breaks off or garbles is its own affair: it ends its connection, and leaves no error in the log."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import pytest
+
+from tests.api.clients import SECONDS
+from tests.api.toy import toy
+from tests.raw_sockets import raw_socket
+from tests.serving import serving
+
+HANDSHAKE = (
+    b"GET /graphql HTTP/1.1\r\nhost: x\r\nupgrade: websocket\r\nconnection: upgrade\r\n"
+    b"sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-version: 13\r\n"
+    b"sec-websocket-protocol: graphql-transport-ws\r\n\r\n"
+)
+
+
+async def test_a_handshake_before_the_answer_to_the_request_before_it_ends_the_connection() -> None:
+    app, host = toy()
+    async with serving(app, host.settings) as address:
+        reader, writer = await asyncio.open_connection("127.0.0.1", address.port)
+        writer.write(b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n" + HANDSHAKE)
+        async with asyncio.timeout(SECONDS):
+            assert await reader.read() == b""
+        writer.close()
+
+
+async def test_a_message_that_is_not_utf_8_closes_its_socket_quietly(caplog: pytest.LogCaptureFixture) -> None:
+    app, host = toy()
+    async with serving(app, host.settings) as address:
+        socket = await raw_socket(address)
+        loop = asyncio.get_running_loop()
+        await loop.sock_sendall(socket, b"\x81\x82\0\0\0\0\xff\xfe")
+        heard = b""
+        async with asyncio.timeout(SECONDS):
+            while data := await loop.sock_recv(socket, 1_024):
+                heard += data
+        socket.close()
+    assert heard.endswith(b"\x88\x02" + (1007).to_bytes(2, "big"))
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []
