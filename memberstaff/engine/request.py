@@ -91,9 +91,14 @@ def operation_request(value: Any) -> OperationRequest:
         operation_name=_name(value.get("operationName")),
         extensions=_object(value, "extensions"),
     )
+    require_storable(value)
+    return request
+
+
+def require_storable(value: Any) -> None:
+    """Raise Unstorable if a string in a JSON value is."""
     if any(map(_is_unstorable, strings(value))):
         raise Unstorable("A string in the request contains U+0000 or an unpaired surrogate.")
-    return request
 
 
 def string_map(value: Any, what: str) -> dict[str, str]:

@@ -14,7 +14,7 @@ from memberstaff.access import Caller, Right
 from memberstaff.accounts.sessions import identify
 from memberstaff.application import Application
 from memberstaff.attendance.cursor import LONGEST
-from memberstaff.engine.request import Malformed, decode
+from memberstaff.engine.request import Malformed, decode, require_storable
 from memberstaff.errors import Forbidden, RequestError, RequestErrorCode
 from memberstaff.keyring import Keys
 from memberstaff.pusher import protocol
@@ -118,6 +118,7 @@ class Authorisation:
         for name in ("socket_id", "channel_name", "cursor"):
             if not isinstance(fields.get(name, ""), str):
                 raise Malformed(f"`{name}` must be a string.")
+        require_storable(fields)
         return fields
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from memberstaff.engine.request import Malformed, decode
+from memberstaff.engine.request import Malformed, decode, require_storable
 
 VERSIONS = frozenset({"5", "6", "7"})
 """Supported versions; their differences do not affect this server."""
@@ -68,12 +68,14 @@ def read(text: str) -> Message:
     if not isinstance(message, dict):
         raise Malformed("A message must be a JSON object.")
     event = message.get("event")
+    if not isinstance(event, str):
+        raise Malformed("`event` must be a string.")
     if event == "pusher:ping":
         return Ping()
     if event == "pusher:pong":
         return Pong()
     if event not in {"pusher:subscribe", "pusher:unsubscribe"}:
-        if isinstance(event, str) and event.startswith("client-"):
+        if event.startswith("client-"):
             raise Malformed("Client events are not supported; make changes through GraphQL.")
         raise Malformed("Unknown event.")
     data = message.get("data")
@@ -82,6 +84,7 @@ def read(text: str) -> Message:
     channel = data.get("channel") if isinstance(data, dict) else None
     if not isinstance(data, dict) or not isinstance(channel, str):
         raise Malformed("The message has no channel.")
+    require_storable(data)
     if event == "pusher:unsubscribe":
         return Unsubscribe(channel)
     auth, channel_data = data.get("auth") or "", data.get("channel_data") or ""

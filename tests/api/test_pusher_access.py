@@ -77,6 +77,8 @@ async def test_what_the_authorisation_refuses(installation: Installation) -> Non
     assert await status(socket_id="1.2", channel_name="attendance") == 403
     assert await status(socket_id="1.2", channel_name="private-attendance", cursor="x") == 422
     assert await status(socket_id="1.2", channel_name=DAY, cursor="x" * 201) == 422
+    assert await status(socket_id="1.2", channel_name=DAY, cursor="\0") == 422
+    assert await status(socket_id="1.2", channel_name="\0") == 422
     assert await status(socket_id="1.2", channel_name=DAY, more="x" * 20_000) == 413
     assert (await installation.http.get("/broadcasting/auth")).status_code == 405
 

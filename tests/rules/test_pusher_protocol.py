@@ -50,13 +50,23 @@ def test_a_refusal_is_not_a_string() -> None:
     }
 
 
-@given(event=st.sampled_from(["pusher:subscribe", "pusher:unsubscribe", "pusher:ping", "client-x", "x"]), data=JSON)
-def test_whatever_comes_is_a_message_or_malformed(event: str, data: object) -> None:
+@given(
+    event=st.sampled_from(["pusher:subscribe", "pusher:unsubscribe", "pusher:ping", "client-x", "x"]) | JSON, data=JSON
+)
+def test_whatever_comes_is_a_message_or_malformed(event: object, data: object) -> None:
     try:
         message = protocol.read(json.dumps({"event": event, "data": data}))
     except Malformed:
         return
     assert isinstance(message, protocol.Message)
+
+
+@pytest.mark.parametrize("field", ["channel", "auth", "channel_data"])
+@pytest.mark.parametrize("text", ["\ud800", "a\0"])
+def test_what_is_no_text_is_malformed(field: str, text: str) -> None:
+    data = {"channel": "attendance", "auth": "", "channel_data": "", field: text}
+    with pytest.raises(Malformed):
+        protocol.read(json.dumps({"event": "pusher:subscribe", "data": data}))
 
 
 @given(st.text())
