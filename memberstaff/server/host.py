@@ -11,7 +11,7 @@ from memberstaff.access import Caller
 from memberstaff.engine.limits import STRANGER_TOKENS, Limits
 from memberstaff.engine.request import OperationRequest
 from memberstaff.engine.shared_subscriptions import SubscriptionContext
-from memberstaff.errors import RequestError
+from memberstaff.errors import RequestError, Unavailable
 from memberstaff.server.connection import Connection
 from memberstaff.settings import Settings
 
@@ -33,6 +33,8 @@ async def close(context: OperationContext) -> None:
     """Close a context. A failure is logged: the operation has its result, which does not depend on it."""
     try:
         await context.close()
+    except Unavailable as error:  # as when the client left during a statement, whose connection is given up then
+        log.warning("The database did not answer when an operation ended", extra={"reason": str(error)})
     except Exception:
         log.exception("Failed to close an operation's context")
 
