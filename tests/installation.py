@@ -176,10 +176,10 @@ async def install(
         async with application.database.write() as work:  # all in one: three commits would take longer
             work.caller = COMMAND_LINE
             if furnish:
-                await _add_accounts(work)
+                await add_accounts(work)
             if furnish and not demo_people:
                 installation.staff = await _add_people(work)
-            installation.tokens = await _open_sessions(work, application.settings)
+            installation.tokens = await open_sessions(work, application.settings)
         yield installation
 
 
@@ -188,7 +188,8 @@ schema_of = cache(make_schema)
 do: to build it takes longer than to serve and to stop it."""
 
 
-async def _add_accounts(work: Work) -> None:
+async def add_accounts(work: Work) -> None:
+    """One account for each role."""
     hashed = await WEAK.hash(PASSWORD)
     for role in Role:
         await directory.add(work, email=email(role), role=role, password_hash=hashed, display_name=role.title())
@@ -211,10 +212,10 @@ async def renew_tokens(installation: Installation) -> None:
     """Open another session for each role's account: after this, clients made by `installation` send new tokens."""
     application = installation.application
     async with application.database.write() as work:
-        installation.tokens = await _open_sessions(work, application.settings)
+        installation.tokens = await open_sessions(work, application.settings)
 
 
-async def _open_sessions(work: Work, settings: Settings) -> dict[Role, str]:
+async def open_sessions(work: Work, settings: Settings) -> dict[Role, str]:
     """What a login does once it has checked the password, which is for the tests of accounts to show."""
     idle = timedelta(seconds=settings.refresh_token_seconds)
     lifetime = Lifetime(idle, absolute=idle)

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -31,8 +31,9 @@ def start(
     ready: Callable[[], bool],
     user: int | None = None,
     orphaned: signal.Signals = signal.SIGKILL,
+    environment: Mapping[str, str] | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Start a server, and wait until it is ready.
+    """Start a server, with another environment if one is given, and wait until it is ready.
 
     On Linux it is sent `orphaned` when the thread that started it ends: call this from the main thread.
     """
@@ -45,6 +46,7 @@ def start(
             user=user,
             group=user,
             extra_groups=None if user is None else [],
+            env=environment,
             preexec_fn=partial(_die_with_parent, os.getpid(), orphaned) if LIBC else None,
         )
     deadline = time.monotonic() + START_SECONDS

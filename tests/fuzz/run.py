@@ -1,0 +1,379 @@
+"""Run the fuzzer: `./dev fuzz --minutes M`, or in a short form from the tests."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import random
+import re
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+
+import httpx2
+from graphql import build_schema
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from memberstaff.access import Role
+from tests.fuzz import delivery, inspection
+from tests.fuzz.bystander import Bystander
+from tests.fuzz.cases import AnyCase, Case, Commands, Make, World, random_of
+from tests.fuzz.documents import Documents
+from tests.fuzz.findings import Findings
+from tests.fuzz.http_cases import graphql, http
+from tests.fuzz.redis_cases import redis
+from tests.fuzz.socket_cases import pusher, websocket
+from tests.fuzz.target import BYSTANDER, CHANNEL, Office, Target, memberstaff
+from tests.infrastructure.postgres import PostgresServer
+from tests.infrastructure.process import running
+from tests.infrastructure.redis import RedisServer
+from tests.installation import email
+from tests.web import web_client
+
+DOCUMENTS = Documents(build_schema((inspection.ROOT / "schema.graphql").read_text(encoding="utf-8")))
+SURFACES: Mapping[str, Make] = {
+    "http": http,
+    "graphql": graphql(DOCUMENTS),
+    "websocket": websocket(DOCUMENTS),
+    "pusher": pusher,
+    "redis": redis,
+}
+TOGETHER = {"http": 12, "graphql": 8, "websocket": 8, "pusher": 6, "redis": 1}
+"""Cases of each surface at a time."""
+
+MOST_GROWTH_MIB = 64.0
+"""By which resident memory may be larger in the end than after the warm-up. What is kept on purpose is set small."""
+MOST_AT_ONCE_MIB = 400.0
+"""The same, at any moment."""
+MOST_DESCRIPTORS = 20
+"""Open files and sockets more than before, once everybody has gone."""
+SETTLE_SECONDS = 60.0
+"""How long that may take."""
+
+
+def case_of(seed: int, name: str, world: World) -> AnyCase:
+    """The case with this name, such as http:17; the same seed makes the same."""
+    surface, _, number = name.partition(":")
+    return SURFACES[surface](random_of(seed, surface, int(number)), world)
+
+
+@dataclass
+class Report:
+    """What was sent, and what was found."""
+
+    findings: Counter[str]
+    folder: Path
+    cases: Counter[str]
+    answers: Counter[str]
+    """By the first line of HTTP."""
+    closes: Counter[int]
+    """By the code of the WebSocket's close."""
+    answered: int = 0
+    seen: int = 0
+    rss_mib: list[float] = field(default_factory=list)
+    """Before, after the warm-up, at most, and in the end."""
+
+    def __str__(self) -> str:
+        def listed(of: Counter[str] | Counter[int]) -> str:
+            return ", ".join(f"{number:,} × {name}" for name, number in of.most_common(20)) or "none"
+
+        return (
+            f"{self.cases.total():,} cases: {listed(self.cases)}\n"
+            f"answers: {listed(self.answers)}\n"
+            f"closes: {listed(self.closes)}\n"
+            f"the bystander: {self.answered:,} requests answered, {self.seen:,} events seen\n"
+            f"MiB of memory before, warm, at most, in the end: {', '.join(f'{mib:.0f}' for mib in self.rss_mib)}\n"
+            f"{len(self.findings)} kinds of findings"
+            + "".join(f"\n  {number} × {words}" for words, number in self.findings.most_common())
+            + (f"\nin {self.folder}" if self.findings else "")
+        )
+
+
+class Fuzzer:
+    """Attacks a server, and watches it."""
+
+    def __init__(self, target: Target, world: World, findings: Findings, redis: Redis | None = None) -> None:
+        self.target = target
+        self.world = world
+        self.findings = findings
+        self.redis = redis
+        self.secrets: dict[str, str] = {}
+        self.report = Report(findings.kinds, findings.folder, Counter(), Counter(), Counter())
+        self._rss = 0.0
+        self._over = False
+
+    async def one(self, name: str) -> tuple[bytes, bytes]:
+        """Send a case, and look at the answer; answers both."""
+        case = case_of(self.findings.seed, name, self.world)
+        surface, _, number = name.partition(":")
+        self.report.cases[surface] += 1
+        if isinstance(case, Commands):
+            sent = await delivery.command(case, self.redis) if self.redis is not None else b""
+            await asyncio.sleep(0.05)  # or most of what is sent would be this
+            self.findings.recent.append((name, sent))
+            return sent, b""
+        try:
+            address = delivery.address_of(int(number))
+            sent, heard = await delivery.send(case, self.world, self.target.port, address)
+        except delivery.NoAnswer as error:
+            self.findings.of_case("did not answer what was asked as it should be", name, error.args[0], b"")
+            return error.args[0], b""
+        self.findings.recent.append((name, sent))
+        self._count(case, heard)
+        for words in inspection.of_answer(sent, heard, self.secrets, notes_allowed=case.notes_allowed):
+            self.findings.of_case(words, name, sent, heard)
+        return sent, heard
+
+    def _count(self, case: Case, heard: bytes) -> None:
+        for line in re.findall(rb"^HTTP/1\.1 (\d\d\d [A-Za-z -]+)", heard, re.MULTILINE):
+            self.report.answers[line.decode()] += 1
+        self.report.closes.update(inspection.closes(heard))
+        if not heard:
+            self.report.answers["no answer"] += 1
+
+    async def attack(self, surface: str, numbers: Iterator[int]) -> None:
+        """Send one case after the other until told to stop."""
+        for number in numbers:
+            if self._over:
+                return
+            try:
+                await self.one(f"{surface}:{number}")
+            except OSError as error:
+                if self.target.exit_code is not None:
+                    return
+                self.report.answers[f"refused: {type(error).__name__}"] += 1
+                await asyncio.sleep(0.1)
+            await asyncio.sleep(0)
+
+    async def watch(self) -> None:
+        """Look at the process and its log until it has ended, or until cancelled."""
+        while True:
+            self.look()
+            if self.target.exit_code is not None:
+                self.findings.of_server(f"died, with exit code {self.target.exit_code}")
+                return
+            await asyncio.sleep(0.1)
+
+    def look(self) -> None:
+        """At the log and the memory."""
+        for line in self.target.new_lines():
+            for words in inspection.of_log(line, self.secrets):
+                self.findings.of_server(words, line.replace("\\n", "\n"))
+        self._rss = max(self._rss, self.target.rss_mib())
+
+    async def run(self, seconds: float, surfaces: Mapping[str, int] = TOGETHER) -> Report:
+        """Attack for so long; the first third, and a minute at most, warms the server up."""
+        before, descriptors = self.target.rss_mib(), self.target.descriptors()
+        watching = asyncio.create_task(self.watch())
+        numbers = {surface: count() for surface in surfaces}
+        attacking = [
+            asyncio.create_task(self.attack(surface, numbers[surface]))
+            for surface, together in surfaces.items()
+            for _ in range(together)
+        ]
+        try:
+            warm_up = min(60.0, seconds / 3)
+            await self._unless_it_ends(watching, attacking, warm_up)
+            warm = self.target.rss_mib()
+            self.findings.say(f"warm after {self.report.cases.total():,} cases: {warm:.0f} MiB")
+            await self._unless_it_ends(watching, attacking, seconds - warm_up)
+        finally:
+            self._over = True  # rather than cancelled alone: redis-py on Python 3.11 swallows cancellations
+            for task in (*attacking, watching):
+                task.cancel()
+            ended = await asyncio.gather(*attacking, watching, return_exceptions=True)
+        for each in ended:
+            if isinstance(each, Exception):
+                raise each
+        await self._settle(warm, descriptors)
+        self.report.rss_mib = [before, warm, self._rss, self.target.rss_mib()]
+        return self.report
+
+    async def _unless_it_ends(
+        self, watching: asyncio.Task[None], attacking: list[asyncio.Task[None]], seconds: float
+    ) -> None:
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0 and not watching.done():
+            await asyncio.wait({watching}, timeout=min(left, 1))
+            for task in attacking:
+                if task.done():
+                    task.result()
+
+    async def _settle(self, warm: float, descriptors: int) -> None:
+        """Everybody has gone: so must have what they took."""
+        if self.target.exit_code is not None:
+            return
+        deadline = time.monotonic() + SETTLE_SECONDS
+        self.findings.say(f"everybody has gone, after {self.report.cases.total():,} cases")
+        while True:
+            self.look()
+            growth, left = self.target.rss_mib() - warm, self.target.descriptors() - descriptors
+            if growth <= MOST_GROWTH_MIB and left <= MOST_DESCRIPTORS:
+                break
+            if time.monotonic() > deadline:
+                if growth > MOST_GROWTH_MIB:
+                    self.findings.of_server(f"kept {growth:.0f} MiB of memory")
+                if left > MOST_DESCRIPTORS:
+                    self.findings.of_server(f"kept {left} descriptors open")
+                break
+            await asyncio.sleep(0.2)
+        if self._rss - warm > MOST_AT_ONCE_MIB:
+            self.findings.of_server(f"took {self._rss - warm:.0f} MiB of memory at once")
+
+
+async def fuzz(
+    database_url: str,
+    redis_url: str,
+    folder: Path,
+    *,
+    seed: int,
+    kept: Path,
+    seconds: float = 0,
+    surfaces: Mapping[str, int] = TOGETHER,
+    cases: Sequence[str] = (),
+    say: Callable[[str], None] = lambda _: None,
+) -> Report:
+    """Attack a `memberstaff serve` for so long, or with these cases alone; findings are written to `kept`."""
+    office = Office(database_url)
+    target = memberstaff(database_url, redis_url, folder)
+    await office.furnish()
+    world = await office.world()
+    findings = Findings(kept, seed, say)
+    redis = Redis.from_url(redis_url, socket_timeout=5)
+    bystander = Bystander(target, findings.of_server)
+    fuzzer = Fuzzer(target, world, findings, redis)
+    try:
+        target.start()
+        for role in Role:
+            _, world.refresh_tokens[role] = await bystander.login(email(role))
+        bystander.token, refresh_token = await bystander.login(BYSTANDER)
+        helpers = [
+            asyncio.create_task(bystander.run()),
+            asyncio.create_task(_restore(office, target, world)),
+            asyncio.create_task(_capture(redis_url, world)),
+        ]
+        fuzzer.secrets = office.secrets | {
+            "the bystander's access token": bystander.token,
+            "the bystander's refresh token": refresh_token,
+        }
+        try:
+            for name in cases:
+                sent, heard = await fuzzer.one(name)
+                say(f"{name} sent {sent[:2_000]!r}\n{name} heard {heard[:2_000]!r}")
+                await asyncio.sleep(0.3)  # for the log
+                fuzzer.look()
+            if not cases:
+                await fuzzer.run(seconds, surfaces)
+                await _recover(target, redis, findings)
+        finally:
+            for task in helpers:
+                task.cancel()
+            ended = await asyncio.gather(*helpers, return_exceptions=True)
+        for each in ended:
+            if isinstance(each, Exception) and target.exit_code is None:
+                raise each
+    finally:
+        target.stop()
+        fuzzer.look()
+        await office.close()
+        await redis.aclose()
+    fuzzer.report.answered, fuzzer.report.seen = bystander.answered, bystander.seen
+    return fuzzer.report
+
+
+WHOAMI = "{ viewer { role } }"
+
+
+async def _restore(office: Office, target: Target, world: World) -> None:
+    """Give the attackers' accounts back what attackers took from them: their role, and a session."""
+    async with web_client(timeout=30) as client:
+        while True:
+            for role in Role:
+                headers = {"Authorization": f"Bearer {world.tokens[role]}"}
+                with suppress(httpx2.HTTPError, OSError):
+                    answer = await client.post(f"{target.http}/graphql", json={"query": WHOAMI}, headers=headers)
+                    if f'"role":"{role}"' not in answer.text:
+                        world.tokens.update(await office.tokens())
+                        break
+            await asyncio.sleep(1)
+
+
+async def _capture(redis_url: str, world: World) -> None:
+    """Listen to what the servers tell one another, for it to be repeated and mutated."""
+    while True:
+        with suppress(RedisError, OSError):
+            async with Redis.from_url(redis_url) as client, client.pubsub() as pubsub:
+                await pubsub.subscribe(CHANNEL)
+                while True:
+                    message = await pubsub.get_message(ignore_subscribe_messages=True, timeout=60)
+                    if message is not None and len(message["data"]) < 10_000:
+                        world.captured = message["data"]
+        await asyncio.sleep(0.2)
+
+
+async def _recover(target: Target, redis: Redis, findings: Findings) -> None:
+    """When Redis is its own again, the server must be well again."""
+    with suppress(RedisError):
+        await redis.flushall()
+    deadline, said = time.monotonic() + SETTLE_SECONDS, ""
+    async with web_client(timeout=30) as client:
+        while time.monotonic() < deadline and target.exit_code is None:
+            with suppress(httpx2.HTTPError):
+                answer = await client.get(f"{target.http}/health/ready")
+                said = f"{answer.status_code} {answer.text}"
+                if answer.status_code == 200 and answer.json()["live"] == "well":
+                    return
+            await asyncio.sleep(0.2)
+    findings.of_server(f"was not well again: {said}")
+
+
+def main() -> int:
+    """The long form."""
+    parser = argparse.ArgumentParser(prog="./dev fuzz", description="Feed the server what nobody should send it.")
+    parser.add_argument("--minutes", type=float, default=10, help="default: 10")
+    parser.add_argument("--seed", type=int, default=None, help="the same seed makes the same cases")
+    parser.add_argument("--surface", nargs="+", choices=SURFACES, default=list(SURFACES), help="default: all")
+    parser.add_argument("--case", nargs="+", default=[], metavar="NAME", help="these alone, such as http:17")
+    parser.add_argument("--sqlite", action="store_true", help="on SQLite; default: on PostgreSQL")
+    parser.add_argument(
+        "--findings", type=Path, default=inspection.ROOT / ".cache" / "fuzz", help="default: .cache/fuzz"
+    )
+    options = parser.parse_args()
+    seed = options.seed if options.seed is not None else random.randrange(10**6)
+    print(f"seed {seed}", flush=True)
+    with tempfile.TemporaryDirectory(prefix="ms-fuzz-") as name, running(RedisServer(Path(name) / "redis")) as redis:
+        folder = Path(name)
+
+        def run(database_url: str) -> Report:
+            return asyncio.run(
+                fuzz(
+                    database_url,
+                    redis.url,
+                    folder,
+                    seed=seed,
+                    kept=options.findings.resolve() / time.strftime("%Y-%m-%d-%H-%M-%S"),
+                    seconds=60 * options.minutes,
+                    surfaces={surface: TOGETHER[surface] for surface in options.surface},
+                    cases=options.case,
+                    say=lambda words: print(words, flush=True),
+                )
+            )
+
+        if options.sqlite:
+            report = run(f"sqlite+aiosqlite:///{folder / 'fuzz.db'}")
+        else:
+            with running(PostgresServer()) as postgres:
+                report = run(postgres.create_database())
+    print(report)
+    return 1 if report.findings else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
