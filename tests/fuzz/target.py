@@ -44,9 +44,7 @@ SETTINGS = {
     "ECHO_CHANNEL": "attendance",
     "METRICS": "true",
     "LOG_FORMAT": "json",
-    # Short, so that whoever is slow meets them.
-    "HEADERS_SECONDS": "2",
-    "BODY_SECONDS": "1",
+    # Short, so that sockets without a channel meet it.
     "ECHO_IDLE_SECONDS": "2",
     # Small, so that what memory grows by is not what is kept on purpose.
     "RECENT_CHANGES": "200",

@@ -86,10 +86,10 @@ asyncio.run(main())
     [
         ("pass", b"ok", []),
         ("pass", b'Traceback (most recent call last):\n  File "x.py"', ["said a traceback: Traceback (most recent"]),
-        ("kept.append(bytearray(b'x' * 2**22))", b"ok", ["kept # MiB of memory"]),
+        ("kept.append(bytearray(b'x' * 2**19))", b"ok", ["kept # MiB of memory"]),
         ("kept.append((reader, writer, open('/dev/null')))", b"ok", ["kept # descriptors open"]),
-        ("len(kept) < 50 or os._exit(3); kept.append(1)", b"ok", ["died, with exit code #"]),
-        ("len(kept) == 50 and print('Traceback', file=sys.stderr); kept.append(1)", b"ok", ["printed Traceback"]),
+        ("len(kept) < 5 or os._exit(3); kept.append(1)", b"ok", ["died, with exit code #"]),
+        ("len(kept) == 5 and print('Traceback', file=sys.stderr); kept.append(1)", b"ok", ["printed Traceback"]),
     ],
     ids=["nothing", "a traceback in an answer", "memory", "descriptors", "death", "a traceback in the log"],
 )
@@ -97,6 +97,7 @@ async def test_a_server_that_fails_is_found_out(
     what: str, body: bytes, found: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tests.fuzz.run.SETTLE_SECONDS", 1.0)
+    monkeypatch.setattr("tests.fuzz.run.MOST_GROWTH_MIB", 4.0)  # which a few requests come to, on the slowest machine
     program = tmp_path / "toy.py"
     program.write_text(TOY.format(what=what, body=body))
     target = Target([sys.executable, "-u", str(program)], tmp_path)
@@ -104,7 +105,7 @@ async def test_a_server_that_fails_is_found_out(
     fuzzer = Fuzzer(target, WORLD, findings)
     target.start()
     try:
-        await fuzzer.run(1, {"graphql": 4})
+        await fuzzer.run(1.5, {"graphql": 4})
     finally:
         target.stop()
     assert sorted(findings.kinds) == found
