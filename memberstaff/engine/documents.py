@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field, replace
@@ -12,6 +13,7 @@ from graphql import (
     DocumentNode,
     GraphQLError,
     GraphQLSchema,
+    IntValueNode,
     OperationDefinitionNode,
     OverlappingFieldsCanBeMergedRule,
     StringValueNode,
@@ -40,6 +42,10 @@ MOST_ERRORS = 10
 
 BYTES_PER_CHARACTER = 270
 """Memory of a parsed document for each character of its text, at most; what is derived from it is included."""
+
+LONGEST_NUMBER = 400
+"""Digits of an integer: more than the longest float has."""
+LONG_NUMBER = re.compile(rf"[0-9]{{{LONGEST_NUMBER + 1}}}")
 
 
 class BoundedOverlappingFields(OverlappingFieldsCanBeMergedRule):
@@ -157,6 +163,8 @@ class Documents:
             return Prepared(None, (error.with_traceback(None),))
         if "\\u" in query and _has_unstorable_string(document):
             return _refused("A string in the document contains U+0000 or an unpaired surrogate.")
+        if LONG_NUMBER.search(query) and _has_long_number(document):
+            return _refused(f"A number in the document has more than {LONGEST_NUMBER} digits.")
         measured = measure(self.schema, document, limits)
         if measured.errors:
             return Prepared(None, tuple(measured.errors))
@@ -196,6 +204,22 @@ def _has_unstorable_string(document: DocumentNode) -> bool:
     strings = _Strings()
     visit(document, strings)
     return any("\x00" in text or any("\ud800" <= char <= "\udfff" for char in text) for text in strings.texts)
+
+
+def _has_long_number(document: DocumentNode) -> bool:
+    """Whether a number is longer than any that is of use; Python raises for one of 4,300 digits."""
+    numbers = _Numbers()
+    visit(document, numbers)
+    return numbers.longest > LONGEST_NUMBER
+
+
+class _Numbers(Visitor):
+    def __init__(self) -> None:
+        super().__init__()
+        self.longest = 0
+
+    def enter_int_value(self, node: IntValueNode, *_: Any) -> None:
+        self.longest = max(self.longest, len(node.value))
 
 
 class _Strings(Visitor):

@@ -190,6 +190,17 @@ async def test_a_null_character_written_as_an_escape_of_graphql_is_refused_too()
     ]
 
 
+@pytest.mark.parametrize("sign", ["", "-"])
+async def test_a_number_of_thousands_of_digits_is_refused_before_python_raises_for_it(sign: str) -> None:
+    async with api() as (client, _):
+        answer = await client.post("/graphql", json={"query": f"{{ hello(name: {sign}{'9' * 4_301}) }}"})
+        text = await client.post("/graphql", json={"query": '{ hello(name: "' + "9" * 4_301 + '") }'})
+    assert answer.json()["errors"] == [
+        {"message": "A number in the document has more than 400 digits.", "extensions": {"code": "BAD_REQUEST"}}
+    ]
+    assert "errors" not in text.json()
+
+
 async def test_a_compressed_body_is_refused() -> None:
     async with api() as (client, _):
         headers = {"content-type": "application/json", "content-encoding": "gzip"}
