@@ -279,9 +279,10 @@ async def fuzz(
         for each in ended:
             if isinstance(each, Exception) and target.exit_code is None:
                 raise each
+        target.stop()
+        fuzzer.look()  # at what it says when it stops
     finally:
         target.stop()
-        fuzzer.look()
         await office.close()
         await redis.aclose()
     fuzzer.report.answered, fuzzer.report.seen = bystander.answered, bystander.seen
