@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hmac
 import json
 import re
 import socket
@@ -11,12 +10,12 @@ import struct
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from hashlib import sha256
 from urllib.parse import urlencode
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from memberstaff.keyring import Keyring
 from memberstaff.pusher.protocol import signature
 from tests.fuzz.cases import Authorised, Case, Commands, Heard, Pause, World
 from tests.fuzz.http_cases import Request
@@ -136,11 +135,11 @@ async def _join(step: Authorised, world: World, heard: bytes, port: int, address
     request = Request("POST", "/broadcasting/auth", headers=(*headers, kind), body=body)
     with suppress(OSError, NoAnswer):
         await send(Case((request.encode(),), answer_due=True), world, port, address)
-    secret = hmac.digest(world.secret.encode(), b"memberstaff echo", sha256)
+    key = Keyring(world.secret).keys("Echo subscriptions").current
     member = json.dumps({"user_id": "x", "user_info": {"name": "x"}}) if step.spoilt else ""
     parts = (socket_id, step.channel, *([member] if member else []))
     with suppress(UnicodeEncodeError):
-        signed = signature(secret, *parts)
+        signed = signature(key.secret, *parts)
         data = {"channel": step.channel, "auth": f"{world.echo_key}:{signed}", "channel_data": member}
         return frame(json.dumps({"event": "pusher:subscribe", "data": data}).encode())
     return b""
