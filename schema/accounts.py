@@ -9,6 +9,7 @@ import strawberry
 from memberstaff.access import Caller, Role
 from memberstaff.accounts import directory
 from memberstaff.accounts.directory import AccountPosition
+from memberstaff.accounts.passwords import PasswordHash
 from memberstaff.engine.limits import ONCE
 from memberstaff.errors import ErrorCode, Refusal
 
@@ -17,6 +18,10 @@ from .ids import account_key, global_id
 from .payloads import InputError, UserError
 from .relay import Node, PageInfo, page_cursor, page_size, parse_page_cursor
 from .scope import LONGEST_SEARCH
+
+ACCEPTABLE = (
+    "At least 12 characters, at most 256 bytes in UTF-8; not a common password, a pattern, or the account's own names."
+)
 
 
 @strawberry.type(description="An account to log in with. Visible to ADMINs only.")
@@ -70,7 +75,7 @@ class CreateAccountInput:
     email: str = strawberry.field(description="Used to log in; not case-sensitive.")
     display_name: str | None = strawberry.field(default=None, description="Default: derived from the email address.")
     role: Role = strawberry.field(description="What the account may do.")
-    password: str = strawberry.field(description="At least 12 characters, at most 256 bytes in UTF-8.")
+    password: str = strawberry.field(description=ACCEPTABLE)
 
 
 @strawberry.input(description="Changes to an account. Omitted or null fields are not changed.")
@@ -91,7 +96,7 @@ class ChangePasswordInput:
     """Neither field is ever logged."""
 
     current_password: str = strawberry.field(description="The current password.")
-    new_password: str = strawberry.field(description="At least 12 characters, at most 256 bytes in UTF-8.")
+    new_password: str = strawberry.field(description=ACCEPTABLE)
 
 
 @strawberry.type(description="The account, or why it was not created or changed.")
@@ -140,6 +145,15 @@ class AccountsQuery:
         return AccountConnection(edges=edges, page_info=page, total_count=total)
 
 
+async def _hashed(info: Info, input: UpdateAccountInput) -> PasswordHash:
+    """The hash of an account's new password. Raises Forbidden and Refusal."""
+    snapshot = await info.context.snapshot()
+    caller, owner = snapshot.caller, await directory.by_id(snapshot, account_key(input.id))
+    names = (owner.email, owner.display_name) if owner is not None else ()
+    await info.context.release()  # no connection is held while a password is hashed
+    return await info.context.application.accounts.hashed(caller, input.password or "", *names, input.display_name)
+
+
 @strawberry.type
 class AccountsMutation:
     """Root fields about accounts."""
@@ -148,7 +162,9 @@ class AccountsMutation:
     async def create_account(self, info: Info, input: CreateAccountInput) -> AccountPayload:
         accounts = info.context.application.accounts
         try:
-            hashed = await accounts.hashed(await info.context.caller(), input.password)
+            caller = await info.context.caller()
+            await info.context.release()  # no connection is held while a password is hashed
+            hashed = await accounts.hashed(caller, input.password, input.email, input.display_name)
             async with info.context.work() as work:
                 created = await directory.add(
                     work,
@@ -163,9 +179,8 @@ class AccountsMutation:
 
     @strawberry.mutation(description="Change an account's role, name or password, or disable it. Requires ADMIN.")
     async def update_account(self, info: Info, input: UpdateAccountInput) -> AccountPayload:
-        accounts, new = info.context.application.accounts, input.password
         try:
-            hashed = None if new is None else await accounts.hashed(await info.context.caller(), new)
+            hashed = await _hashed(info, input) if input.password is not None else None
             async with info.context.work() as work:
                 changed = await directory.change(
                     work,

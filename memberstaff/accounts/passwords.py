@@ -10,7 +10,7 @@ import asyncio
 import secrets
 import unicodedata
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +19,7 @@ from typing import NewType, TypeVar
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error
 
+from memberstaff.accounts.guessable import is_guessable
 from memberstaff.errors import ErrorCode, RateLimited, Refusal
 
 SHORTEST = 12
@@ -29,6 +30,14 @@ AT_ONCE = 2
 """Hashes computed concurrently: 40 MiB, and a core is left for the live board."""
 MOST_WAITING = 100
 """Hashes in progress or queued: one or two seconds' worth."""
+
+OURSELVES = "memberstaff"
+"""A word that belongs to every account."""
+GUESSABLE = (
+    "The password is easy to guess: apart from common words, patterns, and the names and address of the account or the "
+    "organisation, too little is left. Use four words that have nothing to do with each other, or let a password "
+    "manager make one."
+)
 
 Answer = TypeVar("Answer")
 PasswordHash = NewType("PasswordHash", str)
@@ -54,10 +63,9 @@ class Passwords:
         salt, tag = (b64encode(secrets.token_bytes(n)).rstrip(b"=").decode() for n in (16, 32))
         self._dummy = PasswordHash(f"$argon2id$v=19$m={memory_kib},t={time_cost},p=1${salt}${tag}")
 
-    async def hash(self, password: str) -> PasswordHash:
-        """Hash a new password. Raises Refusal if it is too short or too long."""
-        usable = acceptable(password)
-        return PasswordHash(await self._run(partial(self._hasher.hash, usable)))
+    async def hash(self, password: str, about: Iterable[str] = ()) -> PasswordHash:
+        """Hash a new password. Raises Refusal unless it is `acceptable`, which also says what `about` is."""
+        return await self._run(partial(self._hash, password, tuple(about)))
 
     async def verify(self, stored: str | None, password: str) -> PasswordCheck:
         """Check a password. Without a stored hash it is wrong, which takes as long to find out.
@@ -65,6 +73,9 @@ class Passwords:
         Raises RateLimited if too many are waiting already.
         """
         return await self._run(partial(self._verify, stored, _encoded(password)))
+
+    def _hash(self, password: str, about: tuple[str, ...]) -> PasswordHash:
+        return PasswordHash(self._hasher.hash(acceptable(password, about)))
 
     def _verify(self, stored: str | None, password: bytes | None) -> PasswordCheck:
         possible = stored is not None and password is not None
@@ -88,14 +99,19 @@ class Passwords:
             self._waiting -= 1
 
 
-def acceptable(password: str) -> bytes:
-    """The bytes to hash of a new password. Raises Refusal."""
+def acceptable(password: str, about: Iterable[str] = ()) -> bytes:
+    """The bytes to hash of a new password. Raises Refusal if it is too short, too long or easily guessed.
+
+    `about`: texts that belong to its account, such as its email address, of which it must not consist.
+    """
     encoded = _encoded(password)
     if encoded is None:
         message = f"The password is longer than {LONGEST} bytes or contains invalid characters."
         raise Refusal(ErrorCode.INVALID, message, "password")
     if len(unicodedata.normalize("NFC", password)) < SHORTEST:
         raise Refusal(ErrorCode.INVALID, f"The password is shorter than {SHORTEST} characters.", "password")
+    if is_guessable(password, (OURSELVES, *about)):
+        raise Refusal(ErrorCode.INVALID, GUESSABLE, "password")
     return encoded
 
 

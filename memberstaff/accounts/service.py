@@ -143,10 +143,16 @@ class Accounts:
             for session_id in sorted(ending):
                 await sessions.end_session(work, session_id)
 
-    async def hashed(self, caller: Caller, password: str) -> PasswordHash:
-        """Hash a password that an administrator sets for somebody. Raises Forbidden and Refusal."""
+    async def hashed(self, caller: Caller, password: str, *about: str | None) -> PasswordHash:
+        """Hash a password that an administrator sets for somebody: an account with this email and name.
+
+        Raises Forbidden and Refusal.
+        """
         caller.require(Right.MANAGE_ACCOUNTS)  # hashing is expensive: nobody else may ask for it
-        return await self._passwords.hash(password)
+        return await self._hash(password, *about)
+
+    async def _hash(self, password: str, *about: str | None) -> PasswordHash:
+        return await self._passwords.hash(password, (self._settings.organisation, *filter(None, about)))
 
     async def change_password(self, token: str | None, current: str, new: str, address: str) -> IssuedSession:
         """Replace the caller's own password, end all of their sessions, and open another for the caller.
@@ -163,7 +169,7 @@ class Accounts:
         if not (await self._passwords.verify(row.password_hash, current)).right:
             raise _wrong_password()
         try:
-            hashed = await self._passwords.hash(new)
+            hashed = await self._hash(new, row.email, row.display_name)
         except Refusal as refusal:
             refusal.path = ("newPassword",)
             raise

@@ -12,6 +12,7 @@ from memberstaff.access import COMMAND_LINE, Role
 from memberstaff.accounts import directory
 from memberstaff.accounts.passwords import SHORTEST, PasswordHash, Passwords
 from memberstaff.cli.console import CommandError, app, database, out, run, work
+from memberstaff.settings import load
 
 group = typer.Typer(help="Who may log in, and with which role.", no_args_is_help=True)
 app.add_typer(group, name="account")
@@ -33,7 +34,7 @@ def add(
     password = _password(password_stdin)
 
     async def main() -> None:
-        hashed = await _hash(password)
+        hashed = await _hash(password, email, name)
         async with work() as writing:
             added = await directory.add(writing, email=email, role=role, password_hash=hashed, display_name=name)
         out.print(f"{added.email} can log in as {added.role}.", highlight=False)
@@ -100,9 +101,12 @@ def password(email: Email, password_stdin: FromStdin = False) -> None:
     given = _password(password_stdin)
 
     async def main() -> None:
-        hashed = await _hash(given)
+        async with database() as opened, opened.read() as reading:
+            reading.caller = COMMAND_LINE
+            found = await directory.find(reading, email)
+        hashed = await _hash(given, found.email, found.display_name)
         async with work() as writing:
-            await directory.set_password(writing, (await directory.find(writing, email)).id, hashed)
+            await directory.set_password(writing, found.id, hashed)
         out.print(f"{email} has a new password.", highlight=False)
 
     run(main)
@@ -117,5 +121,5 @@ def _password(from_stdin: bool) -> str:
     return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True))
 
 
-async def _hash(password: str) -> PasswordHash:
-    return await Passwords().hash(password)
+async def _hash(password: str, *about: str | None) -> PasswordHash:
+    return await Passwords().hash(password, (load().organisation, *filter(None, about)))

@@ -8,6 +8,7 @@ import pytest
 
 from memberstaff.access import COMMAND_LINE, Role
 from memberstaff.accounts import directory
+from memberstaff.accounts.passwords import GUESSABLE
 from memberstaff.db.tables import account as table
 from schema.ids import global_id
 from tests.clock import TurnedClock
@@ -104,6 +105,30 @@ async def test_an_account_that_cannot_be_made_is_refused_at_the_field(
     payload = (await installation.admin.ask(CREATE, input=given))["createAccount"]
     assert payload["account"] is None
     assert [(found["code"], found["path"]) for found in payload["errors"]] == [error]
+    assert (await installation.admin.ask(ACCOUNTS))["accounts"]["totalCount"] == 3
+
+
+async def test_a_password_that_is_easy_to_guess_is_refused_wherever_one_is_set(installation: Installation) -> None:
+    marker = await account(installation, Role.MARKER)
+    await update(installation, id=marker["id"], displayName="Ogbonna")
+    common, own = "password1234", "ogbonna-2026!"
+
+    async def create(password: str) -> Any:
+        given = {"email": "ogbonna@school.example", "role": "VIEWER", "password": password}
+        return (await installation.admin.ask(CREATE, input=given))["createAccount"]["errors"]
+
+    async def set_for_somebody(password: str) -> Any:
+        return (await update(installation, id=marker["id"], password=password))["errors"]
+
+    async def change(password: str) -> Any:
+        given = {"currentPassword": PASSWORD, "newPassword": password}
+        return (await installation.marker.ask(CHANGE, input=given))["changePassword"]["errors"]
+
+    for refuses, path in ((create, "password"), (set_for_somebody, "password"), (change, "newPassword")):
+        for password in (common, own):
+            error = {"code": "INVALID", "message": GUESSABLE, "path": [path]}
+            assert await refuses(password) == [error]
+    assert await log_in(installation, email(Role.MARKER), PASSWORD) is not None
     assert (await installation.admin.ask(ACCOUNTS))["accounts"]["totalCount"] == 3
 
 

@@ -60,7 +60,9 @@ def test_a_wheel_carries_the_licences_of_all_that_is_in_it(wheel: Path) -> None:
         (folder,) = {name.partition("/")[0] for name in archive.namelist() if ".dist-info/" in name}
         ours = archive.read(f"{folder}/licenses/LICENSE").decode()
         theirs = archive.read(f"{folder}/licenses/memberstaff/server/web/licenses.md").decode()
+        of_passwords = archive.read(f"{folder}/licenses/memberstaff/accounts/common_passwords.LICENSE").decode()
         metadata = archive.read(f"{folder}/METADATA").decode()
+    assert "Copyright (c) Django Software Foundation" in of_passwords
     assert ours.startswith("MIT License\n\nCopyright (c) ")
     assert "\nLicense-Expression: MIT\n" in metadata
     sections = {part.partition(" ")[0]: part for part in theirs.split("\n## ")[1:]}

@@ -242,6 +242,10 @@ async def test_accounts_are_added_listed_and_disabled(database_url: str) -> None
         "account", "add", "x@school.example", "--role", "VIEWER", "--password-stdin", url=database_url, stdin="short"
     )
     assert "shorter than 12 characters" in said(short)
+    for guessable in ("password1234", "desk-2026-desk"):
+        again = ("account", "password", "desk@school.example", "--password-stdin")
+        refused = memberstaff(*again, url=database_url, stdin=guessable)
+        assert said(refused).startswith("The password is easy to guess: ")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,102 @@
+"""Passwords that are guessed early: common ones, patterns, and what is known of the account (NIST SP 800-63B).
+
+A password is taken apart into what attackers try first (common passwords, the account's own words, sequences, years,
+repetitions) and single characters. Each piece has a price, and the password is worth the cheapest way to put it
+together: `Password123!` is hardly better than `password`, and three unrelated words in a row are good.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from functools import cache
+from importlib.resources import files
+
+ENOUGH = 8
+"""What a password must be worth: eight characters that do not follow from each other."""
+COMMON = 3
+"""The price of a common password or word: there are 20,000, as many as three letters make."""
+PATTERN = 2
+"""The price of a sequence, a year, or what stands in the password already."""
+PERSONAL = 1
+"""The price of a word that belongs to the account."""
+
+SHORTEST_PIECE = 3
+"""Characters."""
+SHORTEST_COMMON = 4
+"""Characters of a common password that counts as a piece; shorter ones cost as much as their characters."""
+LONGEST_LOOKED_AT = 64
+"""Characters, since the time grows with the square of their number; whatever follows only adds to the worth."""
+
+SEQUENCES = (
+    "abcdefghijklmnopqrstuvwxyz",
+    "01234567890",
+    "qwertyuiop[]",
+    "qwertzuiopü",
+    "azertyuiop",
+    "asdfghjkl;'",
+    "zxcvbnm,./",
+    "yxcvbnm,.-",
+    "!@#$%^&*()",
+    "1qaz2wsx3edc4rfv5tgb6yhn7ujm8ik,9ol.0p;/",
+    "qazwsxedcrfvtgbyhnujmikolp",
+    "1q2w3e4r5t6y7u8i9o0p",
+    "абвгдежзийклмнопрстуфхцчшщъыьэюя",
+    "йцукенгшщзхъ",
+)
+"""Of alphabets and keyboards; a password is looked at backwards too."""
+YEAR = re.compile(r"(19|20)\d\d")
+LOOKALIKES = str.maketrans("@4310!5$7+", "aaeioisstt")
+"""Characters that stand for letters, as in `p@ssw0rd`."""
+
+
+def is_guessable(password: str, about: Iterable[str] = ()) -> bool:
+    """Whether a password is worth too little. `about`: texts that belong to its account, such as its email address."""
+    text = _folded(password)[:LONGEST_LOOKED_AT]
+    words = frozenset(_words(about))
+    alone = re.sub(r"(.)\1+", r"\1", text)  # "aaabbbcccddd"
+    return (
+        any(_worth(each, words) < ENOUGH for each in (text, text[::-1], text.translate(LOOKALIKES)))
+        or _worth(alone, words) + PATTERN < ENOUGH
+    )
+
+
+def _worth(text: str, words: frozenset[str]) -> int:
+    """The price of the cheapest way to put the text together."""
+    cheapest = [0]
+    for end in range(1, len(text) + 1):
+        ways = [cheapest[end - 1] + 1]
+        for start in range(end - SHORTEST_PIECE + 1):
+            price = _price(text, start, end, words)
+            if price is not None:
+                ways.append(cheapest[start] + price)
+        cheapest.append(min(ways))
+    return cheapest[-1]
+
+
+def _price(text: str, start: int, end: int, words: frozenset[str]) -> int | None:
+    """The price of a piece of the text; None if it is no piece that attackers try."""
+    piece = text[start:end]
+    if piece in words:
+        return PERSONAL
+    repeats = text.find(piece, 0, end - 1) >= 0
+    if repeats or any(piece in sequence for sequence in SEQUENCES) or YEAR.fullmatch(piece):
+        return PATTERN
+    return COMMON if len(piece) >= SHORTEST_COMMON and piece in _common() else None
+
+
+def _words(about: Iterable[str]) -> Iterator[str]:
+    for text in map(_folded, about):
+        yield from (word for word in (text, *re.split(r"[\W_]+", text)) if len(word) >= SHORTEST_PIECE)
+
+
+def _folded(text: str) -> str:
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+
+
+@cache
+def _common() -> frozenset[str]:
+    """The list that Django ships, folded: see common_passwords.LICENSE."""
+    text = files(__package__).joinpath("common_passwords.txt").read_text(encoding="utf-8")
+    return frozenset(map(_folded, text.splitlines()))
