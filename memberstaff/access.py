@@ -27,6 +27,7 @@ class Right(StrEnum):
     MANAGE_DAYS = "open or lock days"
     MANAGE_STAFF = "manage staff"
     MANAGE_ACCOUNTS = "manage accounts"
+    READ_AUDIT = "read the audit log"
     INTROSPECT = "introspect the schema"
 
 

@@ -1,13 +1,35 @@
-"""Which names, and addresses of origins and identity providers, an installation may be given."""
+"""Names and addresses: which an installation may be given, and which networks a client's belongs to."""
 
 from __future__ import annotations
 
 import re
-from ipaddress import ip_address
+from ipaddress import IPv6Address, IPv6Network, ip_address
 from urllib.parse import urlsplit
 
 HOST = re.compile(r"(?!-)[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 """A name, punycode included, or an IPv4 address; no wildcard, which browsers never send."""
+
+IPV6_NETWORKS = {64: 1, 56: 2, 48: 4}
+"""What a customer can be given, and how many customers' allowance each has. A /64 alone has 2⁶⁴ addresses, and whoever
+has a /48 has 65,536 of them."""
+
+
+def networks_of(address: str) -> tuple[tuple[str, int], ...]:
+    """The networks that count as one client, narrowest first, each with its share: how many allowances it has.
+
+    An IPv4 address, also in IPv6's form, and what is no address count by themselves.
+    """
+    try:
+        parsed = ip_address(address.partition("%")[0])
+    except ValueError:
+        return ((address, 1),)
+    if not isinstance(parsed, IPv6Address):
+        return ((str(parsed), 1),)
+    if parsed.ipv4_mapped is not None:
+        return ((str(parsed.ipv4_mapped), 1),)
+    return tuple(
+        (str(IPv6Network((int(parsed), length), strict=False)), share) for length, share in IPV6_NETWORKS.items()
+    )
 
 
 def is_host_pattern(text: str) -> bool:

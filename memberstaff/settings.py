@@ -159,9 +159,14 @@ class Settings(Deployment):
         le=300,
         description="How long a used refresh token gets the same successor again (two tabs, a lost answer).",
     )
-    logins_per_minute: int = Field(5, ge=1, description="Login attempts per account and address.")
+    logins_per_minute: int = Field(5, ge=1, description="Login attempts per account and address, or known device.")
     logins_per_minute_per_address: int = Field(
-        100, ge=1, description="Login attempts per address, which a school shares."
+        100, ge=1, description="Login attempts per address, which a school shares; known devices are not counted."
+    )
+    wrong_logins_per_hour: int = Field(
+        60,
+        ge=1,
+        description="Wrong login attempts per account, from all new devices together; as many from each other.",
     )
     refreshes_per_minute: int = Field(60, ge=1, description="Refreshes per session: a page needs one when it opens.")
 

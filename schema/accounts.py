@@ -204,15 +204,21 @@ class AccountsMutation:
     async def change_password(self, info: Info, input: ChangePasswordInput) -> ChangePasswordPayload:
         """Rate-limited like a login, since it reveals whether a password is right."""
         accounts, connection = info.context.application.accounts, info.context.connection
-        token, cookie = connection.authorization, connection.cookie
+        token, cookie, device = connection.authorization, connection.cookie, connection.device
         try:
             if cookie is not None and not await accounts.is_of_session(cookie.token or "", token):
                 cookie = None
             issued = await accounts.change_password(
-                token, input.current_password, input.new_password, connection.address
+                token,
+                input.current_password,
+                input.new_password,
+                connection.address,
+                device.value if device is not None else None,
             )
         except Refusal as refusal:
             return ChangePasswordPayload(errors=[InputError.of(refusal)])
+        if device is not None and device.value is not None and issued.device is not None:
+            device.set(issued.device)
         if cookie is not None:
             cookie.set(issued.refresh_token, max_age=issued.refresh_seconds)
         return ChangePasswordPayload(

@@ -82,6 +82,9 @@ class GraphQLHost:
     def session_of(self, refresh_token: str) -> str | None:
         return self.application.accounts.session_of(refresh_token)
 
+    def device_of(self, cookie: str | None) -> str | None:
+        return self.application.accounts.device_of(cookie)
+
     async def readiness(self) -> tuple[bool, Mapping[str, Any]]:
         return await self.application.readiness()
 

@@ -76,5 +76,10 @@ def parse_page_cursor(cursor: str | None, *types: type) -> tuple[Any, ...] | Non
         or any(isinstance(value, int) and not -(2**63) <= value < 2**63 for value in sort_keys)
         or any(isinstance(value, str) and "\x00" in value for value in sort_keys)
     ):
-        raise RequestError(RequestErrorCode.BAD_REQUEST, "`after` is not a cursor of this list.")
+        raise foreign_cursor()
     return sort_keys
+
+
+def foreign_cursor() -> RequestError:
+    """What whoever sends another list's cursor is told."""
+    return RequestError(RequestErrorCode.BAD_REQUEST, "`after` is not a cursor of this list.")

@@ -10,12 +10,14 @@ from strawberry.schema.config import StrawberryConfig
 from memberstaff.access import Right
 from memberstaff.accounts import directory
 from memberstaff.attendance import queries
+from memberstaff.db import audit
 from memberstaff.engine.limits import Limits
 from memberstaff.engine.schema import Schema, build_schema
 from memberstaff.errors import Refusal
 
 from .accounts import Account, AccountsMutation, AccountsQuery
 from .attendance import AttendanceMutation, AttendanceQuery, VersionConflictError, find_attendance
+from .audit import AuditQuery, audit_entries
 from .context import Info
 from .entities import AttendanceDay, DaySummary, Staff
 from .ids import day, number, read
@@ -76,6 +78,14 @@ async def _account(info: Info, key: list[str]) -> Node | None:
     return Account.of(found, snapshot.caller) if found else None
 
 
+async def _audit_entry(info: Info, key: list[str]) -> Node | None:
+    snapshot = await info.context.snapshot()
+    if not snapshot.reader.may(Right.READ_AUDIT):
+        return None
+    found = await audit.by_id(snapshot, number(key))
+    return (await audit_entries(snapshot, [found]))[0] if found else None
+
+
 async def _viewer(info: Info, key: list[str]) -> Node | None:
     caller = await info.context.caller()
     return Viewer.of(info, caller) if caller.account_id == number(key) else None
@@ -89,11 +99,12 @@ NODES: dict[str, Callable[[Info, list[str]], Awaitable[Node | None]]] = {
     "AttendanceRevision": _revision,
     "Viewer": _viewer,
     "Account": _account,
+    "AuditEntry": _audit_entry,
 }
 
 
 @strawberry.type(description="All queries.")
-class Query(SessionsQuery, AccountsQuery, AttendanceQuery, ReportsQuery, StaffQuery, NodeQuery):
+class Query(SessionsQuery, AccountsQuery, AuditQuery, AttendanceQuery, ReportsQuery, StaffQuery, NodeQuery):
     """Root fields by subject."""
 
 

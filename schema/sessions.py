@@ -55,8 +55,8 @@ class LoginInput:
     cookie: bool = strawberry.field(
         default=False,
         description=(
-            "Set the refresh token as an HttpOnly cookie instead of returning it. Over HTTP only, for pages of this "
-            "server."
+            "Set the refresh token as an HttpOnly cookie instead of returning it, and another by which this device is "
+            "known: wrong attempts elsewhere do not lock it out. Over HTTP only, for pages of this server."
         ),
     )
 
@@ -137,9 +137,14 @@ class SessionsMutation:
         accounts, connection = info.context.application.accounts, info.context.connection
         try:
             cookie = _cookie(connection, "cookie") if input.cookie else None
-            issued = await accounts.login(input.email, input.password, connection.address)
+            device = connection.device
+            issued = await accounts.login(
+                input.email, input.password, connection.address, device.value if device is not None else None
+            )
         except Refusal as refusal:
             return SessionPayload(errors=[InputError.of(refusal)])
+        if input.cookie and device is not None and issued.device is not None:
+            device.set(issued.device)
         return SessionPayload.of(info, issued, cookie)
 
     @strawberry.mutation(

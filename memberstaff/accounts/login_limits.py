@@ -7,19 +7,22 @@ again. One statement reads it, decides and stores it, so that two processes cann
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
-from ipaddress import IPv6Address, IPv6Network, ip_address
 
-from sqlalchemy import TextClause, select, text
+from sqlalchemy import TextClause, select, text, update
 
+from memberstaff.addresses import networks_of
 from memberstaff.db.tables import rate_limit
 from memberstaff.db.work import Work
 from memberstaff.errors import RateLimited
 from memberstaff.settings import Settings
 
 MINUTE = 60_000
-"""Milliseconds; the period of the allowances."""
+"""Milliseconds."""
+HOUR = 60 * MINUTE
 
 TAKE: TextClause = text(
     """
@@ -33,15 +36,71 @@ TAKE: TextClause = text(
 """An instant beyond `possible` was stored before a clock was set back, and would lock people out."""
 
 
-async def take_login(work: Work, settings: Settings, *, email: str, address: str) -> None:
-    """Count a login attempt on this account (its folded email) from this address. Raises RateLimited.
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Who attempts to log in to an account, which is given by its folded email."""
+
+    email: str
+    address: str
+    familiar: str | None = None
+    """What shows that the account has logged in there before, such as a known device; None for a stranger."""
+
+    def allowances(self, settings: Settings) -> Iterator[Allowance]:
+        """What an attempt takes from, always in this order, so that no two attempts wait for each other.
+
+        A familiar source has its own, which nobody else can use up. Strangers share: those of an address, and those who
+        try the same account from anywhere.
+        """
+        of_account, address = f"login:{self.email}", networks_of(self.address)
+        who = self.familiar or address[0][0]
+        yield Allowance(f"{of_account}:{who}", settings.logins_per_minute, MINUTE)
+        if self.familiar is None:
+            for network, share in address:
+                yield Allowance(f"login:{network}", share * settings.logins_per_minute_per_address, MINUTE)
+        if self.email:  # or else it is no address, of which there is nothing to guess
+            yield self.wrong_attempts(settings)
+
+    def wrong_attempts(self, settings: Settings) -> Allowance:
+        """The slow one, which an attempt gets back when it succeeds."""
+        who = f":{self.familiar}" if self.familiar is not None else ""
+        return Allowance(f"wrong:{self.email}{who}", settings.wrong_logins_per_hour, HOUR)
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """So many attempts at once, and as many in each period."""
+
+    name: str
+    attempts: int
+    period: int
+    """Milliseconds."""
+
+    @property
+    def key(self) -> str:
+        """Hashed, so that the table identifies nobody."""
+        return sha256(self.name.encode("utf-8", "backslashreplace")).hexdigest()
+
+    @property
+    def interval(self) -> int:
+        """Milliseconds after which there is another attempt."""
+        return max(1, self.period // self.attempts)
+
+
+async def take_login(work: Work, settings: Settings, source: Source) -> None:
+    """Count an attempt. Raises RateLimited; then the caller must roll back.
 
     A refused attempt is not counted, so that hammering one account from a school's address does not use up the
     allowance of the whole school.
     """
-    source = network(address)
-    await _take(work, f"login:{source}:{email}", settings.logins_per_minute)
-    await _take(work, f"login:{source}", settings.logins_per_minute_per_address)
+    for allowance in source.allowances(settings):
+        await _take(work, allowance)
+
+
+async def give_back(work: Work, settings: Settings, source: Source) -> None:
+    """The attempt succeeded: scripts that know the password may log in as often as they need to."""
+    allowance = source.wrong_attempts(settings)
+    this = rate_limit.c.key == allowance.key
+    await work.write(update(rate_limit).where(this).values(full_at=rate_limit.c.full_at - allowance.interval))
 
 
 async def take_refresh(work: Work, settings: Settings, *, session_id: str) -> None:
@@ -50,27 +109,15 @@ async def take_refresh(work: Work, settings: Settings, *, session_id: str) -> No
     Not limited by address: every page refreshes as it opens, and in the morning a whole school opens one. The caller
     has shown a token that we signed, so there is nothing to guess.
     """
-    await _take(work, f"refresh:{session_id}", settings.refreshes_per_minute)
+    await _take(work, Allowance(f"refresh:{session_id}", settings.refreshes_per_minute, MINUTE))
 
 
-def network(address: str) -> str:
-    """What counts as one address: for IPv6 the /64, since a single customer has its 2⁶⁴ addresses."""
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return address
-    if isinstance(parsed, IPv6Address):
-        return str(parsed.ipv4_mapped or IPv6Network((int(parsed), 64), strict=False))
-    return str(parsed)
-
-
-async def _take(work: Work, name: str, per_minute: int) -> None:
-    key = sha256(name.encode("utf-8", "backslashreplace")).hexdigest()  # so that the table identifies nobody
+async def _take(work: Work, allowance: Allowance) -> None:
     now = _milliseconds(work.now)
-    interval = max(1, MINUTE // per_minute)
-    latest = now + interval * (per_minute - 1)
+    interval = allowance.interval
+    latest = now + interval * (allowance.attempts - 1)
     parameters = {
-        "key": key,
+        "key": allowance.key,
         "now": now,
         "interval": interval,
         "fresh": now + interval,
@@ -79,7 +126,7 @@ async def _take(work: Work, name: str, per_minute: int) -> None:
     }
     if await work.scalar(TAKE, parameters) is not None:
         return
-    full_at = await work.scalar(select(rate_limit.c.full_at).where(rate_limit.c.key == key))
+    full_at = await work.scalar(select(rate_limit.c.full_at).where(rate_limit.c.key == allowance.key))
     wait = math.ceil(max(1, full_at - latest) / 1000)
     raise RateLimited(f"Too many attempts. Try again in {wait} {'second' if wait == 1 else 'seconds'}.", wait)
 

@@ -55,6 +55,8 @@ async def provision(work: Work, identity: Identity) -> int | None:
         await work.audit("account", row.id, "created", {"role": identity.role, "issuer": identity.issuer})
     if await _role(work, row, identity) is None:
         return None
+    if await work.scalar(select(session.c.id).where(session.c.id == identity.session)) is None:
+        await work.audit("account", row.id, "login", {"session": identity.session, "issuer": identity.issuer})
     await _upsert_session(work, identity, row.id)
     return int(row.id)
 

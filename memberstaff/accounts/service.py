@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Row, select, update
 
 from memberstaff.access import Caller, Right, Role
 from memberstaff.accounts import directory, login_limits, rotation, sessions
 from memberstaff.accounts.emails import folded
+from memberstaff.accounts.known_devices import KnownDevices
+from memberstaff.accounts.login_limits import Source
 from memberstaff.accounts.oidc import OIDCTokens
 from memberstaff.accounts.passwords import PasswordHash, Passwords
 from memberstaff.accounts.refresh_tokens import RefreshTokens
 from memberstaff.accounts.sessions import Lifetime, Session
 from memberstaff.accounts.tokens import AccessTokens, Claims, issuer
-from memberstaff.db.tables import account
+from memberstaff.db.audit import count_refused
+from memberstaff.db.tables import account, session
 from memberstaff.db.work import Database, Work
-from memberstaff.errors import ErrorCode, Refusal, Unauthenticated
+from memberstaff.errors import ErrorCode, RateLimited, Refusal, Unauthenticated
 from memberstaff.settings import Settings
 
 
@@ -34,6 +37,8 @@ class IssuedSession:
     caller: Caller
     account_id: int
     email: str | None = field(repr=False)
+    device: str | None = field(default=None, repr=False)
+    """After a login or a change of password: the cookie by which this device is known from now on."""
 
 
 class Accounts:
@@ -48,6 +53,7 @@ class Accounts:
         self._passwords = passwords or Passwords()
         self._access_tokens = AccessTokens(settings.keyring, cached=settings.token_cache_tokens)
         self._refresh_tokens = RefreshTokens(settings.keyring)
+        self._devices = KnownDevices(settings.keyring)
         self._oidc = OIDCTokens.of(settings, database)
 
     async def claims(self, token: str | None) -> Claims:
@@ -62,37 +68,68 @@ class Accounts:
             return await self._oidc.claims(token)
         return self._access_tokens.read(token, now=self._database.now())
 
-    async def login(self, email: str, password: str, address: str) -> IssuedSession:
-        """Open a session. Raises RateLimited, and the same Refusal whatever was wrong."""
+    async def login(self, email: str, password: str, address: str, device: str | None = None) -> IssuedSession:
+        """Open a session. Raises RateLimited, and the same Refusal whatever was wrong.
+
+        `device` is the cookie of a device in which somebody has logged in before.
+        """
         by_email = select(account).where(account.c.email == folded(email))
-        async with self._database.write() as work:
-            # Committed before the password is checked: an attempt counts whatever its outcome.
-            await login_limits.take_login(work, self._settings, email=folded(email), address=address)
-            row = await work.row(by_email)
-        issued = await self._open(row, password)
+        async with self._database.read() as reading:
+            row = await reading.row(by_email)
+        known = self._devices.known(device, row.id, row.password_hash) if row is not None else None
+        source = Source(folded(email), address, f"device {known}" if known is not None else None)
+        attempt = _Attempt(source, row.id if row is not None else None, known, device)
+        # Committed before the password is checked: an attempt counts whatever its outcome.
+        await self._take(attempt)
+        issued = await self._open(row, password, attempt)
         if issued is None:  # changed since, perhaps only by another login that strengthened its hash
             async with self._database.read() as reading:
                 row = await reading.row(by_email)
-            issued = await self._open(row, password)
+            issued = await self._open(row, password, attempt)
         if issued is None:
-            raise _bad_credentials()
+            raise await self._refused("login_failed", attempt, _bad_credentials())
         return issued
 
-    async def _open(self, row: Row[Any] | None, password: str) -> IssuedSession | None:
+    async def _take(self, attempt: _Attempt) -> None:
+        """Count an attempt. Raises RateLimited."""
+        try:
+            async with self._database.write() as work:
+                await login_limits.take_login(work, self._settings, attempt.source)
+        except RateLimited as limited:
+            raise await self._refused("rate_limited", attempt, limited) from None
+
+    async def _refused(self, action: str, attempt: _Attempt, error: _Error) -> _Error:
+        """The error, once the audit log has the attempt."""
+        async with self._database.write() as work:
+            await count_refused(
+                work,
+                action,
+                account_id=attempt.account_id,
+                address=attempt.source.address,
+                device=attempt.known,
+            )
+        return error
+
+    async def _open(self, row: Row[Any] | None, password: str, attempt: _Attempt) -> IssuedSession | None:
         """A session for the account in this row; None if the row has changed since it was read."""
         stored = row.password_hash if row is not None and row.disabled_at is None else None
         verdict = await self._passwords.verify(stored, password)
         if row is None or stored is None or not verdict.right:
-            raise _bad_credentials()
+            raise await self._refused("login_failed", attempt, _bad_credentials())
+        current = verdict.rehashed or stored
         async with self._database.write() as work:
             opened = await sessions.open_session(work, row.id, verified=stored, lifetime=self._lifetime)
             if opened is None:
                 return None
+            work.caller = opened.caller
             if verdict.rehashed is not None:
                 this_account = account.c.id == row.id
-                await work.write(update(account).where(this_account).values(password_hash=verdict.rehashed))
+                await work.write(update(account).where(this_account).values(password_hash=current))
             token = await self._first_token(work, opened)
-            return self._issue(opened, token, now=work.now)
+            await work.audit("account", row.id, "login", _of(opened.caller.session_id), device=attempt.known)
+            await login_limits.give_back(work, self._settings, attempt.source)
+            issued = self._issue(opened, token, now=work.now)
+        return replace(issued, device=self._devices.remember(attempt.cookie, row.id, current))
 
     async def refresh(self, refresh_token: str) -> IssuedSession:
         """Extend a session, and exchange its refresh token for new tokens.
@@ -125,6 +162,10 @@ class Accounts:
         """The session of a refresh token that we ever signed; None for any other string. Asks no database."""
         return self._refresh_tokens.session_of(refresh_token)
 
+    def device_of(self, cookie: str | None) -> str | None:
+        """The id of a device in which somebody has logged in; None for a cookie that is not ours. Asks no database."""
+        return self._devices.device(cookie)
+
     async def logout(self, token: str | None, refresh_token: str | None = None) -> None:
         """End the session of an access token, of a refresh token, or of both, on every node.
 
@@ -141,7 +182,12 @@ class Accounts:
                 raise
         async with self._database.write() as work:
             for session_id in sorted(ending):
+                open_one = sessions.states().where(session.c.id == session_id, session.c.ended_at.is_(None))
+                row = await work.row(open_one)
                 await sessions.end_session(work, session_id)
+                if row is not None:
+                    work.caller = sessions.opened(row).caller
+                    await work.audit("account", row.account_id, "logout", _of(session_id))
 
     async def hashed(self, caller: Caller, password: str, *about: str | None) -> PasswordHash:
         """Hash a password that an administrator sets for somebody: an account with this email and name.
@@ -154,20 +200,25 @@ class Accounts:
     async def _hash(self, password: str, *about: str | None) -> PasswordHash:
         return await self._passwords.hash(password, (self._settings.organisation, *filter(None, about)))
 
-    async def change_password(self, token: str | None, current: str, new: str, address: str) -> IssuedSession:
+    async def change_password(
+        self, token: str | None, current: str, new: str, address: str, device: str | None = None
+    ) -> IssuedSession:
         """Replace the caller's own password, end all of their sessions, and open another for the caller.
 
         Rate-limited like a login. Raises Unauthenticated, RateLimited, and Refusal.
         """
         claims = await self.claims(token)
-        async with self._database.write() as work:
-            caller = work.caller = await sessions.identify(work, claims)
-            row = await work.row(select(account).where(account.c.id == caller.account_id))
-            assert row is not None
-            directory.refuse_external(row, "password", path="currentPassword")
-            await login_limits.take_login(work, self._settings, email=row.email, address=address)
+        async with self._database.read() as reading:
+            caller = reading.caller = await sessions.identify(reading, claims)
+            row = await reading.row(select(account).where(account.c.id == caller.account_id))
+        assert row is not None
+        directory.refuse_external(row, "password", path="currentPassword")
+        # Counted by session: whoever has one has logged in there.
+        source = Source(row.email, address, f"session {caller.session_id}")
+        attempt = _Attempt(source, row.id, self._devices.known(device, row.id, row.password_hash), device)
+        await self._take(attempt)
         if not (await self._passwords.verify(row.password_hash, current)).right:
-            raise _wrong_password()
+            raise await self._refused("password_change_failed", attempt, _wrong_password())
         try:
             hashed = await self._hash(new, row.email, row.display_name)
         except Refusal as refusal:
@@ -178,7 +229,9 @@ class Accounts:
             await directory.change_own_password(work, hashed, verified=row.password_hash)
             opened = await sessions.open_session(work, row.id, verified=hashed, lifetime=self._lifetime)
             assert opened is not None  # the account is locked
-            return self._issue(opened, await self._first_token(work, opened), now=work.now)
+            await login_limits.give_back(work, self._settings, source)
+            issued = self._issue(opened, await self._first_token(work, opened), now=work.now)
+        return replace(issued, device=self._devices.remember(device, row.id, hashed))
 
     async def _first_token(self, work: Work, opened: Session) -> str:
         return await rotation.issue_first(work, self._refresh_tokens, opened.caller.session_id)
@@ -205,6 +258,27 @@ class Accounts:
             account_id=opened.account_id,
             email=opened.email,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """An attempt to show that one knows an account's password."""
+
+    source: Source
+    account_id: int | None
+    """None if there is no such account."""
+    known: str | None
+    """The id of the known device."""
+    cookie: str | None
+    """What the device sent."""
+
+
+_Error = TypeVar("_Error", bound=Exception)
+
+
+def _of(session_id: str) -> dict[str, str]:
+    """The details of an entry about a session, so that a login, a logout and a theft can be put together."""
+    return {"session": session_id}
 
 
 def _bad_credentials() -> Refusal:

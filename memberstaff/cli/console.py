@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from pwd import getpwuid
 from typing import Annotated, Any
 
 import typer
@@ -15,6 +16,7 @@ from rich.console import Console
 from sqlalchemy import make_url
 from sqlalchemy.exc import DBAPIError
 
+from memberstaff import origin
 from memberstaff.access import COMMAND_LINE
 from memberstaff.application import Unmigrated
 from memberstaff.db.migrate import is_current
@@ -114,9 +116,20 @@ async def work() -> AsyncIterator[Work]:
 
     Its changes are not announced: running servers find them by polling.
     """
-    async with database() as opened, opened.write() as writing:
-        writing.caller = COMMAND_LINE
-        yield writing
+    with origin.coming_from(origin.Origin(operator=_operator())):
+        async with database() as opened, opened.write() as writing:
+            writing.caller = COMMAND_LINE
+            yield writing
+
+
+def _operator() -> str:
+    """Who runs the command: the operating system's user, and who became that user with sudo."""
+    try:
+        name = getpwuid(os.getuid()).pw_name
+    except KeyError:  # in a container, a user may have a number only
+        name = str(os.getuid())
+    behind = os.environ.get("SUDO_USER")
+    return f"{name} (sudo: {behind})"[: origin.LONGEST_OPERATOR] if behind else name
 
 
 def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:

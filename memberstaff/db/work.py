@@ -19,6 +19,7 @@ from sqlalchemy import CursorResult, Executable, Row, bindparam, make_url, selec
 from sqlalchemy.exc import InvalidRequestError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from memberstaff import origin
 from memberstaff.access import Caller, Reader, Right, SharedAnswer
 from memberstaff.changes import Change, DayProgress
 from memberstaff.db.clock import Clock, today, utc_now
@@ -153,18 +154,35 @@ class Work(Reading):
         """Execute the statement; returns the number of rows affected."""
         return int((await self._execute(statement, parameters)).rowcount)
 
-    async def audit(self, subject: str, subject_id: object, action: str, details: Mapping[str, Any]) -> None:
-        """Record a change of staff, accounts or days in the audit log: who, when, and the new values."""
-        await self.write(
-            audit.insert().values(
-                at=self.now,
-                by_account=self.caller.account_id,
-                subject=subject,
-                subject_id=str(subject_id),
-                action=action,
-                details=dict(details),
-            )
-        )
+    async def audit(
+        self, subject: str, subject_id: object, action: str, details: Mapping[str, Any], *, device: str | None = None
+    ) -> None:
+        """Record in the audit log what the caller did: when, from where, and the new values.
+
+        `subject` is staff, account or day; `device` the id of the known device, if there is one.
+        """
+        await self.audit_all(subject, [(subject_id, action, details)], device=device)
+
+    async def audit_all(
+        self, subject: str, done: Iterable[tuple[object, str, Mapping[str, Any]]], *, device: str | None = None
+    ) -> None:
+        """Record several at once: the id of each, the action and the new values."""
+        here = origin.current()
+        common = {
+            "at": self.now,
+            "by_account": self.caller.account_id,
+            "subject": subject,
+            "address": here.address,
+            "user_agent": here.user_agent,
+            "operator": here.operator,
+            "device": device,
+        }
+        rows = [
+            {**common, "subject_id": str(subject_id), "action": action, "details": dict(details)}
+            for subject_id, action, details in done
+        ]
+        if rows:
+            await self.write(audit.insert(), rows)
 
     def announce_day(self, epoch: str, state: DayProgress, changes: Iterable[Change] = ()) -> None:
         """Announce a day's new state, and the changes that led to it, after the commit."""

@@ -39,17 +39,6 @@ def canonical_address(address: str) -> str:
     return address if known is None else str(known)
 
 
-def network(address: str, prefix: int = 64) -> str:
-    """What counts as one client: an IPv4 address, or the IPv6 network around an address, in canonical form.
-
-    A /64 is the least that one customer has: 2⁶⁴ addresses.
-    """
-    if ":" not in address:
-        return address
-    known = _parse(address)
-    return str(IPv6Network((int(known), prefix), strict=False)) if isinstance(known, IPv6Address) else address
-
-
 def _parse(address: str) -> IPv4Address | IPv6Address | None:
     host = address
     if host.startswith("["):

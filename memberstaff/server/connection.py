@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
+from memberstaff import origin
+from memberstaff.addresses import networks_of
 from memberstaff.errors import RequestError
 from memberstaff.server.client_address import (
     UNKNOWN,
@@ -17,8 +19,8 @@ from memberstaff.server.client_address import (
     canonical_address,
     forwarded_address,
     is_trusted,
-    network,
 )
+from memberstaff.server.device_cookie import DeviceCookie
 from memberstaff.server.session_cookie import SessionCookie
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
@@ -40,6 +42,9 @@ class Connection:
     authorization: str | None = None
     """The bearer token, without "Bearer"."""
 
+    user_agent: str | None = None
+    """What the client says of itself, as the audit log stores it."""
+
     resume: dict[str, str] = field(default_factory=dict)
     """From `connection_init`: by operation id, the feed cursor that replaces its `after`."""
 
@@ -52,13 +57,16 @@ class Connection:
     cookie: SessionCookie | None = field(default=None, repr=False)
     """Set for requests from pages of this host; None for sockets and streams, which cannot set a cookie."""
 
+    device: DeviceCookie | None = field(default=None, repr=False)
+    """Set when `cookie` is."""
+
     on_end: OnEnd | None = field(default=None, repr=False)
     """How `end` closes a socket or a stream; None for other requests, which run to completion."""
 
     @property
     def network(self) -> str:
         """What counts as one client: the address, or its IPv6 /64."""
-        return network(self.address)
+        return networks_of(self.address)[0][0]
 
     def set_on_end(self, on_end: OnEnd) -> Callable[[], None]:
         """Set what `end` calls; returns how to unset it."""
@@ -88,6 +96,7 @@ def connection(scope: Scope, trusted: Networks) -> Connection:
         address=forwarded_address(peer, headers.getlist("x-forwarded-for"), trusted) if through_proxy else peer,
         request_id=offered if REQUEST_ID.fullmatch(offered) else secrets.token_hex(8),
         authorization=bearer(headers.get("authorization")),
+        user_agent=origin.user_agent(headers.get("user-agent")),
         socket=scope["type"] == "websocket",
     )
 

@@ -28,6 +28,7 @@ from memberstaff.fanout.retry import until_available
 from memberstaff.server.body import IMPORT, UnreadableBody, read_body
 from memberstaff.server.connection import Connection
 from memberstaff.server.connection_limiter import ConnectionLimits
+from memberstaff.server.device_cookie import device_cookie
 from memberstaff.server.event_streams import FRAMINGS, EventStream, error_body, response_body
 from memberstaff.server.host import Host, OperationContext, close
 from memberstaff.server.negotiate import GRAPHQL, JSON, SSE, Accepted, is_json, negotiate
@@ -172,10 +173,13 @@ class HttpEndpoint:
             if known and (cached := await self.host.cached_response(context, request)) is not None:
                 return Response(cached, media_type=f"{media}; charset=utf-8")
             connection.cookie = session_cookie(scope)
+            connection.device = device_cookie(scope) if connection.cookie is not None else None
             result = await execute(self.schema, context, request, QUERY_ONLY if is_get else SINGLE_RESULT)
             response = response_for(result, media)
             if connection.cookie is not None and connection.cookie.header is not None:
                 response.headers["Set-Cookie"] = connection.cookie.header
+            if connection.device is not None and connection.device.header is not None:
+                response.headers.append("Set-Cookie", connection.device.header)
             return response
         except InvalidOperationTypeError:
             if is_get:
@@ -191,7 +195,7 @@ class HttpEndpoint:
     async def stream(self, request: OperationRequest, form: str, scope: Scope, receive: Receive, send: Send) -> None:
         """Respond with a stream: a single result, or a subscription's events."""
         connection = connection_of(scope)
-        connection.cookie = None  # the headers are sent before an operation could set it
+        connection.cookie = connection.device = None  # the headers are sent before an operation could set it
         context = self.host.context(connection, None)
         protocol = protocol_of(scope)
         stream = EventStream(

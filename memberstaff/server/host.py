@@ -61,6 +61,9 @@ class Host(Protocol):
     def session_of(self, refresh_token: str) -> str | None:
         """The session of a refresh token that we signed; None for any other string."""
 
+    def device_of(self, cookie: str | None) -> str | None:
+        """The id of a device in which somebody has logged in; None for a cookie that is not ours."""
+
     async def readiness(self) -> tuple[bool, Mapping[str, Any]]:
         """Whether requests can be served, and details for /health/ready."""
 

@@ -9,7 +9,8 @@ from collections.abc import MutableMapping
 from typing import Any
 
 from memberstaff.server import descriptors
-from memberstaff.server.client_address import Networks, canonical_address, is_trusted, network
+from memberstaff.addresses import networks_of
+from memberstaff.server.client_address import Networks, canonical_address, is_trusted
 from memberstaff.settings import Settings
 
 log = logging.getLogger("memberstaff.server")
@@ -61,7 +62,7 @@ class OpenConnections:
     def take(self, peer: str) -> Slot | None:
         """Count a connection of this peer; None if it is one too many."""
         address = canonical_address(peer)
-        key = None if is_trusted(address, self._trusted) else network(address)
+        key = None if is_trusted(address, self._trusted) else networks_of(address)[0][0]
         free = self.total - self._open
         if free <= 0 or (key is not None and self._by_address[key] >= min(self.per_address, free)):
             self._refuse(address)

@@ -10,6 +10,7 @@ import structlog
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from memberstaff import origin
 from memberstaff.engine.masking import internal_error
 from memberstaff.server.connection import Connection, connection
 from memberstaff.settings import Settings
@@ -73,7 +74,8 @@ class RequestContextMiddleware:
         # Not structlog's context manager: a generator for as long as the socket lives.
         bound = structlog.contextvars.bind_contextvars(request_id=here.request_id)
         try:
-            await self.app(scope, receive, send_with_headers)
+            with origin.coming_from(origin.Origin(here.address, here.user_agent)):
+                await self.app(scope, receive, send_with_headers)
         except Exception:
             log.exception("Request failed")
             if scope["type"] == "http" and status is None:

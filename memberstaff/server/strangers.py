@@ -10,17 +10,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from weakref import WeakValueDictionary
 
+from memberstaff.addresses import networks_of
 from memberstaff.engine.request import OperationRequest, strings
 from memberstaff.errors import RateLimited
-from memberstaff.server.client_address import network
 from memberstaff.server.connection import Connection
 from memberstaff.server.host import Host
 
 MINUTE = 60.0
-
-WIDER_NETWORKS = ((56, 2), (48, 4))
-"""Prefixes of IPv6 networks around a /64, and how many times its allowance each has: the sites of one provider's
-customer, or of a school, are not many strangers."""
 
 MOST_KEYS = 20_000
 """Allowances that are remembered, at some 250 bytes. Each is forgotten once it is full again."""
@@ -106,19 +102,19 @@ class Strangers:
         """Take a stranger's request from the allowance of their address. Raises RateLimited.
 
         With a refresh token that we signed it is taken from its session's instead: in the morning a whole school
-        refreshes, from one address.
+        refreshes, from one address. So is the login of a known device from its own: others there cannot use it up.
         """
         sessions = map(self.host.session_of, islice(refresh_tokens, MOST_CANDIDATES))
         session = next((session for session in sessions if session is not None), None)
-        keys = [(f"session {session}", self.per_minute)] if session else self.keys(connection.address)
+        device = self.host.device_of(connection.device.value) if connection.device is not None else None
+        if session is not None:
+            keys = [(f"session {session}", self.per_minute)]
+        elif device is not None:
+            keys = [(f"device {device}", self.per_minute)]
+        else:
+            keys = [(name, share * self.per_minute) for name, share in networks_of(connection.address)]
         if wait := self.allowances.take(keys):
             raise RateLimited("Too many requests without a valid login from this address. Try again later.", wait)
-
-    def keys(self, address: str) -> list[tuple[str, int]]:
-        """The allowances that an address draws from: its own, and those of the IPv6 networks around it."""
-        own = network(address)
-        wider = WIDER_NETWORKS if own.endswith("/64") else ()
-        return [(own, self.per_minute), *((network(address, size), self.per_minute * more) for size, more in wider)]
 
 
 def refresh_tokens_in(request: OperationRequest) -> Iterator[str]:

@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from memberstaff.access import Right
 from memberstaff.db.arrays import any_of
 from memberstaff.db.installation import raise_roster_version
-from memberstaff.db.tables import audit, staff
+from memberstaff.db.tables import staff
 from memberstaff.db.work import CONVERTED_AT_ONCE, Work
 from memberstaff.errors import ErrorCode, Refusal, Refusals
 from memberstaff.inputs import fold, sendable
@@ -195,20 +195,7 @@ async def _store(work: Work, created: list[dict[str, Any]], updated: list[tuple[
         message = "One of these references has just been given to somebody else. Import again."
         raise Refusals(Refusal(ErrorCode.DUPLICATE, message, "rows")) from None
     for done in _pages(audited, STORED_AT_ONCE):
-        await work.write(
-            audit.insert(),
-            [
-                {
-                    "at": work.now,
-                    "by_account": work.caller.account_id,
-                    "subject": "staff",
-                    "subject_id": str(staff_id),
-                    "action": action,
-                    "details": audit_details(values),
-                }
-                for staff_id, action, values in done
-            ],
-        )
+        await work.audit_all("staff", ((staff_id, action, audit_details(values)) for staff_id, action, values in done))
     await raise_roster_version(work)
 
 

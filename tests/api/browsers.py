@@ -34,7 +34,8 @@ class Browser:
         """A whole answer to the page; `said` is then the answer's Set-Cookie."""
         headers = {"Origin": self.origin, **({"Authorization": f"Bearer {token}"} if token else {})}
         response = await self.send({"query": document, "variables": variables}, headers)
-        self.said = response.headers.get("set-cookie")
+        ours = [header for header in response.headers.get_list("set-cookie") if "_refresh=" in header]
+        self.said = ours[0] if ours else None
         assert (self.kept or "no cookie") not in response.text
         answer: dict[str, Any] = response.json()
         return answer

@@ -43,6 +43,7 @@ FIELDS: dict[str, tuple[str, str, str, str, str]] = {
         OK,
         OK,
     ),
+    "audit": ("{ audit { edges { node { action } } } }", LOGIN, NO, NO, OK),
     "accounts": ("{ accounts { totalCount } }", LOGIN, NO, NO, OK),
     "login": (
         'mutation { login(input: {email: "x@y.example", password: "wrong"}) { errors { code } } }',

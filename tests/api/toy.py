@@ -120,6 +120,9 @@ class ToyHost:
     def session_of(self, refresh_token: str) -> str | None:
         return refresh_token if refresh_token.startswith("signed-by-us.") else None
 
+    def device_of(self, cookie: str | None) -> str | None:
+        return cookie if cookie is not None and cookie.startswith("known-") else None
+
     async def readiness(self) -> tuple[bool, Mapping[str, Any]]:
         return self.ready, {"database": self.ready}
 

@@ -20,6 +20,7 @@ def test_the_roles_have_exactly_these_rights() -> None:
             Right.MANAGE_DAYS,
             Right.MANAGE_STAFF,
             Right.MANAGE_ACCOUNTS,
+            Right.READ_AUDIT,
             Right.INTROSPECT,
         },
     } == RIGHTS
@@ -39,6 +40,7 @@ REFUSALS = {
     Right.MANAGE_DAYS: "A VIEWER may not open or lock days.",
     Right.MANAGE_STAFF: "A VIEWER may not manage staff.",
     Right.MANAGE_ACCOUNTS: "A VIEWER may not manage accounts.",
+    Right.READ_AUDIT: "A VIEWER may not read the audit log.",
     Right.INTROSPECT: "A VIEWER may not introspect the schema.",
 }
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import func, select
+from sqlalchemy import Row, func, select
 
 from memberstaff.access import COMMAND_LINE, Caller, Role
 from memberstaff.accounts import directory, sessions
@@ -26,6 +26,8 @@ from tests.clock import TurnedClock
 
 PASSWORD = "correct horse battery"
 SECRET = "a secret of the tests, long enough for HS256"
+LOGINS = {"login", "logout", "login_failed", "rate_limited", "password_change_failed"}
+"""Actions of the audit log that change no account."""
 GENEROUS = {"logins_per_minute": 10_000, "logins_per_minute_per_address": 10_000, "refreshes_per_minute": 10_000}
 """For tests that log in more often than people may."""
 
@@ -49,9 +51,11 @@ class Office:
         self.notifications.clear()
         return account
 
-    async def login(self, email: str, password: str = PASSWORD, address: str = "192.0.2.1") -> IssuedSession:
+    async def login(
+        self, email: str, password: str = PASSWORD, address: str = "192.0.2.1", device: str | None = None
+    ) -> IssuedSession:
         """A login that is expected to succeed."""
-        return await self.accounts.login(email, password, address)
+        return await self.accounts.login(email, password, address, device)
 
     async def whoami(self, access_token: str) -> Caller:
         """What a request with this token starts with."""
@@ -84,10 +88,13 @@ class Office:
             return await directory.everyone(work)
 
     async def audited(self) -> list[tuple[str, str]]:
-        """What the audit says happened to accounts: subject and action, oldest first."""
+        """What the audit says was done to accounts: subject and action, oldest first; without logins and logouts."""
+        return [(row.subject_id, row.action) for row in await self.entries() if row.action not in LOGINS]
+
+    async def entries(self) -> Sequence[Row[Any]]:
+        """The whole audit log, oldest first."""
         async with self.database.read() as reading:
-            rows = await reading.rows(select(audit.c.subject_id, audit.c.action).order_by(audit.c.id))
-        return [(row.subject_id, row.action) for row in rows]
+            return await reading.rows(select(audit).order_by(audit.c.id))
 
     async def access_changes(self) -> list[int | str]:
         """Whose access the log says has changed: accounts and sessions. The last change is announced as well."""

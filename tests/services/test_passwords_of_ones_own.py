@@ -73,17 +73,34 @@ async def test_a_new_password_must_be_long_enough(office: Office) -> None:
     )
 
 
-async def test_guesses_are_counted_together_with_logins(office: Office) -> None:
+async def test_guesses_are_counted_by_session_and_no_login_elsewhere_uses_them_up(office: Office) -> None:
     await office.employ(AMINA)
-    opened = await office.login(AMINA)
-    for _ in range(4):
+    opened, other = [await office.login(AMINA) for _ in range(2)]
+    for _ in range(3):
+        with pytest.raises(Refusal):
+            await office.login(AMINA, "a guess")
+    for _ in range(5):
         await refused(office, opened, current="a guess")
     with pytest.raises(RateLimited, match=r"^Too many attempts\. Try again in 12 seconds\.$"):
         await change(office, opened)
-    with pytest.raises(RateLimited):
-        await office.login(AMINA)
+    assert said(await refused(office, other, current="a guess"))[0] is ErrorCode.BAD_CREDENTIALS
     office.clock.turn(seconds=12)
     await change(office, opened)
+
+
+async def test_a_session_has_sixty_wrong_guesses_an_hour(office: Office) -> None:
+    await office.employ(AMINA)
+    opened = await office.login(AMINA)
+    for _ in range(12):
+        for _ in range(5):
+            await refused(office, opened, current="a guess")
+        office.clock.turn(minutes=1)
+    for _ in range(12):  # one a minute came back meanwhile
+        await refused(office, opened, current="a guess")
+        office.clock.turn(seconds=12)
+    with pytest.raises(RateLimited):
+        for _ in range(5):
+            await refused(office, opened, current="a guess")
 
 
 async def test_nobody_changes_a_password_without_a_login_that_is_good(office: Office) -> None:
