@@ -35,6 +35,10 @@ class KnownDevices:
         """The id of the device, if anybody has ever logged in there."""
         return self._read(cookie)[0]
 
+    def device(self, cookie: str | None) -> str | None:
+        """The id of a device in which somebody has logged in before, whoever it was."""
+        return self._read(cookie)[0]
+
     def known(self, cookie: str | None, account_id: int, password_hash: str | None) -> str | None:
         """The id of the device, if the account has logged in there with its present password."""
         device, macs = self._read(cookie)

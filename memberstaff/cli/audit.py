@@ -30,7 +30,7 @@ COLUMNS = (
     "address",
     "user_agent",
     "device",
-    "times",
+    "count",
 )
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """How a cell begins that a spreadsheet would calculate. Strangers choose their user agent."""
@@ -100,7 +100,7 @@ def _cells(entry: Entry) -> dict[str, Any]:
         "address": entry.address,
         "user_agent": entry.user_agent,
         "device": entry.device,
-        "times": entry.times,
+        "count": entry.times,
     }
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from base64 import urlsafe_b64encode
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -13,6 +15,7 @@ from tests.clock import TurnedClock
 from tests.installation import PASSWORD, Installation, email
 from tests.web import web_client
 
+PAGE = Path(__file__).parents[2] / "docs" / "audit.md"
 FIELDS = """id at by { email } operator action subject subjectId details { name value } address userAgent device
   count"""
 AUDIT = f"""query Audit($first: Int, $after: String, $from: DateTime, $to: DateTime, $subject: AuditSubject,
@@ -144,6 +147,11 @@ async def test_the_log_is_read_page_by_page(installation: Installation) -> None:
             break
     assert found == whole
     assert {entry["subject"] for entry in await entries(installation, subject="STAFF")} == {"STAFF"}
+
+
+async def test_the_query_on_its_page_works_as_written(installation: Installation) -> None:
+    [document] = re.findall(r"^```graphql\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    assert (await installation.admin.ask(document))["audit"]["edges"] == []
 
 
 async def test_the_log_refuses_what_it_cannot_look_for(installation: Installation) -> None:

@@ -66,9 +66,9 @@ async def test_the_log_is_written_oldest_first_a_line_each(
         "address": "2001:db8:1::/48",
         "user_agent": "Firefox",
         "device": None,
-        "times": 2,
+        "count": 2,
     }
-    assert (unknown["subject_id"], unknown["times"]) == (None, 1)
+    assert (unknown["subject_id"], unknown["count"]) == (None, 1)
     for options, found in (
         (("--account", DESK), [created, failed]),
         (("--action", "login_failed"), [failed, unknown]),

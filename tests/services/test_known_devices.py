@@ -130,7 +130,7 @@ def test_a_cookie_that_was_changed_is_no_cookie() -> None:
     devices = KnownDevices(KEYS)
     cookie = devices.remember(None, 1, HASH)
     device, mac, account, its_mac = cookie.split(".")
-    assert devices.known(cookie, 1, HASH) == device
+    assert (devices.known(cookie, 1, HASH), devices.device(cookie)) == (device, device)
     other = devices.remember(None, 2, HASH).split(".")
     for forged in (
         "",
@@ -176,5 +176,5 @@ def test_a_device_stays_known_while_the_secret_is_changed() -> None:
 @given(st.text(st.characters(codec=None)) | st.from_regex(r"[a-z.0-9]{0,40}"))
 def test_any_text_is_read_as_a_cookie_and_none_is_believed(text: str) -> None:
     devices = KnownDevices(KEYS)
-    assert devices.known(text, 1, HASH) is None
+    assert (devices.known(text, 1, HASH), devices.device(text)) == (None, None)
     assert devices.known(devices.remember(text, 1, HASH), 1, HASH) is not None
