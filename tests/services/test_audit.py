@@ -19,6 +19,7 @@ from memberstaff.db.work import Database
 from memberstaff.errors import Forbidden, RateLimited, Refusal
 from memberstaff.origin import Origin
 from tests.clock import TurnedClock
+from tests.services.issuer import ISSUER, Issuer, settings
 from tests.services.office import PASSWORD, Office, process
 from tests.statements import statements
 
@@ -62,6 +63,20 @@ async def test_a_logout_is_told_once(office: Office) -> None:
     for _ in range(2):
         await office.accounts.logout(None, opened.refresh_token)
     assert [row.action for row in await office.entries()] == ["created", "login", "logout"]
+
+
+async def test_an_identity_providers_session_is_told_when_its_first_token_comes(
+    database: Database, clock: TurnedClock, issuer: Issuer
+) -> None:
+    async with process(database, clock, **settings(issuer)) as office:
+        with origin.coming_from(Origin(HOME, "Firefox")):
+            for note, browser in (("1", "browser-1"), ("2", "browser-1"), ("3", "browser-2")):
+                await office.whoami(issuer.token(sid=browser, note=note))
+        rows = await office.entries()
+    assert [(row.action, row.by_account, row.address, row.user_agent) for row in rows] == [
+        (action, rows[0].by_account, HOME, "Firefox") for action in ("created", "login", "login")
+    ]
+    assert [row.details["issuer"] for row in rows[1:]] == [ISSUER] * 2
 
 
 async def test_wrong_attempts_are_a_row_for_each_account_network_and_hour(office: Office) -> None:

@@ -21,7 +21,7 @@ from memberstaff.db.audit import count_refused
 from memberstaff.db.work import Database
 from memberstaff.origin import Origin
 from tests.clock import TurnedClock
-from tests.services.test_cli import memberstaff, said
+from tests.services.command_line import memberstaff, said
 
 DESK = "desk@school.example"
 

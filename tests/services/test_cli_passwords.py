@@ -17,7 +17,7 @@ from memberstaff.accounts.passwords import Passwords
 from memberstaff.db.tables import account
 from memberstaff.db.work import Database
 from tests.databases import UTC_ZONE
-from tests.services.test_cli import SECONDS, environment, memberstaff, said
+from tests.services.command_line import SECONDS, environment, memberstaff, said
 
 PASSWORD = "correct horse battery"
 ADD = ("account", "add", "desk@school.example", "--role", "MARKER")
