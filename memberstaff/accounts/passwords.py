@@ -30,6 +30,8 @@ AT_ONCE = 2
 """Hashes computed concurrently: 40 MiB, and a core is left for the live board."""
 MOST_WAITING = 100
 """Hashes in progress or queued: one or two seconds' worth."""
+RESERVED = 50
+"""More of them, for whoever is no stranger: logged in, or at a known device."""
 
 OURSELVES = "memberstaff"
 """A word that belongs to every account."""
@@ -65,14 +67,15 @@ class Passwords:
 
     async def hash(self, password: str, about: Iterable[str] = ()) -> PasswordHash:
         """Hash a new password. Raises Refusal unless it is `acceptable`, which also says what `about` is."""
-        return await self._run(partial(self._hash, password, tuple(about)))
+        return await self._run(partial(self._hash, password, tuple(about)), MOST_WAITING + RESERVED)
 
-    async def verify(self, stored: str | None, password: str) -> PasswordCheck:
+    async def verify(self, stored: str | None, password: str, *, stranger: bool = True) -> PasswordCheck:
         """Check a password. Without a stored hash it is wrong, which takes as long to find out.
 
-        Raises RateLimited if too many are waiting already.
+        Raises RateLimited if too many are waiting already; strangers leave room for others.
         """
-        return await self._run(partial(self._verify, stored, _encoded(password)))
+        most = MOST_WAITING if stranger else MOST_WAITING + RESERVED
+        return await self._run(partial(self._verify, stored, _encoded(password)), most)
 
     def _hash(self, password: str, about: tuple[str, ...]) -> PasswordHash:
         return PasswordHash(self._hasher.hash(acceptable(password, about)))
@@ -89,8 +92,8 @@ class Passwords:
         stale = self._hasher.check_needs_rehash(against)
         return PasswordCheck(right=True, rehashed=PasswordHash(self._hasher.hash(password)) if stale else None)
 
-    async def _run(self, task: Callable[[], Answer]) -> Answer:
-        if self._waiting >= MOST_WAITING:
+    async def _run(self, task: Callable[[], Answer], most: int) -> Answer:
+        if self._waiting >= most:
             raise RateLimited("Too many people are logging in right now. Try again in a few seconds.", 3)
         self._waiting += 1
         try:

@@ -113,7 +113,7 @@ class Accounts:
     async def _open(self, row: Row[Any] | None, password: str, attempt: _Attempt) -> IssuedSession | None:
         """A session for the account in this row; None if the row has changed since it was read."""
         stored = row.password_hash if row is not None and row.disabled_at is None else None
-        verdict = await self._passwords.verify(stored, password)
+        verdict = await self._passwords.verify(stored, password, stranger=attempt.source.familiar is None)
         if row is None or stored is None or not verdict.right:
             raise await self._refused("login_failed", attempt, _bad_credentials())
         current = verdict.rehashed or stored
@@ -217,7 +217,7 @@ class Accounts:
         source = Source(row.email, address, f"session {caller.session_id}")
         attempt = _Attempt(source, row.id, self._devices.known(device, row.id, row.password_hash), device)
         await self._take(attempt)
-        if not (await self._passwords.verify(row.password_hash, current)).right:
+        if not (await self._passwords.verify(row.password_hash, current, stranger=False)).right:
             raise await self._refused("password_change_failed", attempt, _wrong_password())
         try:
             hashed = await self._hash(new, row.email, row.display_name)

@@ -9,7 +9,7 @@ from argon2 import PasswordHasher
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from memberstaff.accounts.passwords import AT_ONCE, MOST_WAITING, PasswordCheck, Passwords, acceptable
+from memberstaff.accounts.passwords import AT_ONCE, MOST_WAITING, RESERVED, PasswordCheck, Passwords, acceptable
 from memberstaff.errors import ErrorCode, RateLimited, Refusal
 
 LONG = ("correct horse battery staple" * 10)[:256]
@@ -90,10 +90,11 @@ async def test_a_flood_is_turned_away_instead_of_queued_without_end(passwords: P
     answers = await asyncio.gather(
         *(passwords.verify(slow, "guess") for _ in range(AT_ONCE)),
         *(passwords.verify(None, "guess") for _ in range(MOST_WAITING - AT_ONCE + 5)),
+        *(passwords.verify(None, "guess", stranger=False) for _ in range(RESERVED + 3)),
         return_exceptions=True,
     )
     refused = [answer for answer in answers if isinstance(answer, RateLimited)]
-    assert len(refused) == 5
+    assert len(refused) == 5 + 3
     assert refused[0].extensions == {"retryAfter": 3}
     assert await passwords.verify(None, "guess") == PasswordCheck(right=False)
 
