@@ -27,9 +27,9 @@ async def test_a_wrong_password_says_so_and_a_right_one_shows_the_board(open_pag
     await expect(page.get_by_role("heading", level=1)).to_have_text("Friday 9 January")
     await expect(page.locator(".row").first).to_be_visible()
     cookies = await page.context.cookies()
-    assert [(cookie.get("name"), cookie.get("httpOnly"), cookie.get("sameSite")) for cookie in cookies] == [
-        ("memberstaff_refresh", True, "Strict")
-    ]
+    assert {(cookie.get("name"), cookie.get("httpOnly"), cookie.get("sameSite")) for cookie in cookies} == {
+        (name, True, "Strict") for name in ("memberstaff_refresh", "memberstaff_device")
+    }
     assert await page.evaluate("() => [document.cookie, JSON.stringify(localStorage)]") == ["", "{}"]
 
 
