@@ -80,9 +80,9 @@ async def test_a_login_costs_one_verification_whoever_is_named(office: Office) -
     verified: list[str | None] = []
 
     class Counting(Passwords):
-        async def verify(self, stored: str | None, password: str) -> object:  # type: ignore[override]
+        async def verify(self, stored: str | None, password: str, **options: Any) -> object:  # type: ignore[override]
             verified.append(stored)
-            return await super().verify(stored, password)
+            return await super().verify(stored, password, **options)
 
     accounts = Accounts(office.settings, office.database, passwords=Counting(time_cost=1, memory_kib=8))
     await office.employ(AMINA)
@@ -110,8 +110,8 @@ async def test_a_password_replaced_while_it_was_verified_opens_nothing(office: O
     hashed = await office.passwords.hash("a new password of hers")
 
     class Slow(Passwords):
-        async def verify(self, stored: str | None, password: str) -> object:  # type: ignore[override]
-            verdict = await super().verify(stored, password)
+        async def verify(self, stored: str | None, password: str, **options: Any) -> object:  # type: ignore[override]
+            verdict = await super().verify(stored, password, **options)
             async with office.as_administrator() as work:
                 await directory.set_password(work, amina.id, hashed)
             return verdict
