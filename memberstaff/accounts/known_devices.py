@@ -32,10 +32,6 @@ class KnownDevices:
         self._keys = keyring.keys("known devices")
 
     def device(self, cookie: str | None) -> str | None:
-        """The id of the device, if anybody has ever logged in there."""
-        return self._read(cookie)[0]
-
-    def device(self, cookie: str | None) -> str | None:
         """The id of a device in which somebody has logged in before, whoever it was."""
         return self._read(cookie)[0]
 

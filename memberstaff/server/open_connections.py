@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import MutableMapping
 from typing import Any
 
-from memberstaff.server import descriptors
 from memberstaff.addresses import networks_of
+from memberstaff.server import descriptors
 from memberstaff.server.client_address import Networks, canonical_address, is_trusted
 from memberstaff.settings import Settings
 

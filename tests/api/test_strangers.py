@@ -43,7 +43,11 @@ async def test_strangers_have_an_allowance_and_nobody_else_is_held_to_it() -> No
         streamed = await http.post("/graphql", json=hello, headers={"accept": "text/event-stream"})
         assert (streamed.status_code, streamed.json()) == (429, limited(20))
         assert len(host.contexts) == 3
-        for known in ({"authorization": "Bearer victor-token"}, {"cookie": "memberstaff_refresh=signed-by-us.1"}):
+        for known in (
+            {"authorization": "Bearer victor-token"},
+            {"cookie": "memberstaff_refresh=signed-by-us.1"},
+            {"cookie": "memberstaff_device=known-1"},
+        ):
             for _ in range(3):
                 assert (await http.post("/graphql", json=hello, headers=known)).status_code == 200
         for path, status in (("/health/live", 200), ("/health/ready", 200), ("/nothing.js", 404)):

@@ -7,6 +7,7 @@ import os
 import re
 import socket
 import sys
+from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
 

@@ -7,10 +7,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from memberstaff.accounts import directory
-from memberstaff.keyring import Keyring
 from memberstaff.accounts.known_devices import LONGEST, MOST_ACCOUNTS, KnownDevices
 from memberstaff.db.work import Database
 from memberstaff.errors import RateLimited, Refusal
+from memberstaff.keyring import Keyring
 from tests.clock import TurnedClock
 from tests.services.office import PASSWORD, Office, process
 
@@ -92,7 +92,9 @@ async def test_a_new_password_makes_strangers_of_all_devices_but_the_one_in_whic
     amina = await office.employ(AMINA)
     laptop, phone = await laptop_of(office), await laptop_of(office)
     opened = await office.login(AMINA, address="203.0.113.98", device=laptop)
-    laptop = await office.accounts.change_password(opened.access_token, PASSWORD, NEW, SCHOOL, laptop)
+    changed = await office.accounts.change_password(opened.access_token, PASSWORD, NEW, SCHOOL, laptop)
+    assert changed.device is not None
+    laptop = changed.device
     while await wrong(office):
         pass
     with pytest.raises(RateLimited):
