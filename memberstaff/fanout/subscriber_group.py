@@ -353,7 +353,7 @@ class SubscriberGroup:
         failures = 0
         while True:
             try:
-                return await self._source.after(position)
+                found = await self._source.after(position)
             except Unavailable as error:
                 if backoff.is_first:
                     log.warning("Events cannot be read; will retry", reason=error.message)
@@ -365,6 +365,10 @@ class SubscriberGroup:
                 if failures == MAX_ATTEMPTS:
                     why = "The next event could not be rendered. Resume from the last one you received in a moment."
                     raise Unavailable(why, RETRY_SECONDS) from error
+            else:
+                _raise_if_cancelled()
+                return found
+            _raise_if_cancelled()
             await backoff.pause()
 
     def _complete(self) -> None:
@@ -393,3 +397,10 @@ class SubscriberGroup:
     def _end_member(self, member: Member, error: Exception | None) -> None:
         member.listener.end(error)
         self.leave(member)
+
+
+def _raise_if_cancelled() -> None:
+    """Go on with a cancellation that something below has taken for an error, or has finished in spite of."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError

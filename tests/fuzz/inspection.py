@@ -32,6 +32,8 @@ INSIDES: Mapping[str, re.Pattern[bytes]] = {
 }
 PAGES = re.compile(rb"(?im)^content-type: (?:text/(?:html|css|markdown)|(?:text|application)/javascript|image/|font/)")
 """Files of the dashboard, which are the same for everybody; they may name exceptions of JavaScript."""
+LEFT = re.compile(r"RuntimeWarning: coroutine '[\w.<>]*_async_resolver' was never awaited")
+"""Python's warning when a client leaves in the moment between graphql-core's task for a resolver and its first step."""
 INTERNAL_CLOSES = {1011: "an internal error", 4500: "an internal error"}
 
 
@@ -65,7 +67,7 @@ def of_log(line: str, secrets: Mapping[str, str]) -> Iterator[str]:
     except ValueError:
         entry = None
     if not isinstance(entry, dict):
-        if re.search(r"Traceback|Error|Exception|Warning|Fatal", line):
+        if not LEFT.search(line) and re.search(r"Traceback|Error|Exception|Warning|Fatal", line):
             yield f"printed {line[:200]}"
     elif entry.get("level") in {"error", "critical"} or "exception" in entry:
         last = str(entry.get("exception", "")).strip().rpartition("\n")[2]

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from memberstaff.errors import RestartRequired, Unavailable
-from memberstaff.fanout.subscriber_group import MAX_ATTEMPTS, EndOfEvents
+from memberstaff.fanout.subscriber_group import MAX_ATTEMPTS, Batch, EndOfEvents
 from memberstaff.fanout.subscriber_groups import SubscriberGroups
 from tests.rules.groups import Numbers, Reader, group_of, settled
 
@@ -104,3 +104,34 @@ async def test_one_member_whose_events_cannot_be_rendered_takes_no_other_with_it
     await settled()
     assert [type(error) for error in behind.ends] == [RestartRequired]
     assert (live.seen, live.ends) == ([11], [])
+
+
+class Deaf(Numbers):
+    """Takes a cancellation for a failure, as drivers of databases do, or finishes in spite of it."""
+
+    def __init__(self, *, finishes: bool) -> None:
+        super().__init__()
+        self.finishes = finishes
+
+    async def after(self, position: int) -> tuple[int, Batch]:
+        try:
+            return await super().after(position)
+        except asyncio.CancelledError:
+            if self.finishes:
+                return position, Batch([])
+            raise ValueError("connection lost") from None
+
+
+@pytest.mark.parametrize("finishes", [True, False])
+async def test_a_group_ends_with_its_last_member_though_what_it_waits_for_is_deaf(finishes: bool) -> None:
+    numbers = Deaf(finishes=finishes)
+    numbers.gate = asyncio.Event()
+    tasks = asyncio.all_tasks()
+    group = group_of(numbers)
+    member = await group.join(Reader(), None)
+    numbers.add()
+    await settled()
+    assert numbers.renderings == [0]
+    group.leave(member)
+    await settled()
+    assert asyncio.all_tasks() == tasks
