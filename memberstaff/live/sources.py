@@ -19,7 +19,8 @@ BATCH_BYTES = 65_536
 """Rendered bytes after which a batch is closed; this and its write buffer are what a slow member costs at most."""
 
 RENDERED_AT_ONCE = 16
-"""Changes after whose rendering other tasks run: a few milliseconds."""
+"""Changes after whose rendering other tasks run: a few milliseconds. Of those that read the database there are no more in
+a batch: they hold a snapshot, and a slow board is to have the first ones while the others are rendered."""
 
 RenderingCache = ByteLRU[tuple[object, int, int]]
 """Rendered changes by (source, roster version of the names, position), for members that are catching up."""
@@ -68,10 +69,13 @@ class DayChanges(EventSource):
         """As many of the changes as a batch holds, rendered."""
         position = changes[0].position - 1
         payloads: list[bytes] = []
-        size = 0
+        size = reading = 0
         for number, change in enumerate(changes, start=1):
             try:
-                payload = await self._rendered(change, render)
+                payload = self._rendered(change, render)
+                if not isinstance(payload, bytes):
+                    reading += 1
+                    payload = await payload
             except Exception:
                 if number == 1:
                     raise
@@ -82,13 +86,13 @@ class DayChanges(EventSource):
             if payload:
                 payloads.append(payload)
                 size += len(payload)
-            if size >= BATCH_BYTES:
+            if size >= BATCH_BYTES or reading == RENDERED_AT_ONCE:
                 break
             if number % RENDERED_AT_ONCE == 0:
                 await asyncio.sleep(0)
         return position, Batch(payloads)
 
-    async def _rendered(self, change: Change, render: RenderChange) -> bytes:
+    def _rendered(self, change: Change, render: RenderChange) -> bytes | Awaitable[bytes]:
         key = (self._id, change.roster_version, change.position)
         if (cached := self._cache.get(key)) is not None:
             return cached
@@ -96,7 +100,7 @@ class DayChanges(EventSource):
         if payload is None:
             payload = b""
         elif not isinstance(payload, bytes):
-            return await payload
+            return payload
         self._cache.put(key, payload, self._id)
         return payload
 

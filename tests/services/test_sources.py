@@ -16,7 +16,7 @@ from memberstaff.db.work import Database
 from memberstaff.errors import RestartRequired, Unavailable
 from memberstaff.fanout.byte_lru import ByteLRU
 from memberstaff.live.feed import Feed
-from memberstaff.live.sources import BATCH_BYTES, DayChanges, DayStates, RenderChange
+from memberstaff.live.sources import BATCH_BYTES, RENDERED_AT_ONCE, DayChanges, DayStates, RenderChange
 from tests.services.boards import NEVER, OFTEN, Line, held, rename, running
 from tests.services.school import TODAY, School
 from tests.services.sourced import after, mark_all
@@ -115,6 +115,19 @@ async def test_a_batch_is_closed_when_it_is_large_enough(
             seen.append(batch)
     assert seen == batches
     assert names.asked == [1, 2, 3]
+
+
+async def test_a_batch_holds_no_more_than_a_few_changes_that_read_the_database(
+    school: School, feed: Feed, changes: DayChanges, names: Names
+) -> None:
+    names.later = True
+    async with feed.watch(TODAY), changes.open():
+        for number in range(RENDERED_AT_ONCE + 2):
+            await school.mark("Amina", (Status.LATE, Status.PRESENT)[number % 2])
+        await feed.refresh()
+        reached, rendered = await after(changes, 0)
+        assert (reached, len(rendered)) == (RENDERED_AT_ONCE, RENDERED_AT_ONCE)
+        assert await after(changes, reached) == (RENDERED_AT_ONCE + 2, ["Amina"] * 2)
 
 
 async def test_changes_that_nobody_wants_move_the_position_on(
