@@ -12,6 +12,7 @@ from sqlalchemy import Row, or_, select, update
 from memberstaff.access import Right, Role
 from memberstaff.accounts import emails, sessions
 from memberstaff.accounts.passwords import PasswordHash
+from memberstaff.db.arrays import any_of
 from memberstaff.db.installation import raise_roster_version
 from memberstaff.db.tables import account
 from memberstaff.db.upsert import insert
@@ -74,7 +75,7 @@ async def by_id(reading: Reading, account_id: int) -> Account | None:
 async def by_ids(reading: Reading, account_ids: Collection[int]) -> list[Account]:
     """The accounts with these ids, in one statement; unknown ids are left out."""
     reading.require(Right.MANAGE_ACCOUNTS)
-    return [_account(row) for row in await reading.rows(select(account).where(account.c.id.in_(account_ids)))]
+    return [_account(row) for row in await reading.rows(select(account).where(any_of(account.c.id, account_ids)))]
 
 
 async def find(reading: Reading, email: str) -> Account:

@@ -23,6 +23,7 @@ from memberstaff.accounts import sessions
 from memberstaff.accounts.refresh_tokens import RefreshTokens, fingerprint
 from memberstaff.accounts.sessions import Lifetimes, Session
 from memberstaff.accounts.tokens import NoAccess
+from memberstaff.db.arrays import any_of
 from memberstaff.db.tables import refresh_token, session
 from memberstaff.db.work import Work
 
@@ -95,7 +96,7 @@ async def _use(work: Work, tokens: RefreshTokens, token: str, session_id: str, g
     used_at = max(work.now, row.used_at or row.issued_at)
     successor = next(tokens.successors(token, used_at))
     gone = [each.hash for each in replaced] + _obsolete(rows, using=row.hash, used_before=work.now - grace)
-    await work.write(delete(refresh_token).where(refresh_token.c.hash.in_(gone)))
+    await work.write(delete(refresh_token).where(any_of(refresh_token.c.hash, gone)))
     await work.write(update(refresh_token).where(refresh_token.c.hash == row.hash).values(used_at=used_at))
     new = refresh_token.insert().values(hash=fingerprint(successor), session_id=session_id)
     await work.write(new.values(issued_at=used_at, predecessor=row.hash))

@@ -30,11 +30,12 @@ PAGE = 500
 MOST_IN_MEMORY = 32_768
 """Changes buffered for readers that are behind: more than a bulk mark of the largest installation writes."""
 
-_POSITIONS = select(installation.c.epoch, attendance_day.c.date, attendance_day.c.position).select_from(
-    installation.outerjoin(attendance_day, attendance_day.c.position > 0)
-)
+_POSITIONS = select(
+    installation.c.epoch, installation.c.roster_version, attendance_day.c.date, attendance_day.c.position
+).select_from(installation.outerjoin(attendance_day, attendance_day.c.position > 0))
 _TOTAL = select(
     installation.c.epoch,
+    installation.c.roster_version,
     select(func.coalesce(func.sum(attendance_day.c.position), 0)).scalar_subquery().label("total"),
 )
 
@@ -58,6 +59,8 @@ class AllDays:
         self._position = 0
         self._roster_version = 0
         """The newest that was heard of: changes with the names of an older one are read again."""
+        self._announced_roster = 0
+        """The same, until the database has confirmed it or not."""
         self._requests = ReadRequests()
         self._announced: dict[date, int] = {}
         """Positions that notifications have named, and this process has not come to; not yet confirmed."""
@@ -81,8 +84,6 @@ class AllDays:
 
     def on_notification(self, notification: Notification) -> None:
         """Append the changes of a notification that continue a day; what else it says, the database has to confirm."""
-        if notification.roster_version is not None and notification.epoch == (self._epoch or notification.epoch):
-            self._roster_version = max(self._roster_version, notification.roster_version)
         if not self._watchers:
             return
         if self._days is None:
@@ -91,6 +92,11 @@ class AllDays:
         if notification.epoch != self._epoch:
             self._requests.doubt()
             return
+        if (notification.roster_version or 0) > self._roster_version:
+            self._announced_roster = max(notification.roster_version or 0, self._announced_roster)
+            if self._requests.trusting:
+                self._roster_version = self._announced_roster
+            self._requests.announced()
         for state in notification.days:
             if state.position <= self._days.get(state.date, 0):
                 self._requests.doubt()
@@ -113,6 +119,7 @@ class AllDays:
                 continue
             joining, self._joining = self._joining, []
             announced, self._announced = self._announced, {}
+            announced_roster, self._announced_roster = self._announced_roster, 0
             began = asyncio.get_running_loop().time()
             try:
                 await self._read()
@@ -125,10 +132,10 @@ class AllDays:
                 self._requests.request()
                 await asyncio.sleep(min(1.0, self._poll_seconds))
             else:
-                if announced and self._days is not None:
+                if (announced or announced_roster) and self._days is not None:
                     found = self._days
                     confirmed = all(found.get(day, 0) >= last for day, last in announced.items())
-                    self._requests.judge(confirmed=confirmed)
+                    self._requests.judge(confirmed=confirmed and announced_roster <= self._roster_version)
                 for future in joining:
                     if not future.done():
                         future.set_result(None)
@@ -186,18 +193,21 @@ class AllDays:
         """Bring the stream up to date with what is committed."""
         # A copy: a notification during a statement may be newer than what it reads.
         known = None if self._days is None else dict(self._days)
-        generation = self._generation
+        generation, heard = self._generation, self._roster_version
         if known is not None:
             async with self._database.read() as reading:
                 row = await reading.row(_TOTAL)
+            assert row is not None
+            self._confirm_roster(row.roster_version, heard)
             # Positions only rise, so an equal sum is an equal list.
-            if row is not None and row.epoch == self._epoch and row.total == sum(known.values()):
+            if row.epoch == self._epoch and row.total == sum(known.values()):
                 return
         async with self._database.read() as reading:
             rows = await reading.rows(_POSITIONS)
         if self._generation != generation:
             return
         epoch = rows[0].epoch
+        self._confirm_roster(rows[0].roster_version, heard)
         positions = {row.date: row.position for row in rows if row.date is not None}
         if known is None:
             self._start_epoch(epoch, positions)
@@ -216,10 +226,10 @@ class AllDays:
             days = self._days
             if days is None:
                 return
-            if changes and changes[0].roster_version < self._roster_version:
-                if self._roster_version != heard:
+            if changes:
+                self._confirm_roster(changes[0].roster_version, heard)
+                if changes[0].roster_version < self._roster_version:
                     continue  # somebody was renamed while this was read
-                self._roster_version = changes[0].roster_version  # the database does not confirm what was heard
             joined = [
                 self._advance(days, day, 0, [change for change in changes if change.date == day]) for day in behind
             ]
@@ -228,14 +238,17 @@ class AllDays:
                 self._start_epoch(epoch, {day: max(last, days.get(day, 0)) for day, last in positions.items()})
                 return
 
+    def _confirm_roster(self, version: int, heard: int) -> None:
+        """The database is right about the roster, unless something newer than `heard` was heard while it was read."""
+        if self._roster_version == heard:
+            self._roster_version = version
+
     def _end(self) -> None:
         """Make `after` raise RestartRequired for every reader."""
         self._changes = []
         self._position += 1  # without a change
 
     def _start_epoch(self, epoch: str, positions: dict[date, int]) -> None:
-        if self._epoch and epoch != self._epoch:
-            self._roster_version = 0
         self._epoch, self._days = epoch, positions
         self._notify_changed()
 

@@ -19,8 +19,8 @@ BATCH_BYTES = 65_536
 """Rendered bytes after which a batch is closed; this and its write buffer are what a slow member costs at most."""
 
 RENDERED_AT_ONCE = 16
-"""Changes after whose rendering other tasks run: a few milliseconds. Of those that read the database there are no more in
-a batch: they hold a snapshot, and a slow board is to have the first ones while the others are rendered."""
+"""Changes after whose rendering other tasks run: a few milliseconds. Of those that read the database there are no more
+in a batch: they hold a snapshot, and a slow board is to have the first ones while the others are rendered."""
 
 RenderingCache = ByteLRU[tuple[object, int, int]]
 """Rendered changes by (source, roster version of the names, position), for members that are catching up."""

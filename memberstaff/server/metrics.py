@@ -31,7 +31,7 @@ class MetricsCollector(Collector):
                 self.connections.refused,
                 "TCP connections closed at once, since there were too many.",
             ),
-            "log_lines_dropped": (log_writer.dropped(), "Lines of the log that could not be written."),
+            "log_lines_dropped_total": (log_writer.dropped(), "Lines of the log that could not be written."),
         }
         for name, (value, help_text) in metrics.items():
             family = CounterMetricFamily if name.endswith("_total") else GaugeMetricFamily

@@ -38,6 +38,6 @@ async def test_metrics_tell_how_the_live_path_does(database_url: str, clock: Tur
         "memberstaff_response_cache_hits": "0.0",
         "memberstaff_connections_watched": "1.0",
         "memberstaff_connections_open": "2.0",
-        "memberstaff_connections_refused": "0.0",
-        "memberstaff_log_lines_dropped": "0.0",
+        "memberstaff_connections_refused_total": "0.0",
+        "memberstaff_log_lines_dropped_total": "0.0",
     }

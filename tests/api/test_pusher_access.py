@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import func, select
 
 from memberstaff.access import Role
+from memberstaff.db.retention import Retention
 from memberstaff.db.tables import channel_grant
 from tests.api.echoes import DAY
 from tests.clock import TurnedClock
@@ -62,6 +63,7 @@ async def test_grants_that_nobody_uses_do_not_stay(installation: Installation, c
         await authorise(installation, Role.VIEWER, "1.1", DAY)
         clock.turn(seconds=61)
         await authorise(installation, Role.VIEWER, "1.2", DAY)
+        await Retention(installation.application.database, audit_days=0).prune()
     async with installation.application.database.read() as reading:
         assert await reading.scalar(select(func.count()).select_from(channel_grant)) == 1
 

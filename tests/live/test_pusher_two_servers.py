@@ -110,7 +110,7 @@ async def test_members_of_a_server_that_died_go_when_it_has_told_nothing_for_too
 ) -> None:
     monkeypatch.setattr(presence, "RENEW_SECONDS", 0.1)
     async with one_server(postgres_url, redis_server) as (installed, channel, publish), echo(installed) as client:
-        publish(lease(channel, "dead", until=30))
+        publish(lease(channel, "dead", until=0.05))
         await until(lambda: known(installed) == 1)
         answer = await client.subscribe("presence-attendance", Role.VIEWER)
         assert answer["data"]["presence"]["hash"]["QWNjb3VudDo5"] == {"name": "Ghost"}

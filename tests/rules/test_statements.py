@@ -31,10 +31,10 @@ def lists_of_parameters(source: str) -> Iterator[str]:
 
 
 def _is_select(node: ast.AST) -> bool:
-    """Whether it is a call of `select`, with whatever follows."""
+    """Whether it is a call of `select` or `union`, with whatever follows."""
     while isinstance(node, ast.Call | ast.Attribute):
         node = node.func if isinstance(node, ast.Call) else node.value
-    return isinstance(node, ast.Name) and node.id == "select"
+    return isinstance(node, ast.Name) and node.id in {"select", "union"}
 
 
 def test_no_statement_has_a_parameter_for_each_of_many_values() -> None:

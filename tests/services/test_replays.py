@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from memberstaff.access import COMMAND_LINE
-from memberstaff.accounts.access_watcher import AccessWatcher
 from memberstaff.changes import DayProgress, Status
 from memberstaff.db.installation import new_epoch
 from memberstaff.db.work import Database
@@ -172,20 +171,3 @@ async def test_a_restored_backup_is_noticed_though_messages_of_the_old_epoch_sti
             await school.mark("Björn", Status.LATE)
             feed.on_notification(bulk(school))
             assert await names(feed, anew, 1) == ["Björn"]
-
-
-async def test_a_flood_of_notifications_about_access_costs_one_check(database: Database) -> None:
-    watcher = AccessWatcher(database, poll_seconds=NEVER)
-    with statements(database) as sent:
-        async with running(watcher.run):
-            await until(lambda: len(sent) >= 1)  # it reads the log when it starts
-            await watcher.check()
-            before = len(sent)
-            for number in range(FLOOD):
-                watcher.on_notification(Notification(epoch="another", access_number=7))
-                watcher.on_notification(MISSED)
-                if number % 100 == 0:
-                    await asyncio.sleep(0)
-            await until(lambda: len(sent) > before)
-            await asyncio.sleep(0)
-    assert len(sent) - before == 1
