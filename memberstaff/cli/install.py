@@ -14,7 +14,8 @@ from memberstaff import demo
 from memberstaff.cli.console import app, database, out, run, work
 from memberstaff.db.installation import new_epoch
 from memberstaff.db.migrate import migrate
-from memberstaff.settings import PREFIX, Deployment, Settings, load
+from memberstaff.deployment import PREFIX, Deployment
+from memberstaff.settings import Settings, load
 
 
 @app.command("migrate")

@@ -18,9 +18,10 @@ from memberstaff.cli.console import CommandError, app, database, errors, out
 from memberstaff.cli.internals import missing
 from memberstaff.cli.schema import asgi_module
 from memberstaff.demo.logins import Login, prepare
+from memberstaff.deployment import PREFIX
 from memberstaff.installed import explain, untried
 from memberstaff.server.run import serve
-from memberstaff.settings import PREFIX, Settings, load
+from memberstaff.settings import Settings, load
 
 
 @app.command("serve")

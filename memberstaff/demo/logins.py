@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from memberstaff.access import Role
-from memberstaff.settings import PREFIX
+from memberstaff.deployment import PREFIX
 
 NAMES = {Role.ADMIN: "Robin Admin", Role.MARKER: "Front desk", Role.VIEWER: "Wall display"}
 
