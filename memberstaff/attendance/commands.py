@@ -157,20 +157,30 @@ async def fill(
     conditions = [*which.conditions(), staff.c.erased_at.is_(None), current != status.value]
     if only_unmarked:
         conditions.append(current == Status.UNMARKED.value)
-    found = (
+    # Locked as they are read, for the reason given at `_records_of`; a row that is locked cannot be numbered as well.
+    people = (
         select(
-            literal(on),
-            day.position + func.row_number().over(order_by=(staff.c.sort_key, staff.c.id)),
             staff.c.id,
-            func.coalesce(attendance.c.version, 0) + 1,
-            literal(status.value),
+            staff.c.sort_key,
+            func.coalesce(attendance.c.version, 0).label("version"),
             attendance.c.note,
             attendance.c.photo_url,
-            literal(work.now, Instant),
-            literal(work.caller.account_id, BigInteger),
         )
         .select_from(staff.outerjoin(attendance, and_(attendance.c.staff_id == staff.c.id, attendance.c.date == on)))
         .where(*conditions)
+        .with_for_update(read=True, key_share=True, of=staff)
+        .subquery("people")
+    )
+    found = select(
+        literal(on),
+        day.position + func.row_number().over(order_by=(people.c.sort_key, people.c.id)),
+        people.c.id,
+        people.c.version + 1,
+        literal(status.value),
+        people.c.note,
+        people.c.photo_url,
+        literal(work.now, Instant),
+        literal(work.caller.account_id, BigInteger),
     )
     added = await work.write(attendance_revision.insert().from_select(_REVISION, found))
     if added:

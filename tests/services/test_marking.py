@@ -228,3 +228,29 @@ async def test_no_note_outlives_an_erasure_during_a_fill(school: School) -> None
         await commands.fill(work, CALENDAR, TODAY, Status.PRESENT, everybody, only_unmarked=True)
     await erasing
     assert await school.notes(amina) == {None}
+
+
+@pytest.mark.parametrize("engine", ["postgresql"])
+async def test_no_note_outlives_an_erasure_that_did_not_know_its_day_when_it_began(school: School) -> None:
+    amina = school.people["Amina"]
+
+    async def erase() -> None:
+        async with school.work(COMMAND_LINE) as work:
+            await staff_commands.erase(work, amina)
+
+    async def fill() -> None:
+        await school.fill(Status.PRESENT)
+
+    with held(school.database, "attendance_day") as days, held(school.database, "UPDATE staff") as erased:
+        erasing = asyncio.create_task(erase())
+        await days.read.wait()  # it has found no day of hers
+        await school.mark("Amina", Status.UNMARKED, note="Hospital")
+        days.go.set()
+        await erased.read.wait()
+        filling = asyncio.create_task(fill())
+        await school.until_done_or_waiting(filling)
+        erased.go.set()
+        await erasing
+        await filling
+    assert await school.notes(amina) == {None}
+    assert await school.log() == [(1, amina, 1, "UNMARKED"), (2, 2, 1, "PRESENT"), (3, 3, 1, "PRESENT")]
