@@ -93,9 +93,11 @@ class Application:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Run the background services until the block ends. Raises Unmigrated."""
+        """Run the background services until the block ends. Raises Unmigrated, or TimeoutError."""
         try:
-            if not await is_current(self.database.engine):
+            async with asyncio.timeout(self.settings.database_seconds):
+                current = await is_current(self.database.engine)
+            if not current:
                 raise Unmigrated
             tasks = [asyncio.create_task(supervise(name, run)) for name, run in self._services().items()]
             try:

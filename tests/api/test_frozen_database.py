@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 
 import pytest
+from sqlalchemy import event
 
 from memberstaff import application
+from memberstaff.application import Application
 from memberstaff.db import pool
 from tests.clock import TODAY
 from tests.freezing import Line, line_to
 from tests.front_ends import MARK
-from tests.installation import Installation, install
+from tests.installation import Installation, install, settings
+from tests.waiting import WAIT_SECONDS
 
 pytestmark = pytest.mark.parametrize("engine", ["postgresql"])
 
@@ -88,3 +92,13 @@ async def test_with_every_connection_taken_a_mark_is_not_applied_within_its_time
     answer = await frail.marker.send(MARK, input=mark)
     assert answer["data"]["updateAttendance"]["attendance"]["version"] == 1
     assert (await frail.http.get("/health/ready")).status_code == 200
+
+
+async def test_a_database_that_falls_silent_while_a_server_starts_ends_the_start(line: Line) -> None:
+    """Whatever supervises the server then tries again, and its log says why."""
+    starting = Application(settings(line.url, database_seconds=0.5))
+    event.listen(starting.database.engine.sync_engine, "connect", lambda *_: line.freeze(), insert=True)
+    async with asyncio.timeout(WAIT_SECONDS):
+        with pytest.raises(TimeoutError):
+            async with starting.running():
+                pytest.fail("It has started.")
