@@ -34,19 +34,26 @@ async def frail(line: Line) -> AsyncIterator[Installation]:
         yield installed
 
 
+@pytest.fixture
+async def quiet(line: Line) -> AsyncIterator[Installation]:
+    """The same, which does not poll: whatever is frozen stays in the pool until it is asked for."""
+    async with install(line.url, database_seconds=0.5, poll_seconds=60) as installed:
+        yield installed
+
+
 async def test_a_mark_on_a_frozen_connection_says_that_it_was_not_applied_and_the_next_one_is(
-    frail: Installation, line: Line, monkeypatch: pytest.MonkeyPatch
+    quiet: Installation, line: Line, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pool, "PING_AFTER_SECONDS", 60)  # so that a frozen connection is met, not replaced
-    amina, day = frail.staff["Amina"], TODAY
-    async with frail.watching(day) as board:
-        await frail.marker.mark(amina, day, status="PRESENT")
+    amina, day = quiet.staff["Amina"], TODAY
+    async with quiet.watching(day) as board:
+        await quiet.marker.mark(amina, day, status="PRESENT")
         assert (await board.change())["status"] == "PRESENT"
         line.freeze()
         extensions: list[dict[str, object]] = []
         for _ in range(20):  # each frozen connection of the pool is met once at most
             target = {"staffDate": {"staffId": amina, "date": day}}
-            answer = await frail.marker.send(MARK, input={"target": target, "status": "LATE"})
+            answer = await quiet.marker.send(MARK, input={"target": target, "status": "LATE"})
             if "errors" not in answer:
                 break
             extensions.append(answer["errors"][0]["extensions"])
