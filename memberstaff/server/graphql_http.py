@@ -109,7 +109,8 @@ class HttpEndpoint:
 
     def admit_stranger(self, scope: Scope, connection: Connection, request: OperationRequest) -> None:
         """Count a stranger's request. Raises RateLimited."""
-        cookie = session_cookie(scope)
+        read_cookies(scope)
+        cookie = connection.cookie
         from_cookie = [cookie.token] if cookie is not None and cookie.token is not None else []
         self.strangers.admit(connection, chain(from_cookie, refresh_tokens_in(request)))
 
@@ -172,8 +173,7 @@ class HttpEndpoint:
             known = connection.stranger is None
             if known and (cached := await self.host.cached_response(context, request)) is not None:
                 return Response(cached, media_type=f"{media}; charset=utf-8")
-            connection.cookie = session_cookie(scope)
-            connection.device = device_cookie(scope) if connection.cookie is not None else None
+            read_cookies(scope)
             result = await execute(self.schema, context, request, QUERY_ONLY if is_get else SINGLE_RESULT)
             response = response_for(result, media)
             if connection.cookie is not None and connection.cookie.header is not None:
@@ -259,6 +259,13 @@ class HttpEndpoint:
                 raise
             return _json(error_body(error))
         return None
+
+
+def read_cookies(scope: Scope) -> None:
+    """Set the connection's cookies; a cross-origin request has none."""
+    connection = connection_of(scope)
+    connection.cookie = session_cookie(scope)
+    connection.device = device_cookie(scope) if connection.cookie is not None else None
 
 
 async def execute(
