@@ -1,6 +1,6 @@
 """Passwords that are guessed early: common ones, patterns, and what is known of the account (NIST SP 800-63B).
 
-A password is taken apart into what attackers try first (common passwords, the account's own words, sequences, years,
+A password is taken apart into what attackers try first (common passwords, the account's own words, sequences, dates,
 repetitions) and single characters. Each piece has a price, and the password is worth the cheapest way to put it
 together: `Password123!` is hardly better than `password`, and three unrelated words in a row are good.
 """
@@ -18,7 +18,7 @@ ENOUGH = 8
 COMMON = 3
 """The price of a common password or word: there are 20,000, as many as three letters make."""
 PATTERN = 2
-"""The price of a sequence, a year, or what stands in the password already."""
+"""The price of a sequence, a run of one character, a year, a month, or what stands in the password already."""
 PERSONAL = 1
 """The price of a word that belongs to the account."""
 
@@ -47,6 +47,19 @@ SEQUENCES = (
 )
 """Of alphabets and keyboards; a password is looked at backwards too."""
 YEAR = re.compile(r"(19|20)\d\d")
+MONTHS_SEASONS_WEEKDAYS = """
+    january february march april may june july august september october november december
+    januar februar märz maerz april mai juni juli august september oktober november dezember
+    janvier février mars avril juin juillet août septembre octobre novembre décembre
+    enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre
+    spring summer autumn winter frühling fruehling sommer herbst printemps été automne hiver verano otoño invierno
+    monday tuesday wednesday thursday friday saturday sunday
+    montag dienstag mittwoch donnerstag freitag samstag sonntag
+    lundi mardi mercredi jeudi vendredi samedi dimanche lunes martes miércoles jueves viernes sábado domingo
+"""
+CALENDAR = frozenset(MONTHS_SEASONS_WEEKDAYS.split())
+"""What whoever must change a password often puts before the year, in four languages."""
+SEPARATORS = re.compile(r"[\W_]+")
 LOOKALIKES = str.maketrans("@4310!5$7+", "aaeioisstt")
 """Characters that stand for letters, as in `p@ssw0rd`."""
 
@@ -56,9 +69,11 @@ def is_guessable(password: str, about: Iterable[str] = ()) -> bool:
     text = _folded(password)[:LONGEST_LOOKED_AT]
     words = frozenset(_words(about))
     alone = re.sub(r"(.)\1+", r"\1", text)  # "aaabbbcccddd"
+    joined, between = SEPARATORS.sub("", text), set("".join(SEPARATORS.findall(text)))  # "p.a.s.s.w.o.r.d"
     return (
         any(_worth(each, words) < ENOUGH for each in (text, text[::-1], text.translate(LOOKALIKES)))
         or _worth(alone, words) + PATTERN < ENOUGH
+        or _worth(joined, words) + len(between) < ENOUGH
     )
 
 
@@ -80,15 +95,16 @@ def _price(text: str, start: int, end: int, words: frozenset[str]) -> int | None
     piece = text[start:end]
     if piece in words:
         return PERSONAL
-    repeats = text.find(piece, 0, end - 1) >= 0
-    if repeats or any(piece in sequence for sequence in SEQUENCES) or YEAR.fullmatch(piece):
+    repeats = text.find(piece, 0, end - 1) >= 0 or len(set(piece)) == 1
+    of_dates = piece in CALENDAR or YEAR.fullmatch(piece)
+    if repeats or of_dates or any(piece in sequence for sequence in SEQUENCES):
         return PATTERN
     return COMMON if len(piece) >= SHORTEST_COMMON and piece in _common() else None
 
 
 def _words(about: Iterable[str]) -> Iterator[str]:
     for text in map(_folded, about):
-        yield from (word for word in (text, *re.split(r"[\W_]+", text)) if len(word) >= SHORTEST_PIECE)
+        yield from (word for word in (text, *SEPARATORS.split(text)) if len(word) >= SHORTEST_PIECE)
 
 
 def _folded(text: str) -> str:

@@ -33,8 +33,8 @@ MOST_WAITING = 100
 RESERVED = 50
 """More of them, for whoever is no stranger: logged in, or at a known device."""
 
-OURSELVES = "memberstaff"
-"""A word that belongs to every account."""
+OURSELVES = ("memberstaff", "attendance")
+"""Words that belong to every account."""
 GUESSABLE = (
     "The password is easy to guess: apart from common words, patterns, and the names and address of the account or the "
     "organisation, too little is left. Use four words that have nothing to do with each other, or let a password "
@@ -113,7 +113,7 @@ def acceptable(password: str, about: Iterable[str] = ()) -> bytes:
         raise Refusal(ErrorCode.INVALID, message, "password")
     if len(unicodedata.normalize("NFC", password)) < SHORTEST:
         raise Refusal(ErrorCode.INVALID, f"The password is shorter than {SHORTEST} characters.", "password")
-    if is_guessable(password, (OURSELVES, *about)):
+    if is_guessable(password, (*OURSELVES, *about)):
         raise Refusal(ErrorCode.INVALID, GUESSABLE, "password")
     return encoded
 
