@@ -33,7 +33,8 @@ TAKE: TextClause = text(
     RETURNING full_at
     """
 )
-"""An instant beyond `possible` was stored before a clock was set back, and would lock people out."""
+"""An instant beyond `possible` was stored before a clock was set back, and would lock people out. It is a whole period
+later than ours can be: another node's clock is ahead, or a request that began after this one was counted before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,7 @@ async def _take(work: Work, allowance: Allowance) -> None:
         "interval": interval,
         "fresh": now + interval,
         "latest": latest,
-        "possible": latest + interval,
+        "possible": latest + interval + allowance.period,
     }
     if await work.scalar(TAKE, parameters) is not None:
         return

@@ -132,6 +132,17 @@ async def test_two_processes_share_the_allowance_even_at_the_same_moment(
     assert sorted(outcomes) == ["looked at"] * 5 + ["wait 12 s"] * 5
 
 
+@pytest.mark.parametrize("apart", [1, 29_000], ids=["a millisecond", "29 seconds"])
+async def test_neither_a_clock_that_is_behind_nor_a_request_that_was_overtaken_gives_a_second_allowance(
+    office: Office, database: Database, apart: int
+) -> None:
+    behind = TurnedClock()
+    behind.turn(milliseconds=-apart)
+    async with process(database, behind) as other:
+        assert [await attempt(office) for _ in range(5)] == ["looked at"] * 5
+        assert "looked at" not in [await attempt(other) for _ in range(5)]
+
+
 async def test_refreshes_are_counted_by_session_but_made_up_tokens_cost_nothing(
     database: Database, clock: TurnedClock
 ) -> None:
