@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import stat
+from email.utils import formatdate
 from mimetypes import guess_type
 from pathlib import Path
 
 import anyio.to_thread
 from starlette.datastructures import Headers
-from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocketClose
@@ -40,6 +42,9 @@ IMMUTABLE = "public, max-age=31536000, immutable"
 TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml", ".woff2": "font/woff2"}
 """Independent of the machine's MIME types: with `nosniff`, browsers refuse scripts of any other type."""
 
+PIECE = 65_536
+"""Bytes of a file that are sent at a time: so much is buffered for a slow client, over TLS too."""
+
 NOT_BUILT = """\
 <!doctype html>
 <html lang="en">
@@ -55,6 +60,17 @@ memberstaff from a wheel, which includes them; <code>./dev wheel</code> builds o
 """
 
 
+class BuiltFile(Response):
+    """A file of the build, sent from memory: an open file would cost a descriptor for as long as a client is slow."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's signature
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        size = len(self.body)
+        for start in range(0, max(size, 1), PIECE):
+            piece = self.body[start : start + PIECE]
+            await send({"type": "http.response.body", "body": piece, "more_body": start + PIECE < size})
+
+
 class Site:
     """The ASGI application for paths that no route matches."""
 
@@ -63,6 +79,8 @@ class Site:
         self.files = StaticFiles(directory=built, check_dir=False)
         self.has_playground = settings.demo if settings.playground is None else settings.playground
         self.policy = " ".join([POLICY, *settings.image_origins])
+        self.contents: dict[str, tuple[int, bytes]] = {}
+        """The build's files that were asked for, 11 MB at most, each with the time of its last change."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -124,9 +142,19 @@ class Site:
             if status is not None and stat.S_ISREG(status.st_mode):
                 if encoding:
                     own["Content-Encoding"] = encoding
-                found = FileResponse(full_path, headers=own, media_type=media, stat_result=status)
-                return self.or_not_modified(found, headers)
+                own["ETag"] = f'"{status.st_mtime_ns:x}-{status.st_size:x}"'
+                own["Last-Modified"] = formatdate(status.st_mtime, usegmt=True)
+                content = self.content(full_path, status)
+                return self.or_not_modified(BuiltFile(content, headers=own, media_type=media), headers)
         return missing
+
+    def content(self, full_path: str, status: os.stat_result) -> bytes:
+        """What a file contains, shared by all who are sent it."""
+        changed_at, content = self.contents.get(full_path, (-1, b""))
+        if changed_at != status.st_mtime_ns:
+            content = Path(full_path).read_bytes()
+            self.contents[full_path] = status.st_mtime_ns, content
+        return content
 
     def or_not_modified(self, response: Response, headers: Headers) -> Response:
         """The response, or 304 with its headers if the client's copy is current."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,7 +14,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.datastructures import Headers
-from starlette.responses import FileResponse
 
 from memberstaff.server.app import create_app
 from memberstaff.server.web import Site
@@ -28,6 +29,7 @@ SCRIPT = "console.log('hello')" * 100
 DASHBOARD = Path(__file__).parents[2] / "dashboard"
 SETTINGS = Settings()
 SECRET = "a file beside the build"
+OPEN_FILES = Path("/proc/self/fd")
 
 
 @pytest.fixture
@@ -201,6 +203,26 @@ async def test_without_a_build_the_page_says_what_to_do_and_the_api_runs(tmp_pat
     assert hello.json() == {"data": {"hello": "Hello, world!"}}
 
 
+@pytest.mark.skipif(not OPEN_FILES.exists(), reason="needs Linux's list of open files")
+async def test_whoever_reads_slowly_holds_no_file_open(built: Path) -> None:
+    large = built / "assets" / "large-C4f3.js"
+    large.write_bytes(b"x" * 8_000_000)
+    host = ToyHost(SETTINGS)
+    loop = asyncio.get_running_loop()
+    async with serving(create_app(toy_schema(), host, built), host.settings) as address:
+        with socket.socket() as slow:
+            slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2_048)
+            slow.setblocking(False)
+            await loop.sock_connect(slow, ("127.0.0.1", address.port))
+            await loop.sock_sendall(slow, b"GET /assets/large-C4f3.js HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            received = b""
+            while b"\r\n\r\nx" not in received:
+                received += await loop.sock_recv(slow, 2_048)
+            assert large not in {file.readlink() for file in OPEN_FILES.iterdir() if file.is_symlink()}
+        async with web_client(base_url=address.http) as client:
+            assert (await client.get("/assets/large-C4f3.js")).content == large.read_bytes()
+
+
 PIECES = st.lists(
     st.sampled_from(["..", ".", "", "assets", "graphiql", "secret.txt", "dashboard-C4f3.js", "web", "C:", "~", "\0"])
     | st.text(max_size=8),
@@ -212,8 +234,9 @@ PIECES = st.lists(
 @given(pieces=PIECES, separator=st.sampled_from(["/", "\\", "//"]), packed=st.booleans())
 def test_no_path_leads_out_of_the_build(built: Path, pieces: list[str], separator: str, packed: bool) -> None:
     headers = Headers({"accept-encoding": "gzip"} if packed else {})
-    response = Site(SETTINGS, built).file("/" + separator.join(pieces), headers)
+    site = Site(SETTINGS, built)
+    response = site.file("/" + separator.join(pieces), headers)
     assert response.status_code in {200, 404}
-    if isinstance(response, FileResponse):
-        assert Path(response.path).is_relative_to(built)
-        assert Path(response.path).suffix in {".js", ".css", ".svg", ".gz"}
+    for file in site.contents:
+        assert Path(file).is_relative_to(built)
+        assert Path(file).suffix in {".js", ".css", ".svg", ".gz"}
