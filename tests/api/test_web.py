@@ -203,6 +203,11 @@ async def test_without_a_build_the_page_says_what_to_do_and_the_api_runs(tmp_pat
     assert hello.json() == {"data": {"hello": "Hello, world!"}}
 
 
+def open_files() -> set[Path]:
+    """What this process has open."""
+    return {file.readlink() for file in OPEN_FILES.iterdir() if file.is_symlink()}
+
+
 @pytest.mark.skipif(not OPEN_FILES.exists(), reason="needs Linux's list of open files")
 async def test_whoever_reads_slowly_holds_no_file_open(built: Path) -> None:
     large = built / "assets" / "large-C4f3.js"
@@ -218,7 +223,7 @@ async def test_whoever_reads_slowly_holds_no_file_open(built: Path) -> None:
             received = b""
             while b"\r\n\r\nx" not in received:
                 received += await loop.sock_recv(slow, 2_048)
-            assert large not in {file.readlink() for file in OPEN_FILES.iterdir() if file.is_symlink()}
+            assert large not in open_files()
         async with web_client(base_url=address.http) as client:
             assert (await client.get("/assets/large-C4f3.js")).content == large.read_bytes()
 
