@@ -65,7 +65,7 @@ class Settings(Deployment):
         300,
         ge=1,
         description="GraphQL requests without a valid login, per address and process; for IPv6 per /64, twice as many "
-        "per /56 and four times per /48. With a refresh token of ours they count by session.",
+        "per /56 and four times per /48. With a refresh token or an expired token of ours they count by session.",
     )
 
     # Limits of documents and requests

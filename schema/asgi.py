@@ -79,8 +79,9 @@ class GraphQLHost:
             return error.with_traceback(None)
         return None
 
-    def session_of(self, refresh_token: str) -> str | None:
-        return self.application.accounts.session_of(refresh_token)
+    def session_of(self, token: str) -> str | None:
+        accounts = self.application.accounts
+        return accounts.session_of(token) or accounts.session_named_by(token)
 
     def device_of(self, cookie: str | None) -> str | None:
         return self.application.accounts.device_of(cookie)

@@ -162,6 +162,10 @@ class Accounts:
         """The session of a refresh token that we ever signed; None for any other string. Asks no database."""
         return self._refresh_tokens.session_of(refresh_token)
 
+    def session_named_by(self, access_token: str) -> str | None:
+        """The session of an access token that we signed, expired or not; None for any other string."""
+        return self._access_tokens.session_of(access_token)
+
     def device_of(self, cookie: str | None) -> str | None:
         """The id of a device in which somebody has logged in; None for a cookie that is not ours. Asks no database."""
         return self._devices.device(cookie)

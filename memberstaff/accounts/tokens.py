@@ -113,6 +113,13 @@ class AccessTokens:
             raise NoAccess(NoAccessReason.TOKEN_EXPIRED)
         return claims
 
+    def session_of(self, token: str) -> str | None:
+        """The session of a token that we signed, expired or not; None for any other string."""
+        try:
+            return self._verified(token).session_id
+        except NoAccess:
+            return None
+
     def _verify(self, token: str) -> Claims:
         if len(token) > LONGEST_TOKEN:
             raise NoAccess(NoAccessReason.TOKEN_INVALID)

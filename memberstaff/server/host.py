@@ -58,8 +58,11 @@ class Host(Protocol):
     async def stranger(self, connection: Connection) -> RequestError | None:
         """Why the connection's token gives no access; None for a valid one. Asks no database whether it still does."""
 
-    def session_of(self, refresh_token: str) -> str | None:
-        """The session of a refresh token that we signed; None for any other string."""
+    def session_of(self, token: str) -> str | None:
+        """The session of a token that we signed, to refresh or for access, expired or not; None for any other string.
+
+        Asks no database.
+        """
 
     def device_of(self, cookie: str | None) -> str | None:
         """The id of a device in which somebody has logged in; None for a cookie that is not ours."""

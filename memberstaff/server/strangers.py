@@ -7,7 +7,7 @@ import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 from weakref import WeakValueDictionary
 
 from memberstaff.addresses import networks_of
@@ -101,10 +101,12 @@ class Strangers:
     def admit(self, connection: Connection, refresh_tokens: Iterable[str] = ()) -> None:
         """Take a stranger's request from the allowance of their address. Raises RateLimited.
 
-        With a refresh token that we signed it is taken from its session's instead: in the morning a whole school
-        refreshes, from one address. So is the login of a known device from its own: others there cannot use it up.
+        With a token that we signed it is taken from its session's instead, be it a refresh token or an access token
+        that has expired: in the morning a whole school learns that its tokens have expired and refreshes, from one
+        address. So is the login of a known device from its own: others there cannot use it up.
         """
-        sessions = map(self.host.session_of, islice(refresh_tokens, MOST_CANDIDATES))
+        given = [connection.authorization] if connection.authorization is not None else []
+        sessions = map(self.host.session_of, chain(given, islice(refresh_tokens, MOST_CANDIDATES)))
         session = next((session for session in sessions if session is not None), None)
         device = self.host.device_of(connection.device.value) if connection.device is not None else None
         if session is not None:

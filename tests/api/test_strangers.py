@@ -125,6 +125,24 @@ async def test_a_school_refreshes_in_the_morning_however_few_strangers_are_let_i
 
 
 @pytest.mark.parametrize("engine", ["sqlite"])
+async def test_a_school_learns_that_its_tokens_have_expired_however_few_strangers_are_let_in(
+    database_url: str, clock: TurnedClock
+) -> None:
+    async with install(database_url, clock=clock, anonymous_requests_per_minute=3) as school:
+        expired = school.tokens[Role.VIEWER]
+        clock.turn(minutes=20)
+        for _ in range(3):
+            await school.http.post("/graphql", json={"query": "{ __typename }"})
+        assert (await school.nobody.fail("{ __typename }"))[0] == "RATE_LIMITED"
+        async with client(school.address) as socket:
+            await socket.say({"type": "connection_init", "payload": {"authorization": f"Bearer {expired}"}})
+            assert (await socket.closing())[0] == 4403
+        assert (await school.viewer.fail("{ viewer { role } }"))[0] == "UNAUTHENTICATED"
+        school.tokens[Role.VIEWER] = f"{expired[:-4]}AAAA"
+        assert (await school.viewer.fail("{ viewer { role } }"))[0] == "RATE_LIMITED"
+
+
+@pytest.mark.parametrize("engine", ["sqlite"])
 async def test_a_large_document_needs_a_login_and_a_strangers_is_not_kept(database_url: str) -> None:
     own_schema: dict[str, Any] = {"max_tokens": 998}  # with documents that no other test has sent
     async with install(database_url, metrics=True, **own_schema) as school:
