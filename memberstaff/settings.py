@@ -95,7 +95,8 @@ class Settings(Deployment):
         15_000,
         ge=1,
         description="TCP connections per address and process, whatever they say; three for each board of a school, "
-        "since a page loads over several. Never more than half of what the process may open; IPv6 by /64.",
+        "since a page loads over several. Never more than half of what the process may open. For "
+        "IPv6 per /64, twice as many per /56 and four times per /48.",
     )
     init_seconds: float = Field(5.0, gt=0, description="Time for `connection_init` after a socket opens.")
     max_backlog_bytes: int = Field(1_048_576, ge=65_536, description="Data that may be queued for a client.")

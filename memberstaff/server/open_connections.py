@@ -25,17 +25,17 @@ WARN_SECONDS = 60.0
 class Slot:
     """A connection's place among the open ones; freed once."""
 
-    __slots__ = ("_key", "_owner")
+    __slots__ = ("_address", "_owner")
 
-    def __init__(self, owner: OpenConnections, key: str | None) -> None:
+    def __init__(self, owner: OpenConnections, address: str | None) -> None:
         self._owner: OpenConnections | None = owner
-        self._key = key
+        self._address = address
 
     def free(self) -> None:
         """Free the place; does nothing the second time."""
         owner, self._owner = self._owner, None
         if owner is not None:
-            owner.free(self._key)
+            owner.free(self._address)
 
 
 class OpenConnections:
@@ -43,7 +43,8 @@ class OpenConnections:
 
     An address, or an IPv6 /64, may have `per_address`, and never more than there are free ones (dynamic thresholds, as
     switches share their buffers): one address gets half of the total, two a third each, and a newcomer finds some free.
-    Trusted proxies are bounded by the total alone.
+    An IPv6 /56 may have twice as many, a /48 four times, but no more than there are free ones either. Trusted proxies
+    are bounded by the total alone.
     """
 
     def __init__(self, *, total: int, per_address: int, trusted: Networks = ()) -> None:
@@ -53,7 +54,7 @@ class OpenConnections:
         """Connections refused since the process started."""
         self._trusted = trusted
         self._open = 0
-        self._by_address: Counter[str] = Counter()
+        self._by_network: Counter[str] = Counter()
         self._warn_at = 0.0
 
     def __len__(self) -> int:
@@ -62,23 +63,22 @@ class OpenConnections:
     def take(self, peer: str) -> Slot | None:
         """Count a connection of this peer; None if it is one too many."""
         address = canonical_address(peer)
-        key = None if is_trusted(address, self._trusted) else networks_of(address)[0][0]
+        networks = () if is_trusted(address, self._trusted) else networks_of(address)
         free = self.total - self._open
-        if free <= 0 or (key is not None and self._by_address[key] >= min(self.per_address, free)):
+        if free <= 0 or any(self._by_network[name] >= min(share * self.per_address, free) for name, share in networks):
             self._refuse(address)
             return None
         self._open += 1
-        if key is not None:
-            self._by_address[key] += 1
-        return Slot(self, key)
+        self._by_network.update(name for name, _ in networks)
+        return Slot(self, address if networks else None)
 
-    def free(self, key: str | None) -> None:
+    def free(self, address: str | None) -> None:
         """For `Slot`."""
         self._open -= 1
-        if key is not None:
-            self._by_address[key] -= 1
-            if not self._by_address[key]:
-                del self._by_address[key]
+        for name, _ in networks_of(address) if address is not None else ():
+            self._by_network[name] -= 1
+            if not self._by_network[name]:
+                del self._by_network[name]
 
     def _refuse(self, address: str) -> None:
         self.refused += 1

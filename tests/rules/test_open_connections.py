@@ -48,6 +48,19 @@ def test_ipv6_counts_by_the_network_of_one_customer(others: list[str], room: int
     assert [len(taken(connections, other)) for other in others] == [room] * len(others)
 
 
+def test_whoever_has_a_wider_ipv6_network_has_no_more_than_a_few_customers_and_leaves_as_many_free() -> None:
+    connections = OpenConnections(total=1_000, per_address=2)
+    assert [len(taken(connections, f"2001:db8:0:{number}::1")) for number in (1, 2, 3)] == [2, 2, 0]  # one /56
+    assert [len(taken(connections, f"2001:db8:0:{number}00::1")) for number in (1, 2, 3)] == [2, 2, 0]  # the /48
+    slots = taken(connections, "2001:db8:1::1")
+    assert len(slots) == 2
+    for slot in slots:
+        slot.free()
+    assert len(taken(connections, "2001:db8:1::1")) == 2
+    few = OpenConnections(total=100, per_address=1_000)
+    assert sum(len(taken(few, f"2001:db8:0:{number}00::1", tries=5)) for number in range(100)) == 50
+
+
 def test_an_ipv4_address_is_the_same_in_ipv6() -> None:
     connections = OpenConnections(total=1_000, per_address=2)
     assert len(taken(connections, "192.0.2.1")) == 2
