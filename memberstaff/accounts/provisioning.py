@@ -55,7 +55,7 @@ async def provision(work: Work, identity: Identity) -> int | None:
         await work.audit("account", row.id, "created", {"role": identity.role, "issuer": identity.issuer})
     if await _role(work, row, identity) is None:
         return None
-    if await work.scalar(select(session.c.id).where(session.c.id == identity.session)) is None:
+    if await _begins(work, identity):
         await work.audit("account", row.id, "login", {"session": identity.session, "issuer": identity.issuer})
     await _upsert_session(work, identity, row.id)
     return int(row.id)
@@ -101,6 +101,14 @@ async def _role(work: Work, row: Row[Any], identity: Identity) -> Role | None:
 
 def _rank(role: Role | None) -> int:
     return -1 if role is None else list(Role).index(role)
+
+
+async def _begins(work: Work, identity: Identity) -> bool:
+    """Whether this token opens its session, or opens it again after it was ended."""
+    row = await work.row(select(session.c.created_at, session.c.ended_at).where(session.c.id == identity.session))
+    if row is None:
+        return True
+    return row.ended_at is not None and row.created_at <= row.ended_at < identity.issued_at
 
 
 async def _upsert_session(work: Work, identity: Identity, account_id: int) -> None:

@@ -186,10 +186,8 @@ class Accounts:
                 raise
         async with self._database.write() as work:
             for session_id in sorted(ending):
-                open_one = sessions.states().where(session.c.id == session_id, session.c.ended_at.is_(None))
-                row = await work.row(open_one)
-                await sessions.end_session(work, session_id)
-                if row is not None:
+                row = await work.row(sessions.states().where(session.c.id == session_id))
+                if await sessions.end_session(work, session_id) and row is not None:
                     work.caller = sessions.opened(row).caller
                     await work.audit("account", row.account_id, "logout", _of(session_id))
 

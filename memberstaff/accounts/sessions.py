@@ -177,14 +177,15 @@ async def logout(work: Work) -> None:
     await end_session(work, work.caller.session_id)
 
 
-async def end_session(work: Work, session_id: str) -> None:
-    """End one session on every node, unless it has ended."""
+async def end_session(work: Work, session_id: str) -> bool:
+    """End one session on every node; False if it has ended already."""
     reopened = session.c.created_at > session.c.ended_at  # by a newer token of an identity provider
     live = (session.c.id == session_id) & (session.c.ended_at.is_(None) | reopened)
     ended = await work.write(update(session).where(live).values(ended_at=_end_time(work)))
     await work.write(delete(refresh_token).where(refresh_token.c.session_id == session_id))
     if ended:
         work.announce_access(sessions=[session_id])
+    return bool(ended)
 
 
 async def end_sessions_of(work: Work, account_id: int) -> None:

@@ -79,6 +79,20 @@ async def test_an_identity_providers_session_is_told_when_its_first_token_comes(
     assert [row.details["issuer"] for row in rows[1:]] == [ISSUER] * 2
 
 
+async def test_whoever_logs_in_again_at_an_identity_provider_is_told_again(
+    database: Database, clock: TurnedClock, issuer: Issuer
+) -> None:
+    """The provider gives the same session to the same browser."""
+    async with process(database, clock, **settings(issuer)) as office:
+        for _ in range(2):
+            for token in (issuer.token(), issuer.token(note="another")):
+                await office.whoami(token)
+            await office.accounts.logout(token)
+            clock.turn(minutes=1)
+        rows = await office.entries()
+    assert [row.action for row in rows] == ["created", *["login", "logout"] * 2]
+
+
 async def test_wrong_attempts_are_a_row_for_each_account_network_and_hour(office: Office) -> None:
     amina, ben = await office.employ(AMINA), await office.employ(BEN)
     for _ in range(5):
