@@ -58,6 +58,10 @@ class AccessWatcher:
         self._admissions = Admissions()
         self._position: access_log.Position | None = None
         """How far the log was read."""
+        self._announced = 0
+        """The highest number that a notification has named, and the log has not yet confirmed."""
+        self._trusting = True
+        """Whether the last announcement was confirmed."""
         self._check_now = asyncio.Event()
         self._check_soon = Throttle(self._check_now.set)
         self._check_all_now = asyncio.Event()
@@ -89,12 +93,17 @@ class AccessWatcher:
         """Read the log at once when it has grown, or when a notification may have been missed.
 
         What was recorded and is published again names a number that was read, and costs nothing. What names another
-        epoch, or none, is believed once a second.
+        epoch, or none, is believed once a second; so is a higher number, from the moment when the log did not have one
+        until it has one again.
         """
         read, number = self._position, notification.access_number
         if read is not None and notification.epoch == read.epoch:
             if number is not None and number > read.number:
-                self._check_now.set()
+                self._announced = max(number, self._announced)
+                if self._trusting:
+                    self._check_now.set()
+                else:
+                    self._check_soon()
         elif number is not None or not notification.epoch:
             self._check_soon()
 
@@ -134,6 +143,7 @@ class AccessWatcher:
         await self._check_expired()
         if self._position is not None and not self._admissions.any:
             return
+        announced, self._announced = self._announced, 0
         while True:
             async with self._database.read() as reading:
                 position, subjects = await access_log.after(reading, self._position)
@@ -144,6 +154,10 @@ class AccessWatcher:
             self._position = position
             if subjects is None or len(subjects) < access_log.PAGE:
                 break
+        if announced:
+            self._trusting = announced <= position.number
+            if not self._trusting:
+                self._check_soon.rest()
 
     async def _check_expired(self) -> None:
         """End those whose token has expired, and ask about those whose session has: a refresh may have extended it."""

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, event, update
+from sqlalchemy import delete, event, select, update
 
 from memberstaff.access import Role
 from memberstaff.accounts import access_log, access_watcher, directory, sessions
@@ -20,6 +20,7 @@ from memberstaff.db.installation import new_epoch
 from memberstaff.db.tables import access_change, access_head, account, session
 from memberstaff.db.work import Reading, Work
 from memberstaff.errors import Unavailable
+from memberstaff.notify import throttle
 from memberstaff.notify.notification import Notification
 from tests.calls import at_most
 from tests.services.boards import NEVER, OFTEN, held, running
@@ -327,3 +328,29 @@ async def test_a_notification_is_followed_at_once_and_a_repeated_one_costs_nothi
             watcher.on_notification(office.notifications[-1])
             await until(lambda: doors[1].ended == ENDED)
     assert len([each for each in sent if each.startswith("SELECT") and "access_head" in each]) <= 3
+
+
+async def test_numbers_that_the_log_does_not_have_are_believed_once_a_second_until_one_is_true(
+    office: Office, watcher: AccessWatcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as those of messages that were recorded before a backup was restored."""
+    monkeypatch.setattr(throttle, "CHECK_SECONDS", NEVER)
+    claims = await opened(office, 3)
+    doors = await admitted(watcher, claims)
+    await log_out(office, claims[0])
+    epoch = office.notifications[-1].epoch
+    async with running(watcher.run):
+        with statements(office.database) as sent:
+            for number in range(100, 200):
+                watcher.on_notification(Notification(epoch=epoch, access_number=number))
+                async with office.database.read() as reading:  # there is time for a check
+                    await reading.scalar(select(1))
+            await until(lambda: doors[0].ended == ENDED)
+        assert len([each for each in sent if each.startswith("SELECT") and "access_head" in each]) <= 3
+        await watcher.check()  # the next poll, after which no false one is open
+        for index in (1, 2):
+            await log_out(office, claims[index])
+            watcher.on_notification(office.notifications[-1])
+            if index == 1:
+                await watcher.check()
+            await until(lambda: doors[index].ended == ENDED)  # noqa: B023
