@@ -160,9 +160,11 @@ class Deployment(BaseSettings):
     def _networks(cls, networks: tuple[str, ...]) -> tuple[str, ...]:
         for number, network in enumerate(networks, start=1):
             try:
-                ip_network(network)
+                trusts_everybody = ip_network(network).prefixlen == 0
             except ValueError:
                 raise ValueError(f"entry {number} is not a network such as 10.0.0.0/8") from None
+            if trusts_everybody:
+                raise ValueError(f"entry {number} is everybody, who could then claim any address; name the proxy's")
         return networks
 
     @field_validator("working_days")

@@ -300,3 +300,12 @@ def test_a_misspelt_setting_is_told_and_not_ignored(monkeypatch: pytest.MonkeyPa
     with pytest.raises(InvalidSettings) as told:
         load()
     assert str(told.value) == ("MEMBERSTAFF_SECRET_KY: there is no such setting; did you mean MEMBERSTAFF_SECRET_KEY?")
+
+
+@pytest.mark.parametrize("everybody", ["0.0.0.0/0", "::/0"])
+def test_not_everybody_is_a_trusted_proxy(monkeypatch: pytest.MonkeyPatch, everybody: str) -> None:
+    monkeypatch.setenv("MEMBERSTAFF_TRUSTED_PROXIES", f"10.0.0.0/8, {everybody}")
+    with pytest.raises(InvalidSettings) as invalid:
+        load()
+    told = "entry 2 is everybody, who could then claim any address; name the proxy's"
+    assert str(invalid.value) == f"MEMBERSTAFF_TRUSTED_PROXIES: {told}"
