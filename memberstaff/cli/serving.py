@@ -64,7 +64,7 @@ def serve_command(
             f"behind a proxy that ends TLS, set {PREFIX}TRUSTED_PROXIES to its network, such as 10.0.0.0/8; "
             "or add --insecure."
         )
-    if not (settings.allowed_hosts or _is_loopback(host)):
+    if not settings.allowed_hosts and (settings.trusted_proxies or not _is_loopback(host)):
         _warn_of_names()
     _require_free(host, port)
     if demo_mode:

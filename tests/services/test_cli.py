@@ -227,11 +227,14 @@ def test_other_machines_are_served_with_tls_behind_a_proxy_or_on_demand(
     assert told.startswith("The database in MEMBERSTAFF_DATABASE_URL cannot be used: ")
 
 
-def test_a_server_without_names_says_who_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("proxies", "words"), [((), ("--host", "0.0.0.0", "--insecure")), (("127.0.0.1",), ())])
+def test_a_server_without_names_says_who_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, proxies: tuple[str, ...], words: tuple[str, ...]
+) -> None:
     url = SecretStr(f"sqlite+aiosqlite:///{tmp_path}/missing/school.db")
-    found = Settings(secret_key=SecretStr(SECRET), database_url=url)
+    found = Settings(secret_key=SecretStr(SECRET), database_url=url, trusted_proxies=proxies)
     monkeypatch.setattr("memberstaff.cli.serving.load", lambda: found)
-    told = said(memberstaff("serve", "--host", "0.0.0.0", "--port", str(free_port()), "--insecure"))
+    told = said(memberstaff("serve", "--port", str(free_port()), *words))
     assert told.startswith(
         "MEMBERSTAFF_ALLOWED_HOSTS is not set: whoever comes by another name than "
         f"{socket.gethostname()} is refused. The database"
