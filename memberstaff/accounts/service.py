@@ -231,6 +231,7 @@ class Accounts:
             await directory.change_own_password(work, hashed, verified=row.password_hash)
             opened = await sessions.open_session(work, row.id, verified=hashed, lifetime=self._lifetime)
             assert opened is not None  # the account is locked
+            await work.audit("account", row.id, "login", _of(opened.caller.session_id), device=attempt.known)
             await login_limits.give_back(work, self._settings, source)
             issued = self._issue(opened, await self._first_token(work, opened), now=work.now)
         return replace(issued, device=self._devices.remember(device, row.id, hashed))

@@ -143,15 +143,17 @@ async def test_attempts_at_the_same_moment_are_all_counted(
     ]
 
 
-async def test_a_wrong_current_password_is_told_and_a_changed_one_names_its_account(office: Office) -> None:
+async def test_a_wrong_current_password_is_told_and_a_changed_one_with_its_new_session(office: Office) -> None:
     amina = await office.employ(AMINA)
     opened = await office.login(AMINA)
     with pytest.raises(Refusal):
         await office.accounts.change_password(opened.access_token, "a guess", "a new password of hers", HOME)
-    await office.accounts.change_password(opened.access_token, PASSWORD, "a new password of hers", HOME)
+    changed = await office.accounts.change_password(opened.access_token, PASSWORD, "a new password of hers", HOME)
     assert await told(office) == [("password_change_failed", str(amina.id), HOME, 1)]
-    last = (await office.entries())[-1]
-    assert (last.action, last.by_account, last.subject_id) == ("password_changed", amina.id, str(amina.id))
+    assert [(row.action, row.by_account, row.subject_id, row.details) for row in (await office.entries())[-2:]] == [
+        ("password_changed", amina.id, str(amina.id), {}),
+        ("login", amina.id, str(amina.id), {"session": changed.caller.session_id}),
+    ]
 
 
 async def test_no_password_and_no_token_is_in_the_log(office: Office) -> None:
