@@ -319,8 +319,10 @@ class Database:
         return connection
 
     async def close(self) -> None:
-        """Close every connection."""
-        await self.engine.dispose()
+        """Close every connection; the driver waits for PostgreSQL to close its side, which a frozen one never does."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._answer_seconds):
+                await self.engine.dispose()
 
 
 def _answered_within(seconds: float | None, connection: AsyncConnection) -> AbstractContextManager[None]:

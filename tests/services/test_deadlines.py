@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -16,6 +17,7 @@ from memberstaff.db.work import Database, Work
 from memberstaff.errors import Unavailable
 from tests.databases import UTC_ZONE
 from tests.freezing import Line, line_to
+from tests.waiting import WAIT_SECONDS
 
 pytestmark = pytest.mark.parametrize("engine", ["postgresql"])
 
@@ -176,3 +178,11 @@ async def test_one_connection_that_froze_while_idle_takes_the_others_of_its_pool
         with capture_logs() as logged:
             assert [await ask(database) for _ in range(3)] == [7, 7, 7]
     assert [entry["event"] for entry in logged] == ["database_connection_cut"]
+
+
+async def test_connections_that_do_not_answer_do_not_hold_up_the_end_of_a_process(line: Line) -> None:
+    async with asyncio.timeout(WAIT_SECONDS):
+        async with process(line.url, connections=3) as database:
+            async with database.read(), database.read():
+                assert await ask(database) == 7
+            assert line.freeze() == 3
