@@ -53,6 +53,12 @@ class Batcher(Generic[Question, Answer]):
             answers: Sequence[Answer | Exception]
             try:
                 answers = await self._answer_all([question for question, _ in batch])
+            except asyncio.CancelledError:
+                task = asyncio.current_task()
+                if task is None or task.cancelling():
+                    raise
+                # Cancelled from within: whoever asks, now or later, would wait for ever.
+                answers = [RuntimeError("The answer was cancelled.")] * len(batch)
             except Exception as error:
                 answers = [error] * len(batch)
             for (_, future), answer in zip(batch, answers, strict=True):
