@@ -6,6 +6,7 @@ import csv
 import json
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any
@@ -70,11 +71,23 @@ def audit_command(
             which = AuditFilter(since=bounds[0], until=bounds[1], account=number, action=action)
             write = WRITERS[form]()
             async for entries in export(opened, COMMAND_LINE, which):
-                for entry in entries:
-                    write(_cells(entry))
-            sys.stdout.flush()
+                with _written():
+                    for entry in entries:
+                        write(_cells(entry))
+                    sys.stdout.flush()
 
     run(main)
+
+
+@contextmanager
+def _written() -> Iterator[None]:
+    """Explain why stdout takes nothing; any other OSError is the database's. Whoever reads no further says so."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise CommandError(f"The log cannot be written: {error.strerror}.") from None
 
 
 def _instant(option: str, text: str | None, zone: Any) -> datetime | None:

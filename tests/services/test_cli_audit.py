@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
 import os
 from io import StringIO
@@ -115,3 +116,16 @@ async def test_what_cannot_be_looked_for_is_said(database_url: str) -> None:
     )
     nobody = memberstaff("audit", "--account", "nobody@school.example", url=database_url)
     assert said(nobody) == "There is no account with this email address."
+
+
+@pytest.mark.parametrize("engine", ["sqlite"])
+async def test_a_full_disk_is_not_called_the_databases_fault(
+    database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await desk(database)
+
+    def full(_: dict[str, Any]) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(command, "WRITERS", {command.Format.JSONL: lambda: full})
+    assert said(memberstaff("audit", url=database_url)) == "The log cannot be written: No space left on device."
