@@ -31,15 +31,14 @@ async def claim(work: Work, key: str, request: Any) -> Any | None:
         raise Refusal(ErrorCode.INVALID, message, "idempotencyKey")
     digest = sha256(msgspec.json.encode(request, order="deterministic")).hexdigest()
     own_key = (idempotency.c.account_id == work.caller.account_id, idempotency.c.key == key)
-    claimed = await work.write(
-        insert(work.dialect, idempotency)
-        .values(account_id=work.caller.account_id, key=key, request_hash=digest, answer={}, created_at=work.now)
-        .on_conflict_do_nothing()
+    new = insert(work.dialect, idempotency).values(
+        account_id=work.caller.account_id, key=key, request_hash=digest, answer={}, created_at=work.now
     )
-    if claimed:
-        return None
-    row = await work.row(select(idempotency.c.request_hash, idempotency.c.answer).where(*own_key))
-    assert row is not None
+    row = None
+    while row is None:  # an old key may be deleted between the two statements
+        if await work.write(new.on_conflict_do_nothing()):
+            return None
+        row = await work.row(select(idempotency.c.request_hash, idempotency.c.answer).where(*own_key))
     if row.request_hash != digest:
         message = "This idempotency key was used for a different request; use a new key."
         raise Refusal(ErrorCode.INVALID, message, "idempotencyKey")

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import Table, func, select
 
 from memberstaff.db import retention
+from memberstaff.db.idempotency import claim
 from memberstaff.db.retention import Retention
 from memberstaff.db.tables import (
     access_change,
@@ -27,7 +28,8 @@ from tests.clock import TurnedClock
 from tests.databases import UTC_ZONE
 from tests.infrastructure.process import free_port
 from tests.installation import install
-from tests.services.boards import running
+from tests.services.boards import held, running
+from tests.services.school import School
 from tests.waiting import until
 
 ANNA = 1_000
@@ -150,6 +152,22 @@ async def test_what_somebody_else_has_locked_is_left_for_the_next_round(database
         assert await count(database, session) == 2
     await pruning.prune()
     assert await count(database, session) == 1
+
+
+@pytest.mark.parametrize("engine", ["postgresql"])  # on SQLite one writer follows the other
+async def test_a_key_that_goes_while_it_is_claimed_again_is_a_new_one(school: School, clock: TurnedClock) -> None:
+    async def claimed() -> object:
+        async with school.work() as work:
+            return await claim(work, "key", "request")
+
+    assert await claimed() is None
+    clock.turn(days=2)
+    with held(school.database, "INSERT INTO idempotency") as claiming:
+        again = asyncio.create_task(claimed())
+        await claiming.read.wait()
+        await Retention(school.database, audit_days=0).prune()
+        claiming.go.set()
+        assert await again is None
 
 
 @pytest.fixture
