@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from sqlalchemy import bindparam, or_, select, update
+from sqlalchemy import bindparam, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from memberstaff.access import Right
@@ -26,6 +26,9 @@ MOST_ROWS = 20_000
 """In one import."""
 STORED_AT_ONCE = 1_000
 """Rows in a statement that writes."""
+
+_LOCK = 5_370_114_628_991_002
+"""The advisory lock of imports; any number will do. It is taken before all other locks."""
 
 COLUMN_NAMES = tuple(each.name for each in fields(Details))
 
@@ -90,6 +93,10 @@ async def import_staff(work: Work, rows: Sequence[Details], *, dry_run: bool = F
     work.require(Right.MANAGE_STAFF)
     if len(rows) > MOST_ROWS:
         raise Refusals(Refusal(ErrorCode.LIMIT_EXCEEDED, f"An import may have at most {MOST_ROWS:,} rows.", "rows"))
+    if work.dialect == "postgresql" and not dry_run:
+        # One at a time: the second of two that bring the same people has to find those of the first, and not create
+        # them again; only a reference would stop it.
+        await work.row(select(func.pg_advisory_xact_lock(_LOCK)))
     candidates = Candidates(await _find_candidates(work, rows))
     refusals: list[Refusal] = []
     seen: dict[object, int] = {}
@@ -160,7 +167,7 @@ async def _find_candidates(work: Work, rows: Sequence[Details]) -> list[Person]:
                 staff.c.external_ref.is_(None) & any_of(staff.c.sort_key, sort_keys),
             ),
         )
-        .order_by(staff.c.id)  # concurrent imports lock people in the same order
+        .order_by(staff.c.id)
         .with_for_update(key_share=True),
         person,
     )
@@ -176,8 +183,6 @@ def _names(rows: Sequence[Details]) -> tuple[set[str], set[str]]:
 async def _store(work: Work, created: list[dict[str, Any]], updated: list[tuple[Person, dict[str, Any]]]) -> None:
     audited: list[tuple[int, str, dict[str, Any]]] = []
     try:
-        # In one order: of two imports that bring the same references, one waits for the other, never each for each.
-        created = sorted(created, key=lambda values: (values["external_ref"] is None, values["external_ref"] or ""))
         for new in _pages(created, STORED_AT_ONCE):
             rows = await work.rows(
                 staff.insert().returning(staff.c.id, sort_by_parameter_order=True),
