@@ -46,6 +46,7 @@ PAYLOADS = {
     + b"".join(b"x-%d: %b\r\n" % (number, b"y" * 330) for number in range(90))
     + b"\r\n",
     "endless": b"GET /nothing HTTP/1.1\r\nHost: localhost\r\nx: " + b"y" * 1_000_000,
+    "leaving": b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
     "files": b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
     "handshakes": b"",
 }
@@ -66,7 +67,9 @@ class Flood:
         await asyncio.gather(*(self._job(kinds[number % len(kinds)]) for number in range(CONNECTIONS)))
 
     def _job(self, kind: str) -> Awaitable[None]:
-        return self._hold() if kind == "silent" else self._send(PAYLOADS[kind])
+        if kind == "silent":
+            return self._hold()
+        return self._leave(PAYLOADS[kind]) if kind == "leaving" else self._send(PAYLOADS[kind])
 
     async def _send(self, payload: bytes) -> None:
         """Send it again and again, without waiting for answers; with nothing to send, connect again and again."""
@@ -82,6 +85,17 @@ class Flood:
                     writer.write(payload)
                     await writer.drain()
             drained.cancel()
+            writer.close()
+
+    async def _leave(self, payload: bytes) -> None:
+        """Connect, ask, and close without waiting, again and again."""
+        while True:
+            try:
+                _, writer = await asyncio.open_connection(CLIENT, self._port, ssl=self._tls)
+            except OSError:
+                await asyncio.sleep(PAUSE_SECONDS)
+                continue
+            writer.write(payload)
             writer.close()
 
     @staticmethod
@@ -124,6 +138,7 @@ async def probe(port: int, tls: ssl.SSLContext | None, seconds: float) -> list[f
 def flooding(port: int, kind: str, certificate: Path | None, cores: set[int]) -> None:
     """For the process of the client that floods."""
     os.sched_setaffinity(0, cores)
+    os.nice(10)  # it shares a core with whoever it is to keep waiting: the server is what may be slow
     asyncio.run(Flood(port, context(certificate)).run(kind))
 
 

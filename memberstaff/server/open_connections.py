@@ -11,6 +11,7 @@ from typing import Any
 from memberstaff.addresses import networks_of
 from memberstaff.server import descriptors
 from memberstaff.server.client_address import Networks, canonical_address, is_trusted
+from memberstaff.server.request_turns import RequestTurns
 from memberstaff.settings import Settings
 
 log = logging.getLogger("memberstaff.server")
@@ -25,11 +26,13 @@ WARN_SECONDS = 60.0
 class Slot:
     """A connection's place among the open ones; freed once."""
 
-    __slots__ = ("_address", "_owner")
+    __slots__ = ("_address", "_owner", "network")
 
-    def __init__(self, owner: OpenConnections, address: str | None) -> None:
+    def __init__(self, owner: OpenConnections, address: str | None, network: str | None) -> None:
         self._owner: OpenConnections | None = owner
         self._address = address
+        self.network = network
+        """What counts as one client; None for a trusted proxy."""
 
     def free(self) -> None:
         """Free the place; does nothing the second time."""
@@ -50,6 +53,8 @@ class OpenConnections:
     def __init__(self, *, total: int, per_address: int, trusted: Networks = ()) -> None:
         self.total = total
         self.per_address = per_address
+        self.turns = RequestTurns()
+        """Of what comes over them."""
         self.refused = 0
         """Connections refused since the process started."""
         self._trusted = trusted
@@ -70,7 +75,7 @@ class OpenConnections:
             return None
         self._open += 1
         self._by_network.update(name for name, _ in networks)
-        return Slot(self, address if networks else None)
+        return Slot(self, *((address, networks[0][0]) if networks else (None, None)))
 
     def free(self, address: str | None) -> None:
         """For `Slot`."""

@@ -18,7 +18,7 @@ from memberstaff.server.uvicorn_tls import Config, first_protocol
 from memberstaff.server.uvicorn_websocket import WebSocketProtocol
 from memberstaff.settings import Settings
 
-ACCEPTED_AT_ONCE = 8
+ACCEPTED_AT_ONCE = 32
 """Connections; uvloop accepts one of a listening socket in each iteration of its loop, so it is given duplicates.
 Otherwise whoever connects stands behind all that a flood has put into the kernel's queue."""
 

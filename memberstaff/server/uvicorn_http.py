@@ -182,12 +182,33 @@ class HttpProtocol(HttpToolsProtocol):
             self.slot.free()  # uvicorn's own protocol does not count
 
     def data_received(self, data: bytes) -> None:
-        """Called with received bytes; the first of a request start the headers timer."""
+        """Called with received bytes; the first of a request start the headers timer, and wait for their turn."""
         if self.held:
             self.held += data
             return
         if self.cycle is None or self.cycle.response_complete:
             self.start_headers_timer()
+            if not self.unparsed and not self.takes_turn():
+                self.held = data
+                self.flow.pause_reading()
+                return
+        self.parse(data)
+
+    def takes_turn(self) -> bool:
+        """Whether a request may begin now; otherwise what is held is parsed when it may."""
+        if self.slot is None:
+            return True
+        return open_connections_of(self.app_state).turns.take(self.slot.network, self.begin)
+
+    def begin(self) -> None:
+        """Parse what is held: the turn of a request has come."""
+        if not self.transport.is_closing():
+            data, self.held = self.held, b""
+            self.flow.resume_reading()
+            self.parse(data)
+
+    def parse(self, data: bytes) -> None:
+        """Parse piece by piece, until a request waits."""
         for start in range(0, len(data), PARSED_AT_ONCE):
             piece = data[start : start + PARSED_AT_ONCE]
             self.unparsed += len(piece)
