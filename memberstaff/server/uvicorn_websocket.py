@@ -12,6 +12,7 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
+from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import CloseCode
 from websockets.http11 import Request
@@ -117,11 +118,15 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         """Send an ASGI message; a handshake parsed by HttpProtocol is accepted here."""
         if message["type"] != "websocket.accept":
             await super().send(message)
+            if message["type"] == "websocket.http.response.body" and not message.get("more_body", False):
+                self.handshake_complete = True  # uvicorn forgets it, and logs an application that has not answered
+        elif self.disconnected or self.transport.is_closing():
+            raise ClientDisconnected
         elif self.key is None:
             await super().send(message)
             self.request.headers.clear()  # they are most of a socket's memory
             self.response.headers.clear()
-        elif not self.disconnected and not self.transport.is_closing():
+        else:
             self.accept(self.key, message)
 
     def accept(self, key: str, message: Any) -> None:

@@ -33,7 +33,7 @@ async def test_a_request_to_another_name_is_refused_and_told_what_to_set(
 
 
 @pytest.mark.parametrize("path", ["/graphql", "/app/key", "/elsewhere"])
-async def test_a_socket_to_another_name_is_refused(path: str) -> None:
+async def test_a_socket_to_another_name_is_refused(path: str, caplog: pytest.LogCaptureFixture) -> None:
     app, host = toy()
     async with serving(app, host.settings) as address:
         with pytest.raises(InvalidStatus) as refused:
@@ -42,6 +42,7 @@ async def test_a_socket_to_another_name_is_refused(path: str) -> None:
     response = refused.value.response
     assert (response.status_code, response.body) == (421, MISDIRECTED.encode())
     assert host.connections == []
+    assert [record.message for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
 async def test_the_name_in_the_setting_is_served() -> None:

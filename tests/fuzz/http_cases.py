@@ -266,7 +266,7 @@ def graphql(documents: Documents) -> Any:
         streams = random.random()
         if by_get < 0.06 and isinstance(body, dict):
             pairs = [(name, each if isinstance(each, str) else json.dumps(each)) for name, each in body.items()]
-            target = "&".join(f"{quote(name)}={quote(each.encode('utf-8', 'replace'))}" for name, each in pairs)
+            target = "&".join("=".join(quote(text.encode("utf-8", "replace")) for text in pair) for pair in pairs)
             request = Request(target=f"/graphql?{target}", headers=tuple(headers))
         else:
             headers.append(("Content-Type", JSON))
