@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from asyncio import shield
+from collections.abc import Awaitable, Callable, Hashable
 from datetime import date
 from functools import cached_property
+from typing import TypeVar
 
 from strawberry.dataloader import DataLoader
 
@@ -17,6 +19,21 @@ from memberstaff.db.work import Reading
 from memberstaff.staff import queries as staff_queries
 from memberstaff.staff.model import Person
 
+Key = TypeVar("Key", bound=Hashable)
+Loaded = TypeVar("Loaded")
+
+
+class Loader(DataLoader[Key, Loaded]):
+    """A DataLoader whose waiters can be given up one by one.
+
+    Strawberry's share a future. graphql-core gives up the neighbours of a field that fails, and with the first of them
+    all who wait for the same key would be cancelled.
+    """
+
+    def load(self, key: Key) -> Awaitable[Loaded]:
+        """What belongs to a key; several loads make one batch."""
+        return shield(super().load(key))
+
 
 class Loaders:
     """The DataLoaders of one snapshot."""
@@ -25,21 +42,21 @@ class Loaders:
         self._snapshot = snapshot
         self._calendar = calendar
         self._board_cache = boards
-        self._histories: dict[tuple[int, int | None], DataLoader[tuple[int, date], list[Revision]]] = {}
-        self._marked: dict[tuple[date, date], DataLoader[int, list[Record]]] = {}
+        self._histories: dict[tuple[int, int | None], Loader[tuple[int, date], list[Revision]]] = {}
+        self._marked: dict[tuple[date, date], Loader[int, list[Record]]] = {}
 
     @cached_property
-    def day(self) -> DataLoader[date, Day]:
+    def day(self) -> Loader[date, Day]:
         """Days by date."""
 
         async def load(dates: list[date]) -> list[Day]:
             found = await self._calendar.days(await self._snapshot(), dates)
             return [found[day] for day in dates]
 
-        return DataLoader(load_fn=load)
+        return Loader(load_fn=load)
 
     @cached_property
-    def summary(self) -> DataLoader[date, Summary]:
+    def summary(self) -> Loader[date, Summary]:
         """The counts of days by date."""
 
         async def load(dates: list[date]) -> list[Summary]:
@@ -47,19 +64,19 @@ class Loaders:
             reading = await self._snapshot()
             return [await self._board_cache.summary(reading, day) for day in days]
 
-        return DataLoader(load_fn=load)
+        return Loader(load_fn=load)
 
     @cached_property
-    def person(self) -> DataLoader[int, Person | None]:
+    def person(self) -> Loader[int, Person | None]:
         """People by number; None if there is no such person."""
 
         async def load(ids: list[int]) -> list[Person | None]:
             found = await staff_queries.by_id(await self._snapshot(), ids)
             return [found.get(staff_id) for staff_id in ids]
 
-        return DataLoader(load_fn=load)
+        return Loader(load_fn=load)
 
-    def history(self, first: int, before: int | None) -> DataLoader[tuple[int, date], list[Revision]]:
+    def history(self, first: int, before: int | None) -> Loader[tuple[int, date], list[Revision]]:
         """The newest `first` revisions of each record, older than version `before`, if given."""
         if (first, before) not in self._histories:
 
@@ -67,10 +84,10 @@ class Loaders:
                 found = await queries.history(await self._snapshot(), keys, first=first, before=before)
                 return [found[key] for key in keys]
 
-            self._histories[first, before] = DataLoader(load_fn=load)
+            self._histories[first, before] = Loader(load_fn=load)
         return self._histories[first, before]
 
-    def marked(self, start: date, end: date) -> DataLoader[int, list[Record]]:
+    def marked(self, start: date, end: date) -> Loader[int, list[Record]]:
         """Marked records of people from `start` to `end`."""
         if (start, end) not in self._marked:
 
@@ -78,5 +95,5 @@ class Loaders:
                 found = await queries.marked(await self._snapshot(), ids, start, end)
                 return [found[staff_id] for staff_id in ids]
 
-            self._marked[start, end] = DataLoader(load_fn=load)
+            self._marked[start, end] = Loader(load_fn=load)
         return self._marked[start, end]

@@ -32,7 +32,9 @@ INSIDES: Mapping[str, re.Pattern[bytes]] = {
 }
 PAGES = re.compile(rb"(?im)^content-type: (?:text/(?:html|css|markdown)|(?:text|application)/javascript|image/|font/)")
 """Files of the dashboard, which are the same for everybody; they may name exceptions of JavaScript."""
-LEFT = re.compile(r"RuntimeWarning: coroutine '[\w.<>]*_async_resolver' was never awaited")
+LEFT = re.compile(
+    r"RuntimeWarning: (coroutine '[\w.<>]*_async_resolver' was never awaited|Enable tracemalloc to get the object)"
+)
 """Python's warning when a client leaves in the moment between graphql-core's task for a resolver and its first step."""
 INTERNAL_CLOSES = {1011: "an internal error", 4500: "an internal error"}
 
