@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from asyncio import shield
+from asyncio import Future, ensure_future, shield
 from collections.abc import Awaitable, Callable, Hashable
 from datetime import date
 from functools import cached_property
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from strawberry.dataloader import DataLoader
 
@@ -32,7 +32,15 @@ class Loader(DataLoader[Key, Loaded]):
 
     def load(self, key: Key) -> Awaitable[Loaded]:
         """What belongs to a key; several loads make one batch."""
-        return shield(super().load(key))
+        future = ensure_future(super().load(key))
+        future.add_done_callback(_retrieve)
+        return shield(future)
+
+
+def _retrieve(future: Future[Any]) -> None:
+    """Look at its error: asyncio logs one that nobody has looked at, as when all who waited were given up."""
+    if not future.cancelled():
+        future.exception()
 
 
 class Loaders:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
+from typing import Any
+
 import pytest
 
 from memberstaff.access import Role
+from schema.loaders import Loader
 from tests.installation import Installation
 
 GIVEN_UP = """{
@@ -19,3 +24,33 @@ async def test_a_field_whose_neighbour_fails_takes_no_other_with_it(installation
     answer = await installation.http.post("/graphql", json={"query": GIVEN_UP}, headers=headers)
     assert answer.status_code == 200
     assert [error["extensions"]["code"] for error in answer.json()["errors"]] == ["BAD_REQUEST"]
+
+
+async def test_an_error_for_which_nobody_waits_any_more_is_not_logged() -> None:
+    begun, gate = asyncio.Event(), asyncio.Event()
+
+    async def load(_keys: list[int]) -> list[int]:
+        begun.set()
+        await gate.wait()
+        raise ValueError("the database is away")
+
+    async def ask_and_give_up() -> None:
+        loader = Loader(load_fn=load)
+
+        async def ask() -> int:
+            return await loader.load(1)
+
+        asking = [asyncio.create_task(ask()) for _ in range(2)]
+        await begun.wait()
+        for each in asking:
+            each.cancel()
+        await asyncio.wait(asking)
+        gate.set()
+        for _ in range(10):
+            await asyncio.sleep(0)
+
+    told: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: told.append(context))
+    await ask_and_give_up()
+    gc.collect()
+    assert told == []

@@ -33,7 +33,8 @@ INSIDES: Mapping[str, re.Pattern[bytes]] = {
 PAGES = re.compile(rb"(?im)^content-type: (?:text/(?:html|css|markdown)|(?:text|application)/javascript|image/|font/)")
 """Files of the dashboard, which are the same for everybody; they may name exceptions of JavaScript."""
 LEFT = re.compile(
-    r"RuntimeWarning: (coroutine '[\w.<>]*_async_resolver' was never awaited|Enable tracemalloc to get the object)"
+    r"RuntimeWarning: (coroutine '(Executor\.|[\w.<>]*_async_resolver')[\w.<>']* was never awaited"
+    r"|Enable tracemalloc to get the object)"
 )
 """Python's warning when a client leaves in the moment between graphql-core's task for a resolver and its first step."""
 INTERNAL_CLOSES = {1011: "an internal error", 4500: "an internal error"}
