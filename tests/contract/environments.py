@@ -54,6 +54,12 @@ class Environment:
         return told
 
 
+def overwrite(file: Path, text: str) -> None:
+    """Change a file of an environment. It may be a hard link, which other environments and uv's cache share."""
+    file.unlink()
+    file.write_text(text, encoding="utf-8")
+
+
 FIRST_DAY = {
     "marked": {"attendance": {"staffName": "Amina Diallo", "status": "LATE"}, "errors": []},
     "event": {"staffName": "Amina Diallo", "status": "LATE", "updatedBy": "Front desk"},

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.environments import FIRST_DAY, ROOT, Environment, build_wheel
+from tests.contract.environments import FIRST_DAY, ROOT, Environment, build_wheel, overwrite
 
 PACKAGES = {"memberstaff": "memberstaff", "schema": "memberstaff_schema"}
 """The folders of the checkout, and what a wheel calls them."""
@@ -96,12 +96,12 @@ def test_a_dependency_that_is_too_old_or_missing_is_named_before_anything_is_imp
     metadata = uvicorn / "METADATA"
     text = metadata.read_text(encoding="utf-8")
     structlog.rename(tmp_path / "structlog")
-    metadata.write_text(text.replace("Version: 0.54.0", "Version: 0.50.2"), encoding="utf-8")
+    overwrite(metadata, text.replace("Version: 0.54.0", "Version: 0.50.2"))
     try:
         done = subprocess.run([oldest.memberstaff, "migrate"], cwd=tmp_path, capture_output=True, text=True)
     finally:
         (tmp_path / "structlog").rename(structlog)
-        metadata.write_text(text, encoding="utf-8")
+        overwrite(metadata, text)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
         f"memberstaff {VERSION} cannot work with what is installed beside it:\n"
@@ -131,7 +131,7 @@ def test_a_library_that_lacks_a_name_is_a_sentence_and_not_a_worker_that_dies_fo
     site = next((oldest.folder / "lib").glob("python*/site-packages"))
     module = site / "strawberry" / "dataloader.py"
     text = module.read_text(encoding="utf-8")
-    module.write_text(text.replace("class DataLoader(", "class Loader("), encoding="utf-8")
+    overwrite(module, text.replace("class DataLoader(", "class Loader("))
     environment = {
         "PATH": os.environ["PATH"],
         "MEMBERSTAFF_SECRET_KEY": "long enough to sign the tokens of one day",
@@ -141,7 +141,7 @@ def test_a_library_that_lacks_a_name_is_a_sentence_and_not_a_worker_that_dies_fo
     try:
         done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
     finally:
-        module.write_text(text, encoding="utf-8")
+        overwrite(module, text)
     assert (done.returncode, done.stdout) == (1, "")
     first, second, third = done.stderr.splitlines()
     assert first == f"memberstaff {VERSION} cannot work with what is installed beside it:"
