@@ -20,7 +20,7 @@ from memberstaff.attendance.commands import MarkOutcome
 from memberstaff.attendance.day_version import DayVersion
 from memberstaff.attendance.rules import Mark
 from memberstaff.db.work import Reading, Work
-from memberstaff.errors import RequestError, Unauthenticated
+from memberstaff.errors import RequestError, Unauthenticated, Unavailable
 from memberstaff.fanout.subscriber_groups import SubscriberGroups
 from memberstaff.server.client_address import UNKNOWN
 from memberstaff.server.connection import Connection
@@ -56,6 +56,7 @@ class Context:
         self._lock = asyncio.Lock()
         self._resources = AsyncExitStack()
         self._snapshot: Reading | None = None
+        self._closed = False
         self.load = self._loaders()
 
     def _loaders(self) -> Loaders:
@@ -111,11 +112,13 @@ class Context:
         return self.connection.request_id
 
     async def snapshot(self) -> Reading:
-        """The operation's database snapshot, opened at first use; raises Unauthenticated.
+        """The operation's database snapshot, opened at first use. Raises Unauthenticated, and Unavailable once closed.
 
         All fields read from it, so a board, its counts and its cursor are consistent.
         """
         async with self._lock:
+            if self._closed:  # graphql-core goes on with the neighbours of a field that failed, for nobody
+                raise Unavailable("This operation has ended.")
             if self._snapshot is None:
                 async with AsyncExitStack() as opening:  # closes the snapshot if the caller is rejected
                     if self._reader is None:
@@ -175,6 +178,7 @@ class Context:
             await self._resources.aclose()
 
     async def close(self) -> None:
+        self._closed = True
         await self.release()
 
 

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from datetime import date
 from typing import Any
 
 import pytest
 
 from memberstaff.access import Role
+from memberstaff.errors import Unavailable
+from memberstaff.server.connection import Connection
+from schema.context import Context
 from schema.loaders import Loader
+from tests.clock import TODAY
 from tests.installation import Installation
 
 GIVEN_UP = """{
@@ -54,3 +59,16 @@ async def test_an_error_for_which_nobody_waits_any_more_is_not_logged() -> None:
     await ask_and_give_up()
     gc.collect()
     assert told == []
+
+
+@pytest.mark.parametrize("engine", ["sqlite"])
+async def test_an_operation_that_has_ended_opens_no_snapshot_that_nobody_would_close(
+    installation: Installation,
+) -> None:
+    connection = Connection("192.0.2.1", "request", installation.tokens[Role.VIEWER])
+    context = Context(installation.application, connection)
+    await context.snapshot()
+    await context.close()
+    for late in (context.snapshot(), context.load.day.load(date.fromisoformat(TODAY))):
+        with pytest.raises(Unavailable):
+            await late
