@@ -24,6 +24,12 @@ from tests.waiting import until
 PEOPLE = ("Amina", "Björn", "Chloé", "Дмитрий")
 
 
+@pytest.fixture
+def installation_settings() -> dict[str, Any]:
+    """Requests of a trusted proxy begin together; those of anybody else in turns."""
+    return {"trusted_proxies": ("127.0.0.0/8",)}
+
+
 @contextmanager
 def commits(installation: Installation) -> Iterator[list[object]]:
     """The transactions that were committed within the block."""
