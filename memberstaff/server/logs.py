@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import sys
+import threading
+import warnings
 from collections.abc import MutableMapping
 from typing import Any, Literal
 
@@ -20,6 +23,11 @@ SHARED: list[Any] = [
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.processors.StackInfoRenderer(),
 ]
+
+NOT_BEGUN = r"coroutine '(Executor|GraphQLCoreConverter)\..*' was never awaited"
+"""Python's warning when an operation is given up between graphql-core's task for a field and its first step."""
+
+log = logging.getLogger("memberstaff.server")
 
 
 def drop_colours(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -56,13 +64,40 @@ def formatter(style: Literal["console", "json"] = "console", **_: Any) -> loggin
     )
 
 
+def log_unraisable(unraisable: sys.UnraisableHookArgs) -> None:
+    """Log what could not be raised, such as an exception of a destructor; for `sys.unraisablehook`.
+
+    A coroutine that was not begun is passed on when Python fails to warn of it: a NamedTuple's `__new__`, which may be
+    running just then, has no `__import__`.
+    """
+    if inspect.iscoroutine(unraisable.object) and inspect.getcoroutinestate(unraisable.object) == inspect.CORO_CREATED:
+        return
+    told = (unraisable.exc_type, unraisable.exc_value or unraisable.exc_type(), unraisable.exc_traceback)
+    log.error("An exception could not be raised", exc_info=told, extra={"where": repr(unraisable.object)})
+
+
+def log_thread(ended: threading.ExceptHookArgs) -> None:
+    """Log the exception that has ended a thread; for `threading.excepthook`."""
+    told = (ended.exc_type, ended.exc_value or ended.exc_type(), ended.exc_traceback)
+    log.error("A thread failed", exc_info=told, extra={"failed": ended.thread.name if ended.thread else None})
+
+
+def log_handler() -> logging.Handler:
+    """The handler; from then on it also writes what Python would print, and would wait to until somebody reads it."""
+    logging.captureWarnings(True)
+    warnings.filterwarnings("ignore", NOT_BEGUN, RuntimeWarning)
+    sys.unraisablehook = log_unraisable
+    threading.excepthook = log_thread
+    return LogWriter()
+
+
 def log_config(settings: Settings) -> dict[str, Any]:
     """The configuration for `logging.config.dictConfig`, which uvicorn applies in each process."""
     return {
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"ours": {"()": formatter, "style": settings.log_format}},
-        "handlers": {"ours": {"()": LogWriter, "formatter": "ours"}},
+        "handlers": {"ours": {"()": log_handler, "formatter": "ours"}},
         "root": {"level": settings.log_level.upper(), "handlers": ["ours"]},
         "loggers": {
             "uvicorn": {"level": settings.log_level.upper(), "handlers": [], "propagate": True},

@@ -32,11 +32,6 @@ INSIDES: Mapping[str, re.Pattern[bytes]] = {
 }
 PAGES = re.compile(rb"(?im)^content-type: (?:text/(?:html|css|markdown)|(?:text|application)/javascript|image/|font/)")
 """Files of the dashboard, which are the same for everybody; they may name exceptions of JavaScript."""
-LEFT = re.compile(
-    r"RuntimeWarning: (coroutine '(Executor\.|[\w.<>]*_async_resolver')[\w.<>']* was never awaited"
-    r"|Enable tracemalloc to get the object)"
-)
-"""Python's warning when a client leaves in the moment between graphql-core's task for a resolver and its first step."""
 INTERNAL_CLOSES = {1011: "an internal error", 4500: "an internal error"}
 
 
@@ -70,7 +65,7 @@ def of_log(line: str, secrets: Mapping[str, str]) -> Iterator[str]:
     except ValueError:
         entry = None
     if not isinstance(entry, dict):
-        if not LEFT.search(line) and re.search(r"Traceback|Error|Exception|Warning|Fatal", line):
+        if re.search(r"Traceback|Error|Exception|Warning|Fatal", line):
             yield f"printed {line[:200]}"
     elif entry.get("level") in {"error", "critical"} or "exception" in entry:
         last = str(entry.get("exception", "")).strip().rpartition("\n")[2]

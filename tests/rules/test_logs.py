@@ -1,0 +1,61 @@
+"""What Python would print itself goes the way of every other line of the log."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+PROGRAM = """
+import logging.config, sys, threading, warnings
+from memberstaff.server.logs import log_config
+from memberstaff.settings import Settings
+
+logging.config.dictConfig(log_config(Settings(log_format="json")))
+
+
+class Executor:
+    async def field(self): ...
+
+
+async def forgotten(): ...
+
+
+class Destructor:
+    def __del__(self):
+        raise ValueError("of a destructor")
+
+
+def fail():
+    raise ValueError("of a thread")
+
+
+def in_a_named_tuple(coroutine):  # whose __new__ has no __import__, which Python needs to warn
+    exec("del coroutine[:]", {"__builtins__": {}, "coroutine": coroutine})
+
+
+Executor().field()
+in_a_named_tuple([Executor().field()])
+forgotten()
+Destructor()
+thread = threading.Thread(target=fail, name="failing")
+thread.start()
+thread.join()
+warnings.warn("of a library", stacklevel=1)
+logging.getLogger().handlers[0].close()
+"""
+
+
+def test_what_python_would_print_is_logged_and_coroutines_that_were_not_begun_are_not() -> None:
+    done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, check=True, text=True)
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    told = [
+        (line["level"], line["event"].split(": ")[-1].strip(), line.get("exception", "").rpartition("\n")[2])
+        for line in lines
+    ]
+    assert told == [
+        ("warning", "coroutine 'forgotten' was never awaited", ""),
+        ("error", "An exception could not be raised", "ValueError: of a destructor"),
+        ("error", "A thread failed", "ValueError: of a thread"),
+        ("warning", "of a library", ""),
+    ]
