@@ -64,8 +64,11 @@ class EventSource(ABC):
     `start` and `after` are retried while they raise Unavailable. Any other RequestError ends the subscription.
     """
 
-    turn: Callable[[], AbstractAsyncContextManager[None]] = nullcontext
-    """Entered by `after` to read and render, but not to wait for events; set when the source is given to a group."""
+    turn: Callable[[], AbstractAsyncContextManager[Callable[[], bool]]] = staticmethod(
+        lambda: nullcontext(lambda: False)
+    )
+    """Entered by `after` to read and render, but not to wait for events; set when the source is given to a group. Gives
+    a function that tells whether to leave further events to the next call, since others wait."""
 
     @abstractmethod
     def open(self) -> AbstractAsyncContextManager[int]:

@@ -118,7 +118,7 @@ class SubscriberGroups:
             if self._groups.get(key) is group:
                 del self._groups[key]
 
-        def turn() -> AbstractAsyncContextManager[None]:
+        def turn() -> AbstractAsyncContextManager[Callable[[], bool]]:
             return self._turns.turn(group.owners)
 
         source.turn = turn

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import AsyncIterator, Hashable, Iterable
+from collections.abc import AsyncIterator, Callable, Hashable, Iterable
 from contextlib import asynccontextmanager
+
+TURN_SECONDS = 0.05
+"""After which a turn is to end as soon as it can, if somebody waits: it may be that of much work."""
 
 
 class Turns:
@@ -17,11 +20,17 @@ class Turns:
         """Who waits, by owner; the owner at the front is next."""
 
     @asynccontextmanager
-    async def turn(self, owners: Iterable[Hashable]) -> AsyncIterator[None]:
-        """Wait for a turn, which lasts as long as the block, on behalf of one of these owners."""
+    async def turn(self, owners: Iterable[Hashable]) -> AsyncIterator[Callable[[], bool]]:
+        """Wait for a turn, which lasts as long as the block, on behalf of one of these owners.
+
+        Gives a function that tells whether the rest should be left for another turn: it has had its time, and others
+        wait.
+        """
         await self._acquire(owners)
+        loop = asyncio.get_running_loop()
+        until = loop.time() + TURN_SECONDS
         try:
-            yield
+            yield lambda: bool(self._waiting) and loop.time() >= until
         finally:
             self._release()
 

@@ -60,12 +60,14 @@ class DayChanges(EventSource):
 
     async def after(self, position: int) -> tuple[int, Batch]:
         await self._watched.moved(position)
-        async with self.turn():
+        async with self.turn() as is_over:
             changes = await self._feed.changes_after(self._watched, position, self._epoch)
             async with self._rendering() as render:
-                return await self._batch(changes, render)
+                return await self._batch(changes, render, is_over)
 
-    async def _batch(self, changes: Sequence[Change], render: RenderChange) -> tuple[int, Batch]:
+    async def _batch(
+        self, changes: Sequence[Change], render: RenderChange, is_over: Callable[[], bool]
+    ) -> tuple[int, Batch]:
         """As many of the changes as a batch holds, rendered."""
         position = changes[0].position - 1
         payloads: list[bytes] = []
@@ -86,7 +88,7 @@ class DayChanges(EventSource):
             if payload:
                 payloads.append(payload)
                 size += len(payload)
-            if size >= BATCH_BYTES or reading == RENDERED_AT_ONCE:
+            if size >= BATCH_BYTES or reading == RENDERED_AT_ONCE or is_over():
                 break
             if number % RENDERED_AT_ONCE == 0:
                 await asyncio.sleep(0)

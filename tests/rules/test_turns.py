@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-from memberstaff.fanout.turns import Turns
+import pytest
+
+from memberstaff.fanout import turns as module
+from memberstaff.fanout.turns import TURN_SECONDS, Turns
 from tests.rules.groups import settled
 
 
@@ -94,3 +97,22 @@ async def test_a_turn_is_lost_neither_when_it_is_cancelled_waiting_nor_when_it_h
     assert queue.tasks["a1"].done()
     queue.tasks["a3"].cancel()
     assert await queue.end_all() == ["a1", "a4"]
+
+
+@pytest.mark.parametrize(("seconds", "over"), [(0, True), (TURN_SECONDS + 60, False)])
+async def test_a_turn_is_over_after_its_time_if_somebody_waits(
+    monkeypatch: pytest.MonkeyPatch, seconds: float, over: bool
+) -> None:
+    monkeypatch.setattr(module, "TURN_SECONDS", seconds)
+    turns = Turns(1)
+
+    async def wait() -> None:
+        async with turns.turn("b"):
+            pass
+
+    async with turns.turn("a") as is_over:
+        assert not is_over()
+        waiting = asyncio.create_task(wait())
+        await settled()
+        assert is_over() is over
+    await waiting

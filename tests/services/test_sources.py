@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 
 import pytest
 
@@ -128,6 +128,14 @@ async def test_a_batch_holds_no_more_than_a_few_changes_that_read_the_database(
         reached, rendered = await after(changes, 0)
         assert (reached, len(rendered)) == (RENDERED_AT_ONCE, RENDERED_AT_ONCE)
         assert await after(changes, reached) == (RENDERED_AT_ONCE + 2, ["Amina"] * 2)
+
+
+async def test_a_batch_ends_with_its_turn(school: School, changes: DayChanges) -> None:
+    await mark_all(school)
+    changes.turn = lambda: nullcontext(lambda: True)
+    async with changes.open():
+        assert await after(changes, 0) == (1, ["Amina"])
+        assert await after(changes, 1) == (2, ["Björn"])
 
 
 async def test_changes_that_nobody_wants_move_the_position_on(
