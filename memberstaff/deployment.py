@@ -31,7 +31,9 @@ CommaSeparated = Annotated[tuple[str, ...], NoDecode]
 class Deployment(BaseSettings):
     """What to set: what differs from one installation to another. The first part of docs/settings.md."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, extra="forbid", frozen=True, allow_inf_nan=False
+    )
 
     # Database, Redis and secrets
     database_url: SecretStr = Field(

@@ -80,8 +80,8 @@ def settings_page() -> str:
     lines = [
         "# Settings",
         "",
-        "Each is an environment variable. Those that end in `_SECONDS` are in seconds, `_BYTES` in bytes; lists are",
-        "separated by commas. `memberstaff settings` prints this page.",
+        "Each is an environment variable; an empty one counts as not set. Those that end in `_SECONDS` are in seconds,",
+        "`_BYTES` in bytes; lists are separated by commas. `memberstaff settings` prints this page.",
         "",
         "## What to set",
         "",

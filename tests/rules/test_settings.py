@@ -45,6 +45,12 @@ def test_without_any_setting_it_is_one_process_on_a_file() -> None:
     assert (settings.poll_seconds, settings.recent_changes) == (2.0, 2_048)
 
 
+def test_a_variable_that_is_empty_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.setenv(f"MEMBERSTAFF_{name.upper()}", "")
+    assert load() == Settings()
+
+
 def test_the_environment_sets_what_it_names(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MEMBERSTAFF_TIME_ZONE", "Europe/Lisbon")
     monkeypatch.setenv("MEMBERSTAFF_WORKING_DAYS", " sun, mon ,")
@@ -70,7 +76,7 @@ WRONG = {
     "database_url": (f"postgres://{SECRET}@db/x", "must name its driver: sqlite+aiosqlite:// or postgresql+asyncpg://"),
     "database_pool_size": ("0", "Input should be greater than or equal to 1"),
     "broadcast_url": (f"{SECRET}", "must begin with memory://, redis:// or rediss://"),
-    "broadcast_channel": ("", "String should have at least 1 character"),
+    "broadcast_channel": ("c" * 101, "String should have at most 100 characters"),
     "secret_key": (SECRET, "is shorter than 32 characters; generate one with `openssl rand -base64 48`"),
     "accepted_secret_key": (SECRET, "is shorter than 32 characters; generate one with `openssl rand -base64 48`"),
     "demo": (SECRET, "Input should be a valid boolean, unable to interpret input"),
