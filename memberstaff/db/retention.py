@@ -38,7 +38,8 @@ ROWS_AT_ONCE = 500
 """In a transaction."""
 
 EXPIRES: dict[Column[Any], timedelta] = {
-    session.c.expires_at: timedelta(hours=1),  # more than the clocks of two nodes may differ
+    # One that has ended must outlive every token of an identity provider that could open it again.
+    session.c.expires_at: timedelta(days=7),
     channel_grant.c.granted_at: timedelta(minutes=1),
     rate_limit.c.full_at: timedelta(0),
     idempotency.c.created_at: timedelta(days=1),

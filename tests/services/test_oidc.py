@@ -171,11 +171,11 @@ async def test_a_role_that_was_taken_away_stays_away_however_old_the_token(
     office: Office, issuer: Issuer, database: Database
 ) -> None:
     """The newest token's session is long gone when the older one, which is still valid, comes to another process."""
-    older = issuer.token(role="head", sid=None, exp=seconds(office.clock() + timedelta(hours=10)))
+    older = issuer.token(role="head", sid=None, exp=seconds(office.clock() + timedelta(days=10)))
     assert (await office.whoami(older)).role is Role.ADMIN
     office.clock.turn(minutes=5)
     assert (await office.whoami(issuer.token(role="parent", sid=None))).role is Role.VIEWER
-    office.clock.turn(hours=3, minutes=10)
+    office.clock.turn(days=8)
     await Retention(office.database, audit_days=0).prune()
     assert await office.count(session) == 1
     async with process(database, office.clock, **settings(issuer)) as other:
@@ -278,6 +278,15 @@ async def test_a_logout_ends_the_older_tokens_of_the_same_browser_but_not_its_ne
     again = issuer.token()
     assert (await office.whoami(again)).role is Role.MARKER
     assert await office.why_not(newer) is NoAccessReason.SESSION_ENDED
+
+
+async def test_a_logout_ends_longer_tokens_of_the_same_browser_too(office: Office, issuer: Issuer) -> None:
+    """Although they come, for the first time, long after the session would have expired."""
+    longer = issuer.token(exp=seconds(office.clock() + timedelta(days=7)))
+    await office.accounts.logout(issuer.token())
+    office.clock.turn(days=6)
+    await Retention(office.database, audit_days=0).prune()
+    assert await office.why_not(longer) is NoAccessReason.SESSION_ENDED
 
 
 async def test_a_logout_holds_although_the_issuers_clock_runs_ahead(office: Office, issuer: Issuer) -> None:

@@ -89,7 +89,7 @@ async def count(database: Database, table: Table) -> int:
 @pytest.mark.parametrize(
     ("name", "kept"),
     [
-        ("session", timedelta(hours=1)),
+        ("session", timedelta(days=7)),
         ("grant", timedelta(minutes=1)),
         ("allowance", timedelta(0)),
         ("key", timedelta(days=1)),
@@ -123,7 +123,7 @@ async def test_a_session_takes_its_tokens_along(database: Database, clock: Turne
     async with database.write() as work:
         of = [{"hash": name, "session_id": name, "issued_at": work.now} for name in ("s", "open")]
         await work.write(refresh_token.insert(), of)
-    clock.turn(days=1)
+    clock.turn(days=8)
     await Retention(database, audit_days=0).prune()
     async with database.read() as reading:
         assert [row.hash for row in await reading.rows(select(refresh_token.c.hash))] == ["open"]
@@ -144,7 +144,7 @@ async def test_a_round_ends_when_nothing_is_left_however_much_there_was(
 @pytest.mark.parametrize("engine", ["postgresql"])
 async def test_what_somebody_else_has_locked_is_left_for_the_next_round(database: Database, clock: TurnedClock) -> None:
     await store(database, "session")
-    clock.turn(days=1)
+    clock.turn(days=8)
     pruning = Retention(database, audit_days=0)
     async with database.write() as work:
         await work.row(select(session.c.id).where(session.c.id == "s").with_for_update(key_share=True))
