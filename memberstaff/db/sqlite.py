@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
+import stat
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
+import structlog
 from sqlalchemy import Connection, Engine, event
+
+log = structlog.get_logger(__name__)
 
 _WRITES = "memberstaff_writes"
 
@@ -26,8 +31,9 @@ def prepare_sqlite(engine: Engine) -> None:
     transaction to a write fails at once with "database is locked", whatever the timeout.
 
     A new file can be read by its owner alone, whatever the umask: it holds notes, addresses and password hashes. SQLite
-    gives its -wal and -shm the same mode.
+    gives its -wal and -shm the same mode. One that everybody can read is left as it is, with a warning.
     """
+    _warn_of_readers(engine.url.database or "")
 
     @event.listens_for(engine, "do_connect")
     def _create_unread_by_others(_dialect: Any, _record: Any, arguments: list[Any], _options: dict[str, Any]) -> None:
@@ -50,3 +56,9 @@ def prepare_sqlite(engine: Engine) -> None:
     def _begin(connection: Connection) -> None:
         writes = connection.get_execution_options().get(_WRITES, False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _warn_of_readers(file: str) -> None:
+    with suppress(OSError):
+        if Path(file).stat().st_mode & stat.S_IROTH:
+            log.warning("Every user of this machine can read the database; make it yours alone (chmod 600)", file=file)

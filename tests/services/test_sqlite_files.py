@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from memberstaff.db.migrate import migrate
 from memberstaff.db.work import Database
@@ -35,11 +36,16 @@ async def test_a_new_file_and_those_beside_it_are_the_owners_alone(tmp_path: Pat
     await database.close()
 
 
-async def test_the_mode_that_an_operator_chose_stays(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("mode", "warnings"), [(0o640, 0), (0o644, 1)])
+async def test_the_mode_that_an_operator_chose_stays_and_is_warned_of_if_everybody_can_read(
+    tmp_path: Path, mode: int, warnings: int
+) -> None:
     file = tmp_path / "school.db"
-    file.touch(mode=0o640)
-    file.chmod(0o640)
-    database = Database(f"sqlite+aiosqlite:///{file}", zone=UTC_ZONE)
+    file.touch()
+    file.chmod(mode)
+    with capture_logs() as lines:
+        database = Database(f"sqlite+aiosqlite:///{file}", zone=UTC_ZONE)
     await migrate(database.engine)
     await database.close()
-    assert modes(tmp_path)["school.db"] == 0o640
+    assert modes(tmp_path)["school.db"] == mode
+    assert [line["file"] for line in lines] == [str(file)] * warnings
