@@ -96,7 +96,11 @@ class Deployment(BaseSettings):
     # Features
     introspection: bool | None = Field(None, description="Allow introspection to everyone; default: in demo mode only.")
     playground: bool | None = Field(None, description="Serve GraphiQL at /graphiql; default: in demo mode only.")
-    metrics: bool = Field(False, description="Serve /metrics for Prometheus, to anybody who can reach this server.")
+    metrics: bool = Field(
+        False,
+        description="Serve /metrics for Prometheus, to anybody who can reach this server: by its IP address, or by a "
+        "name in MEMBERSTAFF_ALLOWED_HOSTS.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Lowest level that is logged.")
     log_format: Literal["console", "json"] = Field("console", description="Format of the log.")
 

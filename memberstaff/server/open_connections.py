@@ -55,6 +55,8 @@ class OpenConnections:
         self.per_address = per_address
         self.turns = RequestTurns()
         """Of what comes over them."""
+        self.held_bytes = 0
+        """Received over them, and waiting to be parsed."""
         self.refused = 0
         """Connections refused since the process started."""
         self._trusted = trusted

@@ -39,6 +39,8 @@ BODY_HEADERS = frozenset({b"content-length", b"transfer-encoding"})
 
 PARSED_AT_ONCE = 2 * 1024
 """Bytes; by so many a request may exceed the bounds before it is refused, and so much of a pipeline is begun."""
+HELD_BYTES = 64 * 1024 * 1024
+"""Of all connections together: each may have sent a chunk, of up to 256 KB, that waits for its turn."""
 
 LATE_SECONDS = 0.5
 """A timer that is this late shows that the process was busy, as when thousands of clients connect at once."""
@@ -98,6 +100,7 @@ class HttpProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.stop_headers_timer()
         self.stop_write_timer()
+        self.hold(b"")
         if self.slot is not None:
             self.slot.free()
         super().connection_lost(exc)
@@ -184,15 +187,23 @@ class HttpProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Called with received bytes; the first of a request start the headers timer, and wait for their turn."""
         if self.held:
-            self.held += data
+            self.hold(self.held + data)
             return
         if self.cycle is None or self.cycle.response_complete:
             self.start_headers_timer()
             if not self.unparsed and not self.takes_turn():
-                self.held = data
                 self.flow.pause_reading()
+                self.hold(data)
                 return
         self.parse(data)
+
+    def hold(self, data: bytes) -> None:
+        """Keep what has been received and not parsed; gives the connection up if all together keep too much."""
+        connections = open_connections_of(self.app_state)
+        connections.held_bytes += len(data) - len(self.held)
+        self.held = data
+        if data and connections.held_bytes > HELD_BYTES:
+            self.transport.abort()
 
     def takes_turn(self) -> bool:
         """Whether a request may begin now; otherwise what is held is parsed when it may."""
@@ -203,7 +214,8 @@ class HttpProtocol(HttpToolsProtocol):
     def begin(self) -> None:
         """Parse what is held: the turn of a request has come."""
         if not self.transport.is_closing():
-            data, self.held = self.held, b""
+            data = self.held
+            self.hold(b"")
             self.flow.resume_reading()
             self.parse(data)
 
@@ -220,7 +232,7 @@ class HttpProtocol(HttpToolsProtocol):
                 self.send_400_response("")
                 return
             if self.pipeline:  # reading is paused until its turn comes
-                self.held = data[start + PARSED_AT_ONCE :]
+                self.hold(data[start + PARSED_AT_ONCE :])
                 return
 
     def on_response_complete(self) -> None:
@@ -234,7 +246,8 @@ class HttpProtocol(HttpToolsProtocol):
     def parse_held(self) -> None:
         """Parse what is held, until a request waits again."""
         if not self.pipeline and not self.transport.is_closing():
-            data, self.held = self.held, b""
+            data = self.held
+            self.hold(b"")
             self.flow.resume_reading()
             self.data_received(data)
 

@@ -61,13 +61,18 @@ class TLSGate(asyncio.Protocol):
         transport closes its own.
         """
         peer = transport.get_extra_info("peername")
-        self.http.slot = open_connections_of(self.http.app_state).take(peer[0] if peer else UNKNOWN)
-        if self.http.slot is not None:
+        slot = self.http.slot = open_connections_of(self.http.app_state).take(peer[0] if peer else UNKNOWN)
+        if slot is not None:
             accepted = transport.get_extra_info("socket")
-            duplicate = socket.socket(accepted.family, accepted.type, accepted.proto, socket.dup(accepted.fileno()))
-            duplicate.setblocking(False)
-            self.handshake = asyncio.ensure_future(self.shake_hands(duplicate, self.http.slot))
-            self.http.connections.add(self)  # type: ignore[arg-type]  # it has `shutdown`, too
+            try:
+                descriptor = socket.dup(accepted.fileno())
+            except OSError:  # no more files can be opened
+                slot.free()
+            else:
+                duplicate = socket.socket(accepted.family, accepted.type, accepted.proto, descriptor)
+                duplicate.setblocking(False)
+                self.handshake = asyncio.ensure_future(self.shake_hands(duplicate, slot))
+                self.http.connections.add(self)  # type: ignore[arg-type]  # it has `shutdown`, too
         transport.abort()
 
     async def shake_hands(self, connection: socket.socket, slot: Slot) -> None:

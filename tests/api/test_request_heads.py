@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 
+from memberstaff.server import uvicorn_http
 from memberstaff.server.uvicorn_http import HEAD_BYTES, HEAD_LINES, PARSED_AT_ONCE, URL_BYTES, HttpProtocol
 from tests.api.clients import SECONDS
 from tests.api.toy import toy
@@ -201,3 +202,23 @@ async def test_what_is_held_behind_a_request_is_not_more_than_a_chunk_and_goes_w
             assert len(protocol.held) < 1024 * 1024
         host.gate.set()
         await until(lambda: not address.server.server_state.connections)
+
+
+async def test_what_all_connections_hold_together_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uvicorn_http, "HELD_BYTES", 100_000)
+    app, host = toy()
+    waiting = b'{"query":"{ waiting }"}'
+    head = b"POST /graphql HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
+    pipeline = (LIVE + b"\r\n") * (60_000 // len(LIVE))
+    async with serving(app, host.settings) as address, connected(address) as (first, writer):
+        open_connections = app.open_connections
+        writer.write(head % len(waiting) + waiting + pipeline)
+        await until(lambda: open_connections.held_bytes > 50_000)
+        async with connected(address) as (second, one_too_many):
+            one_too_many.write(head % len(waiting) + waiting + pipeline)
+            with suppress(ConnectionError):
+                assert await asyncio.wait_for(second.read(), SECONDS) == b""
+        await until(lambda: open_connections.held_bytes < 100_000)
+        host.gate.set()
+        assert (await asyncio.wait_for(first.readline(), SECONDS)).strip() == OK
+        await until(lambda: open_connections.held_bytes == 0)
