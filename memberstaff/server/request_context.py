@@ -9,6 +9,7 @@ import time
 import structlog
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.protocols.utils import ClientDisconnected
 
 from memberstaff import origin
 from memberstaff.engine.masking import internal_error
@@ -76,6 +77,8 @@ class RequestContextMiddleware:
         try:
             with origin.coming_from(origin.Origin(here.address, here.user_agent)):
                 await self.app(scope, receive, send_with_headers)
+        except ClientDisconnected:
+            raise  # a socket's, before it was accepted: uvicorn expects it
         except Exception:
             log.exception("Request failed")
             if scope["type"] == "http" and status is None:

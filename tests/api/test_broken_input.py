@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
+from typing import Any
 
 import pytest
 
+from memberstaff.server.uvicorn_websocket import WebSocketProtocol
 from tests.api.clients import SECONDS
 from tests.api.toy import toy
 from tests.raw_sockets import raw_socket
 from tests.serving import serving
+from tests.waiting import until
 
 HANDSHAKE = (
     b"GET /graphql HTTP/1.1\r\nhost: x\r\nupgrade: websocket\r\nconnection: upgrade\r\n"
@@ -27,6 +31,28 @@ async def test_a_handshake_before_the_answer_to_the_request_before_it_ends_the_c
         async with asyncio.timeout(SECONDS):
             assert await reader.read() == b""
         writer.close()
+
+
+async def test_a_client_that_leaves_before_its_socket_is_accepted_is_no_error(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    upgrade = WebSocketProtocol.upgrade
+
+    def upgrade_and_leave(self: WebSocketProtocol, transport: asyncio.Transport, *arguments: Any) -> None:
+        upgrade(self, transport, *arguments)
+        transport.abort()
+
+    monkeypatch.setattr(WebSocketProtocol, "upgrade", upgrade_and_leave)
+    caplog.set_level(logging.INFO)
+    app, host = toy()
+    async with serving(app, host.settings) as address:
+        reader, writer = await asyncio.open_connection("127.0.0.1", address.port)
+        writer.write(HANDSHAKE.replace(b"host: x", b"host: localhost"))
+        with suppress(ConnectionError):
+            assert await asyncio.wait_for(reader.read(), SECONDS) == b""
+        writer.close()
+        await until(lambda: "request" in caplog.messages)
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
 async def test_a_message_that_is_not_utf_8_closes_its_socket_quietly(caplog: pytest.LogCaptureFixture) -> None:
