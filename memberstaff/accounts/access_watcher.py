@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from datetime import timedelta
 
 import structlog
@@ -23,7 +22,7 @@ from memberstaff.accounts.tokens import Claims, NoAccess, NoAccessReason
 from memberstaff.db.batcher import Batcher
 from memberstaff.db.work import Database
 from memberstaff.notify.notification import Notification
-from memberstaff.notify.throttle import Throttle
+from memberstaff.notify.read_requests import ReadRequests
 
 log = structlog.get_logger(__name__)
 
@@ -60,11 +59,9 @@ class AccessWatcher:
         """How far the log was read."""
         self._announced = 0
         """The highest number that a notification has named, and the log has not yet confirmed."""
-        self._trusting = True
-        """Whether the last announcement was confirmed."""
-        self._check_now = asyncio.Event()
-        self._check_soon = Throttle(self._check_now.set)
-        self._check_all_now = asyncio.Event()
+        self._requests = ReadRequests()
+        """To read the log."""
+        self._full_checks = ReadRequests()
         self._batcher = Batcher(self._identify, max_batch=MOST_AT_ONCE, pauses=True)
 
     def __len__(self) -> int:
@@ -100,34 +97,28 @@ class AccessWatcher:
         if read is not None and notification.epoch == read.epoch:
             if number is not None and number > read.number:
                 self._announced = max(number, self._announced)
-                if self._trusting:
-                    self._check_now.set()
-                else:
-                    self._check_soon()
+                self._requests.announced()
         elif number is not None or not notification.epoch:
-            self._check_soon()
+            self._requests.doubt()
 
     async def run(self) -> None:
         """Check when notified, and so often that access has ended within `poll_seconds`, until cancelled."""
-        self._check_now.set()
+        self._requests.request()
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._repeat(self._check_changes, self._check_now, SOONER * self._poll_seconds))
-            tasks.create_task(self._repeat(self._check_all, self._check_all_now, self._full_check_seconds))
+            tasks.create_task(self._repeat(self._check_changes, self._requests, SOONER * self._poll_seconds))
+            tasks.create_task(self._repeat(self._check_all, self._full_checks, self._full_check_seconds))
 
     async def check(self) -> None:
         """End every socket and stream whose access has ended."""
         await self._check_changes()
-        if self._check_all_now.is_set():
-            self._check_all_now.clear()
+        if self._full_checks.waiting:
+            await self._full_checks.wait(None)
             await self._check_all()
 
-    async def _repeat(self, check: Callable[[], Awaitable[None]], now: asyncio.Event, seconds: float) -> None:
+    async def _repeat(self, check: Callable[[], Awaitable[None]], requests: ReadRequests, seconds: float) -> None:
         failing = False
         while True:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(seconds):
-                    await now.wait()
-            now.clear()
+            await requests.wait(seconds)
             try:
                 await check()
                 failing = False
@@ -135,7 +126,7 @@ class AccessWatcher:
                 if not failing:
                     log.warning("Access cannot be checked; will retry", reason=type(error).__name__)
                 failing = True
-                now.set()
+                requests.request()
                 await asyncio.sleep(min(1.0, self._poll_seconds))
 
     async def _check_changes(self) -> None:
@@ -148,16 +139,14 @@ class AccessWatcher:
             async with self._database.read() as reading:
                 position, subjects = await access_log.after(reading, self._position)
             if subjects is None:
-                self._check_all_now.set()
+                self._full_checks.request()
             else:
                 await self._check(self._admissions.of(subjects))
             self._position = position
             if subjects is None or len(subjects) < access_log.PAGE:
                 break
         if announced:
-            self._trusting = announced <= position.number
-            if not self._trusting:
-                self._check_soon.rest()
+            self._requests.judge(confirmed=announced <= position.number)
 
     async def _check_expired(self) -> None:
         """End those whose token has expired, and ask about those whose session has: a refresh may have extended it."""

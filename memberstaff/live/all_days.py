@@ -19,9 +19,9 @@ from memberstaff.changes import Change
 from memberstaff.db.tables import attendance_day, installation
 from memberstaff.db.work import Database
 from memberstaff.errors import RestartRequired
-from memberstaff.live.read_requests import ReadRequests
 from memberstaff.live.splice import Gap, splice
 from memberstaff.notify.notification import Notification
+from memberstaff.notify.read_requests import ReadRequests
 
 log = structlog.get_logger(__name__)
 

@@ -20,10 +20,10 @@ from memberstaff.changes import Change, DayProgress
 from memberstaff.db.work import Database, Reading
 from memberstaff.errors import RestartRequired, Unavailable
 from memberstaff.fanout.subscriber_group import MAX_ATTEMPTS
-from memberstaff.live.read_requests import ReadRequests
 from memberstaff.live.splice import Gap, splice
 from memberstaff.live.watched_day import WatchedDay
 from memberstaff.notify.notification import Notification
+from memberstaff.notify.read_requests import ReadRequests
 
 log = structlog.get_logger(__name__)
 

@@ -23,6 +23,11 @@ class ReadRequests:
         self.trusting = True
         """Whether the last announcement was confirmed."""
 
+    @property
+    def waiting(self) -> bool:
+        """Whether the database is to be read now."""
+        return self._requested.is_set()
+
     def request(self) -> None:
         """Have the database read as soon as possible."""
         self._is_certain = True
