@@ -55,16 +55,21 @@ async def test_a_client_that_leaves_before_its_socket_is_accepted_is_no_error(
     assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
-async def test_a_message_that_is_not_utf_8_closes_its_socket_quietly(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize(
+    ("after", "code"), [(b"", 1007), (b"\x88\x82\0\0\0\0\x03\xe8", 1000)], ids=["alone", "closing"]
+)
+async def test_a_message_that_is_not_utf_8_closes_its_socket_quietly(
+    caplog: pytest.LogCaptureFixture, after: bytes, code: int
+) -> None:
     app, host = toy()
     async with serving(app, host.settings) as address:
         socket = await raw_socket(address)
         loop = asyncio.get_running_loop()
-        await loop.sock_sendall(socket, b"\x81\x82\0\0\0\0\xff\xfe")
+        await loop.sock_sendall(socket, b"\x81\x82\0\0\0\0\xff\xfe" + after)
         heard = b""
         async with asyncio.timeout(SECONDS):
             while data := await loop.sock_recv(socket, 1_024):
                 heard += data
         socket.close()
-    assert heard.endswith(b"\x88\x02" + (1007).to_bytes(2, "big"))
+    assert heard.endswith(b"\x88\x02" + code.to_bytes(2, "big"))
     assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []
