@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from shutil import copyfile
+from shutil import copy
 from typing import Literal
 from uuid import uuid4
 from zoneinfo import ZoneInfo
@@ -59,7 +59,7 @@ class Databases:
         template = self._templates[engine]
         if engine == "sqlite":
             file = self._folder / f"{uuid4().hex}.db"
-            copyfile(template, file)
+            copy(template, file)
             yield f"sqlite+aiosqlite:///{file}"
             self._remove(file)
         else:

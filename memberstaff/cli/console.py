@@ -11,6 +11,7 @@ from pathlib import Path
 from pwd import getpwuid
 from typing import Annotated, Any
 
+import structlog
 import typer
 from rich.console import Console
 from sqlalchemy import make_url
@@ -48,7 +49,8 @@ def options(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version, and exit.")
     ] = False,
 ) -> None:
-    """Run before each command."""
+    """Run before each command: what is logged must not be among what a command prints."""
+    structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
 
 
 class CommandError(Exception):

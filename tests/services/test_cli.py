@@ -70,6 +70,14 @@ async def test_the_installed_script_reads_its_input_and_ends_with_an_exit_code(d
     assert nobody.stdout == "This cannot be undone. Erase? [y/N]: "
 
 
+@pytest.mark.parametrize("engine", ["sqlite"])
+async def test_what_is_logged_is_not_among_what_a_command_prints(database_url: str) -> None:
+    Path(database_url.partition(":///")[2]).chmod(0o644)
+    told = memberstaff("account", "list", url=database_url)
+    assert "Every user of this machine can read the database" in told.stderr
+    assert "[warning" not in told.stdout
+
+
 async def test_a_roster_is_imported_once(database_url: str) -> None:
     first = memberstaff("staff", "import", ROSTER, url=database_url)
     assert (first.returncode, first.stdout) == (0, "500 created, 0 updated, 0 unchanged.\n")
