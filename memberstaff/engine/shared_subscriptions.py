@@ -41,8 +41,8 @@ from memberstaff.engine.masking import cause_of, graphql_error
 from memberstaff.engine.request import OperationRequest, digest
 from memberstaff.engine.schema import OperationRefused, Schema
 from memberstaff.errors import RateLimited, Refusal, RequestError, Unavailable
+from memberstaff.fanout.event_source import EventSource, Listener
 from memberstaff.fanout.retry import until_available
-from memberstaff.fanout.subscriber_group import EventSource, Listener
 from memberstaff.fanout.subscriber_groups import SubscriberGroups
 
 CURSOR = "after"

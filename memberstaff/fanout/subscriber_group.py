@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Collection, Hashable, Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Collection, Hashable
+from typing import NamedTuple
 
 import structlog
 
 from memberstaff.errors import RequestError, Unavailable
+from memberstaff.fanout.event_source import Batch, EndOfEvents, EventSource, Listener
 from memberstaff.fanout.retry import Backoff
 
 log = structlog.get_logger(__name__)
@@ -24,70 +23,6 @@ MAX_ATTEMPTS = 3
 
 RETRY_SECONDS = 5
 """`retryAfter` of a subscription refused by a limit, or ended by an event that could not be rendered."""
-
-
-class Batch:
-    """Rendered events that each member is sent in one write."""
-
-    __slots__ = ("frames", "payloads")
-
-    def __init__(self, payloads: Sequence[bytes]) -> None:
-        self.payloads = payloads
-        self.frames: dict[Hashable, Sequence[bytes]] = {}
-        """Memo of the payloads as framed by one transport, by whatever makes the frames equal; filled by listeners."""
-
-
-class Listener(Protocol):
-    """A subscriber's connection, as its group uses it."""
-
-    @property
-    def blocked(self) -> bool:
-        """Whether the transport's write buffer is above its high-water mark; `send` must not be called then."""
-
-    def send(self, batch: Batch) -> None:
-        """Write the whole batch, or nothing if the client has disconnected; never waits."""
-
-    async def drain(self) -> None:
-        """Wait until `blocked` may be false again, as asyncio's StreamWriter.drain does."""
-
-    def end(self, error: Exception | None) -> None:
-        """End the subscription: with an error, or because its events are complete. Never raises."""
-
-
-class EndOfEvents(Exception):
-    """Raised by a source that will have no more events."""
-
-
-class EventSource(ABC):
-    """The events of a group. Positions rise, and the events after a position are the same for every member.
-
-    `start` and `after` are retried while they raise Unavailable. Any other RequestError ends the subscription.
-    """
-
-    turn: Callable[[], AbstractAsyncContextManager[Callable[[], bool]]] = staticmethod(
-        lambda: nullcontext(lambda: False)
-    )
-    """Entered by `after` to read and render, but not to wait for events; set when the source is given to a group. Gives
-    a function that tells whether to leave further events to the next call, since others wait."""
-
-    @abstractmethod
-    def open(self) -> AbstractAsyncContextManager[int]:
-        """Start the source, once it is available; gives its current position. The source stops with the block."""
-
-    @abstractmethod
-    async def start(self, after: str | None) -> int:
-        """The position that this cursor means, or without one the current position. Raises RestartRequired."""
-
-    @abstractmethod
-    async def after(self, position: int) -> tuple[int, Batch]:
-        """The next events, rendered, and the position of the last; waits until there is one. Raises EndOfEvents.
-
-        It must have released its database connection when it returns: what follows is sending.
-        """
-
-    @abstractmethod
-    def count(self, members: int) -> None:
-        """Add `members`, which may be negative, to the number of subscribers."""
 
 
 class Rendering(NamedTuple):

@@ -8,7 +8,8 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 
 from memberstaff.errors import RateLimited, Unavailable
-from memberstaff.fanout.subscriber_group import RETRY_SECONDS, EventSource, Listener, SubscriberGroup
+from memberstaff.fanout.event_source import EventSource, Listener
+from memberstaff.fanout.subscriber_group import RETRY_SECONDS, SubscriberGroup
 from memberstaff.fanout.turns import Turns
 
 RENDERINGS = 2

@@ -10,7 +10,7 @@ from datetime import date
 from memberstaff.attendance.cursor import Cursor
 from memberstaff.changes import Change
 from memberstaff.fanout.byte_lru import ByteLRU
-from memberstaff.fanout.subscriber_group import Batch, EventSource
+from memberstaff.fanout.event_source import Batch, EventSource
 from memberstaff.live.all_days import AllDays
 from memberstaff.live.feed import Feed
 from memberstaff.live.watched_day import WatchedDay

@@ -9,7 +9,7 @@ from memberstaff.access import Caller, Reader, Right
 from memberstaff.application import Application
 from memberstaff.attendance.cursor import Cursor
 from memberstaff.changes import Change
-from memberstaff.fanout.subscriber_group import EventSource, Listener
+from memberstaff.fanout.event_source import EventSource, Listener
 from memberstaff.live.sources import AllDaysChanges, DayChanges, RenderChange
 from memberstaff.pusher.channels import Channel, Kind
 from memberstaff.pusher.payload import EVENT, Payload

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from memberstaff.fanout.subscriber_group import Batch
+from memberstaff.fanout.event_source import Batch
 from memberstaff.server.listeners import text_frame
 from memberstaff.server.uvicorn_websocket import WebSocketProtocol
 

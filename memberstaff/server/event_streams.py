@@ -13,7 +13,7 @@ from strawberry.types.execution import ExecutionResult, PreExecutionError
 
 from memberstaff.engine.masking import internal_error
 from memberstaff.errors import RequestError
-from memberstaff.fanout.subscriber_group import Batch
+from memberstaff.fanout.event_source import Batch
 from memberstaff.server.listeners import ASGIListener, Framing, StreamListener, framed
 from memberstaff.server.negotiate import MULTIPART, SSE
 from memberstaff.server.uvicorn_http import HttpProtocol

@@ -32,7 +32,7 @@ from memberstaff.engine.request import (
 from memberstaff.engine.schema import OperationRefused, Schema
 from memberstaff.engine.shared_subscriptions import subscribe
 from memberstaff.errors import RateLimited, RequestError, RequestErrorCode
-from memberstaff.fanout.subscriber_group import Batch, Listener
+from memberstaff.fanout.event_source import Batch, Listener
 from memberstaff.server.connection import Connection, bearer
 from memberstaff.server.connection_limiter import ConnectionLimiter
 from memberstaff.server.host import Host, OperationContext, close

@@ -7,7 +7,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 
-from memberstaff.fanout.subscriber_group import Batch
+from memberstaff.fanout.event_source import Batch
 from memberstaff.server.uvicorn_http import HttpProtocol
 from memberstaff.server.uvicorn_websocket import WebSocketProtocol
 

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 
 from memberstaff.server import uvicorn_http
+from memberstaff.server.app import ServerApp
 from memberstaff.server.uvicorn_http import HEAD_BYTES, HEAD_LINES, PARSED_AT_ONCE, URL_BYTES, HttpProtocol
 from tests.api.clients import SECONDS
 from tests.api.toy import toy
@@ -211,6 +212,7 @@ async def test_what_all_connections_hold_together_is_bounded(monkeypatch: pytest
     head = b"POST /graphql HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
     pipeline = (LIVE + b"\r\n") * (60_000 // len(LIVE))
     async with serving(app, host.settings) as address, connected(address) as (first, writer):
+        assert isinstance(app, ServerApp)
         open_connections = app.open_connections
         writer.write(head % len(waiting) + waiting + pipeline)
         await until(lambda: open_connections.held_bytes > 50_000)

@@ -19,7 +19,7 @@ from memberstaff.engine.request import OperationRequest
 from memberstaff.engine.schema import Schema, build_schema
 from memberstaff.engine.shared_subscriptions import OpenRendering, SharedSubscription
 from memberstaff.errors import RequestError, RestartRequired, Unauthenticated
-from memberstaff.fanout.subscriber_group import Batch, EndOfEvents, EventSource
+from memberstaff.fanout.event_source import Batch, EndOfEvents, EventSource
 from memberstaff.fanout.subscriber_groups import SubscriberGroups
 from memberstaff.server.app import create_app
 from memberstaff.server.connection import Connection

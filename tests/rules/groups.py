@@ -6,11 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from memberstaff.fanout.subscriber_group import (
-    Batch,
-    EventSource,
-    SubscriberGroup,
-)
+from memberstaff.fanout.event_source import Batch, EventSource
+from memberstaff.fanout.subscriber_group import SubscriberGroup
 
 PAGE = 5
 """Events in a batch."""

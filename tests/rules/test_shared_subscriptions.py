@@ -15,7 +15,7 @@ from memberstaff.engine.request import OperationRequest
 from memberstaff.engine.schema import OperationRefused, Schema, build_schema
 from memberstaff.engine.shared_subscriptions import subscribe
 from memberstaff.errors import RequestError, RequestErrorCode, Unavailable
-from memberstaff.fanout.subscriber_group import Batch
+from memberstaff.fanout.event_source import Batch
 from tests.rules.trees import LEAVING, Context, Listener, Query, Subscription, listen, settled
 
 pytestmark = pytest.mark.usefixtures("without_pauses")

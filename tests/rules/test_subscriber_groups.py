@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from memberstaff.errors import RateLimited, RequestError, RestartRequired, Unavailable
-from memberstaff.fanout.subscriber_group import Batch, EventSource
+from memberstaff.fanout.event_source import Batch, EventSource
 from memberstaff.fanout.subscriber_groups import SubscriberGroups
 from tests.rules.groups import Numbers, Reader, settled
 

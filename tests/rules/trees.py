@@ -15,7 +15,7 @@ from memberstaff.engine.request import OperationRequest
 from memberstaff.engine.schema import Schema
 from memberstaff.engine.shared_subscriptions import OpenRendering, SharedSubscription, subscribe
 from memberstaff.errors import Forbidden, Refusal, Unavailable
-from memberstaff.fanout.subscriber_group import Batch, EventSource
+from memberstaff.fanout.event_source import Batch, EventSource
 from memberstaff.fanout.subscriber_groups import SubscriberGroups
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from memberstaff.changes import Status
-from memberstaff.fanout.subscriber_group import EventSource
+from memberstaff.fanout.event_source import EventSource
 from tests.services.school import School
 
 
