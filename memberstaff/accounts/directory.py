@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Row, or_, select, update
@@ -16,7 +18,7 @@ from memberstaff.db.arrays import any_of
 from memberstaff.db.installation import raise_roster_version
 from memberstaff.db.tables import account
 from memberstaff.db.upsert import insert
-from memberstaff.db.work import Reading, Work
+from memberstaff.db.work import CONVERTED_AT_ONCE, Reading, Work
 from memberstaff.errors import ErrorCode, Refusal
 from memberstaff.inputs import LONGEST_NAME, fold, line
 
@@ -42,7 +44,7 @@ class Account:
 async def everyone(reading: Reading) -> list[Account]:
     """All accounts, in order of creation."""
     reading.require(Right.MANAGE_ACCOUNTS)
-    return [_account(row) for row in await reading.rows(select(account).order_by(account.c.id))]
+    return await reading.objects(select(account).order_by(account.c.id), _account)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +61,18 @@ async def page(
     """A page of the accounts whose name or email contains every word of `search`, by name, and their total number."""
     # Filtered here, since the databases fold differently; reading all is cheap, as an installation has hundreds.
     words = fold(search or "").split()
-    found = [each for each in await everyone(reading) if all(word in _search_text(each) for word in words)]
-    found.sort(key=lambda each: (each.sort_key, each.id))
-    beyond = [each for each in found if after is None or (each.sort_key, each.id) > (after.sort_key, after.id)]
-    return beyond[:first], len(found)
+    begin = (after.sort_key, after.id) if after is not None else None
+    accounts, total = await everyone(reading), 0
+    nearest: list[tuple[tuple[str, int], Account]] = []
+    for start in range(0, len(accounts), CONVERTED_AT_ONCE):
+        some = accounts[start : start + CONVERTED_AT_ONCE]
+        found = [each for each in some if all(word in _search_text(each) for word in words)]
+        total += len(found)
+        placed = [((each.sort_key, each.id), each) for each in found]
+        beyond = [one for one in placed if begin is None or one[0] > begin]
+        nearest = sorted(nearest + beyond, key=itemgetter(0))[:first]
+        await asyncio.sleep(0)  # so that other tasks run
+    return [each for _, each in nearest], total
 
 
 async def by_id(reading: Reading, account_id: int) -> Account | None:

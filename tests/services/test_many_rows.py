@@ -10,11 +10,13 @@ from typing import Any
 from sqlalchemy import Row, text
 
 from memberstaff.access import COMMAND_LINE, AnyoneWith, Role
+from memberstaff.accounts import directory
 from memberstaff.attendance import queries
 from memberstaff.attendance import report as reports
 from memberstaff.attendance.log import after
 from memberstaff.changes import Status
 from memberstaff.db import work as units
+from memberstaff.db.tables import account
 from memberstaff.db.work import CONVERTED_AT_ONCE, Database, Reading
 from memberstaff.staff import importing
 from memberstaff.staff.commands import Details
@@ -89,3 +91,29 @@ async def test_everything_that_reads_many_rows_converts_them_in_parts(school: Sc
                 await rows_of(reading, name)
         monkeypatch.setattr(asyncio, "sleep", sleep)
     assert {name: number >= 3 for name, number in turns.items()} == dict.fromkeys(turns, True), turns
+
+
+async def test_accounts_are_read_and_searched_in_parts(school: School, monkeypatch: Any) -> None:
+    """Where each board has a login of its own there are thousands."""
+    monkeypatch.setattr(units, "CONVERTED_AT_ONCE", 1)
+    monkeypatch.setattr(directory, "CONVERTED_AT_ONCE", 1)
+    names = [f"Board {number}" for number in (3, 1, 2, 4)]
+    async with school.work(COMMAND_LINE) as work:
+        new = [{"display_name": name, "role": Role.VIEWER, "created_at": work.now} for name in names]
+        await work.write(account.insert(), new)
+    turns = [0]
+    sleep = asyncio.sleep
+
+    async def counted(seconds: float) -> None:
+        turns[0] += seconds == 0
+        await sleep(seconds)
+
+    monkeypatch.setattr(asyncio, "sleep", counted)
+    async with school.database.read() as reading:
+        reading.reader = COMMAND_LINE
+        found, total = await directory.page(reading, search="board", first=2, after=None)
+        last = directory.AccountPosition(found[-1].sort_key, found[-1].id)
+        others, again = await directory.page(reading, search="board", first=3, after=last)
+    assert [each.display_name for each in (*found, *others)] == sorted(names)
+    assert (total, again) == (4, 4)
+    assert turns[0] >= 2 * 2 * (1 + len(names)), turns  # to read and to search, twice, with the front desk's account
