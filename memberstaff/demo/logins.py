@@ -32,10 +32,12 @@ class Login:
 def prepare(folder: Path) -> list[Login]:
     """Create the folder, key and passwords if they are missing, and point the settings to them.
 
-    Variables that are already set win. Other users of this machine cannot read the folder.
+    Variables that are already set win. Other users of this machine can neither read the folder nor put another in the
+    place of one that leads to it.
     """
     folder = folder.resolve()
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for each in (*reversed(folder.parents), folder):
+        each.mkdir(mode=0o700, exist_ok=True)  # `parents=True` would make those as the umask says
     folder.chmod(0o700)
     key = _read_or_create(folder / "secret-key", lambda: secrets.token_urlsafe(48))
     passwords = _read_or_create(folder / "logins.json", _passwords)

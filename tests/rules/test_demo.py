@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from datetime import UTC, datetime
+from pathlib import Path
 from xml.etree import ElementTree
 from zoneinfo import ZoneInfo
 
@@ -12,6 +15,7 @@ from hypothesis import strategies as st
 
 from memberstaff.changes import Status
 from memberstaff.demo import avatar
+from memberstaff.demo.logins import prepare
 from memberstaff.demo.marks import marks
 from memberstaff.demo.people import CATEGORIES, people
 from tests.clock import MONDAY
@@ -81,3 +85,21 @@ def test_an_address_that_is_no_key_draws_nothing_or_an_avatar(key: str) -> None:
 @pytest.mark.parametrize("key", ["", "360-QUI", "10-QUJD", "10-PHNjcmlwdD4", "10-../x", "10-AA"])
 def test_a_made_up_key_draws_nothing(key: str) -> None:
     assert avatar.draw(key) is None
+
+
+def test_every_folder_that_the_demo_makes_is_its_owners_alone_whatever_the_umask(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("DEMO", "SECRET_KEY", "DATABASE_URL", "DRAIN_SECONDS"):
+        monkeypatch.setenv(f"MEMBERSTAFF_{name}", "as it was")
+    tmp_path.chmod(0o755)
+    before = os.umask(0)
+    try:
+        prepare(tmp_path / "deep" / "er" / "data")
+    finally:
+        os.umask(before)
+    made = (tmp_path, *(folder for folder in sorted(tmp_path.rglob("*")) if folder.is_dir()))
+    assert [(each.name, oct(stat.S_IMODE(each.stat().st_mode))) for each in made] == [
+        (tmp_path.name, "0o755"),
+        *((name, "0o700") for name in ("deep", "er", "data")),
+    ]
