@@ -213,7 +213,7 @@ class AccountsMutation:
                 input.current_password,
                 input.new_password,
                 connection.address,
-                device.value if device is not None else None,
+                connection.device_value,
             )
         except Refusal as refusal:
             return ChangePasswordPayload(errors=[InputError.of(refusal)])

@@ -57,7 +57,9 @@ class AuditEntry(Node):
     )
     address: str | None = strawberry.field(description="The client's; of refused attempts over IPv6, its /48.")
     user_agent: str | None = strawberry.field(description="What the client said of itself: up to 200 characters.")
-    device: str | None = strawberry.field(description="The device, if the account had logged in there before.")
+    device: str | None = strawberry.field(
+        description="The browser, if somebody had logged in there before, and at a login this account."
+    )
     count: int = strawberry.field(description="How often within the hour; above 1 for refused attempts only.")
 
     @classmethod

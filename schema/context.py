@@ -135,6 +135,7 @@ class Context:
         claims = await self.application.accounts.claims(self.connection.authorization)
         async with self.application.database.write() as work:
             work.caller = await identify(work, claims)
+            work.device = self.application.accounts.device_of(self.connection.device_value)
             yield work
 
     async def mark(self, on: date, mark: Mark) -> MarkOutcome:

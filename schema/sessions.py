@@ -138,9 +138,7 @@ class SessionsMutation:
         try:
             cookie = _cookie(connection, "cookie") if input.cookie else None
             device = connection.device
-            issued = await accounts.login(
-                input.email, input.password, connection.address, device.value if device is not None else None
-            )
+            issued = await accounts.login(input.email, input.password, connection.address, connection.device_value)
         except Refusal as refusal:
             return SessionPayload(errors=[InputError.of(refusal)])
         if input.cookie and device is not None and issued.device is not None:
@@ -157,7 +155,7 @@ class SessionsMutation:
             if (token := input.refresh_token) is None:
                 cookie = _cookie(connection, "refreshToken")
                 token = cookie.token or ""
-            issued = await accounts.refresh(token)
+            issued = await accounts.refresh(token, connection.device_value)
         except Refusal as refusal:
             if cookie is not None and cookie.token is not None:
                 cookie.clear()
@@ -173,7 +171,7 @@ class SessionsMutation:
         cookie_token = connection.cookie.token if connection.cookie is not None else None
         if connection.cookie is not None and cookie_token is not None:
             connection.cookie.clear()
-        await accounts.logout(connection.authorization, cookie_token)
+        await accounts.logout(connection.authorization, cookie_token, connection.device_value)
         return LogoutPayload()
 
 

@@ -121,18 +121,18 @@ class Accounts:
             opened = await sessions.open_session(work, row.id, verified=stored, lifetime=self._lifetime)
             if opened is None:
                 return None
-            work.caller = opened.caller
+            work.caller, work.device = opened.caller, attempt.known
             if verdict.rehashed is not None:
                 this_account = account.c.id == row.id
                 await work.write(update(account).where(this_account).values(password_hash=current))
             token = await self._first_token(work, opened)
-            await work.audit("account", row.id, "login", _of(opened.caller.session_id), device=attempt.known)
+            await work.audit("account", row.id, "login", _of(opened.caller.session_id))
             await login_limits.give_back(work, self._settings, attempt.source)
             issued = self._issue(opened, token, now=work.now)
         return replace(issued, device=self._devices.remember(attempt.cookie, row.id, current))
 
-    async def refresh(self, refresh_token: str) -> IssuedSession:
-        """Extend a session, and exchange its refresh token for new tokens.
+    async def refresh(self, refresh_token: str, device: str | None = None) -> IssuedSession:
+        """Extend a session, and exchange its refresh token for new tokens. `device`: as for a login.
 
         Raises RateLimited, and Refusal if the token is not valid. A made-up token costs no query.
         """
@@ -140,6 +140,7 @@ class Accounts:
         if session_id is None:
             raise _bad_refresh_token()
         async with self._database.write() as work:
+            work.device = self.device_of(device)
             await login_limits.take_refresh(work, self._settings, session_id=session_id)
             rotated = await rotation.rotate(
                 work,
@@ -170,7 +171,7 @@ class Accounts:
         """The id of a device in which somebody has logged in; None for a cookie that is not ours. Asks no database."""
         return self._devices.device(cookie)
 
-    async def logout(self, token: str | None, refresh_token: str | None = None) -> None:
+    async def logout(self, token: str | None, refresh_token: str | None = None, device: str | None = None) -> None:
         """End the session of an access token, of a refresh token, or of both, on every node.
 
         Raises Unauthenticated if neither names a session: a refresh token of ours always does.
@@ -185,6 +186,7 @@ class Accounts:
             if named is None:
                 raise
         async with self._database.write() as work:
+            work.device = self.device_of(device)
             for session_id in sorted(ending):
                 row = await work.row(sessions.states().where(session.c.id == session_id))
                 if await sessions.end_session(work, session_id) and row is not None:
@@ -227,11 +229,11 @@ class Accounts:
             refusal.path = ("newPassword",)
             raise
         async with self._database.write() as work:
-            work.caller = await sessions.identify(work, claims)
+            work.caller, work.device = await sessions.identify(work, claims), attempt.known
             await directory.change_own_password(work, hashed, verified=row.password_hash)
             opened = await sessions.open_session(work, row.id, verified=hashed, lifetime=self._lifetime)
             assert opened is not None  # the account is locked
-            await work.audit("account", row.id, "login", _of(opened.caller.session_id), device=attempt.known)
+            await work.audit("account", row.id, "login", _of(opened.caller.session_id))
             await login_limits.give_back(work, self._settings, source)
             issued = self._issue(opened, await self._first_token(work, opened), now=work.now)
         return replace(issued, device=self._devices.remember(device, row.id, hashed))

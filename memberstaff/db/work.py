@@ -147,6 +147,8 @@ class Work(Reading):
     ) -> None:
         super().__init__(connection, now=now, zone=zone, answer_seconds=answer_seconds)
         self._notification = Notification(epoch="")
+        self.device: str | None = None
+        """The id of the known device where this is done, for the audit log."""
         self._access_changes: dict[tuple[int | None, str | None], None] = {}
         """Accounts and sessions, in the order in which they were announced."""
 
@@ -154,18 +156,14 @@ class Work(Reading):
         """Execute the statement; returns the number of rows affected."""
         return int((await self._execute(statement, parameters)).rowcount)
 
-    async def audit(
-        self, subject: str, subject_id: object, action: str, details: Mapping[str, Any], *, device: str | None = None
-    ) -> None:
+    async def audit(self, subject: str, subject_id: object, action: str, details: Mapping[str, Any]) -> None:
         """Record in the audit log what the caller did: when, from where, and the new values.
 
-        `subject` is staff, account or day; `device` the id of the known device, if there is one.
+        `subject` is staff, account or day.
         """
-        await self.audit_all(subject, [(subject_id, action, details)], device=device)
+        await self.audit_all(subject, [(subject_id, action, details)])
 
-    async def audit_all(
-        self, subject: str, done: Iterable[tuple[object, str, Mapping[str, Any]]], *, device: str | None = None
-    ) -> None:
+    async def audit_all(self, subject: str, done: Iterable[tuple[object, str, Mapping[str, Any]]]) -> None:
         """Record several at once: the id of each, the action and the new values."""
         here = origin.current()
         common = {
@@ -175,7 +173,7 @@ class Work(Reading):
             "address": here.address,
             "user_agent": here.user_agent,
             "operator": here.operator,
-            "device": device,
+            "device": self.device,
         }
         rows = [
             {**common, "subject_id": str(subject_id), "action": action, "details": dict(details)}

@@ -68,6 +68,11 @@ class Connection:
         """What counts as one client: the address, or its IPv6 /64."""
         return networks_of(self.address)[0][0]
 
+    @property
+    def device_value(self) -> str | None:
+        """What the device's cookie says, if there is one."""
+        return self.device.value if self.device is not None else None
+
     def set_on_end(self, on_end: OnEnd) -> Callable[[], None]:
         """Set what `end` calls; returns how to unset it."""
         self.on_end = on_end

@@ -108,7 +108,7 @@ class Strangers:
         given = [connection.authorization] if connection.authorization is not None else []
         sessions = map(self.host.session_of, chain(given, islice(refresh_tokens, MOST_CANDIDATES)))
         session = next((session for session in sessions if session is not None), None)
-        device = self.host.device_of(connection.device.value) if connection.device is not None else None
+        device = self.host.device_of(connection.device_value)
         if session is not None:
             keys = [(f"session {session}", self.per_minute)]
         elif device is not None:

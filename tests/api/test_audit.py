@@ -11,6 +11,7 @@ import httpx2
 
 from memberstaff.access import Role
 from schema.ids import global_id
+from tests.api import browsers
 from tests.clock import TurnedClock
 from tests.installation import PASSWORD, Installation, email
 from tests.web import web_client
@@ -130,6 +131,24 @@ async def test_an_action_names_what_was_changed(installation: Installation, cloc
         [{"name": "role", "value": "VIEWER"}],
     )
     assert len({entry["userAgent"] for entry in (renamed, role)} - {None}) == 1
+
+
+async def test_what_is_done_in_a_known_browser_names_it(installation: Installation, clock: TurnedClock) -> None:
+    browser = browsers.Browser(installation)
+    token = await browser.log_in(Role.ADMIN)
+    device = (browser.cookies.get("memberstaff_device") or "").partition(".")[0]
+    clock.turn(minutes=1)
+    update = "mutation ($input: UpdateAccountInput!) { updateAccount(input: $input) { errors { code } } }"
+    await browser.ask(update, token=token, input={"id": MARKER, "role": "VIEWER"})
+    change = "mutation ($input: ChangePasswordInput!) { changePassword(input: $input) { accessToken } }"
+    given = {"currentPassword": PASSWORD, "newPassword": "a new password of hers"}
+    token = (await browser.ask(change, token=token, input=given))["data"]["changePassword"]["accessToken"]
+    await browser.ask(browsers.LOGOUT, token=token)
+    given = {"email": email(Role.ADMIN), "password": "a new password of hers"}
+    token = (await browser.ask(browsers.LOGIN, input=given))["data"]["login"]["accessToken"]
+    found = await browser.ask(AUDIT, token=token, **{"from": "2026-01-12T08:01:00Z"})
+    told = [(edge["node"]["action"], edge["node"]["device"]) for edge in found["data"]["audit"]["edges"]]
+    assert told == [(action, device) for action in ("login", "logout", "login", "password_changed", "role_set")]
 
 
 async def test_the_log_is_read_page_by_page(installation: Installation) -> None:

@@ -44,7 +44,7 @@ async def test_a_login_and_a_logout_are_told_with_account_session_address_and_de
     with origin.coming_from(Origin(HOME, "Firefox")):
         first = await office.login(AMINA)
         again = await office.login(AMINA, device=first.device)
-        await office.accounts.logout(again.access_token)
+        await office.accounts.logout(again.access_token, device=again.device)
     _, *entries = await office.entries()
     common = (amina.id, "account", str(amina.id), HOME, "Firefox", None, 1)
     assert [
@@ -52,7 +52,8 @@ async def test_a_login_and_a_logout_are_told_with_account_session_address_and_de
         for row in entries
     ] == [(action, *common) for action in ("login", "login", "logout")]
     assert first.device is not None
-    assert [row.device for row in entries] == [None, first.device.partition(".")[0], None]
+    device = first.device.partition(".")[0]
+    assert [row.device for row in entries] == [None, device, device]
     sessions = [opened.caller.session_id for opened in (first, again, again)]
     assert [row.details for row in entries] == [{"session": session} for session in sessions]
 
@@ -63,6 +64,20 @@ async def test_a_logout_is_told_once(office: Office) -> None:
     for _ in range(2):
         await office.accounts.logout(None, opened.refresh_token)
     assert [row.action for row in await office.entries()] == ["created", "login", "logout"]
+
+
+async def test_a_stolen_refresh_token_names_the_browser_that_shows_it(office: Office) -> None:
+    await office.employ(AMINA)
+    victim, thief = await office.login(AMINA), await office.login(AMINA)
+    token = victim.refresh_token
+    for _ in range(2):
+        token = (await office.accounts.refresh(token, victim.device)).refresh_token
+        office.clock.turn(minutes=1)
+    with pytest.raises(Refusal):
+        await office.accounts.refresh(victim.refresh_token, thief.device)
+    row = (await office.entries())[-1]
+    assert thief.device is not None
+    assert (row.action, row.device) == ("refresh_reused", thief.device.partition(".")[0])
 
 
 async def test_an_identity_providers_session_is_told_when_its_first_token_comes(
