@@ -136,6 +136,15 @@ def test_the_figures_in_the_readme_are_those_of_the_page() -> None:
     assert numbers - set(NUMBER.findall(PERFORMANCE)) == set()
 
 
+def test_the_production_recipe_is_encrypted_from_its_first_line_to_its_last() -> None:
+    [recipe] = re.findall(r"^## Run it for real\n\n```sh\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+    database, redis, *_, serve = recipe.splitlines()
+    assert re.fullmatch(r"export MEMBERSTAFF_DATABASE_URL='postgresql\+asyncpg://\S+\?ssl=verify-full'", database)
+    assert redis.startswith("export MEMBERSTAFF_BROADCAST_URL=rediss://")
+    assert "--certificate chain.pem --key key.pem" in serve
+    assert "--insecure" not in recipe
+
+
 def read_lines(process: subprocess.Popen[str]) -> list[str]:
     """The lines that a process prints, as they come."""
     lines: list[str] = []
