@@ -16,7 +16,7 @@ from importlib.resources import files
 ENOUGH = 8
 """What a password must be worth: eight characters that do not follow from each other."""
 COMMON = 3
-"""The price of a common password or word: there are 20,000, as many as three letters make."""
+"""The price of a common password or word, or a date: there are 20,000, as many as three letters make."""
 PATTERN = 2
 """The price of a sequence, a run of one character, a year, a month, or what stands in the password already."""
 PERSONAL = 1
@@ -47,6 +47,8 @@ SEQUENCES = (
 )
 """Of alphabets and keyboards; a password is looked at backwards too."""
 YEAR = re.compile(r"(19|20)\d\d")
+DATE = re.compile(r"(19|20)\d\d(0[1-9]|1[0-2])([0-2]\d|3[01])|([0-2]\d|3[01])([0-2]\d|3[01])(19|20)\d\d")
+"""In the orders of any country. There are as many in a lifetime as common passwords."""
 MONTHS_SEASONS_WEEKDAYS = """
     january february march april may june july august september october november december
     januar februar märz maerz april mai juni juli august september oktober november dezember
@@ -99,7 +101,7 @@ def _price(text: str, start: int, end: int, words: frozenset[str]) -> int | None
     of_dates = piece in CALENDAR or YEAR.fullmatch(piece)
     if repeats or of_dates or any(piece in sequence for sequence in SEQUENCES):
         return PATTERN
-    return COMMON if len(piece) >= SHORTEST_COMMON and piece in _common() else None
+    return COMMON if len(piece) >= SHORTEST_COMMON and (piece in _common() or DATE.fullmatch(piece)) else None
 
 
 def _words(about: Iterable[str]) -> Iterator[str]:

@@ -94,6 +94,13 @@ def test_a_sequence_is_refused(password: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "password", ["12.03.1985!!", "1985-03-12!?", "03/31/1985 !", "19850312 19850312", "31121999abcd", "x1999-12-31x."]
+)
+def test_a_date_is_refused_in_any_order(password: str) -> None:
+    assert refused(password)
+
+
+@pytest.mark.parametrize(
     "password",
     [
         "amina.diallo@hill.example",
