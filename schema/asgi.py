@@ -74,8 +74,9 @@ class GraphQLHost:
 
     async def stranger(self, connection: Connection) -> RequestError | None:
         try:
-            await self.application.accounts.claims(connection.authorization)
+            connection.account_id = (await self.application.accounts.claims(connection.authorization)).account_id
         except RequestError as error:
+            connection.account_id = None
             return error.with_traceback(None)
         return None
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from datetime import date
 
 import strawberry
@@ -148,6 +148,11 @@ class Context:
         """The caller. Raises Unauthenticated, and SharedAnswer in a shared rendering."""
         return (await self.snapshot()).caller
 
+    def turn(self) -> AbstractAsyncContextManager[None]:
+        """Leave to prepare a document or to run a query, which accounts get in rotation."""
+        account_id = self.connection.account_id
+        return self.application.query_turns.turn(account_id) if account_id is not None else nullcontext()
+
     @property
     def stranger(self) -> RequestError | None:
         """Why the caller counts as a stranger."""
@@ -170,6 +175,8 @@ class Context:
             return (await self.caller()).may(Right.INTROSPECT)
         except Unauthenticated:
             return False
+        finally:
+            await self.release()  # no connection is held while the operation waits for its turn
 
     async def release(self) -> None:
         """Close the snapshot; the next read opens another."""

@@ -139,6 +139,10 @@ class Documents:
             self._store(query, prepared)
         return prepared
 
+    def is_prepared(self, query: str) -> bool:
+        """Whether the document is cached."""
+        return query in self._cache
+
     def of_operation(self, operation: OperationDefinitionNode) -> Prepared | None:
         """The cached document that contains this node, by identity."""
         return self._by_operation.get(id(operation))

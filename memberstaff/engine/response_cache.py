@@ -32,8 +32,9 @@ from graphql import (
 from strawberry.http import process_result
 from strawberry.types.execution import ExecutionResult, PreExecutionError
 
+from memberstaff.engine.documents import Prepared
 from memberstaff.engine.request import OperationRequest, digest
-from memberstaff.engine.schema import Schema
+from memberstaff.engine.schema import Schema, turn_of
 from memberstaff.errors import RequestErrorCode
 from memberstaff.fanout.byte_lru import ByteLRU
 
@@ -92,7 +93,7 @@ class ResponseCache:
 
     async def response(self, context: CacheContext, request: OperationRequest) -> bytes | None:
         """The response as JSON; None if the request has to be executed for its caller. Raises RequestError."""
-        argument = self._argument(request)
+        argument = self._argument(request, await self._schema.prepare(request.query, context))
         if isinstance(argument, NotCacheable):
             return None
         found = await context.version(argument.value)
@@ -102,10 +103,15 @@ class ResponseCache:
         key = (digest(request.query, request.operation_name, request.variables, without=None), scope, version)
         if (cached := self.cache.get(key)) is not None:
             return cached
-        if (other := self._in_flight.get(key)) is not None:
-            await asyncio.wait({other})
-            return None if other.cancelled() else other.result()
-        return await self._render(key, owner, context.as_scope(scope), request, argument.value)
+        if (other := self._in_flight.get(key)) is None:
+            async with turn_of(context):
+                if (cached := self.cache.get(key)) is not None:
+                    return cached
+                # Looked up again: whoever waits for a rendering must not wait for somebody else's turn as well.
+                if (other := self._in_flight.get(key)) is None:
+                    return await self._render(key, owner, context.as_scope(scope), request, argument.value)
+        await asyncio.wait({other})
+        return None if other.cancelled() else other.result()
 
     async def _render(
         self, key: Key, owner: Hashable, context: ScopeContext, request: OperationRequest, argument: str | None
@@ -133,8 +139,7 @@ class ResponseCache:
             await context.close()
         return response
 
-    def _argument(self, request: OperationRequest) -> Argument | NotCacheable:
-        prepared = self._schema.documents.prepare(request.query)
+    def _argument(self, request: OperationRequest, prepared: Prepared) -> Argument | NotCacheable:
         if prepared.document is None or prepared.introspects:
             return NotCacheable()
         if isinstance(prepared.operation(request.operation_name), GraphQLError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractAsyncContextManager, nullcontext
 from contextvars import ContextVar
 from typing import Any
 
@@ -119,8 +120,9 @@ class Schema(strawberry.Schema):
 
     `execute` runs queries and mutations; `shared_subscriptions.subscribe` runs subscriptions, rendering each event once
     for all that are equal. A context has `request_id: str`, the reference in errors ("none" without it),
-    `async may_introspect() -> bool` (introspection is refused without it), and `stranger: RequestError | None`, the
-    reason why its sender may send small documents only, which are not cached (none without it).
+    `async may_introspect() -> bool` (introspection is refused without it), `stranger: RequestError | None`, the
+    reason why its sender may send small documents only, which are not cached (none without it), and `turn()`, which is
+    entered to prepare a document, and to run a query.
     """
 
     def __init__(self, *arguments: Any, limits: Limits, suggestions: bool = False, **options: Any) -> None:
@@ -155,20 +157,21 @@ class Schema(strawberry.Schema):
         The result is a PreExecutionError if the operation did not run.
         """
         try:
-            prepared, _ = await self._check(query, operation_name, context_value, allowed_operation_types)
+            prepared, kind = await self._check(query, operation_name, context_value, allowed_operation_types)
         except OperationRefused as refused:
             return PreExecutionError(None, refused.errors)
         token = PREPARED.set(prepared)
         try:
-            result = await super().execute(
-                query,
-                variable_values,
-                context_value,
-                root_value,
-                operation_name,
-                EVERY_OPERATION,
-                operation_extensions,
-            )
+            async with turn_of(context_value) if kind is OperationType.QUERY else nullcontext():
+                result = await super().execute(
+                    query,
+                    variable_values,
+                    context_value,
+                    root_value,
+                    operation_name,
+                    EVERY_OPERATION,
+                    operation_extensions,
+                )
         finally:
             PREPARED.reset(token)
         return self.mask(result, context_value, operation_name)
@@ -176,6 +179,12 @@ class Schema(strawberry.Schema):
     def mask(self, result: ExecutionResult, context: Any, operation: str | None) -> ExecutionResult:
         """The result with its errors masked, and internal ones logged."""
         return mask(result, _reference(context), operation, suggestions=self.suggestions)
+
+    async def prepare(self, query: str, context: Any) -> Prepared:
+        """The document, prepared in the caller's turn unless it is cached: that may hold the loop for a while."""
+        stranger = getattr(context, "stranger", None) is not None
+        async with nullcontext() if self.documents.is_prepared(query) else turn_of(context):
+            return self.documents.prepare(query, stranger=stranger)
 
     async def check(
         self,
@@ -197,7 +206,7 @@ class Schema(strawberry.Schema):
         if not query:
             raise OperationRefused([graphql_error("The request has no query.")])
         stranger: RequestError | None = getattr(context, "stranger", None)
-        prepared = self.documents.prepare(query, stranger=stranger is not None)
+        prepared = await self.prepare(query, context)
         if prepared.needs_login and stranger is not None:
             raise OperationRefused([graphql_error(stranger.message, code=stranger.code, **stranger.extensions)])
         if prepared.errors:
@@ -252,6 +261,12 @@ def build_schema(
 
 def _text(operation: OperationDefinitionNode) -> str:
     return operation.loc.source.body if operation.loc else "@"
+
+
+def turn_of(context: Any) -> AbstractAsyncContextManager[None]:
+    """The turn of an operation's caller; none for whoever renders for others."""
+    turn: AbstractAsyncContextManager[None] = getattr(context, "turn", nullcontext)()
+    return turn
 
 
 def _reference(context: Any) -> str:

@@ -6,6 +6,7 @@ import asyncio
 from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Callable, Hashable, Iterable
 from contextlib import asynccontextmanager
+from weakref import WeakValueDictionary
 
 TURN_SECONDS = 0.05
 """After which a turn is to end as soon as it can, if somebody waits: it may be that of much work."""
@@ -69,3 +70,25 @@ class Turns:
                 waiting.set_result(None)
                 return
         self._free += 1
+
+
+class FairTurns:
+    """Turns of which no owner has more than `limit_per_owner` at a time, so that one who takes long leaves others some."""
+
+    def __init__(self, limit: int, *, limit_per_owner: int) -> None:
+        self._all = Turns(limit)
+        self._limit_per_owner = limit_per_owner
+        self._own: WeakValueDictionary[Hashable, Turns] = WeakValueDictionary()
+
+    def __len__(self) -> int:
+        """Owners who have turns, or wait for one."""
+        return len(self._own)
+
+    @asynccontextmanager
+    async def turn(self, owner: Hashable) -> AsyncIterator[None]:
+        """Wait for a turn, which lasts as long as the block."""
+        own = self._own.get(owner)
+        if own is None:
+            own = self._own[owner] = Turns(self._limit_per_owner)
+        async with own.turn((owner,)), self._all.turn((owner,)):
+            yield

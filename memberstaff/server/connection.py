@@ -51,6 +51,9 @@ class Connection:
     socket: bool = False
     """Whether this is a WebSocket, shared by its operations."""
 
+    account_id: int | None = None
+    """Whose access token it has, if it is valid; the database may know better."""
+
     stranger: RequestError | None = None
     """Why an HTTP request has no valid access token; None if it has one."""
 

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from memberstaff.fanout import turns as module
-from memberstaff.fanout.turns import TURN_SECONDS, Turns
+from memberstaff.fanout.turns import TURN_SECONDS, FairTurns, Turns
 from tests.rules.groups import settled
 
 
@@ -116,3 +116,20 @@ async def test_a_turn_is_over_after_its_time_if_somebody_waits(
         await settled()
         assert is_over() is over
     await waiting
+
+
+async def test_an_owner_has_a_part_of_the_turns_at_most_and_nothing_is_kept_of_who_has_gone() -> None:
+    turns, began, end = FairTurns(4, limit_per_owner=2), list[str](), asyncio.Event()
+
+    async def take(name: str) -> None:
+        async with turns.turn(name[0]):
+            began.append(name)
+            await end.wait()
+
+    taking = [asyncio.create_task(take(name)) for name in ("a1", "a2", "a3", "a4", "b1", "b2", "c1")]
+    await settled()
+    assert began == ["a1", "a2", "b1", "b2"]
+    end.set()
+    await asyncio.gather(*taking)
+    assert sorted(began) == ["a1", "a2", "a3", "a4", "b1", "b2", "c1"]
+    assert len(turns) == 0

@@ -1,0 +1,74 @@
+"""One account's queries do not keep those of others waiting, however many it sends."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from memberstaff.access import Role
+from memberstaff.attendance.board_cache import BoardCache
+from memberstaff.db.tables import account
+from tests.clock import TODAY, TurnedClock
+from tests.installation import Installation, email, install
+from tests.waiting import until
+
+ALONE = "{ viewer { id } attendanceDay { summary { total } } }"
+"""Nothing that can be cached."""
+CACHED = "{ attendanceDay { summary { total } } }"
+SMALL = "{ viewer { id } attendanceDay { id } }"
+
+
+class Held:
+    """Summaries, each of which holds its operation's snapshot until they may go on."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.begun = 0
+        self.go_on = asyncio.Event()
+        summary = BoardCache.summary
+
+        async def held(*arguments: Any) -> Any:
+            self.begun += 1
+            await self.go_on.wait()
+            return await summary(*arguments)
+
+        monkeypatch.setattr(BoardCache, "summary", held)
+
+
+@pytest.mark.parametrize("transport", ["requests", "different documents", "a socket"])
+async def test_an_account_that_asks_for_much_leaves_others_the_database(
+    database_url: str, clock: TurnedClock, monkeypatch: pytest.MonkeyPatch, transport: str
+) -> None:
+    async with install(database_url, clock=clock, database_pool_size=3) as office, office.socket() as socket:
+        held = Held(monkeypatch)
+        asking: list[asyncio.Task[Any]] = []
+        for number in range(12):
+            if transport == "a socket":
+                await socket.subscribe(str(number), ALONE)
+            else:
+                document = ALONE if transport == "requests" else f"query Number{number} {CACHED}"
+                asking.append(asyncio.create_task(office.viewer.ask(document)))
+        await until(lambda: held.begun == 2)
+        assert (await office.marker.ask(SMALL))["viewer"] is not None
+        await office.marker.mark(office.staff["Amina"], TODAY, status="LATE")
+        assert held.begun == 2
+        held.go_on.set()
+        await asyncio.gather(*asking)
+        await until(lambda: held.begun == 12)
+
+
+async def test_whoever_waits_for_the_same_answer_does_not_wait_for_anothers_turn(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office, held = installation, Held(monkeypatch)
+    async with office.application.database.write() as work:
+        await work.write(account.update().where(account.c.email == email(Role.ADMIN)).values(role=Role.VIEWER))
+    asking = [asyncio.create_task(office.viewer.ask(ALONE)) for _ in range(2)]
+    await until(lambda: held.begun == 2)
+    late = asyncio.create_task(office.viewer.ask(CACHED))  # it waits for a turn of its account
+    await until(lambda: len(office.application.query_turns) == 1)
+    admins = asyncio.create_task(office.admin.ask(CACHED))
+    await until(lambda: held.begun == 3)
+    held.go_on.set()
+    await asyncio.gather(*asking, late, admins)
