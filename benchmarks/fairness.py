@@ -1,7 +1,8 @@
 """Whether some accounts can slow down another: `.venv/bin/python -m benchmarks.fairness`.
 
 Eight accounts subscribe to as much as their bounds admit, with the dearest selections, and read all of it, while marks
-come in. Beside them somebody makes small queries, and watches the day.
+come in; or they send dear queries, each another one, over many connections. Beside them somebody makes small queries,
+and watches the day.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ ACCOUNTS = 8
 SOCKETS = 100
 SUBSCRIPTIONS = 20
 """On a socket."""
+QUERIES_AT_ONCE = 25
+"""That an account sends, where it sends queries."""
 MARKS_A_SECOND = 5.0
 PASSWORD = "nine lanterns over the harbour"
 SMALL = "{ attendanceDay { summary { total } } }"
@@ -53,7 +56,17 @@ def plain(number: int) -> str:
     return f"subscription Number{number} ($date: Date!) {{ attendanceUpdated(date: $date) {{ id status }} }}"
 
 
-DOCUMENTS = {"statements": statements, "objects": objects, "plain": plain}
+def query(number: int) -> str:
+    """A query with as many statements as a document can have, and many objects."""
+    pages = " ".join(
+        f'p{each}: records(first: 10, search: "{"aeiourn"[each]}") {{ totalCount edges {{ node {{ id history(first: 5) '
+        "{ edges { node { status changedAt } } } staff { name } } } }"
+        for each in range(7)
+    )
+    return f"query Number{number} {{ attendanceDay {{ {pages} }} }}"
+
+
+DOCUMENTS = {"statements": statements, "objects": objects, "plain": plain, "queries": query}
 
 
 class Account:
@@ -96,6 +109,16 @@ class Account:
             stack.callback(asyncio.create_task(self.read(socket)).cancel)
             if refused:
                 return
+
+    async def ask_for_much(self, documents: Iterator[str]) -> None:
+        """Send queries, one after the other, over a connection of its own."""
+        async with web_client(timeout=120) as client:
+            while True:
+                headers = {"Authorization": f"Bearer {self.token}"}
+                body = {"query": next(documents)}
+                answer = await client.post(f"http://127.0.0.1:{self.port}/graphql", json=body, headers=headers)
+                assert "data" in answer.json(), answer.text
+                self.received += 1
 
     async def read(self, socket: ClientConnection) -> None:
         async for _ in socket:
@@ -160,7 +183,13 @@ async def measure(environment: Environment, port: int, process: int, kind: str, 
                 count += 1
                 yield DOCUMENTS[kind](count)
 
-        await asyncio.gather(*(each.flood(stack, documents(number)) for number, each in enumerate(flooding)))
+        if kind == "queries":
+            for number, each in enumerate(flooding):
+                some = documents(number)
+                for _ in range(QUERIES_AT_ONCE):
+                    stack.callback(asyncio.create_task(each.ask_for_much(some)).cancel)
+        else:
+            await asyncio.gather(*(each.flood(stack, documents(number)) for number, each in enumerate(flooding)))
         sent: dict[str, float] = {}
         came: dict[str, float] = {}
         watching = await Account(port, tokens[-1], day).connect(stack)
@@ -188,7 +217,8 @@ async def measure(environment: Environment, port: int, process: int, kind: str, 
         admitted = sum(each.admitted for each in flooding)
         received = sum(each.received for each in flooding)
         return (
-            f"{kind}: {admitted:,} subscriptions of {len(flooding)} accounts got {received / seconds:,.0f} events/s; "
+            f"{kind}: {admitted:,} subscriptions of {len(flooding)} accounts got {received / seconds:,.0f} "
+            f"{'answers' if kind == 'queries' else 'events'}/s; "
             f"{told('a small query', queries)}; {told('of that the server computes', computed)}; "
             f"{told('a mark on another board', delays)} "
             f"({len(delays)} of {len(sent)} marks)"

@@ -25,7 +25,7 @@ from memberstaff.db.retention import Retention
 from memberstaff.db.work import Database
 from memberstaff.fanout.byte_lru import ByteLRU
 from memberstaff.fanout.subscriber_groups import SubscriberGroups
-from memberstaff.fanout.turns import FairTurns
+from memberstaff.fanout.turns import FairTurns, HalfTime
 from memberstaff.live.all_days import AllDays
 from memberstaff.live.feed import Feed
 from memberstaff.live.sources import RenderingCache
@@ -35,8 +35,8 @@ from memberstaff.settings import Settings
 
 log = structlog.get_logger(__name__)
 
-QUERIES_AT_ONCE = 4
-"""Queries that are prepared or run at the same time; half of them by one account."""
+QUERIES_AT_ONCE = 2
+"""Queries that are prepared or run at the same time, beside the first of each account."""
 READINESS_FRESH_SECONDS = 1.0
 """How long an answer of the database about readiness is good for."""
 READINESS_SECONDS = 2.0
@@ -72,7 +72,8 @@ class Application:
             max_replay=settings.max_replay,
         )
         self.all_days = AllDays(self.database, poll_seconds=settings.poll_seconds)
-        self.query_turns = FairTurns(QUERIES_AT_ONCE, limit_per_owner=QUERIES_AT_ONCE // 2)
+        self.preparing = HalfTime()
+        self.query_turns = FairTurns(QUERIES_AT_ONCE)
         self.groups = SubscriberGroups(
             limit=settings.max_groups,
             limit_per_owner=settings.max_groups_per_account,

@@ -149,9 +149,18 @@ class Context:
         return (await self.snapshot()).caller
 
     def turn(self) -> AbstractAsyncContextManager[None]:
-        """Leave to prepare a document or to run a query, which accounts get in rotation."""
+        """Leave to run a query, which accounts get in rotation. Strangers' operations need no database."""
         account_id = self.connection.account_id
         return self.application.query_turns.turn(account_id) if account_id is not None else nullcontext()
+
+    @asynccontextmanager
+    async def turn_to_prepare(self) -> AsyncIterator[None]:
+        """Leave to prepare a document. Strangers' documents are small, and take turns of their own."""
+        if self.connection.account_id is None:
+            yield
+            return
+        async with self.turn(), self.application.preparing.turn():
+            yield
 
     @property
     def stranger(self) -> RequestError | None:

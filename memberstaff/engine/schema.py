@@ -121,8 +121,8 @@ class Schema(strawberry.Schema):
     `execute` runs queries and mutations; `shared_subscriptions.subscribe` runs subscriptions, rendering each event once
     for all that are equal. A context has `request_id: str`, the reference in errors ("none" without it),
     `async may_introspect() -> bool` (introspection is refused without it), `stranger: RequestError | None`, the
-    reason why its sender may send small documents only, which are not cached (none without it), and `turn()`, which is
-    entered to prepare a document, and to run a query.
+    reason why its sender may send small documents only, which are not cached (none without it), and `turn()` and
+    `turn_to_prepare()`, which are entered to run a query, and to prepare a document.
     """
 
     def __init__(self, *arguments: Any, limits: Limits, suggestions: bool = False, **options: Any) -> None:
@@ -183,7 +183,7 @@ class Schema(strawberry.Schema):
     async def prepare(self, query: str, context: Any) -> Prepared:
         """The document, prepared in the caller's turn unless it is cached: that may hold the loop for a while."""
         stranger = getattr(context, "stranger", None) is not None
-        async with nullcontext() if self.documents.is_prepared(query) else turn_of(context):
+        async with nullcontext() if self.documents.is_prepared(query) else _turn(context, "turn_to_prepare"):
             return self.documents.prepare(query, stranger=stranger)
 
     async def check(
@@ -265,7 +265,11 @@ def _text(operation: OperationDefinitionNode) -> str:
 
 def turn_of(context: Any) -> AbstractAsyncContextManager[None]:
     """The turn of an operation's caller; none for whoever renders for others."""
-    turn: AbstractAsyncContextManager[None] = getattr(context, "turn", nullcontext)()
+    return _turn(context, "turn")
+
+
+def _turn(context: Any, name: str) -> AbstractAsyncContextManager[None]:
+    turn: AbstractAsyncContextManager[None] = getattr(context, name, nullcontext)()
     return turn
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import AsyncIterator, Callable, Hashable, Iterable
-from contextlib import asynccontextmanager
-from weakref import WeakValueDictionary
+from contextlib import asynccontextmanager, nullcontext
 
 TURN_SECONDS = 0.05
 """After which a turn is to end as soon as it can, if somebody waits: it may be that of much work."""
@@ -73,22 +72,47 @@ class Turns:
 
 
 class FairTurns:
-    """Turns of which no owner has more than `limit_per_owner` at a time, so that one who takes long leaves others some."""
+    """Turns for all that an owner asks for but the first: that begins at once, if nothing else of its owner is under way.
 
-    def __init__(self, limit: int, *, limit_per_owner: int) -> None:
-        self._all = Turns(limit)
-        self._limit_per_owner = limit_per_owner
-        self._own: WeakValueDictionary[Hashable, Turns] = WeakValueDictionary()
+    So whoever asks for little does not wait for those who ask for much (as fq_codel, RFC 8290, puts sparse flows first).
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._turns = Turns(limit)
+        self._busy: Counter[Hashable] = Counter()
+        """What is under way, or waits, by owner."""
 
     def __len__(self) -> int:
-        """Owners who have turns, or wait for one."""
-        return len(self._own)
+        """Owners of whom something is under way, or waits."""
+        return len(self._busy)
 
     @asynccontextmanager
     async def turn(self, owner: Hashable) -> AsyncIterator[None]:
         """Wait for a turn, which lasts as long as the block."""
-        own = self._own.get(owner)
-        if own is None:
-            own = self._own[owner] = Turns(self._limit_per_owner)
-        async with own.turn((owner,)), self._all.turn((owner,)):
+        first = owner not in self._busy
+        self._busy[owner] += 1
+        try:
+            async with nullcontext() if first else self._turns.turn((owner,)):
+                yield
+        finally:
+            self._busy[owner] -= 1
+            if not self._busy[owner]:
+                del self._busy[owner]
+
+
+class HalfTime:
+    """Turns, one at a time, for what holds the loop: after each as much time passes, which others have."""
+
+    def __init__(self) -> None:
+        self._lock = asyncio.Lock()
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Wait for a turn; the block must not wait."""
+        await self._lock.acquire()
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        try:
             yield
+        finally:
+            loop.call_later(loop.time() - began, self._lock.release)

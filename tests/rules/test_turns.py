@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from memberstaff.fanout import turns as module
-from memberstaff.fanout.turns import TURN_SECONDS, FairTurns, Turns
+from memberstaff.fanout.turns import TURN_SECONDS, FairTurns, HalfTime, Turns
 from tests.rules.groups import settled
 
 
@@ -118,8 +118,8 @@ async def test_a_turn_is_over_after_its_time_if_somebody_waits(
     await waiting
 
 
-async def test_an_owner_has_a_part_of_the_turns_at_most_and_nothing_is_kept_of_who_has_gone() -> None:
-    turns, began, end = FairTurns(4, limit_per_owner=2), list[str](), asyncio.Event()
+async def test_what_an_owner_asks_for_first_begins_at_once_and_the_rest_in_turns() -> None:
+    turns, began, end = FairTurns(2), list[str](), asyncio.Event()
 
     async def take(name: str) -> None:
         async with turns.turn(name[0]):
@@ -128,8 +128,31 @@ async def test_an_owner_has_a_part_of_the_turns_at_most_and_nothing_is_kept_of_w
 
     taking = [asyncio.create_task(take(name)) for name in ("a1", "a2", "a3", "a4", "b1", "b2", "c1")]
     await settled()
-    assert began == ["a1", "a2", "b1", "b2"]
+    assert sorted(began) == ["a1", "a2", "a3", "b1", "c1"]
+    assert len(turns) == 3
     end.set()
     await asyncio.gather(*taking)
     assert sorted(began) == ["a1", "a2", "a3", "a4", "b1", "b2", "c1"]
     assert len(turns) == 0
+
+
+async def test_after_a_turn_that_held_the_loop_the_next_one_waits_for_as_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    loop, turns, later = asyncio.get_running_loop(), HalfTime(), []
+    now = loop.time()
+    monkeypatch.setattr(loop, "time", lambda: now)
+    monkeypatch.setattr(loop, "call_later", lambda *call: later.append(call))
+    async with turns.turn():
+        now += 0.25
+    began = False
+
+    async def take() -> None:
+        nonlocal began
+        async with turns.turn():
+            began = True
+
+    taking = asyncio.create_task(take())
+    await settled()
+    ((seconds, release),) = later
+    assert (seconds, began) == (0.25, False)
+    release()
+    await taking
