@@ -188,6 +188,7 @@ class HttpProtocol(HttpToolsProtocol):
         """Called with received bytes; the first of a request start the headers timer, and wait for their turn."""
         if self.held:
             self.hold(self.held + data)
+            self.flow.pause_reading()  # an event stream has it resumed, to learn when its client leaves
             return
         if self.cycle is None or self.cycle.response_complete:
             self.start_headers_timer()

@@ -224,3 +224,25 @@ async def test_what_all_connections_hold_together_is_bounded(monkeypatch: pytest
         host.gate.set()
         assert (await asyncio.wait_for(first.readline(), SECONDS)).strip() == OK
         await until(lambda: open_connections.held_bytes == 0)
+
+
+async def test_what_is_held_behind_an_event_stream_is_bounded_too_though_it_waits_for_its_end() -> None:
+    app, host = toy()
+    forever = b'{"query":"subscription { forever }"}'
+    head = (
+        b"POST /graphql HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\naccept: text/event-stream\r\n"
+        b"authorization: Bearer victor-token\r\ncontent-length: %d\r\n\r\n"
+    )
+    async with serving(app, host.settings) as address:
+        async with connected(address) as (reader, writer):
+            writer.write(head % len(forever) + forever + (LIVE + b"\r\n") * 100)
+            await asyncio.wait_for(reader.readuntil(b'"forever":1'), SECONDS)
+            (protocol,) = address.server.server_state.connections
+            assert isinstance(protocol, HttpProtocol)
+            writer.write((LIVE + b"\r\n") * (FLOOD // len(LIVE)))
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(writer.drain(), 1)
+            assert len(protocol.held) < 1024 * 1024
+            writer.transport.abort()
+        host.gate.set()
+        await until(lambda: not address.server.server_state.connections)
