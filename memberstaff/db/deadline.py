@@ -15,6 +15,9 @@ import structlog
 
 log = structlog.get_logger(__name__)
 
+COMMAND_IDLE_SECONDS = 10.0
+"""Between two statements of a command: one that was stopped with Ctrl-Z within an import would keep its locks."""
+
 
 @contextmanager
 def answered_within(seconds: float | None, driver_connection: Any) -> Iterator[None]:
@@ -32,25 +35,27 @@ def answered_within(seconds: float | None, driver_connection: Any) -> Iterator[N
 def connection_arguments(seconds: float | None) -> dict[str, Any]:
     """Arguments for `asyncpg.connect`, which make the server give up its side too.
 
-    It ends a transaction whose process has stopped and still holds the day's lock, and notices a peer that has gone
-    without a word. Behind PgBouncer, which does not pass such parameters on, they belong to the role: ALTER ROLE … SET.
+    It ends a transaction whose process has stopped and still holds the day's lock, also that of a command, which has
+    no other time-out; and it notices a peer that has gone without a word. Behind PgBouncer, which does not pass such
+    parameters on, they belong to the role: ALTER ROLE … SET.
     """
-    if seconds is None:
-        return {}
-    milliseconds = int(seconds * 1000)
-    return {
-        "timeout": seconds,
-        "server_settings": {
-            "application_name": "memberstaff",
-            "lock_timeout": str(milliseconds),
-            "statement_timeout": str(2 * milliseconds),
-            "idle_in_transaction_session_timeout": str(milliseconds),
-            "tcp_user_timeout": str(2 * milliseconds),
-            "tcp_keepalives_idle": "5",
-            "tcp_keepalives_interval": "2",
-            "tcp_keepalives_count": "3",
-        },
+    idle = COMMAND_IDLE_SECONDS if seconds is None else seconds
+    parameters = {
+        "application_name": "memberstaff",
+        "idle_in_transaction_session_timeout": _milliseconds(idle),
+        "tcp_user_timeout": _milliseconds(2 * idle),
+        "tcp_keepalives_idle": "5",
+        "tcp_keepalives_interval": "2",
+        "tcp_keepalives_count": "3",
     }
+    if seconds is None:
+        return {"server_settings": parameters}
+    bounds = {"lock_timeout": _milliseconds(seconds), "statement_timeout": _milliseconds(2 * seconds)}
+    return {"timeout": seconds, "server_settings": {**parameters, **bounds}}
+
+
+def _milliseconds(seconds: float) -> str:
+    return str(int(seconds * 1000))
 
 
 def _cut(driver_connection: Any, seconds: float) -> None:

@@ -227,7 +227,7 @@ class Database:
 
     `after_commit` is called with the notification of each committed work, so that this module need not know who
     listens. It must neither block nor raise. `answer_seconds` bounds each wait for PostgreSQL: for a connection, a
-    lock, a statement, a COMMIT; None waits without end, as imports and migrations may.
+    lock, a statement, a COMMIT; None waits without end, as imports and migrations may, but for one's own silence.
     """
 
     def __init__(
@@ -251,7 +251,7 @@ class Database:
             pool_size=pool_size,
             max_overflow=0,
             pool_timeout=answer_seconds or 10,
-            connect_args=connection_arguments(self._answer_seconds),
+            connect_args={} if self.is_sqlite else connection_arguments(self._answer_seconds),
             hide_parameters=True,  # errors are logged, and a failed statement's parameters are notes and names
         )
         # SQLite has one writer at a time. Queueing here is fair; its own busy handler sleeps and retries.

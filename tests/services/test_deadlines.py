@@ -11,7 +11,7 @@ from sqlalchemy import select, text
 from structlog.testing import capture_logs
 
 from memberstaff.access import Role
-from memberstaff.db import pool
+from memberstaff.db import deadline, pool
 from memberstaff.db.tables import account
 from memberstaff.db.work import Database, Work
 from memberstaff.errors import Unavailable
@@ -161,9 +161,27 @@ async def test_a_lock_that_is_not_let_go_is_not_waited_for(database_url: str) ->
 async def test_the_command_line_waits_as_long_as_it_takes(database_url: str) -> None:
     database = Database(database_url, zone=UTC_ZONE)
     async with database.read() as reading:
-        for name in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"):
+        for name in ("statement_timeout", "lock_timeout"):
             assert await reading.scalar(text(f"SHOW {name}")) == "0"
     await database.close()
+
+
+async def test_a_command_that_is_stopped_while_it_holds_a_lock_loses_it(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deadline, "COMMAND_IDLE_SECONDS", 0.3)
+    async with process(database_url, seconds=10) as server:
+        async with server.write() as work:
+            await add(work, "Amina")
+        command = Database(database_url, zone=UTC_ZONE)
+        with pytest.raises(Unavailable) as unanswered:
+            async with command.write() as held:
+                await held.row(select(account.c.id).with_for_update())
+                async with server.write() as work:
+                    assert await work.row(select(account.c.id).with_for_update()) is not None
+                await add(held, "Björn")
+        assert unanswered.value.extensions == NOT_APPLIED
+        await command.close()
 
 
 async def test_one_connection_that_froze_while_idle_takes_the_others_of_its_pool_with_it(
