@@ -6,6 +6,7 @@ import asyncio
 import errno
 import os
 import socket
+from contextlib import suppress
 from importlib import import_module
 from ipaddress import ip_address
 from pathlib import Path
@@ -65,23 +66,23 @@ def serve_command(
             "or add --insecure."
         )
     if not settings.allowed_hosts and (settings.trusted_proxies or not _is_loopback(host)):
-        _warn_of_names()
+        _warn(
+            f"{PREFIX}ALLOWED_HOSTS is not set: whoever comes by another name than {socket.gethostname()} is refused."
+        )
     _require_free(host, port)
     if demo_mode:
         asyncio.run(demo.install(settings, logins))
-        _welcome(f"{'https' if certificate else 'http'}://{host}:{port}", logins)
+        with suppress(OSError):
+            _welcome(f"{'https' if certificate else 'http'}://{host}:{port}", logins)
     else:
         asyncio.run(_require_migrated(settings))
     serve(factory, settings, host=host, port=port, workers=workers, certificate=certificate, key=key)
 
 
-def _warn_of_names() -> None:
-    errors.print(
-        f"{PREFIX}ALLOWED_HOSTS is not set: whoever comes by another name than {socket.gethostname()} is refused.",
-        style="yellow",
-        markup=False,
-        soft_wrap=True,
-    )
+def _warn(sentence: str) -> None:
+    """Say it on stderr, if that can be written: a full disk stops no server."""
+    with suppress(OSError):
+        errors.print(sentence, style="yellow", markup=False, soft_wrap=True)
 
 
 def _usable_schema() -> str:
@@ -90,7 +91,7 @@ def _usable_schema() -> str:
     It is imported here too: a worker that cannot import it would be started again for ever.
     """
     for sentence in untried():
-        errors.print(sentence, style="yellow", markup=False, soft_wrap=True)
+        _warn(sentence)
     lacking, name = missing(), asgi_module()
     if not lacking:
         try:

@@ -18,6 +18,8 @@ RETRY_SECONDS = 1.0
 """After a write that failed."""
 END_SECONDS = 2.0
 """How long the end of the process waits for the last lines."""
+NOWHERE = -1
+"""A descriptor to which nothing can be written; 2 may be another file's, where stderr is closed."""
 
 
 class LogWriter(logging.Handler):
@@ -29,7 +31,9 @@ class LogWriter(logging.Handler):
 
     def __init__(self, descriptor: int | None = None, *, queue_bytes: int = QUEUE_BYTES) -> None:
         super().__init__()
-        self.descriptor = sys.stderr.fileno() if descriptor is None else descriptor
+        if descriptor is None:
+            descriptor = NOWHERE if sys.stderr is None else sys.stderr.fileno()
+        self.descriptor = descriptor
         self.queue_bytes = queue_bytes
         self.dropped = 0
         """Lines dropped since the process started."""

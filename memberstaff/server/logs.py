@@ -55,7 +55,10 @@ def formatter(style: Literal["console", "json"] = "console", **_: Any) -> loggin
         [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
         if style == "json"
         else [
-            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
+            structlog.dev.ConsoleRenderer(
+                colors=sys.stderr is not None and sys.stderr.isatty(),
+                exception_formatter=structlog.dev.plain_traceback,
+            )
         ]
     )
     return structlog.stdlib.ProcessorFormatter(
