@@ -95,6 +95,8 @@ class Application:
             settings.keyring,
             self._on_notification,
         )
+        self.channels = [self.notifier.channel]
+        """Those of this process on Redis."""
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -145,13 +147,22 @@ class Application:
 
     def gauges(self) -> Mapping[str, tuple[float, str]]:
         """Value and help text of each gauge, by name; of a counter, if the name ends in `_total`."""
-        channel = self.notifier.channel
+        channels = self.channels
         return {
             "live_hearing": (self.notifier.subscribed, "1 while notifications of other processes are received."),
             "live_reading": (self.feed.reading, "1 while the feed can read the database."),
-            "notifications_refused_total": (channel.refused, "Messages on our channel that others have written."),
-            "notifications_repeated_total": (channel.repeated, "Messages of ours that were published again."),
-            "listener_restarts_total": (channel.restarts, "Times that listening for notifications began again."),
+            "notifications_refused_total": (
+                sum(each.refused for each in channels),
+                "Messages on our channels that others have written.",
+            ),
+            "notifications_repeated_total": (
+                sum(each.repeated for each in channels),
+                "Messages of ours that were published again.",
+            ),
+            "listener_restarts_total": (
+                sum(each.restarts for each in channels),
+                "Times that listening to a channel began again.",
+            ),
             "notifications_unsent": (self.notifier.unsent, "Notifications that are not published yet."),
             "days_watched": (self.feed.watched_days, "Days with subscriptions on this process."),
             "subscriptions": (self.feed.subscriptions, "Subscriptions to a day on this process."),

@@ -129,7 +129,19 @@ async def test_what_no_server_said_about_presence_harms_nobody(
         publish(Seal(Keyring(SECRET), f"presence on {channel}").seal(junk))
         publish(lease(channel, "other", until=30))
         await until(lambda: known(installed) == 1)
-        assert listens(installed).refused == 1
+        assert installed.application.gauges()["notifications_refused_total"][0] == 1
+
+
+async def test_whoever_listens_anew_for_presence_is_counted_too(postgres_url: str, redis_server: Redis) -> None:
+    def restarts() -> float:
+        return installed.application.gauges()["listener_restarts_total"][0]
+
+    async with one_server(postgres_url, redis_server) as (installed, _, _):
+        await until(lambda: installed.application.notifier.subscribed)
+        before = restarts()
+        with redis_server.client() as client:
+            client.client_kill_filter(_type="pubsub")
+        await until(lambda: restarts() == before + 2)
 
 
 async def test_a_lease_that_was_recorded_brings_nobody_back(postgres_url: str, redis_server: Redis) -> None:
