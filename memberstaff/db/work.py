@@ -26,7 +26,7 @@ from memberstaff.db.clock import Clock, today, utc_now
 from memberstaff.db.deadline import answered_within, connection_arguments
 from memberstaff.db.outage import outages, unreachable
 from memberstaff.db.pool import watch_connections
-from memberstaff.db.sqlite import prepare_sqlite, write_option
+from memberstaff.db.sqlite import BUSY_MILLISECONDS, prepare_sqlite, write_option
 from memberstaff.db.tables import access_change, access_head, audit, installation
 from memberstaff.errors import Unauthenticated
 from memberstaff.notify.notification import Notification
@@ -255,7 +255,7 @@ class Database:
             hide_parameters=True,  # errors are logged, and a failed statement's parameters are notes and names
         )
         # SQLite has one writer at a time. Queueing here is fair; its own busy handler sleeps and retries.
-        self._writer: asyncio.Lock | nullcontext[None] = asyncio.Lock() if self.is_sqlite else nullcontext()
+        self._writer = asyncio.Lock() if self.is_sqlite else None
         if self.is_sqlite:
             prepare_sqlite(self.engine.sync_engine)
         else:
@@ -286,7 +286,7 @@ class Database:
         was lost.
         """
         with outages(applied=None):
-            async with self._writer, AsyncExitStack() as stack:
+            async with self._turn_to_write(), AsyncExitStack() as stack:
                 connection = await self._begin(stack, write_option(), applied=False)
                 work = Work(connection, now=self._clock(), zone=self._zone, answer_seconds=self._answer_seconds)
                 try:
@@ -297,6 +297,23 @@ class Database:
                     await work.end()
         if work.notification is not None:
             self._after_commit(work.notification)
+
+    @asynccontextmanager
+    async def _turn_to_write(self) -> AsyncIterator[None]:
+        """The writer of this process, on SQLite. Raises Unavailable when those before it take too long.
+
+        Otherwise each of them would wait in turn, while another process has the file locked.
+        """
+        if self._writer is None:
+            yield
+            return
+        with unreachable(applied=False):
+            async with asyncio.timeout(BUSY_MILLISECONDS / 1000):
+                await self._writer.acquire()
+        try:
+            yield
+        finally:
+            self._writer.release()
 
     async def _begin(
         self, stack: AsyncExitStack, options: Mapping[str, Any], **extensions: bool | None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import threading
 
@@ -10,7 +11,7 @@ from sqlalchemy import URL, make_url, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from memberstaff.db import sqlite
+from memberstaff.db import sqlite, work
 from memberstaff.db.outage import is_outage, outages
 from memberstaff.db.work import Database
 from memberstaff.errors import Unavailable
@@ -18,7 +19,7 @@ from memberstaff.notify.notification import Notification
 from tests.databases import UTC_ZONE, Databases
 from tests.infrastructure.postgres import Postgres, PostgresServer
 from tests.infrastructure.process import free_port
-from tests.waiting import until
+from tests.waiting import WAIT_SECONDS, until
 
 AWAY = "The database does not answer. Try again in a moment."
 ONLY_POSTGRES = pytest.mark.parametrize("engine", ["postgresql"])
@@ -163,6 +164,22 @@ async def test_a_locked_file_is_an_outage(database_url: str, monkeypatch: pytest
     other.close()
     async with database.write() as work:
         assert await work.scalar(text("SELECT 1")) == 1
+    await database.close()
+
+
+@ONLY_SQLITE
+async def test_whoever_waits_for_other_writers_of_a_process_does_not_wait_for_all_of_them(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work, "BUSY_MILLISECONDS", 1)
+    database = Database(database_url, zone=UTC_ZONE)
+    async with database.write():
+        with pytest.raises(Unavailable) as unavailable:
+            async with asyncio.timeout(WAIT_SECONDS), database.write():
+                pytest.fail("There is one writer at a time.")
+    assert unavailable.value.extensions == {"retryAfter": 1, "applied": False}
+    async with database.write() as writing:
+        assert await writing.scalar(text("SELECT 1")) == 1
     await database.close()
 
 
