@@ -44,6 +44,7 @@ def prepare_sqlite(engine: Engine) -> None:
 
     @event.listens_for(engine, "connect")
     def _configure(connection: Any, _record: Any) -> None:
+        _stop_once(connection.driver_connection)
         connection.isolation_level = None
         cursor = connection.cursor()
         cursor.execute("PRAGMA journal_mode = WAL")
@@ -62,3 +63,19 @@ def _warn_of_readers(file: str) -> None:
     with suppress(OSError):
         if Path(file).stat().st_mode & stat.S_IROTH:
             log.warning("Every user of this machine can read the database; make it yours alone (chmod 600)", file=file)
+
+
+def _stop_once(driver_connection: Any) -> None:
+    """Let a connection's second `stop` do nothing.
+
+    SQLAlchemy stops a connection whose `close` is cancelled, and aiosqlite's `close` then waits, after its own `stop`,
+    for the answer of a thread that has ended.
+    """
+    stop, stopped = driver_connection.stop, False
+
+    def once() -> Any:
+        nonlocal stopped
+        first, stopped = not stopped, True
+        return stop() if first else None
+
+    driver_connection.stop = once

@@ -183,6 +183,20 @@ async def test_whoever_waits_for_other_writers_of_a_process_does_not_wait_for_al
     await database.close()
 
 
+@ONLY_SQLITE
+async def test_a_connection_that_is_closed_and_stopped_at_once_leaves_nobody_waiting(database_url: str) -> None:
+    database = Database(database_url, zone=UTC_ZONE)
+    async with database.engine.connect() as connection:
+        driver = (await connection.get_raw_connection()).driver_connection
+        assert driver is not None
+        closing = asyncio.create_task(driver.close())
+        await asyncio.sleep(0)
+        driver.stop()  # as SQLAlchemy does when its wait for `close` is cancelled
+        await asyncio.wait_for(closing, WAIT_SECONDS)
+        await connection.invalidate()
+    await database.close()
+
+
 async def refused(url: str | URL) -> str:
     """What whoever reads or writes is told, where no transaction can begin."""
     address = url if isinstance(url, str) else url.render_as_string(hide_password=False)
