@@ -17,14 +17,13 @@ log = structlog.get_logger(__name__)
 
 COMMAND_IDLE_SECONDS = 10.0
 """Between two statements of a command: one that was stopped with Ctrl-Z within an import would keep its locks."""
+COMMAND_ANSWER_SECONDS = 3600.0
+"""For a statement of a command, such as a migration; its host may have died without a word."""
 
 
 @contextmanager
-def answered_within(seconds: float | None, driver_connection: Any) -> Iterator[None]:
-    """Cut asyncpg's connection when the block takes longer; without seconds, nothing ends it."""
-    if seconds is None:
-        yield
-        return
+def answered_within(seconds: float, driver_connection: Any) -> Iterator[None]:
+    """Cut asyncpg's connection when the block takes longer."""
     timer = asyncio.get_running_loop().call_later(seconds, _cut, driver_connection, seconds)
     try:
         yield

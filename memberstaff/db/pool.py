@@ -15,7 +15,7 @@ PING_AFTER_SECONDS = 1.0
 trip, and the pool drops all of its connections as soon as one turns out to be dead."""
 
 
-def watch_connections(engine: Engine, answer_seconds: float | None) -> None:
+def watch_connections(engine: Engine, answer_seconds: float) -> None:
     """Discard connections that are returned with a transaction still open; ping those that have been idle.
 
     A COMMIT that could not even be sent leaves a transaction open that SQLAlchemy believes ended, and no other could

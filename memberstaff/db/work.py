@@ -22,8 +22,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from memberstaff import origin
 from memberstaff.access import Caller, Reader, Right, SharedAnswer
 from memberstaff.changes import Change, DayProgress
+from memberstaff.db import deadline
 from memberstaff.db.clock import Clock, today, utc_now
-from memberstaff.db.deadline import answered_within, connection_arguments
 from memberstaff.db.outage import outages, unreachable
 from memberstaff.db.pool import watch_connections
 from memberstaff.db.sqlite import BUSY_MILLISECONDS, prepare_sqlite, write_option
@@ -34,6 +34,8 @@ from memberstaff.notify.notification import Notification
 Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 Object = TypeVar("Object")
 
+CLOSE_SECONDS = 10.0
+"""Until a command's connections are given up that the server does not close."""
 CONVERTED_AT_ONCE = 100
 """Rows that become objects before other tasks run: 1 to 3 ms."""
 
@@ -245,18 +247,19 @@ class Database:
         self._after_commit = after_commit
         address = make_url(url)
         self.is_sqlite = address.get_backend_name() == "sqlite"
-        self._answer_seconds = None if self.is_sqlite else answer_seconds
+        self._answer_seconds = None if self.is_sqlite else answer_seconds or deadline.COMMAND_ANSWER_SECONDS
+        self._close_seconds = answer_seconds or CLOSE_SECONDS
         self.engine: AsyncEngine = create_async_engine(
             address,
             pool_size=pool_size,
             max_overflow=0,
             pool_timeout=answer_seconds or 10,
-            connect_args={} if self.is_sqlite else connection_arguments(self._answer_seconds),
+            connect_args={} if self.is_sqlite else deadline.connection_arguments(answer_seconds),
             hide_parameters=True,  # errors are logged, and a failed statement's parameters are notes and names
         )
         # SQLite has one writer at a time. Queueing here is fair; its own busy handler sleeps and retries.
         self._writer = asyncio.Lock() if self.is_sqlite else None
-        if self.is_sqlite:
+        if self._answer_seconds is None:
             prepare_sqlite(self.engine.sync_engine)
         else:
             watch_connections(self.engine.sync_engine, self._answer_seconds)
@@ -336,10 +339,12 @@ class Database:
     async def close(self) -> None:
         """Close every connection; the driver waits for PostgreSQL to close its side, which a frozen one never does."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(self._answer_seconds):
+            async with asyncio.timeout(self._close_seconds):
                 await self.engine.dispose()
 
 
 def _answered_within(seconds: float | None, connection: AsyncConnection) -> AbstractContextManager[None]:
-    pooled = None if seconds is None or connection.invalidated else connection.sync_connection
-    return nullcontext() if pooled is None else answered_within(seconds, pooled.connection.driver_connection)
+    pooled = None if connection.invalidated else connection.sync_connection
+    if seconds is None or pooled is None:
+        return nullcontext()
+    return deadline.answered_within(seconds, pooled.connection.driver_connection)

@@ -209,6 +209,17 @@ async def test_a_command_that_is_stopped_while_it_holds_a_lock_loses_it(
         await command.close()
 
 
+async def test_a_command_whose_server_is_gone_ends(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deadline, "COMMAND_ANSWER_SECONDS", 0.3)
+    command = Database(line.url, zone=UTC_ZONE)
+    with pytest.raises(Unavailable):
+        async with command.read() as reading:
+            await reading.scalar(text("SELECT 1"))
+            line.freeze()
+            await reading.scalar(text("SELECT 1"))
+    await command.close()
+
+
 async def test_one_connection_that_froze_while_idle_takes_the_others_of_its_pool_with_it(
     line: Line, monkeypatch: pytest.MonkeyPatch
 ) -> None:
