@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Row, select, update
 
+from memberstaff import origin
 from memberstaff.access import Caller, Right, Role
 from memberstaff.accounts import directory, login_limits, rotation, sessions
 from memberstaff.accounts.emails import folded
@@ -139,6 +140,22 @@ class Accounts:
         session_id = self._refresh_tokens.session_of(refresh_token)
         if session_id is None:
             raise _bad_refresh_token()
+        try:
+            opened, successor, now = await self._rotate(refresh_token, session_id, device)
+        except RateLimited:
+            of_session = select(session.c.account_id).where(session.c.id == session_id)
+            async with self._database.write() as work:
+                await count_refused(
+                    work,
+                    "rate_limited",
+                    account_id=await work.scalar(of_session),
+                    address=origin.current().address or "",
+                    device=self.device_of(device),
+                )
+            raise
+        return self._issue(opened, successor, now=now)
+
+    async def _rotate(self, refresh_token: str, session_id: str, device: str | None) -> tuple[Session, str, datetime]:
         async with self._database.write() as work:
             work.device = self.device_of(device)
             await login_limits.take_refresh(work, self._settings, session_id=session_id)
@@ -152,8 +169,7 @@ class Accounts:
             now = work.now
         if rotated is None:
             raise _bad_refresh_token()
-        opened, successor = rotated
-        return self._issue(opened, successor, now=now)
+        return *rotated, now
 
     async def is_of_session(self, refresh_token: str, token: str | None) -> bool:
         """Whether a refresh token, used or not, is of the access token's session. Raises as `claims` does."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -64,6 +65,18 @@ async def test_a_logout_is_told_once(office: Office) -> None:
     for _ in range(2):
         await office.accounts.logout(None, opened.refresh_token)
     assert [row.action for row in await office.entries()] == ["created", "login", "logout"]
+
+
+async def test_refreshes_that_are_limited_are_counted_as_well(office: Office) -> None:
+    amina = await office.employ(AMINA)
+    token = (await office.login(AMINA)).refresh_token
+    with origin.coming_from(Origin(HOME)):
+        for _ in range(62):
+            with suppress(RateLimited):
+                await office.accounts.refresh(token)
+    limited = (await office.entries())[-1]
+    assert (limited.action, limited.subject_id, limited.address) == ("rate_limited", str(amina.id), HOME)
+    assert limited.times == 2
 
 
 async def test_a_stolen_refresh_token_names_the_browser_that_shows_it(office: Office) -> None:
