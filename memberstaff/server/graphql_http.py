@@ -83,18 +83,14 @@ class HttpEndpoint:
             accepted = self.check(scope["method"], headers)
             media = accepted.single or JSON
             await self.strangers.identify(connection)
-            if scope["method"] == "GET":
-                request = read_query_string(scope["query_string"])
-            else:
-                request = await self.read(headers, connection, receive)
-            if connection.stranger is not None:
-                self.admit_stranger(scope, connection, request)
+            request = await self.request(scope, headers, connection, receive)
         except HTTPError as error:
             body = bad_request_body(str(error))
             await _response(body, error.status, media, error.headers)(scope, receive, send)
             return
         except RateLimited as error:
-            retry = {"Retry-After": str(error.extensions["retryAfter"])}
+            # Perhaps of a body that was not read to its end.
+            retry = {"Retry-After": str(error.extensions["retryAfter"]), "Connection": "close"}
             await _response(error_body(error), 429, media, retry)(scope, receive, send)
             return
         except RequestError as error:  # a stranger's, of a body that was not read to its end
@@ -107,12 +103,31 @@ class HttpEndpoint:
         else:
             await self.stream(request, accepted.stream or SSE, scope, receive, send)
 
-    def admit_stranger(self, scope: Scope, connection: Connection, request: OperationRequest) -> None:
+    async def request(
+        self, scope: Scope, headers: Headers, connection: Connection, receive: Receive
+    ) -> OperationRequest:
+        """The operation; a stranger's is counted, also one that cannot be read.
+
+        Raises as `read` does, and RateLimited.
+        """
+        request = None
+        try:
+            if scope["method"] == "GET":
+                request = read_query_string(scope["query_string"])
+            else:
+                request = await self.read(headers, connection, receive)
+        finally:
+            if connection.stranger is not None:
+                self.admit_stranger(scope, connection, request)
+        return request
+
+    def admit_stranger(self, scope: Scope, connection: Connection, request: OperationRequest | None) -> None:
         """Count a stranger's request. Raises RateLimited."""
         read_cookies(scope)
         cookie = connection.cookie
         from_cookie = [cookie.token] if cookie is not None and cookie.token is not None else []
-        self.strangers.admit(connection, chain(from_cookie, refresh_tokens_in(request)))
+        given = () if request is None else refresh_tokens_in(request)
+        self.strangers.admit(connection, chain(from_cookie, given))
 
     def check(self, method: str, headers: Headers) -> Accepted:
         """What the client accepts; raises HTTPError if the method or a header rules the request out."""

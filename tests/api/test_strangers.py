@@ -54,6 +54,15 @@ async def test_strangers_have_an_allowance_and_nobody_else_is_held_to_it() -> No
             assert {(await http.get(path)).status_code for _ in range(10)} == {status}
 
 
+@pytest.mark.parametrize("body", [b"{", b'"' + b"x" * 20_000 + b'"'], ids=["no JSON", "too large for a stranger"])
+async def test_a_strangers_request_that_cannot_be_read_is_counted_too(body: bytes) -> None:
+    app, host = toy(anonymous_requests_per_minute=3)
+    json_body = {"content-type": "application/json"}
+    async with serving(app, host.settings) as address, web_client(base_url=address.http) as http:
+        answers = [await http.post("/graphql", content=body, headers=json_body) for _ in range(4)]
+        assert [answer.status_code == 429 for answer in answers] == [False, False, False, True]
+
+
 async def test_of_many_strangers_at_once_one_is_begun_in_each_iteration_of_the_loop() -> None:
     app, host = toy()
     iterations = 0
