@@ -68,12 +68,13 @@ def is_private(address: str) -> bool:
         host = parts.hostname or ""
         if parts.port == 0 or parts.username is not None or address != address.strip():
             return False
-        return (parts.scheme == "https" and bool(host)) or (parts.scheme == "http" and _is_loopback(host))
+        return (parts.scheme == "https" and bool(host)) or (parts.scheme == "http" and is_loopback(host))
     except ValueError:
         return False
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine, by its address or as localhost."""
     try:
         return ip_address(host).is_loopback
     except ValueError:

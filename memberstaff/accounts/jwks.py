@@ -13,12 +13,14 @@ from datetime import datetime, timedelta
 from http.client import HTTPException
 from typing import Any
 from urllib.error import HTTPError
-from urllib.request import HTTPRedirectHandler, Request, build_opener
+from urllib.parse import urlsplit
+from urllib.request import HTTPRedirectHandler, ProxyHandler, Request, build_opener
 
 import jwt
 import structlog
 from jwt import PyJWK
 
+from memberstaff.addresses import is_loopback
 from memberstaff.errors import RequestError, RequestErrorCode
 
 log = structlog.get_logger(__name__)
@@ -126,7 +128,9 @@ def download(url: str) -> bytes:
     ends_at = time.monotonic() + TIMEOUT_SECONDS
     request = Request(url, headers={"Accept": "application/json"})  # noqa: S310  the settings accept no other schemes
     try:
-        with build_opener(_NoRedirects).open(request, timeout=TIMEOUT_SECONDS) as answer:
+        # What is on this machine is asked for without TLS, and must not go through a proxy.
+        direct = [ProxyHandler({})] if is_loopback(urlsplit(url).hostname or "") else []
+        with build_opener(_NoRedirects, *direct).open(request, timeout=TIMEOUT_SECONDS) as answer:
             body = bytearray()
             while part := answer.read1(65_536):
                 body += part

@@ -8,13 +8,13 @@ import os
 import socket
 from contextlib import suppress
 from importlib import import_module
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from memberstaff import demo
+from memberstaff.addresses import is_loopback
 from memberstaff.cli.console import CommandError, app, database, errors, out
 from memberstaff.cli.internals import missing
 from memberstaff.cli.schema import asgi_module
@@ -55,17 +55,21 @@ def serve_command(
     settings = load()
     if settings.demo:
         _require_loopback(host)
+        if settings.trusted_proxies:
+            raise CommandError(
+                f"Demo mode is for this machine only; behind a proxy ({PREFIX}TRUSTED_PROXIES) others would reach it."
+            )
     if settings.secret_key is None:
         raise CommandError(f"{PREFIX}SECRET_KEY is missing; generate one with `openssl rand -base64 48`.")
     if workers > 1 and settings.one_process_only:
         raise CommandError(f"Several workers need Redis to notify each other: set {PREFIX}BROADCAST_URL to redis://….")
-    if not (certificate or settings.trusted_proxies or insecure or _is_loopback(host)):
+    if not (certificate or settings.trusted_proxies or insecure or is_loopback(host)):
         raise CommandError(
             f"On {host} passwords and notes would cross the network in clear text. Give --certificate and --key; or, "
             f"behind a proxy that ends TLS, set {PREFIX}TRUSTED_PROXIES to its network, such as 10.0.0.0/8; "
             "or add --insecure."
         )
-    if not settings.allowed_hosts and (settings.trusted_proxies or not _is_loopback(host)):
+    if not settings.allowed_hosts and (settings.trusted_proxies or not is_loopback(host)):
         _warn(
             f"{PREFIX}ALLOWED_HOSTS is not set: whoever comes by another name than {socket.gethostname()} is refused."
         )
@@ -110,15 +114,8 @@ async def _require_migrated(settings: Settings) -> None:
         pass
 
 
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 def _require_loopback(host: str) -> None:
-    if not _is_loopback(host):
+    if not is_loopback(host):
         raise CommandError(f"Demo mode listens on this machine only; {host} would expose it to others.")
 
 

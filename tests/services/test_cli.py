@@ -72,7 +72,7 @@ async def test_the_installed_script_reads_its_input_and_ends_with_an_exit_code(d
 
 @pytest.mark.parametrize("engine", ["sqlite"])
 async def test_what_is_logged_is_not_among_what_a_command_prints(database_url: str) -> None:
-    Path(database_url.partition(":///")[2]).chmod(0o644)
+    await asyncio.to_thread(Path(database_url.partition(":///")[2]).chmod, 0o644)
     told = memberstaff("account", "list", url=database_url)
     assert "Every user of this machine can read the database" in told.stderr
     assert "[warning" not in told.stdout
@@ -207,6 +207,9 @@ def test_the_demo_stays_on_this_machine_however_it_was_asked_for(
 ) -> None:
     monkeypatch.setattr("memberstaff.cli.serving.load", lambda: Settings(demo=True, secret_key=SecretStr(SECRET)))
     assert "listens on this machine only; 0.0.0.0 would" in said(memberstaff("serve", "--host", "0.0.0.0"))
+    proxied = Settings(demo=True, secret_key=SecretStr(SECRET), trusted_proxies=("127.0.0.1/32",))
+    monkeypatch.setattr("memberstaff.cli.serving.load", lambda: proxied)
+    assert "behind a proxy (MEMBERSTAFF_TRUSTED_PROXIES) others would reach it" in said(memberstaff("serve"))
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.1.2.3", "board.school.example"])

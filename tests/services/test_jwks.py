@@ -11,6 +11,7 @@ from memberstaff.access import Role
 from memberstaff.accounts import jwks
 from memberstaff.accounts.jwks import IssuerUnreachable
 from memberstaff.accounts.tokens import NoAccessReason
+from tests.infrastructure.process import free_port
 from tests.services.issuer import ELLIPTIC, KEYS, Issuer, settings
 from tests.services.office import Office
 
@@ -35,6 +36,13 @@ async def test_a_client_that_goes_away_does_not_take_the_keys_with_it(office: Of
     assert (await patient).role is Role.MARKER
     assert impatient.cancelled()
     assert issuer.asked == 1
+
+
+async def test_what_is_on_this_machine_is_not_asked_for_through_a_proxy(
+    office: Office, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{free_port()}")
+    assert (await office.whoami(issuer.token())).role is Role.MARKER
 
 
 async def test_a_new_key_of_the_issuer_is_found(office: Office, issuer: Issuer) -> None:
