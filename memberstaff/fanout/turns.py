@@ -72,9 +72,9 @@ class Turns:
 
 
 class FairTurns:
-    """Turns for all that an owner asks for but the first: that begins at once, if nothing else of its owner is under way.
+    """Turns for all that an owner asks for while something else of theirs is under way; the first begins at once.
 
-    So whoever asks for little does not wait for those who ask for much (as fq_codel, RFC 8290, puts sparse flows first).
+    So whoever asks for little does not wait for those who ask for much, as fq_codel (RFC 8290) puts sparse flows first.
     """
 
     def __init__(self, limit: int) -> None:

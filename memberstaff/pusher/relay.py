@@ -1,7 +1,7 @@
-"""Publishes changes in Laravel's Redis envelope, for an unmodified laravel-echo-server; at most once.
+"""Publishes changes in Laravel's Redis envelope, for an unmodified laravel-echo-server.
 
-The process that holds a lease publishes. Changes are lost while the lease changes hands, or while Redis is down;
-laravel-echo-server's clients have no way to resume.
+The process that holds a lease publishes. Changes are lost while the lease changes hands, or while Redis is down, and
+come twice for up to ten seconds when somebody deletes the lease; laravel-echo-server's clients cannot resume.
 """
 
 from __future__ import annotations

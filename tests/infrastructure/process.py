@@ -93,9 +93,9 @@ def running(server: S) -> Iterator[S]:
 
 
 def free_port() -> int:
-    """A loopback port that nobody listens on."""
+    """A port that nobody listens on, whatever the address."""
     with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
+        listener.bind(("", 0))
         return int(listener.getsockname()[1])
 
 
