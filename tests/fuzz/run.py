@@ -12,7 +12,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
@@ -29,6 +28,7 @@ from tests.fuzz.documents import Documents
 from tests.fuzz.findings import Findings
 from tests.fuzz.http_cases import graphql, http
 from tests.fuzz.redis_cases import redis
+from tests.fuzz.report import Report
 from tests.fuzz.socket_cases import pusher, websocket
 from tests.fuzz.target import BYSTANDER, CHANNEL, Office, Target, memberstaff
 from tests.infrastructure.postgres import PostgresServer
@@ -48,7 +48,7 @@ SURFACES: Mapping[str, Make] = {
 TOGETHER = {"http": 12, "graphql": 8, "websocket": 8, "pusher": 6, "redis": 1}
 """Cases of each surface at a time."""
 
-MOST_GROWTH_MIB = 64.0
+MOST_GROWTH_MIB = 48.0
 """By which resident memory may be larger in the end than after the warm-up. What is kept on purpose is set small."""
 MOST_AT_ONCE_MIB = 400.0
 """The same, at any moment."""
@@ -64,38 +64,6 @@ def case_of(seed: int, name: str, world: World) -> AnyCase:
     return SURFACES[surface](random_of(seed, surface, int(number)), world)
 
 
-@dataclass
-class Report:
-    """What was sent, and what was found."""
-
-    findings: Counter[str]
-    folder: Path
-    cases: Counter[str]
-    answers: Counter[str]
-    """By the first line of HTTP."""
-    closes: Counter[int]
-    """By the code of the WebSocket's close."""
-    answered: int = 0
-    seen: int = 0
-    rss_mib: list[float] = field(default_factory=list)
-    """Before, after the warm-up, at most, and in the end."""
-
-    def __str__(self) -> str:
-        def listed(of: Counter[str] | Counter[int]) -> str:
-            return ", ".join(f"{number:,} × {name}" for name, number in of.most_common(20)) or "none"
-
-        return (
-            f"{self.cases.total():,} cases: {listed(self.cases)}\n"
-            f"answers: {listed(self.answers)}\n"
-            f"closes: {listed(self.closes)}\n"
-            f"the bystander: {self.answered:,} requests answered, {self.seen:,} events seen\n"
-            f"MiB of memory before, warm, at most, in the end: {', '.join(f'{mib:.0f}' for mib in self.rss_mib)}\n"
-            f"{len(self.findings)} kinds of findings"
-            + "".join(f"\n  {number} × {words}" for words, number in self.findings.most_common())
-            + (f"\nin {self.folder}" if self.findings else "")
-        )
-
-
 class Fuzzer:
     """Attacks a server, and watches it."""
 
@@ -107,6 +75,7 @@ class Fuzzer:
         self.secrets: dict[str, str] = {}
         self.report = Report(findings.kinds, findings.folder, Counter(), Counter(), Counter())
         self._rss = 0.0
+        self._next_minute = 0.0
         self._over = False
 
     async def one(self, name: str) -> tuple[bytes, bytes]:
@@ -166,10 +135,14 @@ class Fuzzer:
         for line in self.target.new_lines():
             for words in inspection.of_log(line, self.secrets):
                 self.findings.of_server(words, line.replace("\\n", "\n"))
-        self._rss = max(self._rss, self.target.rss_mib())
+        now, rss = time.monotonic(), self.target.rss_mib()
+        self._rss = max(self._rss, rss)
+        if now >= self._next_minute:
+            self._next_minute = now + 60
+            self.report.each_minute_mib.append(rss)
 
     async def run(self, seconds: float, surfaces: Mapping[str, int] = TOGETHER) -> Report:
-        """Attack for so long; the first third, and a minute at most, warms the server up."""
+        """Attack for so long; the first third warms the server up: caches of statements take minutes to be full."""
         before, descriptors = self.target.rss_mib(), self.target.descriptors()
         watching = asyncio.create_task(self.watch())
         numbers = {surface: count() for surface in surfaces}
@@ -179,11 +152,10 @@ class Fuzzer:
             for _ in range(together)
         ]
         try:
-            warm_up = min(60.0, seconds / 3)
-            await self._unless_it_ends(watching, attacking, warm_up)
+            await self._unless_it_ends(watching, attacking, seconds / 3)
             warm = self.target.rss_mib()
             self.findings.say(f"warm after {self.report.cases.total():,} cases: {warm:.0f} MiB")
-            await self._unless_it_ends(watching, attacking, seconds - warm_up)
+            await self._unless_it_ends(watching, attacking, seconds * 2 / 3)
         finally:
             self._over = True  # rather than cancelled alone: redis-py on Python 3.11 swallows cancellations
             for task in (*attacking, watching):
