@@ -44,7 +44,8 @@ def prepare_sqlite(engine: Engine) -> None:
 
     @event.listens_for(engine, "connect")
     def _configure(connection: Any, _record: Any) -> None:
-        _stop_once(connection.driver_connection)
+        if hasattr(connection.driver_connection, "stop"):  # aiosqlite 0.22.1
+            _stop_once(connection.driver_connection)
         connection.isolation_level = None
         cursor = connection.cursor()
         cursor.execute("PRAGMA journal_mode = WAL")
@@ -66,16 +67,17 @@ def _warn_of_readers(file: str) -> None:
 
 
 def _stop_once(driver_connection: Any) -> None:
-    """Let a connection's second `stop` do nothing.
+    """Have the thread of a connection stopped once, however often it is told to.
 
     SQLAlchemy stops a connection whose `close` is cancelled, and aiosqlite's `close` then waits, after its own `stop`,
     for the answer of a thread that has ended.
     """
-    stop, stopped = driver_connection.stop, False
+    stop, ended = driver_connection.stop, None
 
     def once() -> Any:
-        nonlocal stopped
-        first, stopped = not stopped, True
-        return stop() if first else None
+        nonlocal ended
+        if ended is None:
+            ended = stop()
+        return ended
 
     driver_connection.stop = once
