@@ -30,7 +30,7 @@ async def line(database_url: str) -> AsyncIterator[Line]:
 @pytest.fixture
 async def frail(line: Line) -> AsyncIterator[Installation]:
     """A server behind the line, with the patience of a test."""
-    async with install(line.url, database_seconds=0.5, poll_seconds=0.05) as installed:
+    async with install(line.url, database_seconds=1, database_pool_size=5, poll_seconds=0.05) as installed:
         yield installed
 
 

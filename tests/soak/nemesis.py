@@ -23,7 +23,7 @@ READ_TABLES = ("attendance", "attendance_revision", "staff")
 """What an event's nested fields are read from."""
 PROOF_SECONDS = 10.0
 """How long a fault may take to have its effect."""
-RECOVERY_SECONDS = 45.0
+RECOVERY_SECONDS = 15.0
 """How long a fault may keep others from marking. Ten are promised, on a machine that has nothing else to do."""
 ATTEMPTS = 5
 STOPS = 200
