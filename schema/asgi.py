@@ -76,7 +76,6 @@ class GraphQLHost:
         try:
             connection.account_id = (await self.application.accounts.claims(connection.authorization)).account_id
         except RequestError as error:
-            connection.account_id = None
             return error.with_traceback(None)
         return None
 

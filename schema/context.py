@@ -159,7 +159,7 @@ class Context:
         if self.connection.account_id is None:
             yield
             return
-        async with self.turn(), self.application.preparing.turn():
+        async with self.application.preparing.turn((self.connection.account_id,)):
             yield
 
     @property

@@ -16,7 +16,7 @@ from importlib.resources import files
 ENOUGH = 8
 """What a password must be worth: eight characters that do not follow from each other."""
 COMMON = 3
-"""The price of a common password or word, or a date: there are 20,000, as many as three letters make."""
+"""The price of a common password or word, of which there are 20,000, as many as three letters make; and of a date."""
 PATTERN = 2
 """The price of a sequence, a run of one character, a year, a month, or what stands in the password already."""
 PERSONAL = 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -22,7 +23,7 @@ from memberstaff.accounts.tokens import AccessTokens, Claims, issuer
 from memberstaff.db.audit import count_refused
 from memberstaff.db.tables import account, session
 from memberstaff.db.work import Database, Work
-from memberstaff.errors import ErrorCode, RateLimited, Refusal, Unauthenticated
+from memberstaff.errors import ErrorCode, RateLimited, Refusal, Unauthenticated, Unavailable
 from memberstaff.settings import Settings
 
 
@@ -144,14 +145,15 @@ class Accounts:
             opened, successor, now = await self._rotate(refresh_token, session_id, device)
         except RateLimited:
             of_session = select(session.c.account_id).where(session.c.id == session_id)
-            async with self._database.write() as work:
-                await count_refused(
-                    work,
-                    "rate_limited",
-                    account_id=await work.scalar(of_session),
-                    address=origin.current().address or "",
-                    device=self.device_of(device),
-                )
+            with suppress(Unavailable):
+                async with self._database.write() as work:
+                    await count_refused(
+                        work,
+                        "rate_limited",
+                        account_id=await work.scalar(of_session),
+                        address=origin.current().address or "",
+                        device=self.device_of(device),
+                    )
             raise
         return self._issue(opened, successor, now=now)
 

@@ -23,6 +23,8 @@ from memberstaff.engine.limits import Limits
 from memberstaff.engine.masking import NO_REQUEST, graphql_error, mask, mask_errors
 from memberstaff.errors import RequestError, RequestErrorCode
 
+DEAR_MUTATION = 100
+"""Objects; a mutation whose payload may have more, such as a whole day, takes a turn, as a query does."""
 EVERY_OPERATION = frozenset(OperationType)
 
 Compiled = dict[tuple[GraphQLOutputType, tuple[int, ...]], Complete | None]
@@ -122,7 +124,7 @@ class Schema(strawberry.Schema):
     for all that are equal. A context has `request_id: str`, the reference in errors ("none" without it),
     `async may_introspect() -> bool` (introspection is refused without it), `stranger: RequestError | None`, the
     reason why its sender may send small documents only, which are not cached (none without it), and `turn()` and
-    `turn_to_prepare()`, which are entered to run a query, and to prepare a document.
+    `turn_to_prepare()`, context managers to run a query in, and to prepare a document.
     """
 
     def __init__(self, *arguments: Any, limits: Limits, suggestions: bool = False, **options: Any) -> None:
@@ -162,7 +164,8 @@ class Schema(strawberry.Schema):
             return PreExecutionError(None, refused.errors)
         token = PREPARED.set(prepared)
         try:
-            async with turn_of(context_value) if kind is OperationType.QUERY else nullcontext():
+            takes_turn = kind is OperationType.QUERY or prepared.cost(operation_name) > DEAR_MUTATION
+            async with turn_of(context_value) if takes_turn else nullcontext():
                 result = await super().execute(
                     query,
                     variable_values,

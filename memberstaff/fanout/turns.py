@@ -35,18 +35,23 @@ class Turns:
             self._release()
 
     async def _acquire(self, owners: Iterable[Hashable]) -> None:
+        payer: Hashable = None
         if self._free:
             self._free -= 1
             waiting = None
         else:
-            waiting = asyncio.get_running_loop().create_future()
-            self._waiting.setdefault(self._payer(owners), deque()).append(waiting)
+            waiting, payer = asyncio.get_running_loop().create_future(), self._payer(owners)
+            self._waiting.setdefault(payer, deque()).append(waiting)
         try:
             # Even with a free turn: who never waits would otherwise go through in one go with all who asked together.
             await (waiting or asyncio.sleep(0))
         except asyncio.CancelledError:
             if waiting is None or not waiting.cancelled():
                 self._release()
+            else:
+                self._waiting[payer].remove(waiting)
+                if not self._waiting[payer]:
+                    del self._waiting[payer]
             raise
 
     def _payer(self, owners: Iterable[Hashable]) -> Hashable:
@@ -83,8 +88,8 @@ class FairTurns:
         """What is under way, or waits, by owner."""
 
     def __len__(self) -> int:
-        """Owners of whom something is under way, or waits."""
-        return len(self._busy)
+        """How much is under way, or waits."""
+        return self._busy.total()
 
     @asynccontextmanager
     async def turn(self, owner: Hashable) -> AsyncIterator[None]:
@@ -100,19 +105,19 @@ class FairTurns:
                 del self._busy[owner]
 
 
-class HalfTime:
+class HalfTime(Turns):
     """Turns, one at a time, for what holds the loop: after each as much time passes, which others have."""
 
     def __init__(self) -> None:
-        self._lock = asyncio.Lock()
+        super().__init__(1)
 
     @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
+    async def turn(self, owners: Iterable[Hashable]) -> AsyncIterator[Callable[[], bool]]:
         """Wait for a turn; the block must not wait."""
-        await self._lock.acquire()
+        await self._acquire(owners)
         loop = asyncio.get_running_loop()
         began = loop.time()
         try:
-            yield
+            yield lambda: False
         finally:
-            loop.call_later(loop.time() - began, self._lock.release)
+            loop.call_later(loop.time() - began, self._release)

@@ -52,7 +52,7 @@ class Connection:
     """Whether this is a WebSocket, shared by its operations."""
 
     account_id: int | None = None
-    """Whose access token it has, if it is valid; the database may know better."""
+    """Of its last valid access token, as the token says; not checked against the database."""
 
     stranger: RequestError | None = None
     """Why an HTTP request has no valid access token; None if it has one."""

@@ -110,15 +110,17 @@ class HttpEndpoint:
 
         Raises as `read` does, and RateLimited.
         """
-        request = None
         try:
             if scope["method"] == "GET":
                 request = read_query_string(scope["query_string"])
             else:
                 request = await self.read(headers, connection, receive)
-        finally:
+        except (HTTPError, RequestError):
             if connection.stranger is not None:
-                self.admit_stranger(scope, connection, request)
+                self.admit_stranger(scope, connection, None)
+            raise
+        if connection.stranger is not None:
+            self.admit_stranger(scope, connection, request)
         return request
 
     def admit_stranger(self, scope: Scope, connection: Connection, request: OperationRequest | None) -> None:

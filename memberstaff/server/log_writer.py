@@ -99,8 +99,7 @@ class LogWriter(logging.Handler):
                 self._changed.wait_for(lambda: self._lines or self._closed or self.dropped > self._told)
                 if self._closed:
                     return
-                lines = list(self._lines)
-                self._lines.clear()
+                lines, self._lines = list(self._lines), deque()
                 missing = self.dropped - self._told
             notice = self._notice(missing) if missing else b""
             lost = self._write(b"".join(lines) + notice)

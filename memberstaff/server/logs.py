@@ -7,7 +7,8 @@ import logging
 import sys
 import threading
 import warnings
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
+from queue import SimpleQueue
 from typing import Any, Literal
 
 import structlog
@@ -67,30 +68,50 @@ def formatter(style: Literal["console", "json"] = "console", **_: Any) -> loggin
     )
 
 
-def log_unraisable(unraisable: sys.UnraisableHookArgs) -> None:
-    """Log what could not be raised, such as an exception of a destructor; for `sys.unraisablehook`.
+Words = Callable[[], None]
+"""Logs what Python would have printed."""
 
-    A coroutine that was not begun is passed on when Python fails to warn of it: a NamedTuple's `__new__`, which may be
-    running just then, has no `__import__`.
+
+def log_pythons_words() -> None:
+    """Log what Python would otherwise print itself, blocking while nobody reads.
+
+    That is warnings, and exceptions of destructors and threads. The collector may call these hooks anywhere, within
+    logging too. So they only put it into a queue, and a thread of its own logs.
     """
-    if inspect.iscoroutine(unraisable.object) and inspect.getcoroutinestate(unraisable.object) == inspect.CORO_CREATED:
-        return
-    told = (unraisable.exc_type, unraisable.exc_value or unraisable.exc_type(), unraisable.exc_traceback)
-    log.error("An exception could not be raised", exc_info=told, extra={"where": repr(unraisable.object)})
+    words: SimpleQueue[Words] = SimpleQueue()
 
+    def unraisable(found: sys.UnraisableHookArgs) -> None:
+        # A coroutine that was not begun is passed on when Python fails to warn of it: a NamedTuple's `__new__`, which
+        # may be running just then, has no `__import__`.
+        if inspect.iscoroutine(found.object) and inspect.getcoroutinestate(found.object) == inspect.CORO_CREATED:
+            return
+        told = (found.exc_type, found.exc_value or found.exc_type(), found.exc_traceback)
+        where = {"where": repr(found.object)}
+        words.put(lambda: log.error("An exception could not be raised", exc_info=told, extra=where))
 
-def log_thread(ended: threading.ExceptHookArgs) -> None:
-    """Log the exception that has ended a thread; for `threading.excepthook`."""
-    told = (ended.exc_type, ended.exc_value or ended.exc_type(), ended.exc_traceback)
-    log.error("A thread failed", exc_info=told, extra={"failed": ended.thread.name if ended.thread else None})
+    def thread_failed(ended: threading.ExceptHookArgs) -> None:
+        told = (ended.exc_type, ended.exc_value or ended.exc_type(), ended.exc_traceback)
+        name = {"failed": ended.thread.name if ended.thread else None}
+        words.put(lambda: log.error("A thread failed", exc_info=told, extra=name))
+
+    def warning(
+        message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: Any, **__: Any
+    ) -> None:
+        text = f"{filename}:{lineno}: {category.__name__}: {message}"
+        words.put(lambda: log.warning(text))
+
+    def write() -> None:
+        while True:
+            words.get()()
+
+    warnings.filterwarnings("ignore", NOT_BEGUN, RuntimeWarning)
+    sys.unraisablehook, threading.excepthook, warnings.showwarning = unraisable, thread_failed, warning
+    threading.Thread(target=write, name="python's words", daemon=True).start()
 
 
 def log_handler() -> logging.Handler:
-    """The handler; from then on it also writes what Python would print, and would wait to until somebody reads it."""
-    logging.captureWarnings(True)
-    warnings.filterwarnings("ignore", NOT_BEGUN, RuntimeWarning)
-    sys.unraisablehook = log_unraisable
-    threading.excepthook = log_thread
+    """The handler, which from then on also has what Python would print."""
+    log_pythons_words()
     return LogWriter()
 
 

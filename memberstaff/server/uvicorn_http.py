@@ -199,11 +199,14 @@ class HttpProtocol(HttpToolsProtocol):
         self.parse(data)
 
     def hold(self, data: bytes) -> None:
-        """Keep what has been received and not parsed; gives the connection up if all together keep too much."""
+        """Keep what has been received and not parsed.
+
+        Gives the connection up if all together keep too much, and it more than its share.
+        """
         connections = open_connections_of(self.app_state)
         connections.held_bytes += len(data) - len(self.held)
         self.held = data
-        if data and connections.held_bytes > HELD_BYTES:
+        if connections.held_bytes > HELD_BYTES and len(data) > HELD_BYTES // max(1, len(connections)):
             self.transport.abort()
 
     def takes_turn(self) -> bool:

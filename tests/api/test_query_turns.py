@@ -71,7 +71,7 @@ async def test_whoever_waits_for_the_same_answer_does_not_wait_for_anothers_turn
     asking = [asyncio.create_task(office.viewer.ask(ALONE)) for _ in range(1 + QUERIES_AT_ONCE)]
     await until(lambda: held.begun == 1 + QUERIES_AT_ONCE)
     late = asyncio.create_task(office.viewer.ask(CACHED))  # it waits for a turn of its account
-    await until(lambda: len(office.application.query_turns) == 1)
+    await until(lambda: len(office.application.query_turns) == 2 + QUERIES_AT_ONCE)
     admins = asyncio.create_task(office.admin.ask(CACHED))
     await until(lambda: held.begun == 2 + QUERIES_AT_ONCE)
     held.go_on.set()

@@ -12,6 +12,15 @@ from memberstaff.server.logs import log_config
 from memberstaff.settings import Settings
 
 logging.config.dictConfig(log_config(Settings(log_format="json")))
+written = threading.Semaphore(0)
+
+
+class Counting(logging.Handler):
+    def emit(self, record):
+        written.release()
+
+
+logging.getLogger().addHandler(Counting())
 
 
 class Executor:
@@ -42,6 +51,8 @@ thread = threading.Thread(target=fail, name="failing")
 thread.start()
 thread.join()
 warnings.warn("of a library", stacklevel=1)
+for _ in range(4):
+    assert written.acquire(timeout=10)
 logging.getLogger().handlers[0].close()
 """
 

@@ -9,6 +9,7 @@ import pytest
 from memberstaff.fanout import turns as module
 from memberstaff.fanout.turns import TURN_SECONDS, FairTurns, HalfTime, Turns
 from tests.rules.groups import settled
+from tests.waiting import WAIT_SECONDS as SECONDS
 
 
 class Queue:
@@ -129,7 +130,7 @@ async def test_what_an_owner_asks_for_first_begins_at_once_and_the_rest_in_turns
     taking = [asyncio.create_task(take(name)) for name in ("a1", "a2", "a3", "a4", "b1", "b2", "c1")]
     await settled()
     assert sorted(began) == ["a1", "a2", "a3", "b1", "c1"]
-    assert len(turns) == 3
+    assert len(turns) == 7
     end.set()
     await asyncio.gather(*taking)
     assert sorted(began) == ["a1", "a2", "a3", "a4", "b1", "b2", "c1"]
@@ -141,13 +142,13 @@ async def test_after_a_turn_that_held_the_loop_the_next_one_waits_for_as_long(mo
     now = loop.time()
     monkeypatch.setattr(loop, "time", lambda: now)
     monkeypatch.setattr(loop, "call_later", lambda *call: later.append(call))
-    async with turns.turn():
+    async with turns.turn("a"):
         now += 0.25
     began = False
 
     async def take() -> None:
         nonlocal began
-        async with turns.turn():
+        async with turns.turn("b"):
             began = True
 
     taking = asyncio.create_task(take())
@@ -156,3 +157,37 @@ async def test_after_a_turn_that_held_the_loop_the_next_one_waits_for_as_long(mo
     assert (seconds, began) == (0.25, False)
     release()
     await taking
+
+
+async def test_whoever_is_cancelled_while_it_waits_leaves_no_trace() -> None:
+    turns = FairTurns(1)
+
+    async def take() -> None:
+        async with turns.turn("a"):
+            await asyncio.Event().wait()
+
+    taking = [asyncio.create_task(take()) for _ in range(4)]
+    await settled()
+    for each in reversed(taking):
+        each.cancel()
+        await settled()
+    assert len(turns) == 0
+    async with asyncio.timeout(SECONDS), turns.turn("a"), turns.turn("a"):
+        pass
+
+
+async def test_a_turn_is_not_over_for_somebody_who_no_longer_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "TURN_SECONDS", 0)
+    turns = Turns(1)
+
+    async def take() -> None:
+        async with turns.turn("b"):
+            pass
+
+    async with turns.turn("a") as is_over:
+        taking = asyncio.create_task(take())
+        await settled()
+        assert is_over()
+        taking.cancel()
+        await settled()
+        assert not is_over()

@@ -160,7 +160,7 @@ async def test_a_lock_that_is_not_let_go_is_not_waited_for(database_url: str) ->
             assert unanswered.value.extensions == NOT_APPLIED
 
 
-async def test_the_command_line_waits_as_long_as_it_takes(database_url: str) -> None:
+async def test_the_command_line_waits_for_as_long_as_a_command_may(database_url: str) -> None:
     database = Database(database_url, zone=UTC_ZONE)
     async with database.read() as reading:
         for name in ("statement_timeout", "lock_timeout"):
