@@ -205,14 +205,19 @@ class Feed:
                 return now
             await watched.changed()
 
-    async def changes_after(self, watched: WatchedDay, position: int, epoch: str) -> Sequence[Change]:
-        """The changes after `position`; waits until there is one. Raises RestartRequired."""
+    async def changes_after(
+        self, watched: WatchedDay, position: int, epoch: str, *, limit: int = PAGE
+    ) -> Sequence[Change]:
+        """The changes after `position`, no more than `limit` of the log; waits until there is one.
+
+        Raises RestartRequired.
+        """
         while True:
             await watched.moved(position)
             changes = watched.since(position)
             if changes is None:
                 async with self._database.read() as reading:
-                    changes = await change_log.after(reading, {watched.date: position}, limit=PAGE)
+                    changes = await change_log.after(reading, {watched.date: position}, limit=limit)
                     current = (await change_log.states(reading, ())).epoch
                 if current != epoch:
                     raise RestartRequired(RESTORED)

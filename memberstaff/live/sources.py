@@ -12,7 +12,7 @@ from memberstaff.changes import Change
 from memberstaff.fanout.byte_lru import ByteLRU
 from memberstaff.fanout.event_source import Batch, EventSource
 from memberstaff.live.all_days import AllDays
-from memberstaff.live.feed import Feed
+from memberstaff.live.feed import PAGE, Feed
 from memberstaff.live.watched_day import WatchedDay
 
 BATCH_BYTES = 65_536
@@ -47,6 +47,8 @@ class DayChanges(EventSource):
         """This source in cache keys, without keeping it alive."""
         self._watched: WatchedDay
         self._epoch = ""
+        self._page = PAGE
+        """Changes to read of the log at a time: no more than a batch will hold."""
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[int]:
@@ -61,7 +63,7 @@ class DayChanges(EventSource):
     async def after(self, position: int) -> tuple[int, Batch]:
         await self._watched.moved(position)
         async with self.turn() as is_over:
-            changes = await self._feed.changes_after(self._watched, position, self._epoch)
+            changes = await self._feed.changes_after(self._watched, position, self._epoch, limit=self._page)
             async with self._rendering() as render:
                 return await self._batch(changes, render, is_over)
 
@@ -92,6 +94,7 @@ class DayChanges(EventSource):
                 break
             if number % RENDERED_AT_ONCE == 0:
                 await asyncio.sleep(0)
+        self._page = RENDERED_AT_ONCE if reading else PAGE
         return position, Batch(payloads)
 
     def _rendered(self, change: Change, render: RenderChange) -> bytes | Awaitable[bytes]:

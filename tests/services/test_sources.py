@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
+from typing import Any
 
 import pytest
 
 from memberstaff.access import COMMAND_LINE
+from memberstaff.attendance import log as change_log
 from memberstaff.attendance.cursor import Cursor
 from memberstaff.changes import Change, Status
 from memberstaff.db.installation import new_epoch
@@ -128,6 +130,31 @@ async def test_a_batch_holds_no_more_than_a_few_changes_that_read_the_database(
         reached, rendered = await after(changes, 0)
         assert (reached, len(rendered)) == (RENDERED_AT_ONCE, RENDERED_AT_ONCE)
         assert await after(changes, reached) == (RENDERED_AT_ONCE + 2, ["Amina"] * 2)
+
+
+async def test_no_more_is_read_of_the_log_than_a_batch_holds(school: School, database: Database, names: Names) -> None:
+    feed = Feed(database, poll_seconds=NEVER, recent_changes=0, max_replay=100)
+    names.later = True
+    async with running(feed.run):
+        changes = DayChanges(feed, TODAY, names.rendering, ByteLRU(10 * BATCH_BYTES))
+        async with feed.watch(TODAY), changes.open():
+            for number in range(3 * RENDERED_AT_ONCE):
+                await school.mark("Amina", (Status.LATE, Status.PRESENT)[number % 2])
+            await feed.refresh()
+            read: list[int] = []
+            before = change_log.after
+
+            async def counting(*arguments: Any, **options: Any) -> Any:
+                found = await before(*arguments, **options)
+                read.append(len(found))
+                return found
+
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(change_log, "after", counting)
+                position = 0
+                while position < 3 * RENDERED_AT_ONCE:
+                    position, _ = await changes.after(position)
+            assert read == [3 * RENDERED_AT_ONCE, RENDERED_AT_ONCE, RENDERED_AT_ONCE]
 
 
 async def test_a_batch_ends_with_its_turn(school: School, changes: DayChanges) -> None:
