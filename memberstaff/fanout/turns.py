@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, OrderedDict, deque
-from collections.abc import AsyncIterator, Callable, Hashable, Iterable
+from collections.abc import AsyncIterator, Callable, Collection, Hashable
 from contextlib import asynccontextmanager, nullcontext
 
 TURN_SECONDS = 0.05
-"""After which a turn is to end as soon as it can, if somebody waits: it may be that of much work."""
+"""After which a turn is to end as soon as it can, if somebody else waits: it may be that of much work."""
 
 
 class Turns:
@@ -20,21 +20,21 @@ class Turns:
         """Who waits, by owner; the owner at the front is next."""
 
     @asynccontextmanager
-    async def turn(self, owners: Iterable[Hashable]) -> AsyncIterator[Callable[[], bool]]:
+    async def turn(self, owners: Collection[Hashable]) -> AsyncIterator[Callable[[], bool]]:
         """Wait for a turn, which lasts as long as the block, on behalf of one of these owners.
 
-        Gives a function that tells whether the rest should be left for another turn: it has had its time, and others
-        wait.
+        Gives a function that tells whether the rest should be left for another turn: it has had its time, and other
+        owners wait.
         """
         await self._acquire(owners)
         loop = asyncio.get_running_loop()
         until = loop.time() + TURN_SECONDS
         try:
-            yield lambda: bool(self._waiting) and loop.time() >= until
+            yield lambda: loop.time() >= until and any(other not in owners for other in self._waiting)
         finally:
             self._release()
 
-    async def _acquire(self, owners: Iterable[Hashable]) -> None:
+    async def _acquire(self, owners: Collection[Hashable]) -> None:
         payer: Hashable = None
         if self._free:
             self._free -= 1
@@ -54,7 +54,7 @@ class Turns:
                     del self._waiting[payer]
             raise
 
-    def _payer(self, owners: Iterable[Hashable]) -> Hashable:
+    def _payer(self, owners: Collection[Hashable]) -> Hashable:
         """An owner who is not waiting for another turn, or else the first: sharing with somebody busy delays nobody."""
         first: Hashable = None
         for number, owner in enumerate(owners):
@@ -112,7 +112,7 @@ class HalfTime(Turns):
         super().__init__(1)
 
     @asynccontextmanager
-    async def turn(self, owners: Iterable[Hashable]) -> AsyncIterator[Callable[[], bool]]:
+    async def turn(self, owners: Collection[Hashable]) -> AsyncIterator[Callable[[], bool]]:
         """Wait for a turn; the block must not wait."""
         await self._acquire(owners)
         loop = asyncio.get_running_loop()

@@ -100,15 +100,17 @@ async def test_a_turn_is_lost_neither_when_it_is_cancelled_waiting_nor_when_it_h
     assert await queue.end_all() == ["a1", "a4"]
 
 
-@pytest.mark.parametrize(("seconds", "over"), [(0, True), (TURN_SECONDS + 60, False)])
-async def test_a_turn_is_over_after_its_time_if_somebody_waits(
-    monkeypatch: pytest.MonkeyPatch, seconds: float, over: bool
+@pytest.mark.parametrize(
+    ("seconds", "waiting_owner", "over"), [(0, "b", True), (0, "a", False), (TURN_SECONDS + 60, "b", False)]
+)
+async def test_a_turn_is_over_after_its_time_if_another_owner_waits(
+    monkeypatch: pytest.MonkeyPatch, seconds: float, waiting_owner: str, over: bool
 ) -> None:
     monkeypatch.setattr(module, "TURN_SECONDS", seconds)
     turns = Turns(1)
 
     async def wait() -> None:
-        async with turns.turn("b"):
+        async with turns.turn(waiting_owner):
             pass
 
     async with turns.turn("a") as is_over:
