@@ -15,7 +15,6 @@ from memberstaff.db.installation import new_epoch
 from memberstaff.db.tables import attendance_revision
 from memberstaff.db.work import Database
 from memberstaff.errors import RestartRequired
-from memberstaff.live import feed as feeds
 from memberstaff.live.feed import Feed
 from tests.services.boards import held
 from tests.services.school import TODAY, School
@@ -116,16 +115,13 @@ async def test_recent_changes_come_from_memory(school: School, database: Databas
         assert sent == []
 
 
-async def test_older_changes_come_from_the_log_page_by_page(
-    school: School, feed: Feed, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(feeds, "PAGE", 2)
+async def test_older_changes_come_from_the_log_page_by_page(school: School, feed: Feed) -> None:
     await mark_often(school, 6)
     async with feed.watch(TODAY) as watched:
         pages = []
         position = 0
         while position < 6:
-            changes = await feed.changes_after(watched, position, feed.epoch)
+            changes = await feed.changes_after(watched, position, feed.epoch, limit=2)
             pages.append([change.position for change in changes])
             position = changes[-1].position
         assert pages == [[1, 2], [3, 4], [5, 6]]
