@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, OrderedDict, deque
 from collections.abc import AsyncIterator, Callable, Collection, Hashable
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager, nullcontext, suppress
 
 TURN_SECONDS = 0.05
 """After which a turn is to end as soon as it can, if somebody else waits: it may be that of much work."""
@@ -49,10 +49,15 @@ class Turns:
             if waiting is None or not waiting.cancelled():
                 self._release()
             else:
-                self._waiting[payer].remove(waiting)
-                if not self._waiting[payer]:
-                    del self._waiting[payer]
+                self._leave(payer, waiting)
             raise
+
+    def _leave(self, payer: Hashable, waiting: asyncio.Future[None]) -> None:
+        queue = self._waiting.get(payer, deque())
+        with suppress(ValueError):  # a turn that ended in the meantime has passed over it
+            queue.remove(waiting)
+            if not queue:
+                del self._waiting[payer]
 
     def _payer(self, owners: Collection[Hashable]) -> Hashable:
         """An owner who is not waiting for another turn, or else the first: sharing with somebody busy delays nobody."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as some
 
 from memberstaff.fanout import turns as module
 from memberstaff.fanout.turns import TURN_SECONDS, FairTurns, HalfTime, Turns
@@ -193,3 +195,39 @@ async def test_a_turn_is_not_over_for_somebody_who_no_longer_waits(monkeypatch: 
         taking.cancel()
         await settled()
         assert not is_over()
+
+
+@given(
+    some.integers(1, 3),
+    some.lists(some.tuples(some.sampled_from(["ask", "end", "cancel", "step"]), some.integers(0, 9)), max_size=60),
+)
+def test_however_they_ask_and_end_and_are_cancelled_no_turn_is_lost_and_none_too_many(
+    limit: int, steps: list[tuple[str, int]]
+) -> None:
+    async def play() -> None:
+        queue, asked, cancelled = Queue(limit), list[str](), set[str]()
+        for step, number in steps:
+            name = asked[number % len(asked)] if asked else ""
+            if step == "ask":
+                asked.append(f"{'abc'[number % 3]}{len(asked)}")
+                queue.ask(asked[-1])
+            elif step == "end" and name:
+                queue.ends[name].set()
+            elif step == "cancel" and name:
+                queue.tasks[name].cancel()
+                cancelled.add(name)
+            else:
+                await asyncio.sleep(0)
+            ended = {name for name, task in queue.tasks.items() if task.done()}
+            assert len(set(queue.began) - ended) <= limit
+        await queue.end_all()
+        endings = await asyncio.gather(*queue.tasks.values(), return_exceptions=True)
+        assert all(ending is None or isinstance(ending, asyncio.CancelledError) for ending in endings)
+        assert set(asked) - cancelled <= set(queue.began)
+        for _ in range(limit):  # all turns are free again
+            queue.ask(f"z{len(queue.tasks)}")
+        await settled()
+        assert len([name for name in queue.began if name[0] == "z"]) == limit
+        await queue.end_all()
+
+    asyncio.run(play())
