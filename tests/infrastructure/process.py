@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -18,6 +19,8 @@ from typing import Protocol, TypeVar
 START_SECONDS = 30.0
 LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 SET_PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG
+KEPT_PORTS: deque[socket.socket] = deque()
+MOST_KEPT_PORTS = 64
 
 
 class NotFound(Exception):
@@ -93,10 +96,17 @@ def running(server: S) -> Iterator[S]:
 
 
 def free_port() -> int:
-    """A port that nobody listens on, whatever the address."""
-    with socket.socket() as listener:
-        listener.bind(("", 0))
-        return int(listener.getsockname()[1])
+    """A port that nobody listens on, whatever the address, kept for a server that sets `SO_REUSEADDR`, as servers do.
+
+    A port that nothing is bound to is taken by the next connection of another test, before the server has started.
+    """
+    kept = socket.socket()
+    kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    kept.bind(("", 0))
+    KEPT_PORTS.append(kept)
+    while len(KEPT_PORTS) > MOST_KEPT_PORTS:
+        KEPT_PORTS.popleft().close()
+    return int(kept.getsockname()[1])
 
 
 def _die_with_parent(parent: int, how: signal.Signals) -> None:

@@ -44,6 +44,7 @@ async def test_silent_connections_and_a_log_that_nobody_reads_keep_nobody_out(tm
         try:
             async with asyncio.timeout(2 * WAIT_SECONDS):
                 while await answer(port) != b"HTTP/1.1 200 OK":
+                    assert process.poll() is None
                     await asyncio.sleep(0.05)
             for _ in range(20):  # more than a pipe holds
                 assert await answer(port, LOUD) != b""
