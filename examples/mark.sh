@@ -5,13 +5,26 @@ ask() {
   curl -sS "${ADDRESS:-http://127.0.0.1:8000}/graphql" -H "Authorization: Bearer $TOKEN" \
     -H 'Content-Type: application/json' -d @-
 }
-id=$(
-  ask <<JSON | python3 -c 'import json, sys; print(json.load(sys.stdin)["data"]["staff"]["edges"][0]["node"]["id"])'
+found=$(
+  ask <<JSON
 {
   "query": "query (\$name: String) { staff(filter: {search: \$name}) { edges { node { id } } } }",
   "variables": {"name": "$1"}
 }
 JSON
+)
+id=$(
+  python3 -c '
+import json, sys
+
+answer = json.loads(sys.argv[1])
+for error in answer.get("errors", []):
+    sys.exit(error["message"])
+for edge in answer["data"]["staff"]["edges"]:
+    print(edge["node"]["id"])
+    sys.exit()
+sys.exit("Nobody has this name.")
+' "$found"
 )
 ask <<JSON
 {

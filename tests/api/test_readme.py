@@ -69,12 +69,15 @@ class Demo:
         return str(json.loads((self.folder / "logins.json").read_text())[role])
 
     def run(self, script: str, *arguments: str, token: str = "") -> str:
-        environment = {**os.environ, "ADDRESS": self.address, "TOKEN": token}
-        done = subprocess.run(
-            [ROOT / "examples" / script, *arguments], env=environment, capture_output=True, text=True, timeout=20
-        )
+        done = self.try_to_run(script, *arguments, token=token)
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
+
+    def try_to_run(self, script: str, *arguments: str, token: str = "") -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, "ADDRESS": self.address, "TOKEN": token}
+        return subprocess.run(
+            [ROOT / "examples" / script, *arguments], env=environment, capture_output=True, text=True, timeout=20
+        )
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +112,26 @@ def test_the_first_screen_works_as_written(demo: Demo) -> None:
         "attendance": {"staffName": "Amelia Lawson", "status": "LATE"},
         "errors": [],
     }
+
+
+@pytest.mark.parametrize(
+    ("email", "reason"),
+    [("marker@demo.example", "The email or the password is wrong."), ('"', "The request is not valid JSON.")],
+    ids=["a wrong password", "a quotation mark"],
+)
+def test_a_login_that_fails_says_why_in_a_sentence(demo: Demo, email: str, reason: str) -> None:
+    done = demo.try_to_run("login.sh", email, "wrong")
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", reason + "\n")
+
+
+def test_a_mark_that_finds_nobody_or_is_refused_says_why_in_a_sentence(demo: Demo) -> None:
+    token = demo.run("login.sh", "marker@demo.example", demo.password("MARKER"))
+    for name, bearing, reason in (
+        ("Nobody at all", token, "Nobody has this name."),
+        ("Amelia", "made-up", "The access token is not valid. Log in again."),
+    ):
+        done = demo.try_to_run("mark.sh", name, "LATE", token=bearing)
+        assert (done.returncode, done.stdout, done.stderr) == (1, "", reason + "\n")
 
 
 @pytest.mark.parametrize("name", ["graphql-ws.ts", "graphql-sse.ts", "apollo.ts", "urql.ts", "python_gql.py"])
