@@ -61,6 +61,10 @@ MONTHS_SEASONS_WEEKDAYS = """
 """
 CALENDAR = frozenset(MONTHS_SEASONS_WEEKDAYS.split())
 """What whoever must change a password often puts before the year, in four languages."""
+FIRST_PASSWORDS = """
+    willkommen passwort kennwort geheim schule bienvenue motdepasse école bienvenido contraseña secreto escuela
+"""
+"""What administrators give first, in the languages of which the list of common passwords has little."""
 SEPARATORS = re.compile(r"[\W_]+")
 LOOKALIKES = str.maketrans("@4310!5$7+", "aaeioisstt")
 """Characters that stand for letters, as in `p@ssw0rd`."""
@@ -73,7 +77,7 @@ def is_guessable(password: str, about: Iterable[str] = ()) -> bool:
     alone = re.sub(r"(.)\1+", r"\1", text)  # "aaabbbcccddd"
     joined, between = SEPARATORS.sub("", text), set("".join(SEPARATORS.findall(text)))  # "p.a.s.s.w.o.r.d"
     return (
-        any(_worth(each, words) < ENOUGH for each in (text, text[::-1], text.translate(LOOKALIKES)))
+        any(_worth(each, words) < ENOUGH for each in (text, text[::-1], text.translate(LOOKALIKES), _unaccented(text)))
         or _worth(alone, words) + PATTERN < ENOUGH
         or _worth(joined, words) + len(between) < ENOUGH
     )
@@ -113,8 +117,16 @@ def _folded(text: str) -> str:
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
 
 
+def _unaccented(text: str) -> str:
+    """As `password` for `pässwörd`."""
+    return "".join(
+        character for character in unicodedata.normalize("NFKD", text) if not unicodedata.combining(character)
+    )
+
+
 @cache
 def _common() -> frozenset[str]:
-    """The list that Django ships, folded: see common_passwords.LICENSE."""
+    """The list that Django ships, and the first passwords, folded: see common_passwords.LICENSE."""
     text = files(__package__).joinpath("common_passwords.txt").read_text(encoding="utf-8")
-    return frozenset(map(_folded, text.splitlines()))
+    words = map(_folded, (*text.splitlines(), *FIRST_PASSWORDS.split()))
+    return frozenset(each for word in words for each in (word, _unaccented(word)))
