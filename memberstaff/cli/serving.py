@@ -9,6 +9,7 @@ import socket
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
+from threading import Thread
 from typing import Annotated
 
 import typer
@@ -23,6 +24,9 @@ from memberstaff.deployment import PREFIX
 from memberstaff.installed import explain, untried
 from memberstaff.server.run import serve
 from memberstaff.settings import Settings, load
+
+SAYING_SECONDS = 1.0
+"""For which a start waits until a warning is written."""
 
 
 @app.command("serve")
@@ -84,9 +88,15 @@ def serve_command(
 
 
 def _warn(sentence: str) -> None:
-    """Say it on stderr, if that can be written: a full disk stops no server."""
-    with suppress(OSError):
-        errors.print(sentence, style="yellow", markup=False, soft_wrap=True)
+    """Say it on stderr, if that can be written: a full disk, or a full pipe that nobody reads, stops no server."""
+
+    def say() -> None:
+        with suppress(OSError):
+            errors.print(sentence, style="yellow", markup=False, soft_wrap=True)
+
+    saying = Thread(target=say, daemon=True)
+    saying.start()
+    saying.join(SAYING_SECONDS)
 
 
 def _usable_schema() -> str:

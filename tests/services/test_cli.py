@@ -3,31 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
-import socket
-import sys
-from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
-import uvicorn
-import uvloop
-from pydantic import SecretStr
 from sqlalchemy import select
 
 from memberstaff.cli.install import settings_page
 from memberstaff.db.tables import staff
 from memberstaff.db.work import Database
-from memberstaff.server.run import ACCEPTED_AT_ONCE, listener, listeners
 from memberstaff.settings import Settings
 from schema.ids import global_id
 from tests.clock import TurnedClock
 from tests.databases import UTC_ZONE
 from tests.front_ends import WATCH
-from tests.infrastructure.process import free_port
-from tests.installation import SECRET, install
+from tests.installation import install
 from tests.services.command_line import ROOT, installed, memberstaff, said
 
 ROSTER = ROOT / "tests" / "rosters" / "school.csv"
@@ -202,126 +193,9 @@ def test_what_goes_wrong_is_said_plainly(arguments: tuple[str, ...], words: str)
     assert "Traceback" not in done.stderr
 
 
-def test_the_demo_stays_on_this_machine_however_it_was_asked_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("memberstaff.cli.serving.load", lambda: Settings(demo=True, secret_key=SecretStr(SECRET)))
-    assert "listens on this machine only; 0.0.0.0 would" in said(memberstaff("serve", "--host", "0.0.0.0"))
-    proxied = Settings(demo=True, secret_key=SecretStr(SECRET), trusted_proxies=("127.0.0.1/32",))
-    monkeypatch.setattr("memberstaff.cli.serving.load", lambda: proxied)
-    assert "behind a proxy (MEMBERSTAFF_TRUSTED_PROXIES) others would reach it" in said(memberstaff("serve"))
-
-
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.1.2.3", "board.school.example"])
-def test_other_machines_are_not_served_in_clear_text_by_mistake(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
-    monkeypatch.setattr("memberstaff.cli.serving.load", lambda: Settings(secret_key=SecretStr(SECRET)))
-    assert said(memberstaff("serve", "--host", host)) == (
-        f"On {host} passwords and notes would cross the network in clear text. Give --certificate and --key; or, "
-        "behind a proxy that ends TLS, set MEMBERSTAFF_TRUSTED_PROXIES to its network, such as 10.0.0.0/8; "
-        "or add --insecure."
-    )
-
-
-@pytest.mark.parametrize(
-    ("words", "proxies"), [(("--insecure",), ()), ((), ("10.0.0.0/8",)), (("--certificate", "c", "--key", "k"), ())]
-)
-def test_other_machines_are_served_with_tls_behind_a_proxy_or_on_demand(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], proxies: tuple[str, ...]
-) -> None:
-    url = SecretStr(f"sqlite+aiosqlite:///{tmp_path}/missing/school.db")
-    found = Settings(
-        secret_key=SecretStr(SECRET), trusted_proxies=proxies, database_url=url, allowed_hosts=("board.school.example",)
-    )
-    monkeypatch.setattr("memberstaff.cli.serving.load", lambda: found)
-    monkeypatch.setattr(os, "access", lambda *_: True)  # the files of the certificate
-    told = said(memberstaff("serve", "--host", "0.0.0.0", "--port", str(free_port()), *words))
-    assert told.startswith("The database in MEMBERSTAFF_DATABASE_URL cannot be used: ")
-
-
-@pytest.mark.parametrize(("proxies", "words"), [((), ("--host", "0.0.0.0", "--insecure")), (("127.0.0.1",), ())])
-def test_a_server_without_names_says_who_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, proxies: tuple[str, ...], words: tuple[str, ...]
-) -> None:
-    url = SecretStr(f"sqlite+aiosqlite:///{tmp_path}/missing/school.db")
-    found = Settings(secret_key=SecretStr(SECRET), database_url=url, trusted_proxies=proxies)
-    monkeypatch.setattr("memberstaff.cli.serving.load", lambda: found)
-    told = said(memberstaff("serve", "--port", str(free_port()), *words))
-    assert told.startswith(
-        "MEMBERSTAFF_ALLOWED_HOSTS is not set: whoever comes by another name than "
-        f"{socket.gethostname()} is refused. The database"
-    )
-
-
 def test_the_version_is_printed() -> None:
     done = memberstaff("--version")
     assert (done.returncode, done.stdout) == (0, f"memberstaff {version('memberstaff')}\n")
-
-
-def test_another_projects_schema_is_named_and_not_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "schema").mkdir()
-    (tmp_path / "schema" / "__init__.py").touch()
-    monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.delitem(sys.modules, "schema")
-    told = " ".join(said(memberstaff("schema", "export")).split())
-    assert told == (
-        f"Python finds another project's `schema` first: {tmp_path / 'schema' / '__init__.py'}. "
-        "Install memberstaff into an environment of its own."
-    )
-
-
-def test_a_server_that_lacks_a_part_of_its_libraries_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("memberstaff.cli.serving.missing", lambda: ["uvicorn 0.60.0 has no Protocol.cycle."])
-    monkeypatch.setattr("memberstaff.cli.serving.untried", lambda: ["uvicorn 0.60.0 is installed; …"])
-    assert said(memberstaff("serve")) == (
-        "uvicorn 0.60.0 is installed; … "
-        f"memberstaff {version('memberstaff')} cannot work with what is installed beside it: "
-        "uvicorn 0.60.0 has no Protocol.cycle. Install memberstaff anew, into an environment of its own."
-    )
-
-
-async def test_workers_share_a_listener_whose_connections_do_not_wait_for_acknowledgements() -> None:
-    config = uvicorn.Config("nothing", host="127.0.0.1", port=0)
-    listening = listener(config)
-    listening.listen()
-    accepted: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-
-    def connected(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        made = writer.get_extra_info("socket")
-        accepted.set_result(made.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
-        writer.close()
-
-    async with await asyncio.start_server(connected, sock=listening):
-        _, writer = await asyncio.open_connection(*listening.getsockname())
-        assert await accepted == 1
-        writer.close()
-
-
-def test_a_flood_of_connections_is_accepted_several_at_a_time() -> None:
-    accepted: list[int] = []
-
-    async def serve() -> None:
-        loop = asyncio.get_running_loop()
-        sockets = listeners(uvicorn.Config("nothing", host="127.0.0.1", port=0))
-        servers = [await loop.create_server(Accepted, sock=each) for each in sockets]
-        with ExitStack() as stack:
-            for _ in range(40):  # before the loop sees any of them
-                stack.enter_context(socket.create_connection(sockets[0].getsockname()))
-            while sum(accepted) < 40:
-                before = Accepted.count
-                await asyncio.sleep(0)
-                accepted.append(Accepted.count - before)
-            for server in servers:
-                server.close()
-
-    class Accepted(asyncio.Protocol):
-        count = 0
-
-        def connection_made(self, transport: asyncio.BaseTransport) -> None:
-            Accepted.count += 1
-
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(serve())
-    assert max(accepted) == ACCEPTED_AT_ONCE
 
 
 def test_an_unmigrated_database_says_what_to_do(tmp_path: Path) -> None:
