@@ -46,6 +46,7 @@ PAYLOADS = {
     + b"".join(b"x-%d: %b\r\n" % (number, b"y" * 330) for number in range(90))
     + b"\r\n",
     "endless": b"GET /nothing HTTP/1.1\r\nHost: localhost\r\nx: " + b"y" * 1_000_000,
+    "ahead": b"GET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n" * 30,
     "leaving": b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
     "files": b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
     "handshakes": b"",
@@ -69,10 +70,15 @@ class Flood:
     def _job(self, kind: str) -> Awaitable[None]:
         if kind == "silent":
             return self._hold()
-        return self._leave(PAYLOADS[kind]) if kind == "leaving" else self._send(PAYLOADS[kind])
+        if kind == "leaving":
+            return self._leave(PAYLOADS[kind])
+        return self._send(PAYLOADS[kind], ahead=1 if kind == "ahead" else 0)
 
-    async def _send(self, payload: bytes) -> None:
-        """Send it again and again, without waiting for answers; with nothing to send, connect again and again."""
+    async def _send(self, payload: bytes, ahead: int = 0) -> None:
+        """Send it again and again, without waiting for answers, and so many bytes of it alone.
+
+        With nothing to send, connect again and again.
+        """
         while True:
             try:
                 reader, writer = await asyncio.open_connection(CLIENT, self._port, ssl=self._tls)
@@ -82,7 +88,10 @@ class Flood:
             drained = asyncio.create_task(self._drain(reader))
             with suppress(OSError):
                 while payload and not drained.done():
-                    writer.write(payload)
+                    if ahead:
+                        writer.write(payload[:ahead])
+                        await asyncio.sleep(PAUSE_SECONDS)
+                    writer.write(payload[ahead:])
                     await writer.drain()
             drained.cancel()
             writer.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import MutableMapping
+from collections.abc import Callable, Iterable, MutableMapping
 from typing import Any
 
 from memberstaff.addresses import networks_of
@@ -26,19 +26,22 @@ WARN_SECONDS = 60.0
 class Slot:
     """A connection's place among the open ones; freed once."""
 
-    __slots__ = ("_address", "_owner", "network")
+    __slots__ = ("_owner", "networks")
 
-    def __init__(self, owner: OpenConnections, address: str | None, network: str | None) -> None:
+    def __init__(self, owner: OpenConnections, networks: tuple[str, ...]) -> None:
         self._owner: OpenConnections | None = owner
-        self._address = address
-        self.network = network
-        """What counts as one client; None for a trusted proxy."""
+        self.networks = networks
+        """Those of the client, narrowest first; none for a trusted proxy."""
+
+    def takes_turn(self, begin: Callable[[], None]) -> bool:
+        """Whether a request of this client may begin now; otherwise `begin` is called when it may."""
+        return self._owner is None or self._owner.turns.take(self.networks, begin)
 
     def free(self) -> None:
         """Free the place; does nothing the second time."""
         owner, self._owner = self._owner, None
         if owner is not None:
-            owner.free(self._address)
+            owner.free(self.networks)
 
 
 class OpenConnections:
@@ -76,13 +79,14 @@ class OpenConnections:
             self._refuse(address)
             return None
         self._open += 1
-        self._by_network.update(name for name, _ in networks)
-        return Slot(self, *((address, networks[0][0]) if networks else (None, None)))
+        names = tuple(name for name, _ in networks)
+        self._by_network.update(names)
+        return Slot(self, names)
 
-    def free(self, address: str | None) -> None:
+    def free(self, networks: Iterable[str]) -> None:
         """For `Slot`."""
         self._open -= 1
-        for name, _ in networks_of(address) if address is not None else ():
+        for name in networks:
             self._by_network[name] -= 1
             if not self._by_network[name]:
                 del self._by_network[name]

@@ -6,8 +6,10 @@ A flood of one client otherwise has everybody else wait for all of it that has a
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Callable
+from collections import OrderedDict, deque
+from collections.abc import Callable, Sequence
+
+Begin = Callable[[], None]
 
 
 class RequestTurns:
@@ -16,21 +18,24 @@ class RequestTurns:
     def __init__(self) -> None:
         self._begun: set[str] = set()
         """Networks that have had their turn in this iteration."""
-        self._waiting: dict[str, deque[Callable[[], None]]] = {}
+        self._waiting: dict[str, OrderedDict[str, deque[Begin]]] = {}
+        """What waits, by the widest network and the narrowest; the narrowest at the front is next."""
 
-    def take(self, network: str | None, begin: Callable[[], None]) -> bool:
-        """Whether a request of this network may begin now; otherwise `begin` is called in a later iteration.
+    def take(self, networks: Sequence[str], begin: Begin) -> bool:
+        """Whether a request of these networks may begin now; otherwise `begin` is called in a later iteration.
 
-        Without a network, as for a trusted proxy, it always may.
+        `networks` are those of one client, narrowest first. The widest has the turn, since whoever has an IPv6 /48 has
+        65,536 of the /64s; in it, the narrowest take turns. Without any, as for a trusted proxy, it always may.
         """
-        if network is None:
+        if not networks:
             return True
-        if network in self._begun:
-            self._waiting.setdefault(network, deque()).append(begin)
+        narrowest, widest = networks[0], networks[-1]
+        if widest in self._begun:
+            self._waiting.setdefault(widest, OrderedDict()).setdefault(narrowest, deque()).append(begin)
             return False
         if not self._begun:
             asyncio.get_running_loop().call_soon(self._next)
-        self._begun.add(network)
+        self._begun.add(widest)
         return True
 
     def _next(self) -> None:
@@ -38,9 +43,12 @@ class RequestTurns:
         self._begun = set(self._waiting)
         if self._begun:
             asyncio.get_running_loop().call_soon(self._next)
-        for network in self._begun:
-            queue = self._waiting[network]
+        for widest in self._begun:
+            queues = self._waiting[widest]
+            narrowest, queue = queues.popitem(last=False)
             begin = queue.popleft()
-            if not queue:
-                del self._waiting[network]
+            if queue:
+                queues[narrowest] = queue  # at the end
+            if not queues:
+                del self._waiting[widest]
             begin()

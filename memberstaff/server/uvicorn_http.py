@@ -185,18 +185,24 @@ class HttpProtocol(HttpToolsProtocol):
             self.slot.free()  # uvicorn's own protocol does not count
 
     def data_received(self, data: bytes) -> None:
-        """Called with received bytes; the first of a request start the headers timer, and wait for their turn."""
-        if self.held:
+        """Called with received bytes; those of a head start the headers timer, and wait for their turn."""
+        if self.held or self.pipeline:
             self.hold(self.held + data)
             self.flow.pause_reading()  # an event stream has it resumed, to learn when its client leaves
             return
-        if self.cycle is None or self.cycle.response_complete:
-            self.start_headers_timer()
-            if not self.unparsed and not self.takes_turn():
-                self.flow.pause_reading()
-                self.hold(data)
-                return
+        if self.is_idle and self.slot is not None and not self.slot.takes_turn(self.begin):
+            self.flow.pause_reading()
+            self.hold(data)
+            # It is our time that passes now.
+            self.stop_headers_timer()
+            self._unset_keepalive_if_required()
+            return
         self.parse(data)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no request is under way; the head of the next one may have begun."""
+        return self.cycle is None or bool(self.cycle.response_complete)
 
     def hold(self, data: bytes) -> None:
         """Keep what has been received and not parsed.
@@ -209,15 +215,9 @@ class HttpProtocol(HttpToolsProtocol):
         if connections.held_bytes > HELD_BYTES and len(data) > HELD_BYTES // max(1, len(connections)):
             self.transport.abort()
 
-    def takes_turn(self) -> bool:
-        """Whether a request may begin now; otherwise what is held is parsed when it may."""
-        if self.slot is None:
-            return True
-        return open_connections_of(self.app_state).turns.take(self.slot.network, self.begin)
-
     def begin(self) -> None:
         """Parse what is held: the turn of a request has come."""
-        if not self.transport.is_closing():
+        if self.held and not self.transport.is_closing():
             data = self.held
             self.hold(b"")
             self.flow.resume_reading()
@@ -225,6 +225,8 @@ class HttpProtocol(HttpToolsProtocol):
 
     def parse(self, data: bytes) -> None:
         """Parse piece by piece, until a request waits."""
+        if self.is_idle:
+            self.start_headers_timer()
         for start in range(0, len(data), PARSED_AT_ONCE):
             piece = data[start : start + PARSED_AT_ONCE]
             self.unparsed += len(piece)
@@ -240,7 +242,12 @@ class HttpProtocol(HttpToolsProtocol):
                 return
 
     def on_response_complete(self) -> None:
-        """Go on with the next request, and with what is held behind it."""
+        """Go on with the next request, which waits for its turn too, and with what is held behind it."""
+        if not self.pipeline or self.slot is None or self.slot.takes_turn(self.go_on):
+            self.go_on()
+
+    def go_on(self) -> None:
+        """Begin the next request of a pipeline, or wait for one."""
         super().on_response_complete()
         if self.held and not self.transport.is_closing():
             self.flow.pause_reading()
@@ -328,7 +335,12 @@ class HttpProtocol(HttpToolsProtocol):
             self.headers_timeout_timer = None
 
     def shutdown(self) -> None:
-        """Let requests finish; close streams spread over `drain_seconds`, so that clients do not reconnect at once."""
+        """Let requests finish, also those that wait for their turn.
+
+        Streams are closed spread over `drain_seconds`, so that clients do not reconnect at once.
+        """
+        if self.is_idle:
+            self.begin()
         super().shutdown()
         cycle: Any = self.cycle
         if self.is_streaming and cycle is not None and not cycle.response_complete:

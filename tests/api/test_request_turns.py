@@ -2,28 +2,120 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from itertools import pairwise
 
 import pytest
 
-from tests.api.toy import toy
-from tests.serving import serving
+from memberstaff.server.uvicorn_http import HttpProtocol
+from tests.api.toy import ToyHost, toy
+from tests.serving import Address, serving
 from tests.waiting import until
 
 REQUEST = (
     b"GET /graphql?query=%7B%20hello%20%7D HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer victor-token\r\n\r\n"
 )
+MANY, ELSEWHERE = "127.0.0.1", "127.0.0.2"
+
+
+@contextmanager
+def clients(address: Address, sources: Sequence[str], first: bytes) -> Iterator[list[socket.socket]]:
+    """Connections from these addresses, which have sent this before the loop sees any of them."""
+    with ExitStack() as stack:
+        there = ("127.0.0.1", address.port)
+        found = [stack.enter_context(socket.create_connection(there, source_address=(source, 0))) for source in sources]
+        for each in found:
+            each.sendall(first)
+        yield found
+
+
+def protocols(address: Address) -> list[HttpProtocol]:
+    """Of the open connections."""
+    return [each for each in address.server.server_state.connections if isinstance(each, HttpProtocol)]
+
+
+def wait_for_its_turn(protocol: HttpProtocol) -> None:
+    """Receive a request just after another one of the network has had its turn."""
+    assert protocol.slot is not None
+    assert protocol.slot.takes_turn(lambda: None)
+    protocol.data_received(REQUEST)
+    assert protocol.held == REQUEST
+
+
+def places(host: ToyHost, source: str) -> list[int]:
+    """When the requests of an address were begun, among all."""
+    return [place for place, context in enumerate(host.contexts) if context.connection.address == source]
 
 
 @pytest.mark.parametrize(("trusted", "place"), [("", 1), ("127.0.0.0/8", 40)])
 async def test_a_request_from_elsewhere_is_begun_beside_the_first_of_many(trusted: str, place: int) -> None:
     app, host = toy(trusted_proxies=trusted)
     async with serving(app, host.settings) as address:
-        with ExitStack() as stack:
-            for source in ["127.0.0.1"] * 40 + ["127.0.0.2"]:  # before the loop sees any of them
-                there = ("127.0.0.1", address.port)
-                client = stack.enter_context(socket.create_connection(there, source_address=(source, 0)))
-                client.sendall(REQUEST)
+        with clients(address, [MANY] * 40 + [ELSEWHERE], REQUEST):
             await until(lambda: len(host.contexts) == 41)
-    assert [context.connection.address for context in host.contexts].index("127.0.0.2") == place
+    assert places(host, ELSEWHERE) == [place]
+
+
+async def test_a_byte_sent_ahead_is_no_turn_for_the_rest() -> None:
+    app, host = toy()
+    async with serving(app, host.settings) as address:
+        with clients(address, [MANY] * 40, REQUEST[:1]) as many:
+            await until(lambda: len(protocols(address)) == 40 and all(each.unparsed for each in protocols(address)))
+            with clients(address, [ELSEWHERE], REQUEST[:1]) as elsewhere:
+                await until(lambda: sum(each.unparsed for each in protocols(address)) == 41)
+                for each in (*many, *elsewhere):
+                    each.sendall(REQUEST[1:])
+                await until(lambda: len(host.contexts) == 41)
+    assert places(host, ELSEWHERE)[0] <= 1
+
+
+async def test_each_request_of_a_pipeline_waits_for_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[int] = []
+    """How many requests there were at the end of each iteration."""
+    app, host = toy()
+    async with serving(app, host.settings) as address:
+        loop = asyncio.get_running_loop()
+
+        def count() -> None:
+            begun.append(len(host.contexts))
+            counting[0] = loop.call_soon(count)
+
+        counting = [loop.call_soon(count)]
+        with clients(address, [MANY] * 10, REQUEST * 10):
+            await until(lambda: len(host.contexts) == 100)
+        counting[0].cancel()
+    assert max(after - before for before, after in pairwise(begun)) == 1
+
+
+async def test_no_time_of_a_client_passes_while_it_waits_for_its_turn() -> None:
+    """Neither that in which it may be idle, nor that in which its head has to be complete."""
+    app, host = toy()
+    async with serving(app, host.settings) as address:
+        with clients(address, [MANY], b""):
+            await until(lambda: len(protocols(address)) == 1)
+            [protocol] = protocols(address)
+            for number in range(2):
+                assert [protocol.headers_timeout_timer is None, protocol.timeout_keep_alive_task is None] == [
+                    number == 1,
+                    number == 0,
+                ]
+                wait_for_its_turn(protocol)
+                assert protocol.headers_timeout_timer is protocol.timeout_keep_alive_task is None
+                await until(lambda: protocol.timeout_keep_alive_task is not None)
+    assert len(host.contexts) == 2
+
+
+async def test_a_request_that_waits_for_its_turn_is_answered_by_a_server_that_stops() -> None:
+    app, host = toy()
+    async with serving(app, host.settings) as address:
+        with clients(address, [MANY], b"") as [client]:
+            await until(lambda: len(protocols(address)) == 1)
+            [protocol] = protocols(address)
+            wait_for_its_turn(protocol)
+            protocol.shutdown()
+            answer = await asyncio.to_thread(client.recv, 1_000)
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert b"connection: close" in answer.lower()
