@@ -21,6 +21,8 @@ from memberstaff.settings import Settings
 
 SKEW = timedelta(seconds=60)
 """How far the issuer's clock may be ahead of ours (`iat`, `nbf`)."""
+LONGEST_LIFE = timedelta(days=7)
+"""Of a token, from `iat` to `exp`: we keep for as long which sessions have ended."""
 LONGEST_SUBJECT = 500
 
 _OPTIONS: Any = {
@@ -110,6 +112,8 @@ class OIDCTokens:
         if expires_at <= now:
             raise NoAccess(NoAccessReason.TOKEN_EXPIRED)
         issued_at = instant(payload["iat"])
+        if expires_at - issued_at > LONGEST_LIFE:
+            raise NoAccess(NoAccessReason.TOKEN_INVALID)
         # One from the future would be the newest for ever, whatever its issuer says after it.
         if issued_at > now + SKEW or ("nbf" in payload and instant(payload["nbf"]) > now + SKEW):
             raise NoAccess(NoAccessReason.TOKEN_INVALID)

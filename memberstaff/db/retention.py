@@ -38,7 +38,7 @@ ROWS_AT_ONCE = 500
 """In a transaction."""
 
 EXPIRES: dict[Column[Any], timedelta] = {
-    # One that has ended must outlive every token of an identity provider that could open it again.
+    # One that has ended must outlive every token of an identity provider that could open it again: those live a week.
     session.c.expires_at: timedelta(days=7),
     channel_grant.c.granted_at: timedelta(minutes=1),
     rate_limit.c.full_at: timedelta(0),
