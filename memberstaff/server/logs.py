@@ -73,7 +73,7 @@ Words = Callable[[], None]
 
 
 def log_pythons_words() -> None:
-    """Log what Python would otherwise print itself, blocking while nobody reads.
+    """Log what Python would otherwise print itself, and wait while nobody reads it.
 
     That is warnings, and exceptions of destructors and threads. The collector may call these hooks anywhere, within
     logging too. So they only put it into a queue, and a thread of its own logs.
@@ -85,12 +85,14 @@ def log_pythons_words() -> None:
         # may be running just then, has no `__import__`.
         if inspect.iscoroutine(found.object) and inspect.getcoroutinestate(found.object) == inspect.CORO_CREATED:
             return
-        told = (found.exc_type, found.exc_value or found.exc_type(), found.exc_traceback)
-        where = {"where": repr(found.object)}
-        words.put(lambda: log.error("An exception could not be raised", exc_info=told, extra=where))
+        told = _exception(found)
+        where = {"where": _shown(found.object)}
+        words.put(lambda: log.error(found.err_msg or "Exception ignored", exc_info=told, extra=where))
 
     def thread_failed(ended: threading.ExceptHookArgs) -> None:
-        told = (ended.exc_type, ended.exc_value or ended.exc_type(), ended.exc_traceback)
+        if ended.exc_type is SystemExit:  # as Python does
+            return
+        told = _exception(ended)
         name = {"failed": ended.thread.name if ended.thread else None}
         words.put(lambda: log.error("A thread failed", exc_info=told, extra=name))
 
@@ -109,9 +111,23 @@ def log_pythons_words() -> None:
     threading.Thread(target=write, name="python's words", daemon=True).start()
 
 
+def _exception(found: sys.UnraisableHookArgs | threading.ExceptHookArgs) -> Any:
+    """For `exc_info`, which knows no exception without a value."""
+    value = found.exc_type("(no value)") if found.exc_value is None else found.exc_value
+    return (found.exc_type, value, found.exc_traceback)
+
+
+def _shown(found: object) -> str:
+    try:
+        return repr(found)
+    except Exception:
+        return object.__repr__(found)
+
+
 def log_handler() -> logging.Handler:
-    """The handler, which from then on also has what Python would print."""
-    log_pythons_words()
+    """The handler; once there is one, what Python would print is logged too."""
+    if threading.excepthook is threading.__excepthook__:
+        log_pythons_words()
     return LogWriter()
 
 

@@ -30,13 +30,21 @@ class Executor:
 async def forgotten(): ...
 
 
+class Empty(ValueError):
+    def __len__(self):
+        return 0
+
+
 class Destructor:
+    def __repr__(self):
+        raise ValueError("of a repr")
+
     def __del__(self):
         raise ValueError("of a destructor")
 
 
 def fail():
-    raise ValueError("of a thread")
+    raise Empty("of a thread")
 
 
 def in_a_named_tuple(coroutine):  # whose __new__ has no __import__, which Python needs to warn
@@ -47,9 +55,10 @@ Executor().field()
 in_a_named_tuple([Executor().field()])
 forgotten()
 Destructor()
-thread = threading.Thread(target=fail, name="failing")
-thread.start()
-thread.join()
+for target in (sys.exit, fail):
+    thread = threading.Thread(target=target)
+    thread.start()
+    thread.join()
 warnings.warn("of a library", stacklevel=1)
 for _ in range(4):
     assert written.acquire(timeout=10)
@@ -66,7 +75,7 @@ def test_what_python_would_print_is_logged_and_coroutines_that_were_not_begun_ar
     ]
     assert told == [
         ("warning", "coroutine 'forgotten' was never awaited", ""),
-        ("error", "An exception could not be raised", "ValueError: of a destructor"),
-        ("error", "A thread failed", "ValueError: of a thread"),
+        ("error", "Exception ignored", "ValueError: of a destructor"),
+        ("error", "A thread failed", "Empty: of a thread"),
         ("warning", "of a library", ""),
     ]
