@@ -18,7 +18,7 @@ log = structlog.get_logger(__name__)
 COMMAND_IDLE_SECONDS = 10.0
 """Between two statements of a command: one that was stopped with Ctrl-Z within an import would keep its locks."""
 COMMAND_ANSWER_SECONDS = 3600.0
-"""For a statement of a command, such as a migration; its host may have died without a word."""
+"""For a statement of a command, such as an import; the database's host may have died without a word."""
 
 
 @contextmanager
@@ -34,9 +34,9 @@ def answered_within(seconds: float, driver_connection: Any) -> Iterator[None]:
 def connection_arguments(seconds: float | None) -> dict[str, Any]:
     """Arguments for `asyncpg.connect`, which make the server give up its side too.
 
-    It ends a transaction whose process has stopped and still holds the day's lock, also that of a command, which has
-    no other time-out; and it notices a peer that has gone without a word. Behind PgBouncer, which does not pass such
-    parameters on, they belong to the role: ALTER ROLE … SET.
+    It ends a transaction whose process has stopped and still holds the day's lock, also that of a command, whose
+    statements may take an hour; and it notices a peer that has gone without a word. Behind PgBouncer, which does not
+    pass such parameters on, they belong to the role: ALTER ROLE … SET.
     """
     idle = COMMAND_IDLE_SECONDS if seconds is None else seconds
     parameters = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from functools import cache
 from pathlib import Path
 
@@ -12,7 +13,12 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from memberstaff.db.deadline import answered_within
+
 HERE = Path(__file__).parent / "migrations"
+
+MIGRATION_SECONDS = 86_400.0
+"""For all of one: the database's host may die without a word."""
 
 # An advisory lock, so that nodes starting together migrate one after the other. Any number will do.
 _LOCK = 5_370_114_628_991_001
@@ -27,7 +33,7 @@ def config(connection: Connection) -> Config:
 
 
 async def migrate(engine: AsyncEngine, revision: str = "head") -> None:
-    """Upgrade the tables to this release, or to `revision`."""
+    """Upgrade the tables to this release, or to `revision`, within a day."""
 
     def upgrade(connection: Connection) -> None:
         if connection.dialect.name == "postgresql":
@@ -36,8 +42,11 @@ async def migrate(engine: AsyncEngine, revision: str = "head") -> None:
 
     async with engine.connect() as connection:
         connection = await connection.execution_options(memberstaff_writes=True)
-        async with connection.begin():
-            await connection.run_sync(upgrade)
+        driver_connection = (await connection.get_raw_connection()).driver_connection
+        ends = connection.dialect.name == "postgresql"
+        with answered_within(MIGRATION_SECONDS, driver_connection) if ends else nullcontext():
+            async with connection.begin():
+                await connection.run_sync(upgrade)
 
 
 @cache

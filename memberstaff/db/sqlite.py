@@ -44,7 +44,7 @@ def prepare_sqlite(engine: Engine) -> None:
 
     @event.listens_for(engine, "connect")
     def _configure(connection: Any, _record: Any) -> None:
-        if hasattr(connection.driver_connection, "stop"):  # aiosqlite 0.22.1
+        if hasattr(connection.driver_connection, "stop"):  # aiosqlite, from 0.22.1 on
             _stop_once(connection.driver_connection)
         connection.isolation_level = None
         cursor = connection.cursor()
@@ -63,7 +63,7 @@ def prepare_sqlite(engine: Engine) -> None:
 def _warn_of_readers(file: str) -> None:
     with suppress(OSError):
         if Path(file).stat().st_mode & stat.S_IROTH:
-            log.warning("Every user of this machine can read the database; make it yours alone (chmod 600)", file=file)
+            log.warning("The database's file is readable for every user; make it yours alone (chmod 600)", file=file)
 
 
 def _stop_once(driver_connection: Any) -> None:

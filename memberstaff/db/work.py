@@ -229,7 +229,7 @@ class Database:
 
     `after_commit` is called with the notification of each committed work, so that this module need not know who
     listens. It must neither block nor raise. `answer_seconds` bounds each wait for PostgreSQL: for a connection, a
-    lock, a statement, a COMMIT; without it, as for imports and migrations, a statement may take an hour.
+    lock, a statement, a COMMIT; without it, as for imports, a statement may take an hour.
     """
 
     def __init__(

@@ -32,8 +32,8 @@ class Login:
 def prepare(folder: Path) -> list[Login]:
     """Create the folder, key and passwords if they are missing, and point the settings to them.
 
-    Variables that are already set win. Other users of this machine can neither read the folder nor put another in the
-    place of one that leads to it.
+    Variables that are already set win. Other users of this machine can neither read the folder nor, of those that lead
+    to it, put another in the place of one that is made here.
     """
     folder = folder.resolve()
     for each in (*reversed(folder.parents), folder):

@@ -28,7 +28,7 @@ STORED_AT_ONCE = 1_000
 """Rows in a statement that writes."""
 
 _LOCK = 5_370_114_628_991_002
-"""The advisory lock of imports; any number will do. It is taken before all other locks."""
+"""The advisory lock of imports; any number will do. It is taken before those of the roster."""
 
 COLUMN_NAMES = tuple(each.name for each in fields(Details))
 

@@ -65,7 +65,7 @@ async def test_the_installed_script_reads_its_input_and_ends_with_an_exit_code(d
 async def test_what_is_logged_is_not_among_what_a_command_prints(database_url: str) -> None:
     await asyncio.to_thread(Path(database_url.partition(":///")[2]).chmod, 0o644)
     told = memberstaff("account", "list", url=database_url)
-    assert "Every user of this machine can read the database" in told.stderr
+    assert "The database's file is readable for every user" in told.stderr
     assert "[warning" not in told.stdout
 
 
