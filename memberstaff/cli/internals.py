@@ -20,6 +20,7 @@ from uvicorn.supervisors import Multiprocess
 
 PARTS: dict[type, tuple[str, ...]] = {
     HttpToolsProtocol: (
+        "_unset_keepalive_if_required",
         "app_state",
         "client",
         "config",
