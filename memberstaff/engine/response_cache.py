@@ -93,7 +93,8 @@ class ResponseCache:
 
     async def response(self, context: CacheContext, request: OperationRequest) -> bytes | None:
         """The response as JSON; None if the request has to be executed for its caller. Raises RequestError."""
-        argument = self._argument(request, await self._schema.prepare(request.query, context))
+        prepared = await self._schema.prepare(request.query, context)
+        argument = self._argument(request, prepared)
         if isinstance(argument, NotCacheable):
             return None
         found = await context.version(argument.value)
@@ -109,23 +110,26 @@ class ResponseCache:
                     return cached
                 # Looked up again: whoever waits for a rendering must not wait for somebody else's turn as well.
                 if (other := self._in_flight.get(key)) is None:
-                    return await self._render(key, owner, context.as_scope(scope), request, argument.value)
+                    return await self._render(key, owner, context.as_scope(scope), request, prepared, argument.value)
         await asyncio.wait({other})
         return None if other.cancelled() else other.result()
 
     async def _render(
-        self, key: Key, owner: Hashable, context: ScopeContext, request: OperationRequest, argument: str | None
+        self,
+        key: Key,
+        owner: Hashable,
+        context: ScopeContext,
+        request: OperationRequest,
+        prepared: Prepared,
+        argument: str | None,
     ) -> bytes | None:
         """Render with the scope, never as the caller: a field that needs a caller fails, and nothing is cached."""
         request_digest, scope, version = key
         response = None
         future = self._in_flight[key] = asyncio.get_running_loop().create_future()
         try:
-            result = await self._schema.execute(
-                request.query,
-                variable_values=request.variables,
-                context_value=context,
-                operation_name=request.operation_name,
+            result = await self._schema.run(
+                prepared, request.query, request.variables, context, operation_name=request.operation_name
             )
             rendered = await context.rendered_version(version, argument) if _is_same_for_everybody(result) else None
             if rendered is not None:

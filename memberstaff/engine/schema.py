@@ -159,12 +159,34 @@ class Schema(strawberry.Schema):
         The result is a PreExecutionError if the operation did not run.
         """
         try:
-            prepared, kind = await self._check(query, operation_name, context_value, allowed_operation_types)
+            prepared, _ = await self._check(query, operation_name, context_value, allowed_operation_types)
         except OperationRefused as refused:
             return PreExecutionError(None, refused.errors)
+        return await self.run(
+            prepared,
+            query,
+            variable_values,
+            context_value,
+            root_value,
+            operation_name,
+            operation_extensions,
+        )
+
+    async def run(
+        self,
+        prepared: Prepared,
+        query: str | None,
+        variable_values: dict[str, Any] | None,
+        context_value: Any | None,
+        root_value: Any | None = None,
+        operation_name: str | None = None,
+        operation_extensions: dict[str, Any] | None = None,
+    ) -> ExecutionResult:
+        """Run an operation that `check` has accepted, of a document that may have left the cache meanwhile."""
         token = PREPARED.set(prepared)
         try:
-            takes_turn = kind is OperationType.QUERY or prepared.cost(operation_name) > DEAR_MUTATION
+            is_query = prepared.operation(operation_name) is OperationType.QUERY
+            takes_turn = is_query or prepared.cost(operation_name) > DEAR_MUTATION
             async with turn_of(context_value) if takes_turn else nullcontext():
                 result = await super().execute(
                     query,

@@ -37,6 +37,7 @@ from strawberry.http import process_result
 from strawberry.types.execution import ExecutionResult as Result
 from strawberry.types.execution import PreExecutionError
 
+from memberstaff.engine.documents import Prepared
 from memberstaff.engine.masking import cause_of, graphql_error
 from memberstaff.engine.request import OperationRequest, digest
 from memberstaff.engine.schema import OperationRefused, Schema
@@ -121,17 +122,19 @@ async def subscribe(
     operation is invalid, and RequestError if the subscriber may not see it, its cursor cannot be resumed from, or there
     are too many groups or the subscriber's are too costly.
     """
-    plan = _plan_of(schema, request)
-    cost = schema.documents.prepare(request.query).cost(request.operation_name)
+    # Held until the group has begun: the cache may drop it meanwhile.
+    prepared = await schema.prepare(request.query, context)
+    plan = _plan_of(prepared, request)
+    cost = prepared.cost(request.operation_name)
     scope, owner = await until_available(context.authorize)
     after = plan.after(request.variables)
     if not plan.accepts(after):
-        _build(schema, None, request)  # for graphql-core's own error
+        _build(schema, prepared, None, request)  # for graphql-core's own error
         raise OperationRefused([graphql_error(f"`{CURSOR}` must be a string.")])
     key = digest(plan.key, request.operation_name, request.variables, without=plan.variable), scope
 
     def make_source() -> EventSource:
-        return _source(schema, context.as_scope(scope), request)
+        return _source(schema, prepared, context.as_scope(scope), request)
 
     try:
         leave = await context.groups.join(
@@ -170,8 +173,7 @@ class Plan:
         return isinstance(after, str) or (after is None and not self.required)
 
 
-def _plan_of(schema: Schema, request: OperationRequest) -> Plan:
-    prepared = schema.documents.prepare(request.query)
+def _plan_of(prepared: Prepared, request: OperationRequest) -> Plan:
     assert prepared.document is not None
     plan: Plan | None = prepared.derived.get((Plan, request.operation_name))
     if plan is None:
@@ -201,13 +203,12 @@ def plan_of(document: DocumentNode, text: str, operation_name: str | None) -> Pl
     return Plan(_without(text, literals), variable, given, literal, required)
 
 
-def _build(schema: Schema, context: Any, request: OperationRequest) -> Executor[Any]:
+def _build(schema: Schema, prepared: Prepared, context: Any, request: OperationRequest) -> Executor[Any]:
     """The operation's executor; raises OperationRefused if its variables are invalid."""
-    document = schema.documents.prepare(request.query).document
-    assert document is not None
+    assert prepared.document is not None
     executor = schema.execution.build(
         schema.core,
-        document,
+        prepared.document,
         context_value=context,
         raw_variable_values=request.variables,
         operation_name=request.operation_name,
@@ -222,9 +223,9 @@ def _refused(schema: Schema, errors: list[GraphQLError], context: Any, request: 
     return OperationRefused(masked.errors or [])
 
 
-def _source(schema: Schema, context: SharedContext, request: OperationRequest) -> EventSource:
+def _source(schema: Schema, prepared: Prepared, context: SharedContext, request: OperationRequest) -> EventSource:
     """The event source for a group of this operation; raises OperationRefused and RequestError."""
-    executor = _build(schema, context, request)
+    executor = _build(schema, prepared, context, request)
     subscription = create_source_event_stream(executor)
     if isinstance(subscription, ExecutionResult):
         raise _refused(schema, subscription.errors or [], context, request)

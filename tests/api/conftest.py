@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from memberstaff.engine.documents import Prepared
 from memberstaff.engine.schema import Execution, Schema
 from tests.clock import TurnedClock
 from tests.installation import Installation, install
@@ -26,13 +27,13 @@ async def on_any_path(
 def executions(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """How often an operation has been executed, by its name."""
     counted: Counter[str] = Counter()
-    execute = Schema.execute
+    run = Schema.run
 
-    async def counting(self: Schema, query: str | None, *arguments: Any, **options: Any) -> Any:
+    async def counting(self: Schema, prepared: Prepared, query: str | None, *arguments: Any, **options: Any) -> Any:
         counted[(query or "").split("(")[0].split("{")[0].split()[-1]] += 1
-        return await execute(self, query, *arguments, **options)
+        return await run(self, prepared, query, *arguments, **options)
 
-    monkeypatch.setattr(Schema, "execute", counting)
+    monkeypatch.setattr(Schema, "run", counting)
     return counted
 
 

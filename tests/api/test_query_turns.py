@@ -11,7 +11,9 @@ from memberstaff.access import Role
 from memberstaff.application import QUERIES_AT_ONCE
 from memberstaff.attendance.board_cache import BoardCache
 from memberstaff.db.tables import account
+from memberstaff.engine.documents import Documents
 from tests.clock import TODAY, TurnedClock
+from tests.front_ends import WATCH
 from tests.installation import Installation, email, install
 from tests.waiting import until
 
@@ -76,3 +78,24 @@ async def test_whoever_waits_for_the_same_answer_does_not_wait_for_anothers_turn
     await until(lambda: held.begun == 2 + QUERIES_AT_ONCE)
     held.go_on.set()
     await asyncio.gather(*asking, late, admins)
+
+
+async def test_a_document_that_leaves_the_cache_meanwhile_is_not_prepared_again_outside_of_a_turn(
+    database_url: str, clock: TurnedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A shared rendering has no account, so it would prepare its document without a turn."""
+    prepared: list[str] = []
+    prepare = Documents._prepare
+
+    def noted(self: Documents, query: str, **options: Any) -> Any:
+        prepared.append(query)
+        return prepare(self, query, **options)
+
+    async with install(database_url, clock=clock, document_cache_bytes=0) as office, office.socket() as socket:
+        monkeypatch.setattr(Documents, "_prepare", noted)
+        await office.viewer.ask(CACHED)
+        assert prepared == [CACHED]
+        prepared.clear()
+        async with office.one_more_follower(TODAY):
+            await socket.subscribe("1", WATCH, date=TODAY)
+        assert prepared == [WATCH, WATCH]  # to check it and to begin, each in a turn
