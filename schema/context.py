@@ -149,7 +149,7 @@ class Context:
         return (await self.snapshot()).caller
 
     def turn(self) -> AbstractAsyncContextManager[None]:
-        """Leave to run a query, which accounts get in rotation. Strangers' operations need no database."""
+        """Leave to run a query, which accounts get in turns. Strangers' operations need no database."""
         account_id = self.connection.account_id
         return self.application.query_turns.turn(account_id) if account_id is not None else nullcontext()
 

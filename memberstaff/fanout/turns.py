@@ -1,4 +1,4 @@
-"""A semaphore whose holders come from owners in rotation: whoever asks for much delays nobody but themselves."""
+"""A semaphore whose holders come from owners in turns: whoever asks for much delays nobody but themselves."""
 
 from __future__ import annotations
 
@@ -9,15 +9,28 @@ from contextlib import asynccontextmanager, nullcontext, suppress
 
 TURN_SECONDS = 0.05
 """After which a turn is to end as soon as it can, if somebody else waits: it may be that of much work."""
+LONGEST_PAUSE_SECONDS = 0.25
+"""After a turn of `HalfTime`. One that took longer did not compute: the process was stopped meanwhile."""
+
+MOST_CHARGED_SECONDS = 1.0
+"""For a turn: nobody is to make up for a connection that hung, or for an hour in which the process was stopped."""
 
 
 class Turns:
-    """Gives at most `limit` turns at a time; the owners who wait for one are served in rotation."""
+    """Gives at most `limit` turns at a time; of the owners who wait, the one who has had the least time is next.
+
+    This is start-time fair queueing: in mere rotation, an owner with many short turns, such as an account that is
+    shared by all boards, would get one for each long turn of another.
+    """
 
     def __init__(self, limit: int) -> None:
         self._free = limit
         self._waiting: OrderedDict[Hashable, deque[asyncio.Future[None]]] = OrderedDict()
-        """Who waits, by owner; the owner at the front is next."""
+        """Who waits, by owner; the one at the front is next of those who have had the same time."""
+        self._had: dict[Hashable, float] = {}
+        """Seconds that owners have had; forgotten when nobody waits."""
+        self._least = 0.0
+        """What the owner had had who waited and was served last; who comes anew has had as much."""
 
     @asynccontextmanager
     async def turn(self, owners: Collection[Hashable]) -> AsyncIterator[Callable[[], bool]]:
@@ -26,31 +39,35 @@ class Turns:
         Gives a function that tells whether the rest should be left for another turn: it has had its time, and other
         owners wait.
         """
-        await self._acquire(owners)
+        payer = await self._acquire(owners)
         loop = asyncio.get_running_loop()
-        until = loop.time() + TURN_SECONDS
+        began = loop.time()
+        until = began + TURN_SECONDS
         try:
             yield lambda: loop.time() >= until and any(other not in owners for other in self._waiting)
         finally:
-            self._release()
+            self._release(payer, loop.time() - began)
 
-    async def _acquire(self, owners: Collection[Hashable]) -> None:
-        payer: Hashable = None
+    async def _acquire(self, owners: Collection[Hashable]) -> Hashable:
+        """Wait for a turn; returns the owner whose turn it is."""
+        payer = self._payer(owners)
+        self._had[payer] = max(self._had.get(payer, 0.0), self._least)
         if self._free:
             self._free -= 1
             waiting = None
         else:
-            waiting, payer = asyncio.get_running_loop().create_future(), self._payer(owners)
+            waiting = asyncio.get_running_loop().create_future()
             self._waiting.setdefault(payer, deque()).append(waiting)
         try:
             # Even with a free turn: who never waits would otherwise go through in one go with all who asked together.
             await (waiting or asyncio.sleep(0))
         except asyncio.CancelledError:
             if waiting is None or not waiting.cancelled():
-                self._release()
+                self._release(payer, 0.0)
             else:
                 self._leave(payer, waiting)
             raise
+        return payer
 
     def _leave(self, payer: Hashable, waiting: asyncio.Future[None]) -> None:
         queue = self._waiting.get(payer, deque())
@@ -69,16 +86,20 @@ class Turns:
                 first = owner
         return first
 
-    def _release(self) -> None:
+    def _release(self, payer: Hashable, seconds: float) -> None:
+        self._had[payer] = self._had.get(payer, self._least) + min(seconds, MOST_CHARGED_SECONDS)
         while self._waiting:
-            owner, queue = self._waiting.popitem(last=False)
+            owner = min(self._waiting, key=self._had.__getitem__)
+            queue = self._waiting.pop(owner)
             waiting = queue.popleft()
             if queue:
                 self._waiting[owner] = queue  # at the end
             if not waiting.done():  # it was cancelled
+                self._least = self._had[owner]
                 waiting.set_result(None)
                 return
         self._free += 1
+        self._had.clear()
 
 
 class FairTurns:
@@ -119,10 +140,11 @@ class HalfTime(Turns):
     @asynccontextmanager
     async def turn(self, owners: Collection[Hashable]) -> AsyncIterator[Callable[[], bool]]:
         """Wait for a turn; the block must not wait."""
-        await self._acquire(owners)
+        payer = await self._acquire(owners)
         loop = asyncio.get_running_loop()
         began = loop.time()
         try:
             yield lambda: False
         finally:
-            loop.call_later(loop.time() - began, self._release)
+            took = loop.time() - began
+            loop.call_later(min(took, LONGEST_PAUSE_SECONDS), self._release, payer, took)

@@ -124,7 +124,7 @@ async def test_groups_render_two_at_a_time_and_accounts_in_turns() -> None:
     await settled()
     gate.set()
     await settled()
-    assert (order, most) == (["a1", "a2", "a3", "b1", "a4", "a5"], 2)
+    assert (order, most) == (["a1", "a2", "b1", "a3", "a4", "a5"], 2)
 
 
 async def test_a_source_that_cannot_be_made_begins_no_group() -> None:

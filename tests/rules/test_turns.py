@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
 from memberstaff.fanout import turns as module
-from memberstaff.fanout.turns import TURN_SECONDS, FairTurns, HalfTime, Turns
+from memberstaff.fanout.turns import LONGEST_PAUSE_SECONDS, MOST_CHARGED_SECONDS, TURN_SECONDS, FairTurns, HalfTime, Turns
 from tests.rules.groups import settled
 from tests.waiting import WAIT_SECONDS as SECONDS
 
@@ -40,7 +41,16 @@ class Queue:
         return self.began
 
 
-async def test_owners_are_served_in_rotation_however_much_each_asks_for() -> None:
+class Loop:
+    """Turns the running loop's clock, which stands still otherwise."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 0.0
+        monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: self.now)
+
+
+async def test_owners_are_served_in_rotation_however_much_each_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    Loop(monkeypatch)
     queue = Queue(1)
     for name in ("a1", "a2", "a3", "a4", "b1", "b2", "c1"):
         queue.ask(name)
@@ -49,7 +59,54 @@ async def test_owners_are_served_in_rotation_however_much_each_asks_for() -> Non
     assert await queue.end_all() == ["a1", "a2", "b1", "c1", "a3", "b2", "a4"]
 
 
-async def test_what_is_shared_waits_with_the_owner_who_waits_for_nothing_else() -> None:
+async def test_many_short_turns_of_an_owner_take_no_longer_than_a_long_one_of_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """All boards may share an account; it would have one turn for each of somebody's dear queries."""
+    loop, turns, began = Loop(monkeypatch), Turns(1), list[str]()
+
+    async def take(name: str, seconds: float) -> None:
+        async with turns.turn((name,)):
+            began.append(name)
+            loop.now += seconds
+
+    dear = [asyncio.create_task(take("dear", 0.75)) for _ in range(3)]
+    await asyncio.gather(*dear, *(take("board", 0.25) for _ in range(6)))
+    assert began == [*["dear", "board", "board", "board"] * 2, "dear"]
+
+
+async def test_whoever_comes_anew_has_had_as_much_as_those_who_have_waited(monkeypatch: pytest.MonkeyPatch) -> None:
+    loop, turns, began = Loop(monkeypatch), Turns(1), list[str]()
+
+    async def take(name: str) -> None:
+        async with turns.turn((name,)):
+            began.append(name)
+            loop.now += 1
+            if began == ["a", "b", "a", "b"]:
+                taking.extend(asyncio.create_task(take("new")) for _ in range(3))
+                await settled()
+
+    taking = [asyncio.create_task(take(name)) for name in "aaaabbbb"]
+    while (waited := list(taking)) and not all(each.done() for each in waited):
+        await asyncio.gather(*waited)
+    assert "".join(name[0] for name in began) == "ababnabnabn"
+
+
+async def test_nobody_makes_up_for_an_hour_in_which_the_process_was_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    loop, turns, began = Loop(monkeypatch), Turns(1), list[str]()
+
+    async def take(name: str, seconds: float) -> None:
+        async with turns.turn((name,)):
+            began.append(name)
+            loop.now += seconds
+
+    unlucky = [asyncio.create_task(take("unlucky", seconds)) for seconds in (3_600, 0.5)]
+    await asyncio.gather(*unlucky, *(take("other", MOST_CHARGED_SECONDS) for _ in range(3)))
+    assert began == ["unlucky", "other", "unlucky", "other", "other"]
+
+
+async def test_what_is_shared_waits_with_the_owner_who_waits_for_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    Loop(monkeypatch)
     queue = Queue(1)
     for name in ("a1", "a2", "a3"):
         queue.ask(name)
@@ -59,7 +116,8 @@ async def test_what_is_shared_waits_with_the_owner_who_waits_for_nothing_else() 
     assert await queue.end_all() == ["a1", "a2", "shared", "a3", "theirs"]
 
 
-async def test_so_many_have_a_turn_and_each_that_ends_gives_way_to_one() -> None:
+async def test_so_many_have_a_turn_and_each_that_ends_gives_way_to_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    Loop(monkeypatch)
     queue = Queue(2)
     for name in ("a1", "a2", "a3", "b1"):
         queue.ask(name)
@@ -141,13 +199,15 @@ async def test_what_an_owner_asks_for_first_begins_at_once_and_the_rest_in_turns
     assert len(turns) == 0
 
 
-async def test_after_a_turn_that_held_the_loop_the_next_one_waits_for_as_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    loop, turns, later = asyncio.get_running_loop(), HalfTime(), []
-    now = loop.time()
-    monkeypatch.setattr(loop, "time", lambda: now)
-    monkeypatch.setattr(loop, "call_later", lambda *call: later.append(call))
+@pytest.mark.parametrize(("took", "pause"), [(0.125, 0.125), (3_600, LONGEST_PAUSE_SECONDS)])
+async def test_after_a_turn_that_held_the_loop_the_next_one_waits_for_as_long_within_reason(
+    monkeypatch: pytest.MonkeyPatch, took: float, pause: float
+) -> None:
+    """A process can be stopped for an hour meanwhile, with the machine that it runs on."""
+    loop, turns, later = Loop(monkeypatch), HalfTime(), list[Any]()
+    monkeypatch.setattr(asyncio.get_running_loop(), "call_later", lambda *call: later.append(call))
     async with turns.turn("a"):
-        now += 0.25
+        loop.now += took
     began = False
 
     async def take() -> None:
@@ -157,9 +217,9 @@ async def test_after_a_turn_that_held_the_loop_the_next_one_waits_for_as_long(mo
 
     taking = asyncio.create_task(take())
     await settled()
-    ((seconds, release),) = later
-    assert (seconds, began) == (0.25, False)
-    release()
+    ((seconds, release, *arguments),) = later
+    assert (seconds, began) == (pause, False)
+    release(*arguments)
     await taking
 
 
