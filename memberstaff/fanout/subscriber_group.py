@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Collection, Hashable
+from contextvars import ContextVar
 from typing import NamedTuple
 
 import structlog
@@ -23,6 +24,9 @@ MAX_ATTEMPTS = 3
 
 RETRY_SECONDS = 5
 """`retryAfter` of a subscription refused by a limit, or ended by an event that could not be rendered."""
+
+CATCHING_UP_FOR: ContextVar[Hashable] = ContextVar("catching_up_for", default=None)
+"""The owner of the member that this task catches up for."""
 
 
 class Rendering(NamedTuple):
@@ -92,6 +96,12 @@ class SubscriberGroup:
     def owners(self) -> Collection[Hashable]:
         """The accounts that have members, in the order in which they came; until then the one that began the group."""
         return self._owners.keys() or (self._first_owner,)
+
+    @property
+    def payers(self) -> Collection[Hashable]:
+        """On whose behalf this task renders. What a member lacks concerns its owner alone, and may be all of the day."""
+        catching_up_for = CATCHING_UP_FOR.get()
+        return self.owners if catching_up_for is None else (catching_up_for,)
 
     async def join(
         self,
@@ -226,6 +236,7 @@ class SubscriberGroup:
 
     async def _catch_up(self, member: Member) -> None:
         """Send one member what it lacks, at its own pace, until it can be live again."""
+        CATCHING_UP_FOR.set(member.owner)  # of this task
         try:
             while True:
                 await member.listener.drain()

@@ -120,7 +120,7 @@ class SubscriberGroups:
                 del self._groups[key]
 
         def turn() -> AbstractAsyncContextManager[Callable[[], bool]]:
-            return self._turns.turn(group.owners)
+            return self._turns.turn(group.payers)
 
         source.turn = turn
         group = self._groups[key] = SubscriberGroup(source, on_end, owner=owner)

@@ -127,6 +127,36 @@ async def test_groups_render_two_at_a_time_and_accounts_in_turns() -> None:
     assert (order, most) == (["a1", "a2", "b1", "a3", "a4", "a5"], 2)
 
 
+async def test_what_members_lack_is_rendered_in_turns_of_their_own_account() -> None:
+    groups = SubscriberGroups(limit=100, limit_per_owner=100, cost_per_owner=100)
+    gate = asyncio.Event()
+    order: list[str] = []
+
+    class Slow(Numbers):
+        def __init__(self, name: str) -> None:
+            super().__init__()
+            self.name = name
+
+        async def after(self, position: int) -> tuple[int, Batch]:
+            if position == self.last:
+                return await super().after(position)
+            async with self.turn():
+                order.append(f"{self.name} {position}")
+                await gate.wait()
+                return await super().after(position)
+
+    shared, own = Slow("shared"), Slow("own")
+    shared.add(100)
+    await groups.join("shared", lambda: shared, Reader(), owner="a", after=None)
+    for position in range(6):
+        await groups.join("shared", lambda: shared, Reader(), owner="b", after=f"{position}")
+    await groups.join("own", lambda: own, Reader(), owner="a", after="-1")
+    await settled()
+    gate.set()
+    await settled()
+    assert order[:3] == ["shared 0", "shared 1", "own -1"]
+
+
 async def test_a_source_that_cannot_be_made_begins_no_group() -> None:
     groups = SubscriberGroups(limit=1, limit_per_owner=1, cost_per_owner=100)
 
