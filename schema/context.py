@@ -57,6 +57,7 @@ class Context:
         self._resources = AsyncExitStack()
         self._snapshot: Reading | None = None
         self._closed = False
+        self._patient_until: float | None = None
         self.load = self._loaders()
 
     def _loaders(self) -> Loaders:
@@ -149,9 +150,17 @@ class Context:
         return (await self.snapshot()).caller
 
     def turn(self) -> AbstractAsyncContextManager[None]:
-        """Leave to run a query, which accounts get in turns. Strangers' operations need no database."""
+        """Leave to run a query, which accounts get in turns. Strangers' operations need no database.
+
+        Raises Unavailable when it takes as long as it does to give up a database that hangs: a ping and a connection.
+        """
         account_id = self.connection.account_id
-        return self.application.query_turns.turn(account_id) if account_id is not None else nullcontext()
+        if account_id is None:
+            return nullcontext()
+        if self._patient_until is None:
+            patience = 2 * self.application.settings.database_seconds
+            self._patient_until = asyncio.get_running_loop().time() + patience
+        return self.application.query_turns.turn(account_id, self._patient_until)
 
     @asynccontextmanager
     async def turn_to_prepare(self) -> AsyncIterator[None]:

@@ -21,7 +21,7 @@ from memberstaff.engine.documents import Documents, Prepared
 from memberstaff.engine.fast_completion import Complete, FallBack, compile_selection
 from memberstaff.engine.limits import Limits
 from memberstaff.engine.masking import NO_REQUEST, graphql_error, mask, mask_errors
-from memberstaff.errors import RequestError, RequestErrorCode
+from memberstaff.errors import RequestError, RequestErrorCode, Unavailable
 
 DEAR_MUTATION = 100
 """Objects; a mutation whose payload may have more, such as a whole day, takes a turn, as a query does."""
@@ -124,7 +124,7 @@ class Schema(strawberry.Schema):
     for all that are equal. A context has `request_id: str`, the reference in errors ("none" without it),
     `async may_introspect() -> bool` (introspection is refused without it), `stranger: RequestError | None`, the
     reason why its sender may send small documents only, which are not cached (none without it), and `turn()` and
-    `turn_to_prepare()`, context managers to run a query in, and to prepare a document.
+    `turn_to_prepare()`, context managers to run a query in, which may raise Unavailable, and to prepare a document.
     """
 
     def __init__(self, *arguments: Any, limits: Limits, suggestions: bool = False, **options: Any) -> None:
@@ -183,9 +183,9 @@ class Schema(strawberry.Schema):
         operation_extensions: dict[str, Any] | None = None,
     ) -> ExecutionResult:
         """Run an operation that `check` has accepted, of a document that may have left the cache meanwhile."""
+        is_query = prepared.operation(operation_name) is OperationType.QUERY
         token = PREPARED.set(prepared)
         try:
-            is_query = prepared.operation(operation_name) is OperationType.QUERY
             takes_turn = is_query or prepared.cost(operation_name) > DEAR_MUTATION
             async with turn_of(context_value) if takes_turn else nullcontext():
                 result = await super().execute(
@@ -197,6 +197,9 @@ class Schema(strawberry.Schema):
                     EVERY_OPERATION,
                     operation_extensions,
                 )
+        except Unavailable as late:  # its turn did not come
+            applied = {} if is_query else {"applied": False}
+            return PreExecutionError(None, [graphql_error(late.message, code=late.code, **late.extensions, **applied)])
         finally:
             PREPARED.reset(token)
         return self.mask(result, context_value, operation_name)

@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, OrderedDict, deque
 from collections.abc import AsyncIterator, Callable, Collection, Hashable
-from contextlib import asynccontextmanager, nullcontext, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+
+from memberstaff.errors import Unavailable
 
 TURN_SECONDS = 0.05
 """After which a turn is to end as soon as it can, if somebody else waits: it may be that of much work."""
 LONGEST_PAUSE_SECONDS = 0.25
 """After a turn of `HalfTime`. One that took longer did not compute: the process was stopped meanwhile."""
 
+RETRY_SECONDS = 1
+"""`retryAfter` of what waited for its turn in vain."""
 MOST_CHARGED_SECONDS = 1.0
 """For a turn: nobody is to make up for a connection that hung, or for an hour in which the process was stopped."""
 
@@ -118,17 +122,27 @@ class FairTurns:
         return self._busy.total()
 
     @asynccontextmanager
-    async def turn(self, owner: Hashable) -> AsyncIterator[None]:
-        """Wait for a turn, which lasts as long as the block."""
+    async def turn(self, owner: Hashable, until: float | None = None) -> AsyncIterator[None]:
+        """Wait for a turn, which lasts as long as the block. Raises Unavailable at `until`, by the loop's clock."""
         first = owner not in self._busy
         self._busy[owner] += 1
         try:
-            async with nullcontext() if first else self._turns.turn((owner,)):
+            async with AsyncExitStack() as stack:
+                if not first:
+                    await self._enter(stack, owner, until)
                 yield
         finally:
             self._busy[owner] -= 1
             if not self._busy[owner]:
                 del self._busy[owner]
+
+    async def _enter(self, stack: AsyncExitStack, owner: Hashable, until: float | None) -> None:
+        try:
+            async with asyncio.timeout_at(until):
+                await stack.enter_async_context(self._turns.turn((owner,)))
+        except TimeoutError:
+            why = "Other queries of your account are not answered yet. Try again in a moment."
+            raise Unavailable(why, RETRY_SECONDS) from None
 
 
 class HalfTime(Turns):

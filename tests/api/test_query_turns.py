@@ -22,6 +22,9 @@ ALONE = "{ viewer { id } attendanceDay { summary { total } } }"
 CACHED = "{ attendanceDay { summary { total } } }"
 SMALL = "{ viewer { id } attendanceDay { id } }"
 
+DEAR_MARK = """mutation ($input: UpdateAttendanceInput!) { updateAttendance(input: $input) {
+  attendance { day { records(first: 200) { edges { node { id } } } } } } }"""
+
 
 class Held:
     """Summaries, each of which holds its operation's snapshot until they may go on."""
@@ -78,6 +81,29 @@ async def test_whoever_waits_for_the_same_answer_does_not_wait_for_anothers_turn
     await until(lambda: held.begun == 2 + QUERIES_AT_ONCE)
     held.go_on.set()
     await asyncio.gather(*asking, late, admins)
+
+
+async def test_whoever_waits_for_a_turn_in_vain_is_told_so_before_long_as_when_the_database_hangs(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise each that hangs would wait for the time-outs of all before it."""
+    office, held = installation, Held(monkeypatch)
+    asking = [asyncio.create_task(office.marker.ask(ALONE)) for _ in range(1 + QUERIES_AT_ONCE)]
+    await until(lambda: held.begun == 1 + QUERIES_AT_ONCE)
+    impatient = office.application.settings.model_copy(update={"database_seconds": 0.1})
+    monkeypatch.setattr(office.application, "settings", impatient)  # the database itself keeps its own
+    mark = {"target": {"staffDate": {"staffId": office.staff["Amina"], "date": TODAY}}, "status": "LATE"}
+    answers = await asyncio.gather(
+        office.marker.send(ALONE), office.marker.send(CACHED), office.marker.send(DEAR_MARK, input=mark)
+    )
+    message = "Other queries of your account are not answered yet. Try again in a moment."
+    error = {"message": message, "extensions": {"code": "UNAVAILABLE", "retryAfter": 1}}
+    not_applied = {"message": message, "extensions": {"code": "UNAVAILABLE", "retryAfter": 1, "applied": False}}
+    assert [answer["errors"] for answer in answers] == [[error], [error], [not_applied]]
+    assert len(office.application.query_turns) == 1 + QUERIES_AT_ONCE
+    held.go_on.set()
+    await asyncio.gather(*asking)
+    assert len(office.application.query_turns) == 0
 
 
 async def test_a_document_that_leaves_the_cache_meanwhile_is_not_prepared_again_outside_of_a_turn(
