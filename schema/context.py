@@ -189,12 +189,13 @@ class Context:
         """Whether introspection is enabled in the settings, or the caller is an administrator."""
         if self.application.settings.introspects_to_anybody:
             return True
-        try:
-            return (await self.caller()).may(Right.INTROSPECT)
-        except Unauthenticated:
-            return False
-        finally:
-            await self.release()  # no connection is held while the operation waits for its turn
+        async with self.turn():
+            try:
+                return (await self.caller()).may(Right.INTROSPECT)
+            except Unauthenticated:
+                return False
+            finally:
+                await self.release()  # no connection is held while the operation waits for its turn
 
     async def release(self) -> None:
         """Close the snapshot; the next read opens another."""

@@ -12,6 +12,7 @@ from memberstaff.application import QUERIES_AT_ONCE
 from memberstaff.attendance.board_cache import BoardCache
 from memberstaff.db.tables import account
 from memberstaff.engine.documents import Documents
+from schema.context import Context
 from tests.clock import TODAY, TurnedClock
 from tests.front_ends import WATCH
 from tests.installation import Installation, email, install
@@ -65,6 +66,28 @@ async def test_an_account_that_asks_for_much_leaves_others_the_database(
         held.go_on.set()
         await asyncio.gather(*asking)
         await until(lambda: held.begun == 6)
+
+
+async def test_whoever_would_introspect_is_looked_up_in_turns(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office, go_on, begun = installation, asyncio.Event(), 0
+    snapshot = Context.snapshot
+
+    async def held(context: Context) -> Any:
+        nonlocal begun
+        reading = await snapshot(context)
+        begun += 1
+        await go_on.wait()
+        return reading
+
+    monkeypatch.setattr(Context, "snapshot", held)
+    asking = [asyncio.create_task(office.viewer.fail("{ __schema { queryType { name } } }")) for _ in range(6)]
+    await until(lambda: begun == 6 or (len(office.application.query_turns) == 6 and begun >= 1 + QUERIES_AT_ONCE))
+    assert begun == 1 + QUERIES_AT_ONCE
+    go_on.set()
+    message = "Introspection is disabled for your account; administrators may use it."
+    assert await asyncio.gather(*asking) == [("FORBIDDEN", message)] * 6
 
 
 async def test_whoever_waits_for_the_same_answer_does_not_wait_for_anothers_turn(
