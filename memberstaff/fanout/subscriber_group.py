@@ -99,7 +99,7 @@ class SubscriberGroup:
 
     @property
     def payers(self) -> Collection[Hashable]:
-        """On whose behalf this task renders. What a member lacks concerns its owner alone, and may be all of the day."""
+        """On whose behalf this task renders: what a member lacks, which may be all of the day, is its own affair."""
         catching_up_for = CATCHING_UP_FOR.get()
         return self.owners if catching_up_for is None else (catching_up_for,)
 

@@ -16,6 +16,8 @@ LONGEST_PAUSE_SECONDS = 0.25
 
 RETRY_SECONDS = 1
 """`retryAfter` of what waited for its turn in vain."""
+CREDIT_SECONDS = 0.05
+"""By which whoever asks for little is ahead of those who always wait; as the quantum of fq_codel's new flows."""
 MOST_CHARGED_SECONDS = 1.0
 """For a turn: nobody is to make up for a connection that hung, or for an hour in which the process was stopped."""
 
@@ -34,7 +36,7 @@ class Turns:
         self._had: dict[Hashable, float] = {}
         """Seconds that owners have had; forgotten when nobody waits."""
         self._least = 0.0
-        """What the owner had had who waited and was served last; who comes anew has had as much."""
+        """The most that an owner had had when it was served after waiting; who comes anew has had almost as much."""
 
     @asynccontextmanager
     async def turn(self, owners: Collection[Hashable]) -> AsyncIterator[Callable[[], bool]]:
@@ -55,7 +57,8 @@ class Turns:
     async def _acquire(self, owners: Collection[Hashable]) -> Hashable:
         """Wait for a turn; returns the owner whose turn it is."""
         payer = self._payer(owners)
-        self._had[payer] = max(self._had.get(payer, 0.0), self._least)
+        anew = self._least - CREDIT_SECONDS
+        self._had[payer] = max(self._had.get(payer, anew), anew)
         if self._free:
             self._free -= 1
             waiting = None
@@ -99,7 +102,7 @@ class Turns:
             if queue:
                 self._waiting[owner] = queue  # at the end
             if not waiting.done():  # it was cancelled
-                self._least = self._had[owner]
+                self._least = max(self._least, self._had[owner])
                 waiting.set_result(None)
                 return
         self._free += 1

@@ -6,12 +6,12 @@ import asyncio
 from typing import Any
 
 import pytest
+from graphql import parse
 
 from memberstaff.access import Role
 from memberstaff.application import QUERIES_AT_ONCE
 from memberstaff.attendance.board_cache import BoardCache
 from memberstaff.db.tables import account
-from memberstaff.engine.documents import Documents
 from schema.context import Context
 from tests.clock import TODAY, TurnedClock
 from tests.front_ends import WATCH
@@ -134,14 +134,13 @@ async def test_a_document_that_leaves_the_cache_meanwhile_is_not_prepared_again_
 ) -> None:
     """A shared rendering has no account, so it would prepare its document without a turn."""
     prepared: list[str] = []
-    prepare = Documents._prepare
 
-    def noted(self: Documents, query: str, **options: Any) -> Any:
+    def noted(query: str, **options: Any) -> Any:
         prepared.append(query)
-        return prepare(self, query, **options)
+        return parse(query, **options)
 
     async with install(database_url, clock=clock, document_cache_bytes=0) as office, office.socket() as socket:
-        monkeypatch.setattr(Documents, "_prepare", noted)
+        monkeypatch.setattr("memberstaff.engine.documents.parse", noted)
         await office.viewer.ask(CACHED)
         assert prepared == [CACHED]
         prepared.clear()

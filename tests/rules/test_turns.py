@@ -10,7 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from memberstaff.fanout import turns as module
-from memberstaff.fanout.turns import LONGEST_PAUSE_SECONDS, MOST_CHARGED_SECONDS, TURN_SECONDS, FairTurns, HalfTime, Turns
+from memberstaff.fanout.turns import (
+    CREDIT_SECONDS,
+    LONGEST_PAUSE_SECONDS,
+    MOST_CHARGED_SECONDS,
+    TURN_SECONDS,
+    FairTurns,
+    HalfTime,
+    Turns,
+)
 from tests.rules.groups import settled
 from tests.waiting import WAIT_SECONDS as SECONDS
 
@@ -75,21 +83,40 @@ async def test_many_short_turns_of_an_owner_take_no_longer_than_a_long_one_of_an
     assert began == [*["dear", "board", "board", "board"] * 2, "dear"]
 
 
-async def test_whoever_comes_anew_has_had_as_much_as_those_who_have_waited(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_whoever_comes_now_and_then_and_asks_for_little_is_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    loop, turns, began = Loop(monkeypatch), Turns(1), list[str]()
+
+    async def take(name: str, seconds: float) -> None:
+        async with turns.turn((name,)):
+            began.append(name)
+            loop.now += seconds
+            if name == "a":
+                asking.append(asyncio.create_task(take("seldom", CREDIT_SECONDS / 8)))
+                await settled()
+
+    asking = [asyncio.create_task(take(name, 0.25)) for name in "abcabc"]
+    while (asked := list(asking)) and not all(each.done() for each in asked):
+        await asyncio.gather(*asked)
+    assert began == ["a", "b", "c", "seldom", "a", "seldom", "b", "c"]  # at first all are new
+
+
+async def test_whoever_comes_anew_and_asks_for_much_does_not_make_up_for_the_past(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     loop, turns, began = Loop(monkeypatch), Turns(1), list[str]()
 
     async def take(name: str) -> None:
         async with turns.turn((name,)):
             began.append(name)
-            loop.now += 1
-            if began == ["a", "b", "a", "b"]:
-                taking.extend(asyncio.create_task(take("new")) for _ in range(3))
+            loop.now += 0.25
+            if began == ["a", "b", "a", "b", "a", "b"]:
+                taking.extend(asyncio.create_task(take("new")) for _ in range(4))
                 await settled()
 
-    taking = [asyncio.create_task(take(name)) for name in "aaaabbbb"]
+    taking = [asyncio.create_task(take(name)) for name in "aaaaabbbbb"]
     while (waited := list(taking)) and not all(each.done() for each in waited):
         await asyncio.gather(*waited)
-    assert "".join(name[0] for name in began) == "ababnabnabn"
+    assert "".join(name[0] for name in began) == "abababnnabnabn"
 
 
 async def test_nobody_makes_up_for_an_hour_in_which_the_process_was_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
