@@ -30,7 +30,7 @@ from strawberry.types.graphql import OperationType
 from memberstaff.engine.limits import Limits, measure
 from memberstaff.engine.masking import graphql_error
 
-MOST_COMPARISONS = 20_000
+MOST_COMPARISONS = 5_000
 """graphql-core's complexity budget for OverlappingFieldsCanBeMerged. At its default of 500,000, a thousand `id`
 fields took 0.4 s; an ordinary document uses a few hundred."""
 
