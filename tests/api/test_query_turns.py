@@ -21,6 +21,9 @@ from tests.waiting import until
 ALONE = "{ viewer { id } attendanceDay { summary { total } } }"
 """Nothing that can be cached."""
 CACHED = "{ attendanceDay { summary { total } } }"
+BULK = """mutation ($input: BulkUpdateAttendanceInput!) {
+  bulkUpdateAttendance(input: $input) { day { summary { total } records(first: 1000) { edges { node { id } } } } } }"""
+"""A mutation whose payload may have a whole day."""
 SMALL = "{ viewer { id } attendanceDay { id } }"
 
 DEAR_MARK = """mutation ($input: UpdateAttendanceInput!) { updateAttendance(input: $input) {
@@ -43,7 +46,17 @@ class Held:
         monkeypatch.setattr(BoardCache, "summary", held)
 
 
-@pytest.mark.parametrize("transport", ["requests", "different documents", "a socket"])
+async def ask(office: Installation, what: str, number: int) -> Any:
+    """Send an operation that reads a summary, by an account that is not the marker's."""
+    if what == "introspection":
+        return await office.admin.ask("{ __schema { queryType { name } } attendanceDay { summary { total } } }")
+    if what == "a mutation":
+        marks = {"date": TODAY, "change": {"fill": {"status": "PRESENT"}}}
+        return await office.admin.ask(BULK, input=marks)
+    return await office.viewer.ask(ALONE if what == "requests" else f"query Number{number} {CACHED}")
+
+
+@pytest.mark.parametrize("transport", ["requests", "different documents", "a socket", "introspection", "a mutation"])
 async def test_an_account_that_asks_for_much_leaves_others_the_database(
     database_url: str, clock: TurnedClock, monkeypatch: pytest.MonkeyPatch, transport: str
 ) -> None:
@@ -57,8 +70,7 @@ async def test_an_account_that_asks_for_much_leaves_others_the_database(
             if transport == "a socket":
                 await socket.subscribe(str(number), ALONE)
             else:
-                document = ALONE if transport == "requests" else f"query Number{number} {CACHED}"
-                asking.append(asyncio.create_task(office.viewer.ask(document)))
+                asking.append(asyncio.create_task(ask(office, transport, number)))
         await until(lambda: held.begun >= QUERIES_AT_ONCE)
         assert (await office.marker.ask(SMALL))["viewer"] is not None
         await office.marker.mark(office.staff["Amina"], TODAY, status="LATE")
@@ -147,3 +159,29 @@ async def test_a_document_that_leaves_the_cache_meanwhile_is_not_prepared_again_
         async with office.one_more_follower(TODAY):
             await socket.subscribe("1", WATCH, date=TODAY)
         assert prepared == [WATCH, WATCH]  # to check it and to begin, each in a turn
+
+
+async def test_a_document_is_prepared_in_a_turn_unless_it_was_before(installation: Installation) -> None:
+    office = installation
+    await office.viewer.ask(SMALL)
+    async with office.application.preparing.turn(("somebody else",)):
+        name = f"New{office.address.port}"  # the other tests' installations have the same schema
+        new = asyncio.create_task(office.viewer.ask(f"query {name} {SMALL}"))
+        for _ in range(5):
+            assert (await office.viewer.ask(SMALL))["viewer"] is not None
+        assert not new.done()
+    assert (await new)["viewer"] is not None
+
+
+async def test_equal_queries_that_wait_for_turns_are_answered_by_one_rendering(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office, held = installation, Held(monkeypatch)
+    asking = [asyncio.create_task(office.viewer.ask(ALONE)) for _ in range(1 + QUERIES_AT_ONCE)]
+    await until(lambda: held.begun == 1 + QUERIES_AT_ONCE)
+    asking += [asyncio.create_task(office.viewer.ask(CACHED)) for _ in range(3)]
+    await until(lambda: len(office.application.query_turns) == 4 + QUERIES_AT_ONCE)
+    held.go_on.set()
+    answers = await asyncio.gather(*asking)
+    assert held.begun == 2 + QUERIES_AT_ONCE
+    assert answers[-3:] == [answers[-1]] * 3
