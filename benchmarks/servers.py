@@ -67,7 +67,8 @@ def _memberstaff(environment: Environment) -> Iterator[Measured]:
 @contextmanager
 def _pusher(environment: Environment) -> Iterator[Measured]:
     dialect = pusher(environment.day, environment.staff_id)
-    settings = {"MEMBERSTAFF_ECHO_KEY": "bench"}
+    # All subscribers are one account's, unlike those of GraphQL, each of whom has a session of their own.
+    settings = {"MEMBERSTAFF_ECHO_KEY": "bench", "MEMBERSTAFF_MAX_SOCKETS_PER_ACCOUNT": "10000"}
     # As for laravel-echo-server, delivery alone is measured: the marks are made on a second server.
     with (
         environment.database() as database,

@@ -191,10 +191,7 @@ class HttpProtocol(HttpToolsProtocol):
             self.flow.pause_reading()  # an event stream has it resumed, to learn when its client leaves
             return
         if self.is_idle and self.slot is not None and not self.slot.takes_turn(self.begin):
-            self.flow.pause_reading()
-            self.hold(data)
-            # It is our time that passes now.
-            self.stop_headers_timer()
+            self.hold(data)  # and if more comes, reading is paused; most requests are a single piece
             self._unset_keepalive_if_required()
             return
         self.parse(data)
@@ -319,11 +316,11 @@ class HttpProtocol(HttpToolsProtocol):
             self.headers_timeout_timer = self.loop.call_later(self.headers_seconds, self.headers_timed_out)
 
     def headers_timed_out(self) -> None:
-        """Abort the connection, unless this process was too busy to read headers that may have arrived."""
+        """Abort the connection, unless its request waits, or this process may have been too busy to read it."""
         assert self.headers_timeout_timer is not None
         late = self.loop.time() - self.headers_timeout_timer.when()
         self.headers_timeout_timer = None
-        if late > LATE_SECONDS:
+        if late > LATE_SECONDS or self.held:
             self.start_headers_timer()
         else:
             self.transport.abort()

@@ -103,7 +103,10 @@ async def test_no_time_of_a_client_passes_while_it_waits_for_its_turn() -> None:
                     number == 0,
                 ]
                 wait_for_its_turn(protocol)
-                assert protocol.headers_timeout_timer is protocol.timeout_keep_alive_task is None
+                assert protocol.timeout_keep_alive_task is None
+                protocol.start_headers_timer()
+                protocol.headers_timed_out()
+                assert not protocol.transport.is_closing()
                 await until(lambda: protocol.timeout_keep_alive_task is not None)
     assert len(host.contexts) == 2
 
