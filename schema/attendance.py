@@ -179,9 +179,9 @@ class BulkUpdateAttendancePayload:
         if self.outcome is None or self.outcome.before == self.outcome.after:
             return []
         snapshot = await info.context.snapshot()
-        epoch = (await info.context.load.day.load(self.outcome.date)).epoch
+        day = await info.context.load.day.load(self.outcome.date)
         found = await queries.changed_since(snapshot, self.outcome.date, self.outcome.before, until=self.outcome.after)
-        return [Attendance.of(record, epoch) for record in found]
+        return [Attendance.of(record, day) for record in found]
 
 
 @strawberry.input(description="Settings of a day.")
@@ -232,8 +232,8 @@ class AttendanceQuery:
 async def find_attendance(info: Info, staff_id: int, date: dt.date) -> Attendance | None:
     """One record; None if there is no such person."""
     found = await queries.records(await info.context.snapshot(), date, [staff_id])
-    epoch = (await info.context.load.day.load(date)).epoch
-    return Attendance.of(found[staff_id], epoch) if staff_id in found else None
+    day = await info.context.load.day.load(date)
+    return Attendance.of(found[staff_id], day) if staff_id in found else None
 
 
 @strawberry.type
@@ -250,7 +250,7 @@ class AttendanceMutation:
             errors = await user_errors(info, refusal)
             return UpdateAttendancePayload(attendance=None, errors=errors, client_mutation_id=input.client_mutation_id)
         return UpdateAttendancePayload(
-            attendance=Attendance.of(outcome.record, outcome.epoch),
+            attendance=Attendance.of(outcome.record, outcome),
             errors=[],
             client_mutation_id=input.client_mutation_id,
         )
@@ -341,10 +341,10 @@ async def user_errors(info: Info, *refusals: Refusal) -> list[UserError]:
 async def _user_error(info: Info, refusal: Refusal) -> UserError:
     if not isinstance(refusal, VersionConflict):
         return InputError.of(refusal)
-    epoch = (await info.context.load.day.load(refusal.current.date)).epoch
+    day = await info.context.load.day.load(refusal.current.date)
     return VersionConflictError(
         code=ErrorCode.VERSION_CONFLICT,
         message=refusal.message,
         path=list(refusal.path),
-        current=Attendance.of(refusal.current, epoch),
+        current=Attendance.of(refusal.current, day),
     )

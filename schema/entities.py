@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from enum import StrEnum
-from typing import Annotated, cast
+from typing import Annotated, Protocol, cast
 
 import strawberry
 
@@ -15,6 +15,7 @@ from memberstaff.attendance.cursor import Cursor, cursor_text
 from memberstaff.attendance.model import Day, Record
 from memberstaff.attendance.model import Summary as Counts
 from memberstaff.attendance.queries import BoardFilter
+from memberstaff.attendance.sequence import sequence
 from memberstaff.changes import Change, Status
 from memberstaff.errors import RequestError, RequestErrorCode
 from memberstaff.staff.model import Person
@@ -35,6 +36,21 @@ NO_CATEGORY = "Staff"
 
 LONGEST_SPAN = 92
 """Days in a person's attendance or a report: a quarter."""
+
+SEQUENCE = (
+    "Of two answers about this object, however late they come, the newer one has the greater sequence, compared as "
+    "text. If it is the same, so is the object."
+)
+
+
+class Read(Protocol):
+    """With what a record was read: a day, or a board."""
+
+    @property
+    def epoch(self) -> int: ...
+
+    @property
+    def roster_version(self) -> int: ...
 
 
 @strawberry.enum(description="A LOCKED day cannot be marked until an administrator unlocks it.")
@@ -71,9 +87,9 @@ class Staff(Node):
             raise RequestError(
                 RequestErrorCode.BAD_REQUEST, f"Select 1 to {LONGEST_SPAN} days, with `from` not after `to`."
             )
-        epoch = (await info.context.load.day.load(to)).epoch
+        day = await info.context.load.day.load(to)
         found = await info.context.load.marked(from_, to).load(self.number)
-        return [Attendance.of(record, epoch) for record in found]
+        return [Attendance.of(record, day) for record in found]
 
     @classmethod
     def of(cls, person: Person) -> Staff:
@@ -114,6 +130,7 @@ class Attendance(Node):
         description="Who made the last change; null for an import on the command line."
     )
     version: int = strawberry.field(description="The number of changes to this record.")
+    sequence: str = strawberry.field(description=SEQUENCE)
     feed_cursor: str = strawberry.field(
         description="Cursor of this change in the day's feed. Resume from that of the last event received."
     )
@@ -140,8 +157,8 @@ class Attendance(Node):
         return AttendanceRevisionConnection.of(found, size, after)
 
     @classmethod
-    def of(cls, record: Record, epoch: str) -> Attendance:
-        """From the domain's record."""
+    def of(cls, record: Record, read: Read) -> Attendance:
+        """From the domain's record, as it was read."""
         person = record.person
         return cls(
             id=global_id("Attendance", person.id, record.date),
@@ -156,7 +173,8 @@ class Attendance(Node):
             updated_at=written_instant(record.updated_at),
             updated_by=record.updated_by,
             version=record.version,
-            feed_cursor=cursor_text(epoch, record.date, record.position),
+            sequence=sequence(read.epoch, record.version, read.roster_version),
+            feed_cursor=cursor_text(read.epoch, record.date, record.position),
             staff_number=person.id,
             person=person,
         )
@@ -178,6 +196,7 @@ class Attendance(Node):
             updated_at=change.changed_at,
             updated_by=change.changed_by_name,
             version=change.version,
+            sequence=sequence(cursor.epoch, change.version, change.roster_version),
             feed_cursor=str(cursor),
             staff_number=change.staff_id,
             person=None,
@@ -199,10 +218,11 @@ class DaySummary(Node):
     present_rate: float | None = strawberry.field(
         description="Share at work (0 to 1) of those marked and not on leave; half days count half. Null if none."
     )
+    sequence: str = strawberry.field(description=SEQUENCE)
 
     @classmethod
-    def of(cls, summary: Counts) -> DaySummary:
-        """From the domain's summary."""
+    def of(cls, summary: Counts, day: Day) -> DaySummary:
+        """From the domain's summary, and the day as it was read with it."""
         of = summary.counts
         return cls(
             id=global_id("DaySummary", summary.date),
@@ -215,6 +235,7 @@ class DaySummary(Node):
             on_leave=of[Status.ON_LEAVE],
             absent=of[Status.ABSENT],
             present_rate=summary.present_rate,
+            sequence=day.sequence,
         )
 
 
@@ -227,11 +248,13 @@ class AttendanceDay(Node):
     is_working_day: bool = strawberry.field(description="Whether people are expected.")
     label: str | None = strawberry.field(description='Such as "Sports day".')
     roster_version: int = strawberry.field(description="Rises with each change to the staff; refetch the records then.")
+    sequence: str = strawberry.field(description=SEQUENCE)
     day: strawberry.Private[Day]
 
     @strawberry.field(description="Counts of the whole roster.")
     async def summary(self, info: Info) -> DaySummary:
-        return DaySummary.of(await info.context.load.summary.load(self.date))
+        load = info.context.load
+        return DaySummary.of(await load.summary.load(self.date), await load.day.load(self.date))
 
     @strawberry.field(
         description=(
@@ -278,6 +301,7 @@ class AttendanceDay(Node):
             is_working_day=day.working,
             label=day.label,
             roster_version=day.roster_version,
+            sequence=day.sequence,
             day=day,
         )
 
@@ -301,7 +325,7 @@ def _node(board: Board, record: Record) -> Attendance:
     """The record's node, memoised as long as the record is on a cached board."""
     known, node = board.by_person.get(record.person.id, (None, None))
     if known is not record:
-        node = Attendance.of(record, board.epoch)
+        node = Attendance.of(record, board)
         board.by_person[record.person.id] = (record, node)
     return cast("Attendance", node)
 

@@ -60,7 +60,8 @@ async def _day(info: Info, key: list[str]) -> Node | None:
 
 
 async def _summary(info: Info, key: list[str]) -> Node | None:
-    return DaySummary.of(await info.context.load.summary.load(day(key)))
+    load, date = info.context.load, day(key)
+    return DaySummary.of(await load.summary.load(date), await load.day.load(date))
 
 
 async def _revision(info: Info, key: list[str]) -> Node | None:

@@ -25,7 +25,7 @@ Subject = int | str
 class Position:
     """How far the log was read, and in which epoch."""
 
-    epoch: str
+    epoch: int
     number: int
 
 

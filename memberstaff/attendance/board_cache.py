@@ -24,7 +24,7 @@ class Board:
     """A day's records by name, at one position of its log and one version of the roster."""
 
     date: date
-    epoch: str
+    epoch: int
     roster_version: int
     position: int
     records: list[Record]

@@ -62,10 +62,14 @@ class BulkOutcome:
 
 @dataclass(frozen=True, slots=True)
 class MarkOutcome:
-    """The record as stored after a single mark; `epoch` names the log that its position belongs to."""
+    """The record as stored after a single mark; `epoch` names the log that its position belongs to.
+
+    Its names may be newer than `roster_version`, and are never older.
+    """
 
     record: Record
-    epoch: str
+    epoch: int
+    roster_version: int
 
 
 async def update_each(
@@ -93,7 +97,7 @@ async def update_each(
         if after is not None:
             current = records[mark.staff_id] = numbered(work, day, len(changed), after, caller)
             changed.append((current, caller))
-        outcomes.append(MarkOutcome(current, day.epoch))
+        outcomes.append(MarkOutcome(current, day.epoch, day.roster_version))
     await append(work, day, changed)
     return outcomes
 

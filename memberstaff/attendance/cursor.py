@@ -13,7 +13,7 @@ LONGEST = 200
 """Characters; a cursor has about sixty."""
 
 
-def cursor_text(epoch: str, date: date, position: int) -> str:
+def cursor_text(epoch: int, date: date, position: int) -> str:
     """The text of a cursor."""
     text = f"{epoch}.{date.isoformat()}.{position}"
     return urlsafe_b64encode(text.encode()).decode().rstrip("=")
@@ -23,7 +23,7 @@ def cursor_text(epoch: str, date: date, position: int) -> str:
 class Cursor:
     """After `position` of `date`, in the log of this `epoch` (restoring a backup begins a new one)."""
 
-    epoch: str
+    epoch: int
     date: date
     position: int
 
@@ -38,9 +38,12 @@ class Cursor:
             raise unreadable
         try:
             epoch, day, position = urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode().split(".")
-            cursor = cls(epoch, date.fromisoformat(day), int(position))
+            cursor = cls(int(epoch), date.fromisoformat(day), int(position))
         except ValueError:
             raise unreadable from None
-        if str(cursor) != text or not 0 <= cursor.position < 2**63:
+        if (
+            str(cursor) != text
+            or not 0 <= min(cursor.epoch, cursor.position) <= max(cursor.epoch, cursor.position) < 2**63
+        ):
             raise unreadable
         return cursor

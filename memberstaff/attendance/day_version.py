@@ -18,7 +18,7 @@ from memberstaff.db.work import Database
 class DayVersion:
     """Two readings of a day with the same version show the same to callers with the same role."""
 
-    epoch: str
+    epoch: int
     date: date
     position: int
     day_version: int

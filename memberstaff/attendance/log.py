@@ -21,7 +21,7 @@ from memberstaff.db.work import Reading
 class Progress:
     """The roster version and the state of some days, in one snapshot."""
 
-    epoch: str
+    epoch: int
     roster_version: int
     days: Mapping[date, DayProgress]
 

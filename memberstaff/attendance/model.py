@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, literal
 
 from memberstaff.attendance.cursor import Cursor
+from memberstaff.attendance.sequence import sequence
 from memberstaff.changes import CONFIDENTIAL, Status
 from memberstaff.db.tables import account, attendance
 from memberstaff.staff.model import COLUMNS, Person, person
@@ -44,8 +45,13 @@ class Day:
     label: str | None
     position: int
     day_version: int
-    epoch: str
+    epoch: int
     roster_version: int
+
+    @property
+    def sequence(self) -> str:
+        """Greater the newer the day is, its counts and its roster included."""
+        return sequence(self.epoch, self.position + self.day_version + self.roster_version)
 
     @property
     def cursor(self) -> Cursor:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import secrets
-
-from sqlalchemy import update
+from sqlalchemy import case, update
 
 from memberstaff.db.tables import installation
 from memberstaff.db.work import Work
 
 
-async def new_epoch(work: Work) -> str:
+async def new_epoch(work: Work) -> int:
     """Begin a new epoch: every feed cursor issued so far leads to RESTART_REQUIRED.
 
-    A restored log reuses positions for other changes; only the epoch tells them apart.
+    A restored log reuses positions for other changes; only the epoch tells them apart. It is higher than any before,
+    also than those that the backup does not know of: it is the Unix time in seconds, or one more than the last.
     """
-    epoch = secrets.token_hex(8)
-    await work.write(update(installation).values(epoch=epoch))
+    seconds = int(work.now.timestamp())
+    last = installation.c.epoch
+    higher = case((last < seconds, seconds), else_=last + 1)
+    epoch: int = await work.scalar(update(installation).values(epoch=higher).returning(last))
     return epoch
 
 

@@ -49,7 +49,7 @@ installation = Table(
     "installation",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
-    Column("epoch", String(32), nullable=False, comment="Renewed when a backup is restored."),
+    Column("epoch", BigInteger, nullable=False, comment="Rises when a backup is restored; about Unix seconds."),
     Column("roster_version", BigInteger, nullable=False, server_default=text("0")),
     CheckConstraint("id = 1", name="one_row"),
 )

@@ -148,7 +148,7 @@ class Work(Reading):
         self, connection: AsyncConnection, *, now: datetime, zone: ZoneInfo, answer_seconds: float | None = None
     ) -> None:
         super().__init__(connection, now=now, zone=zone, answer_seconds=answer_seconds)
-        self._notification = Notification(epoch="")
+        self._notification = Notification(epoch=0)
         self.device: str | None = None
         """The id of the known device where this is done, for the audit log."""
         self._access_changes: dict[tuple[int | None, str | None], None] = {}
@@ -184,14 +184,14 @@ class Work(Reading):
         if rows:
             await self.write(audit.insert(), rows)
 
-    def announce_day(self, epoch: str, state: DayProgress, changes: Iterable[Change] = ()) -> None:
+    def announce_day(self, epoch: int, state: DayProgress, changes: Iterable[Change] = ()) -> None:
         """Announce a day's new state, and the changes that led to it, after the commit."""
         days = (*(day for day in self._notification.days if day.date != state.date), state)
         self._notification = replace(
             self._notification, epoch=epoch, days=days, changes=(*self._notification.changes, *changes)
         )
 
-    def announce_roster(self, epoch: str, roster_version: int) -> None:
+    def announce_roster(self, epoch: int, roster_version: int) -> None:
         """Announce after the commit that a person, or an account's name, has changed."""
         self._notification = replace(self._notification, epoch=epoch, roster_version=roster_version)
 
@@ -221,7 +221,7 @@ class Work(Reading):
     @property
     def notification(self) -> Notification | None:
         """What to announce after the commit; None if nothing changed."""
-        return self._notification if self._notification != Notification(epoch="") else None
+        return self._notification if self._notification != Notification(epoch=0) else None
 
 
 class Database:

@@ -50,7 +50,7 @@ class AllDays:
         self._database = database
         self._poll_seconds = poll_seconds
         self._watchers = 0
-        self._epoch = ""
+        self._epoch = 0
         self._days: dict[date, int] | None = None
         """Each day's position in the stream; None while nobody watches."""
         self._generation = 0
@@ -68,7 +68,7 @@ class AllDays:
         self._changed = asyncio.Event()
 
     @property
-    def epoch(self) -> str:
+    def epoch(self) -> int:
         """The epoch that the changes belong to."""
         return self._epoch
 
@@ -248,7 +248,7 @@ class AllDays:
         self._changes = []
         self._position += 1  # without a change
 
-    def _start_epoch(self, epoch: str, positions: dict[date, int]) -> None:
+    def _start_epoch(self, epoch: int, positions: dict[date, int]) -> None:
         self._epoch, self._days = epoch, positions
         self._notify_changed()
 

@@ -42,7 +42,7 @@ class Feed:
         self._recent_changes = recent_changes
         self._max_replay = max_replay
         self._days: dict[date, WatchedDay] = {}
-        self._epoch: str | None = None
+        self._epoch: int | None = None
         self._requests = ReadRequests()
         self._announced: dict[date, DayProgress] = {}
         self._announced_roster = 0
@@ -153,9 +153,9 @@ class Feed:
         await future
 
     @property
-    def epoch(self) -> str:
-        """The epoch of the watched days; empty before the first read."""
-        return self._epoch or ""
+    def epoch(self) -> int:
+        """The epoch of the watched days; 0 before the first read."""
+        return self._epoch or 0
 
     @asynccontextmanager
     async def watch(self, day: date) -> AsyncIterator[WatchedDay]:
@@ -206,7 +206,7 @@ class Feed:
             await watched.changed()
 
     async def changes_after(
-        self, watched: WatchedDay, position: int, epoch: str, *, limit: int = PAGE
+        self, watched: WatchedDay, position: int, epoch: int, *, limit: int = PAGE
     ) -> Sequence[Change]:
         """The changes after `position`, no more than `limit` of the log; waits until there is one.
 
@@ -276,7 +276,7 @@ class Feed:
             behind[last.date] = last.position
         return missing
 
-    def _start_epoch(self, epoch: str) -> None:
+    def _start_epoch(self, epoch: int) -> None:
         """Continue in another epoch: positions read in the last one no longer mean anything."""
         if self._epoch is not None:
             for day, watched in list(self._days.items()):

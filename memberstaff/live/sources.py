@@ -46,7 +46,7 @@ class DayChanges(EventSource):
         self._id = object()
         """This source in cache keys, without keeping it alive."""
         self._watched: WatchedDay
-        self._epoch = ""
+        self._epoch = 0
         self._page = PAGE
         """Changes to read of the log at a time: no more than a batch will hold."""
 

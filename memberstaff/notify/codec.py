@@ -16,7 +16,7 @@ MOST_DAYS = 1_000
 MOST_BYTES = 524_288
 """Of one notification; a longer one carries no changes."""
 
-MISSED = Notification(epoch="")
+MISSED = Notification(epoch=0)
 """Something may have been missed: ask the database about everything."""
 
 _DECODER = msgspec.json.Decoder(Notification)
@@ -50,7 +50,7 @@ def decode(text: bytes) -> Notification:
         raise InvalidNotification("it says nothing that is known here")
     if any(change.changed_at.utcoffset() != timedelta() for change in notification.changes):
         raise InvalidNotification("an instant is not in UTC")
-    numbers = [notification.roster_version or 0, notification.access_number or 0]
+    numbers = [notification.epoch, notification.roster_version or 0, notification.access_number or 0]
     for day in notification.days:
         numbers += day.position, day.day_version
     for change in notification.changes:

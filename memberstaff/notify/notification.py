@@ -15,7 +15,7 @@ class Notification:
     read the log. `access_number` is that of the last change of somebody's access, if there was one.
     """
 
-    epoch: str
+    epoch: int
     roster_version: int | None = None
     days: tuple[DayProgress, ...] = ()
     changes: tuple[Change, ...] = ()

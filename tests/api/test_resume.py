@@ -86,7 +86,7 @@ async def test_a_cursor_that_cannot_be_honoured_is_the_operations_error(on_any_p
     for wrong in (
         "nonsense",
         str(Cursor(current.epoch, current.date, current.position + 1)),
-        str(Cursor("another", current.date, 0)),
+        str(Cursor(1, current.date, 0)),
         str(Cursor(current.epoch, current.date.replace(day=1), 0)),
     ):
         async with on_any_path.socket(role) as board:

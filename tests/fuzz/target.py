@@ -158,10 +158,10 @@ class Office:
                 await work.write(update(account).where(mine).values(role=role, disabled_at=None))
             return await open_sessions(work, self._settings)
 
-    async def epoch(self) -> str:
+    async def epoch(self) -> int:
         """Of the log."""
         async with self._database.read() as reading:
-            return str(await reading.scalar(select(installation.c.epoch)))
+            return int(await reading.scalar(select(installation.c.epoch)))
 
     async def world(self) -> World:
         """What cases are filled with."""

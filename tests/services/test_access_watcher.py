@@ -320,9 +320,9 @@ async def test_a_notification_is_followed_at_once_and_a_repeated_one_costs_nothi
             for _ in range(100):
                 for notification in office.notifications:
                     watcher.on_notification(notification)
-                watcher.on_notification(Notification(epoch="another", access_number=7))
-                watcher.on_notification(Notification(epoch=""))
-                watcher.on_notification(Notification(epoch="another", roster_version=7))
+                watcher.on_notification(Notification(epoch=1, access_number=7))
+                watcher.on_notification(Notification(epoch=0))
+                watcher.on_notification(Notification(epoch=1, roster_version=7))
                 await asyncio.sleep(0)
             await log_out(office, claims[1])
             watcher.on_notification(office.notifications[-1])

@@ -100,7 +100,7 @@ async def test_of_a_commit_whose_answer_is_lost_nobody_says_what_became_of_it(
         with pytest.raises(Unavailable) as unanswered:
             async with database.write() as work:
                 await add(work, "Amina")
-                work.announce_roster("", 1)
+                work.announce_roster(5, 1)
                 line.freeze(asking=asking)
         assert unanswered.value.extensions == UNKNOWN
         assert announced == []

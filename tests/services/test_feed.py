@@ -85,7 +85,7 @@ async def test_what_a_notification_of_another_epoch_brings_is_not_believed(schoo
         await school.mark("Amina", Status.LATE)
         [notification] = school.notifications
         invented = tuple(replace(change, staff_name="Nobody") for change in notification.changes)
-        feed.on_notification(replace(notification, epoch="another", changes=invented))
+        feed.on_notification(replace(notification, epoch=1, changes=invented))
         assert watched.position == 0
         assert await following(feed, watched, 1) == [("Amina", 1)]
 

@@ -73,7 +73,7 @@ async def test_a_cursor_of_another_day_leads_nowhere(school: School, feed: Feed)
 async def test_a_cursor_of_another_epoch_leads_nowhere(school: School, feed: Feed) -> None:
     async with feed.watch(TODAY) as watched:
         with pytest.raises(RestartRequired, match="restored from a backup"):
-            await feed.start(watched, str(Cursor("another", TODAY, 0)))
+            await feed.start(watched, str(Cursor(1, TODAY, 0)))
         watched.check()
 
 

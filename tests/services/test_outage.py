@@ -131,7 +131,7 @@ async def test_a_commit_without_an_answer_is_an_outage_of_unknown_outcome_and_an
     database = Database(database_url, zone=UTC_ZONE, after_commit=announced.append)
     with pytest.raises(Unavailable) as failed:
         async with database.write() as work:
-            work.announce_roster("epoch", 1)
+            work.announce_roster(5, 1)
             process = await work.scalar(text("SELECT pg_backend_pid()"))
             await ask(database, f"SELECT pg_terminate_backend({process}, 5000)")
     assert failed.value.extensions == {"retryAfter": 1, "applied": None}

@@ -70,7 +70,7 @@ def in_day(**values: Any) -> Forgery:
 FORGERIES: dict[str, Forgery] = {
     "repeated": lambda sent: sent,
     "nothing that is understood": lambda _: MISSED,
-    "another epoch": lambda sent: replace(sent, epoch="another"),
+    "another epoch": lambda sent: replace(sent, epoch=1),
     "a position far ahead": in_day(position=2**62),
     "a position far ahead, without changes": lambda sent: replace(in_day(position=2**62)(sent), changes=()),
     "changes far ahead": lambda sent: replace(
