@@ -12,7 +12,7 @@ from sqlalchemy import BigInteger, Date, Integer, Row, Select, and_, bindparam, 
 
 from memberstaff.changes import Change, DayProgress, Status
 from memberstaff.db.arrays import any_of
-from memberstaff.db.rows import as_json, from_json
+from memberstaff.db.rows import as_json, from_json, json_date
 from memberstaff.db.tables import account, attendance_day, attendance_revision, installation, staff
 from memberstaff.db.work import Reading
 
@@ -50,7 +50,9 @@ async def after(reading: Reading, positions: Mapping[date, int], *, limit: int) 
     """The first `limit` changes after each day's position, ordered by date and position, in one statement."""
     if not positions:
         return []
-    given = as_json([{"date": day, "position": position} for day, position in positions.items()])
+    given = as_json(
+        [{"date": json_date(reading.dialect, day), "position": position} for day, position in positions.items()]
+    )
     return await reading.objects(_select_after(reading.dialect), _change, {"rows": given, "limit": limit})
 
 

@@ -14,7 +14,7 @@ from memberstaff.access import Right
 from memberstaff.attendance.model import Day, Record, Summary, readable, record, record_columns
 from memberstaff.changes import Status
 from memberstaff.db.arrays import any_of
-from memberstaff.db.rows import as_json, from_json
+from memberstaff.db.rows import as_json, from_json, json_date
 from memberstaff.db.tables import account, attendance, attendance_revision, staff
 from memberstaff.db.work import Reading
 from memberstaff.staff.model import COLUMNS
@@ -48,6 +48,7 @@ class Revision:
     photo_url: str | None
     changed_at: datetime
     changed_by: str | None
+    changed_by_account: int | None
 
 
 _ON = bindparam("on", type_=Date())
@@ -198,6 +199,7 @@ async def history(
             readable(of.photo_url, notes=notes).label("photo_url"),
             of.changed_at,
             account.c.display_name.label("changed_by"),
+            of.changed_by.label("changed_by_account"),
             func.row_number().over(partition_by=(of.staff_id, of.date), order_by=of.version.desc()).label("rank"),
         )
         .select_from(attendance_revision.outerjoin(account, account.c.id == of.changed_by))
@@ -205,7 +207,7 @@ async def history(
         .subquery()
     )
     newest = select(ranked).where(ranked.c.rank <= first).order_by(ranked.c.staff_id, ranked.c.date, ranked.c.rank)
-    given_keys = as_json([{"staff_id": staff_id, "date": on} for staff_id, on in keys])
+    given_keys = as_json([{"staff_id": staff_id, "date": json_date(reading.dialect, on)} for staff_id, on in keys])
     found: dict[tuple[int, date], list[Revision]] = {key: [] for key in keys}
     for each in await reading.objects(newest, _revision, {"rows": given_keys}):
         found[each.staff_id, each.date].append(each)
@@ -222,6 +224,7 @@ def _revision(row: Row[Any]) -> Revision:
         row.photo_url,
         row.changed_at,
         row.changed_by,
+        row.changed_by_account,
     )
 
 

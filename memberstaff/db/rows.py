@@ -6,6 +6,7 @@ Marking 20,000 people is then one statement of constant size, instead of one wit
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
 import msgspec
@@ -15,8 +16,17 @@ from sqlalchemy.types import TypeEngine
 
 
 def as_json(rows: Sequence[Mapping[str, Any]]) -> str:
-    """The value for the parameter `rows` of a statement that selects from `from_json`."""
+    """The value for the parameter `rows` of a statement that selects from `from_json`; dates are by `json_date`."""
     return msgspec.json.encode(list(rows)).decode()
+
+
+def json_date(dialect: str, day: date) -> str:
+    """A date for `as_json`, equal to the same date in a parameter of its own.
+
+    asyncpg writes the first and the last day of Python's calendar as PostgreSQL's infinities.
+    """
+    infinities = {date.min: "-infinity", date.max: "infinity"} if dialect == "postgresql" else {}
+    return infinities.get(day) or day.isoformat()
 
 
 def from_json(dialect: str, columns: Mapping[str, TypeEngine[Any]]) -> Subquery:
