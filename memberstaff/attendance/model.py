@@ -32,6 +32,7 @@ def record_columns(*, notes: bool) -> tuple[ColumnElement[Any], ...]:
         of.position,
         of.updated_at,
         account.c.display_name.label("updated_by"),
+        of.updated_by.label("updated_by_account"),
     )
 
 
@@ -71,14 +72,19 @@ class Record(NamedTuple):
     position: int
     updated_at: datetime | None
     updated_by: str | None
+    updated_by_account: int | None
 
 
 def record(row: Sequence[Any], day: date) -> Record:
     """Build a Record from a row of exactly the person's columns and then `record_columns`."""
-    of_person, (status, note, photo_url, version, position, updated_at, updated_by) = row[:_OF_PERSON], row[_OF_PERSON:]
+    of_person, (status, note, photo_url, version, position, updated_at, by, by_account) = (
+        row[:_OF_PERSON],
+        row[_OF_PERSON:],
+    )
     if version is None:
-        return Record(person(of_person), day, Status.UNMARKED, None, None, 0, 0, None, None)
-    return Record(person(of_person), day, _STATUSES[status], note, photo_url, version, position, updated_at, updated_by)
+        return Record(person(of_person), day, Status.UNMARKED, None, None, 0, 0, None, None, None)
+    whose = person(of_person)
+    return Record(whose, day, _STATUSES[status], note, photo_url, version, position, updated_at, by, by_account)
 
 
 _OF_PERSON = len(COLUMNS)

@@ -95,6 +95,7 @@ def numbered(work: Work, day: Day, before: int, after: Record, caller: Caller) -
         position=day.position + before + 1,
         updated_at=work.now,
         updated_by=caller.display_name if caller.account_id is not None else None,
+        updated_by_account=caller.account_id,
     )
 
 

@@ -14,7 +14,7 @@ from memberstaff.staff.model import Person
 from tests.clock import MONDAY
 
 AMINA = Person(1, "Amina", "Teaching", None, None, date(2020, 1, 1), None, 1, "amina")
-UNMARKED = Record(AMINA, MONDAY, Status.UNMARKED, None, None, 0, 0, None, None)
+UNMARKED = Record(AMINA, MONDAY, Status.UNMARKED, None, None, 0, 0, None, None, None)
 LATE = UNMARKED._replace(status=Status.LATE, note="Bus", version=3)
 
 
