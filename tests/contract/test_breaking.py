@@ -7,7 +7,11 @@ import pytest
 from tests.contract.breaking import RECORD, RELEASED, ROOT, complaints
 
 PERSON = "type Query { person: Person } enum Status { IN OUT } type Person { name: String! fax: String status: Status }"
-RECORDED = '[[accepted]]\nchange = "Field Person.fax was removed."\nreason = "Nobody sends one."\n'
+RECORDED = """[[accepted]]
+change = "Field Person.fax was removed."
+reason = "Nobody sends one."
+client = "Do not select it."
+"""
 
 
 @pytest.mark.parametrize(
@@ -37,6 +41,13 @@ def test_a_change_that_breaks_nobody_passes(was: str, now: str) -> None:
 
 def test_a_recorded_change_passes() -> None:
     assert complaints(PERSON, PERSON.replace("fax: String ", ""), RECORDED) == []
+
+
+def test_a_record_that_does_not_say_what_a_client_has_to_do_fails() -> None:
+    record = RECORDED.replace('client = "Do not select it."', "")
+    assert complaints(PERSON, PERSON.replace("fax: String ", ""), record) == [
+        "Recorded without what a client has to do: Field Person.fax was removed."
+    ]
 
 
 def test_a_record_of_what_was_not_changed_fails_and_so_does_one_without_a_reason() -> None:
