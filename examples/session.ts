@@ -48,7 +48,7 @@ export class Session {
           headers: { "content-type": "application/json" },
           body: JSON.stringify({ query, variables: { input } }),
         });
-        const { data } = (await response.json()) as { data: Record<string, Tokens> | null };
+        const { data } = (await response.json()) as { data: Record<string, Tokens | null> | null };
         const [tokens] = Object.values(data ?? {});
         if (tokens?.accessToken) return tokens;
         if (tokens) throw new SessionEnded(tokens.errors[0]?.message);

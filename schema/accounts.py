@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Annotated
 
 import strawberry
+from strawberry import Maybe
 
-from memberstaff.access import Caller, Role
+from memberstaff.access import Right, Role
 from memberstaff.accounts import directory
 from memberstaff.accounts.directory import AccountPosition
 from memberstaff.accounts.passwords import PasswordHash
@@ -15,8 +17,9 @@ from memberstaff.errors import ErrorCode, Refusal
 
 from .context import Info
 from .ids import account_key, global_id
+from .optional import value_or_none
 from .payloads import InputError, UserError
-from .relay import Node, PageInfo, page_cursor, page_size, parse_page_cursor
+from .relay import After, First, Node, PageInfo, page_cursor, page_size, parse_page_cursor
 from .scope import LONGEST_SEARCH
 
 ACCEPTABLE = (
@@ -24,7 +27,12 @@ ACCEPTABLE = (
 )
 
 
-@strawberry.type(description="An account to log in with. Visible to ADMINs only.")
+@strawberry.type(
+    description=(
+        "An account to log in with. Visible to ADMINs only. Not live: ask again after a change, your own or another "
+        "ADMIN's. Your own is the one whose id is the `accountId` of the viewer."
+    )
+)
 class Account(Node):
     """A GraphQL type; the domain's is `directory.Account`."""
 
@@ -34,11 +42,10 @@ class Account(Node):
     issuer: str | None = strawberry.field(description="The identity provider; null for accounts with a password.")
     is_disabled: bool = strawberry.field(description="Whether logging in is disabled.")
     created_at: dt.datetime = strawberry.field(description="When it was created or first used.")
-    is_viewer: bool = strawberry.field(description="Whether this is your own account.")
 
     @classmethod
-    def of(cls, account: directory.Account, caller: Caller) -> Account:
-        """From the domain's account, for this caller."""
+    def of(cls, account: directory.Account) -> Account:
+        """From the domain's account."""
         return cls(
             id=global_id("Account", account.id),
             email=account.email,
@@ -47,8 +54,18 @@ class Account(Node):
             issuer=account.issuer,
             is_disabled=account.disabled_at is not None,
             created_at=account.created_at,
-            is_viewer=account.id == caller.account_id,
         )
+
+
+async def account_for_admins(info: Info, number: int | None) -> Account | None:
+    """The account with this number; None unless the reader may see accounts.
+
+    A rendering that administrators share has no caller, so this looks at the rights of their role alone.
+    """
+    if number is None or not await info.context.may(Right.MANAGE_ACCOUNTS):
+        return None
+    found = await info.context.load.account.load(number)
+    return Account.of(found) if found is not None else None
 
 
 @strawberry.type(description="An account in a page.")
@@ -59,7 +76,7 @@ class AccountEdge:
     node: Account = strawberry.field(description="The account.")
 
 
-@strawberry.type(description="A page of accounts.")
+@strawberry.type(description="A page of accounts. Not live: ask again after a change.")
 class AccountConnection:
     """See the Relay Cursor Connections Specification."""
 
@@ -73,22 +90,24 @@ class CreateAccountInput:
     """The password is never logged."""
 
     email: str = strawberry.field(description="Used to log in; not case-sensitive.")
-    display_name: str | None = strawberry.field(default=None, description="Default: derived from the email address.")
+    display_name: str | None = strawberry.field(
+        default=None, description="One line, up to 200 characters. Default: derived from the email address."
+    )
     role: Role = strawberry.field(description="What the account may do.")
     password: str = strawberry.field(description=ACCEPTABLE)
 
 
-@strawberry.input(description="Changes to an account. Omitted or null fields are not changed.")
+@strawberry.input(
+    description="Changes to an account. Omitted fields are not changed; null is INVALID, as none can be cleared."
+)
 class UpdateAccountInput:
     """The password is never logged."""
 
     id: strawberry.ID = strawberry.field(description="Id of the Account.")
-    display_name: str | None = strawberry.field(default=None, description="One line, up to 200 characters.")
-    role: Role | None = strawberry.field(default=None, description="Takes effect immediately, on open sockets too.")
-    is_disabled: bool | None = strawberry.field(
-        default=None, description="True ends its sessions and closes its sockets."
-    )
-    password: str | None = strawberry.field(default=None, description="A new password; ends its sessions.")
+    display_name: Maybe[str | None] = strawberry.field(description="One line, up to 200 characters.")
+    role: Maybe[Role | None] = strawberry.field(description="Takes effect immediately, on open sockets too.")
+    is_disabled: Maybe[bool | None] = strawberry.field(description="True ends its sessions and closes its sockets.")
+    password: Maybe[str | None] = strawberry.field(description=f"A new password; ends its sessions. {ACCEPTABLE}")
 
 
 @strawberry.input(description="Changes your own password.")
@@ -125,10 +144,22 @@ class ChangePasswordPayload:
 class AccountsQuery:
     """Root fields about accounts."""
 
-    @strawberry.field(description="Accounts by name; the search matches names and email addresses. Requires ADMIN.")
+    @strawberry.field(description="Accounts by name. Requires ADMIN.")
     async def accounts(
-        self, info: Info, first: int | None = 50, after: str | None = None, search: str | None = None
-    ) -> AccountConnection:
+        self,
+        info: Info,
+        first: First = 50,
+        after: After = None,
+        search: Annotated[
+            str | None,
+            strawberry.argument(
+                description=(
+                    "Words that the name or the email address contains, ignoring case and accents; up to "
+                    f"{LONGEST_SEARCH} characters."
+                )
+            ),
+        ] = None,
+    ) -> AccountConnection | None:
         if search is not None and len(search) > LONGEST_SEARCH:
             raise Refusal(ErrorCode.INVALID, f"A search may have at most {LONGEST_SEARCH} characters.", "search")
         snapshot = await info.context.snapshot()
@@ -138,20 +169,19 @@ class AccountsQuery:
             snapshot, search=search, first=size + 1, after=AccountPosition(*place) if place else None
         )
         edges = [
-            AccountEdge(cursor=page_cursor(each.sort_key, each.id), node=Account.of(each, snapshot.caller))
-            for each in found[:size]
+            AccountEdge(cursor=page_cursor(each.sort_key, each.id), node=Account.of(each)) for each in found[:size]
         ]
         page = PageInfo.of([edge.cursor for edge in edges], after=after, more=len(found) > size)
         return AccountConnection(edges=edges, page_info=page, total_count=total)
 
 
-async def _hashed(info: Info, input: UpdateAccountInput) -> PasswordHash:
+async def _hashed(info: Info, input: UpdateAccountInput, password: str, display_name: str | None) -> PasswordHash:
     """The hash of an account's new password. Raises Forbidden and Refusal."""
     snapshot = await info.context.snapshot()
     caller, owner = snapshot.caller, await directory.by_id(snapshot, account_key(input.id))
     names = (owner.email, owner.display_name) if owner is not None else ()
     await info.context.release()  # no connection is held while a password is hashed
-    return await info.context.application.accounts.hashed(caller, input.password or "", *names, input.display_name)
+    return await info.context.application.accounts.hashed(caller, password, *names, display_name)
 
 
 @strawberry.type
@@ -159,7 +189,11 @@ class AccountsMutation:
     """Root fields about accounts."""
 
     @strawberry.mutation(description="Create an account. Requires ADMIN.")
-    async def create_account(self, info: Info, input: CreateAccountInput) -> AccountPayload:
+    async def create_account(
+        self,
+        info: Info,
+        input: Annotated[CreateAccountInput, strawberry.argument(description="The account.")],
+    ) -> AccountPayload | None:
         accounts = info.context.application.accounts
         try:
             caller = await info.context.caller()
@@ -175,24 +209,32 @@ class AccountsMutation:
                 )
         except Refusal as refusal:
             return AccountPayload(errors=[InputError.of(refusal)])
-        return AccountPayload(account=Account.of(created, work.caller))
+        return AccountPayload(account=Account.of(created))
 
     @strawberry.mutation(description="Change an account's role, name or password, or disable it. Requires ADMIN.")
-    async def update_account(self, info: Info, input: UpdateAccountInput) -> AccountPayload:
+    async def update_account(
+        self,
+        info: Info,
+        input: Annotated[UpdateAccountInput, strawberry.argument(description="The account, and what to change.")],
+    ) -> AccountPayload | None:
         try:
-            hashed = await _hashed(info, input) if input.password is not None else None
+            await info.context.caller()  # reject unauthenticated callers before they learn what was wrong
+            display_name = value_or_none(input.display_name, "displayName")
+            password = value_or_none(input.password, "password")
+            role, is_disabled = value_or_none(input.role, "role"), value_or_none(input.is_disabled, "isDisabled")
+            hashed = await _hashed(info, input, password, display_name) if password is not None else None
             async with info.context.work() as work:
                 changed = await directory.change(
                     work,
                     account_key(input.id),
-                    display_name=input.display_name,
-                    role=input.role,
-                    is_disabled=input.is_disabled,
+                    display_name=display_name,
+                    role=role,
+                    is_disabled=is_disabled,
                     password_hash=hashed,
                 )
         except Refusal as refusal:
             return AccountPayload(errors=[InputError.of(refusal)])
-        return AccountPayload(account=Account.of(changed, work.caller))
+        return AccountPayload(account=Account.of(changed))
 
     @strawberry.mutation(
         description=(
@@ -201,7 +243,11 @@ class AccountsMutation:
         ),
         metadata={ONCE: True},
     )
-    async def change_password(self, info: Info, input: ChangePasswordInput) -> ChangePasswordPayload:
+    async def change_password(
+        self,
+        info: Info,
+        input: Annotated[ChangePasswordInput, strawberry.argument(description="Both passwords.")],
+    ) -> ChangePasswordPayload | None:
         """Rate-limited like a login, since it reveals whether a password is right."""
         accounts, connection = info.context.application.accounts, info.context.connection
         token, cookie, device = connection.authorization, connection.cookie, connection.device

@@ -1,14 +1,16 @@
-"""Attendance: boards, records, marking one or many, and opening and locking days."""
+"""Attendance: records, and marking one or many."""
 
 from __future__ import annotations
 
 import datetime as dt
+from typing import Annotated
 
 import strawberry
 from strawberry import Maybe
 
 from memberstaff.attendance import commands, queries
 from memberstaff.attendance.commands import BulkOutcome, ErrorPolicy
+from memberstaff.attendance.model import Day
 from memberstaff.attendance.queries import BoardFilter
 from memberstaff.attendance.rules import Mark, VersionConflict
 from memberstaff.changes import Status
@@ -17,30 +19,39 @@ from memberstaff.engine.fast_inputs import fast_input
 from memberstaff.errors import ErrorCode, Refusal, Refusals
 
 from .context import Info
-from .entities import Attendance, AttendanceDay, DayState
+from .entities import Attendance, AttendanceDay
+from .enums import describe
 from .ids import attendance_key, staff_key
 from .optional import value_or_unset
 from .payloads import InputError, UserError
+from .scalars import URL
 from .scope import StaffScope, staff_filter
 
-strawberry.enum(
+describe(
     ErrorPolicy,
     name="BulkErrorPolicy",
     description="Whether an invalid entry rejects the whole request, or only itself.",
+    REJECT_ALL="Nothing is recorded if any entry is invalid.",
+    SKIP_FAILED="The valid entries are recorded, and `errors` has the others.",
 )
+
+RETRY = "A request whose values are stored already changes nothing and succeeds."
+CLIENT_MUTATION_ID = "Any text, which the payload returns."
+PHOTO = "A photo for the mark; null for none, and not changed if omitted."
+NOTE = "Up to 2,000 characters; null or blank for none, and not changed if omitted."
 
 
 @strawberry.type(description="Somebody else changed the record first; `current` lets the client show it and retry.")
 class VersionConflictError(UserError):
     """From `VersionConflict`."""
 
-    current: Attendance = strawberry.field(description="The record as stored.")
+    current: Attendance | None = strawberry.field(description="The record as stored; null only beside an error.")
 
 
 @fast_input
-@strawberry.input(description="A person and a day.")
+@strawberry.input(description="A person and a day: a record, even before its first mark.")
 class StaffDateInput:
-    """Identifies a record, even before its first mark."""
+    """See `AttendanceTarget.key`."""
 
     staff_id: strawberry.ID = strawberry.field(description="Id of the Staff.")
     date: dt.date = strawberry.field(description="The day.")
@@ -71,21 +82,22 @@ class AttendanceTarget:
 @fast_input
 @strawberry.input(
     description=(
-        "Omitted fields are not changed; null clears a note or photo, and is INVALID for status. "
-        "UNMARKED takes a mark back."
+        "A change of a record. Omitted fields are not changed; null clears a note or photo, and is INVALID for a "
+        "status, since UNMARKED takes a mark back."
     )
 )
 class UpdateAttendanceInput:
     """See `Mark`."""
 
     target: AttendanceTarget = strawberry.field(description="The record to change.")
-    status: Maybe[Status | None] = strawberry.field(description="The status to record.")
-    note: Maybe[str | None] = strawberry.field(description="Up to 2,000 characters.")
-    photo_url: Maybe[str | None] = strawberry.field(description="https, http, or a path on this server.")
+    status: Maybe[Status | None] = strawberry.field(description="The status to record; not changed if omitted.")
+    note: Maybe[str | None] = strawberry.field(description=NOTE)
+    photo_url: Maybe[URL | None] = strawberry.field(description=PHOTO)
     expected_version: int | None = strawberry.field(
-        default=None, description="VERSION_CONFLICT if the record has another version."
+        default=None,
+        description=f"VERSION_CONFLICT if the record has another version. Default: any. {RETRY}",
     )
-    client_mutation_id: str | None = strawberry.field(default=None, description="Returned in the payload.")
+    client_mutation_id: str | None = strawberry.field(default=None, description=CLIENT_MUTATION_ID)
 
     def to_mark(self, staff_id: int) -> Mark:
         """The domain's mark."""
@@ -114,9 +126,11 @@ class AttendanceEntryInput:
 
     staff_id: strawberry.ID = strawberry.field(description="Id of the Staff.")
     status: Status = strawberry.field(description="The status to record.")
-    note: Maybe[str | None] = strawberry.field(description="Up to 2,000 characters; not changed if omitted.")
+    note: Maybe[str | None] = strawberry.field(description=NOTE)
+    photo_url: Maybe[URL | None] = strawberry.field(description=PHOTO)
     expected_version: int | None = strawberry.field(
-        default=None, description="VERSION_CONFLICT for this entry if the record has another version."
+        default=None,
+        description=f"VERSION_CONFLICT for this entry if the record has another version. Default: any. {RETRY}",
     )
 
     def to_mark(self, index: int) -> Mark:
@@ -129,24 +143,31 @@ class AttendanceEntryInput:
             staff_id=staff_id,
             status=self.status,
             note=value_or_unset(self.note),
+            photo_url=value_or_unset(self.photo_url),
             expected_version=self.expected_version,
         )
 
 
-@strawberry.input(description="Mark everybody in the scope, by default only those who are unmarked.")
+@strawberry.input(
+    description="Mark everybody in the scope, by default only those who are unmarked. Notes and photos are not changed."
+)
 class AttendanceFillInput:
     """See `commands.fill`."""
 
     status: Status = strawberry.field(description="The status for all of them.")
     scope: StaffScope | None = strawberry.field(default=None, description="Default: the whole roster.")
-    only_unmarked: bool = strawberry.field(default=True, description="Whether to keep existing marks.")
+    only_unmarked: bool = strawberry.field(
+        default=True, description="Whether to leave those alone who are marked already."
+    )
 
 
 @strawberry.input(one_of=True, description="Many marks: individual ones, or one status for all.")
 class BulkAttendanceChange:
     """A oneOf input."""
 
-    entries: Maybe[list[AttendanceEntryInput]] = strawberry.field(description="Individual marks.")
+    entries: Maybe[list[AttendanceEntryInput]] = strawberry.field(
+        description=f"Individual marks, up to {commands.MOST_ENTRIES:,}."
+    )
     fill: Maybe[AttendanceFillInput] = strawberry.field(description="One status for all.")
 
 
@@ -162,20 +183,29 @@ class BulkUpdateAttendanceInput:
     idempotency_key: strawberry.ID | None = strawberry.field(
         default=None, description="A request repeated with the same key within a day is not executed again."
     )
-    client_mutation_id: str | None = strawberry.field(default=None, description="Returned in the payload.")
+    client_mutation_id: str | None = strawberry.field(default=None, description=CLIENT_MUTATION_ID)
 
 
 @strawberry.type(description="The day after a bulk change, or why it was refused.")
 class BulkUpdateAttendancePayload:
-    """Returned by bulkUpdateAttendance."""
+    """Returned by bulkUpdateAttendance. What is read after the commit may fail, which must not hide the commit."""
 
-    day: AttendanceDay | None = strawberry.field(description="The day as it is now; null if everything was refused.")
     errors: list[UserError] = strawberry.field(description="Empty if everything succeeded.")
     client_mutation_id: str | None = strawberry.field(description="From the input.")
     outcome: strawberry.Private[BulkOutcome | None]
 
-    @strawberry.field(description="The records changed by this request, by name.", metadata={"list_size": 1_000})
-    async def attendances(self, info: Info) -> list[Attendance]:
+    @strawberry.field(description="The day as it is now; null if everything was refused, or beside an error.")
+    async def day(self, info: Info) -> AttendanceDay | None:
+        return AttendanceDay.of(await info.context.load.day.load(self.outcome.date)) if self.outcome else None
+
+    @strawberry.field(
+        description=(
+            "The records changed by this request, by name. Null only beside an error: the changes are made all the "
+            "same."
+        ),
+        metadata={"list_size": 1_000},
+    )
+    async def attendances(self, info: Info) -> list[Attendance] | None:
         if self.outcome is None or self.outcome.before == self.outcome.after:
             return []
         snapshot = await info.context.snapshot()
@@ -184,43 +214,14 @@ class BulkUpdateAttendancePayload:
         return [Attendance.of(record, day) for record in found]
 
 
-@strawberry.input(description="Settings of a day.")
-class OpenAttendanceDayInput:
-    """See `Calendar.open`."""
-
-    date: dt.date = strawberry.field(description="The day.")
-    is_working_day: bool | None = strawberry.field(default=True, description="Whether people are expected.")
-    label: Maybe[str | None] = strawberry.field(description='Such as "Sports day"; null removes it.')
-
-
-@strawberry.input(description="Lock or unlock a day.")
-class SetAttendanceDayStateInput:
-    """See `Calendar.set_locked`."""
-
-    date: dt.date = strawberry.field(description="The day.")
-    state: DayState = strawberry.field(description="LOCKED refuses marks.")
-    reason: str | None = strawberry.field(default=None, description="Recorded in the audit log.")
-
-
-@strawberry.type(description="The day, or why it was not changed.")
-class AttendanceDayPayload:
-    """Returned by openAttendanceDay and setAttendanceDayState."""
-
-    day: AttendanceDay | None = strawberry.field(description="The day as it is now; null if refused.")
-    errors: list[UserError] = strawberry.field(description="Empty on success.")
-
-
 @strawberry.type
 class AttendanceQuery:
     """Root fields about attendance."""
 
-    @strawberry.field(description="A day's board; default: today in the organisation's time zone.")
-    async def attendance_day(self, info: Info, date: dt.date | None = None) -> AttendanceDay | None:
-        snapshot = await info.context.snapshot()
-        return AttendanceDay.of(await info.context.load.day.load(date or snapshot.today))
-
     @strawberry.field(description="A record, even before its first mark; null if there is no such person.")
-    async def attendance(self, info: Info, target: AttendanceTarget) -> Attendance | None:
+    async def attendance(
+        self, info: Info, target: Annotated[AttendanceTarget, strawberry.argument(description="Which record.")]
+    ) -> Attendance | None:
         await info.context.caller()
         try:
             staff_id, date = target.key()
@@ -241,7 +242,11 @@ class AttendanceMutation:
     """Root fields about attendance."""
 
     @strawberry.mutation(description="Record a person's attendance for a day; every open board shows it.")
-    async def update_attendance(self, info: Info, input: UpdateAttendanceInput) -> UpdateAttendancePayload:
+    async def update_attendance(
+        self,
+        info: Info,
+        input: Annotated[UpdateAttendanceInput, strawberry.argument(description="The record, and what to change.")],
+    ) -> UpdateAttendancePayload | None:
         try:
             staff_id, date = input.target.key()
             outcome = await info.context.mark(date, input.to_mark(staff_id))
@@ -256,47 +261,24 @@ class AttendanceMutation:
         )
 
     @strawberry.mutation(description="Record many people's attendance for one day, in one transaction.")
-    async def bulk_update_attendance(self, info: Info, input: BulkUpdateAttendanceInput) -> BulkUpdateAttendancePayload:
+    async def bulk_update_attendance(
+        self,
+        info: Info,
+        input: Annotated[BulkUpdateAttendanceInput, strawberry.argument(description="The day, and its marks.")],
+    ) -> BulkUpdateAttendancePayload | None:
         try:
-            outcome = await _bulk(info, input)
+            outcome, errors = await _bulk(info, input)
         except Refusals as refused:
             errors = await user_errors(info, *refused.refusals)
-            return BulkUpdateAttendancePayload(
-                day=None, errors=errors, client_mutation_id=input.client_mutation_id, outcome=None
-            )
-        day = AttendanceDay.of(await info.context.load.day.load(input.date))
-        errors = await user_errors(info, *outcome.refusals)
-        return BulkUpdateAttendancePayload(
-            day=day, errors=errors, client_mutation_id=input.client_mutation_id, outcome=outcome
-        )
-
-    @strawberry.mutation(description="Set whether a day is a working day, and its label. Requires ADMIN.")
-    async def open_attendance_day(self, info: Info, input: OpenAttendanceDayInput) -> AttendanceDayPayload:
-        calendar = info.context.application.calendar
-        try:
-            async with info.context.work() as work:
-                day = await calendar.open(
-                    work, input.date, working=input.is_working_day, label=value_or_unset(input.label)
-                )
-        except Refusal as refusal:
-            return AttendanceDayPayload(day=None, errors=[InputError.of(refusal)])
-        return AttendanceDayPayload(day=AttendanceDay.of(day), errors=[])
-
-    @strawberry.mutation(description="Lock a day, so that it cannot be marked, or unlock it. Requires ADMIN.")
-    async def set_attendance_day_state(self, info: Info, input: SetAttendanceDayStateInput) -> AttendanceDayPayload:
-        calendar = info.context.application.calendar
-        try:
-            async with info.context.work() as work:
-                day = await calendar.set_locked(
-                    work, input.date, locked=input.state is DayState.LOCKED, reason=input.reason
-                )
-        except Refusal as refusal:
-            return AttendanceDayPayload(day=None, errors=[InputError.of(refusal)])
-        return AttendanceDayPayload(day=AttendanceDay.of(day), errors=[])
+            return BulkUpdateAttendancePayload(errors=errors, client_mutation_id=input.client_mutation_id, outcome=None)
+        return BulkUpdateAttendancePayload(errors=errors, client_mutation_id=input.client_mutation_id, outcome=outcome)
 
 
-async def _bulk(info: Info, input: BulkUpdateAttendanceInput) -> BulkOutcome:
-    """Run a bulk change, once for each idempotency key; raises Refusals."""
+async def _bulk(info: Info, input: BulkUpdateAttendanceInput) -> tuple[BulkOutcome, list[UserError]]:
+    """Run a bulk change, once for each idempotency key; raises Refusals.
+
+    The errors are made before the commit: what cannot be read after it must not hide it.
+    """
     calendar = info.context.application.calendar
     key = input.idempotency_key
     try:
@@ -307,7 +289,8 @@ async def _bulk(info: Info, input: BulkUpdateAttendanceInput) -> BulkOutcome:
                     refusals = tuple(
                         Refusal(ErrorCode(code), message, *path) for code, message, path in earlier["refused"]
                     )
-                    return BulkOutcome(input.date, earlier["before"], earlier["after"], refusals)
+                    outcome = BulkOutcome(input.date, earlier["before"], earlier["after"], refusals)
+                    return outcome, [InputError.of(refusal) for refusal in refusals]
             if input.change.entries is not None:
                 marks = [entry.to_mark(index) for index, entry in enumerate(input.change.entries.value)]
                 outcome = await commands.update_many(work, calendar, input.date, marks, input.error_policy)
@@ -323,7 +306,8 @@ async def _bulk(info: Info, input: BulkUpdateAttendanceInput) -> BulkOutcome:
                 await idempotency.store_answer(
                     work, key, {"before": outcome.before, "after": outcome.after, "refused": refused}
                 )
-            return outcome
+            day = await calendar.day(work, input.date) if outcome.refusals else None
+            return outcome, [_user_error(refusal, day) for refusal in outcome.refusals]
     except Refusal as refusal:
         raise Refusals(refusal) from None
 
@@ -335,16 +319,18 @@ def _request(input: BulkUpdateAttendanceInput) -> object:
 
 async def user_errors(info: Info, *refusals: Refusal) -> list[UserError]:
     """Refusals as errors of a payload; a version conflict includes the stored record."""
-    return [await _user_error(info, refusal) for refusal in refusals]
+    conflict = next((refusal for refusal in refusals if isinstance(refusal, VersionConflict)), None)
+    day = await info.context.load.day.load(conflict.current.date) if conflict is not None else None
+    return [_user_error(refusal, day) for refusal in refusals]
 
 
-async def _user_error(info: Info, refusal: Refusal) -> UserError:
+def _user_error(refusal: Refusal, day: Day | None) -> UserError:
     if not isinstance(refusal, VersionConflict):
         return InputError.of(refusal)
-    day = await info.context.load.day.load(refusal.current.date)
+    assert day is not None
     return VersionConflictError(
         code=ErrorCode.VERSION_CONFLICT,
         message=refusal.message,
         path=list(refusal.path),
-        current=Attendance.of(refusal.current, day),
+        current=Attendance.of(refusal.current, day.epoch),
     )

@@ -18,8 +18,9 @@ from memberstaff.errors import ErrorCode, Refusal
 
 from .accounts import Account
 from .context import Info
+from .enums import describe
 from .ids import account_key, global_id
-from .relay import Node, PageInfo, foreign_cursor, page_cursor, page_size, parse_page_cursor
+from .relay import After, First, Node, PageInfo, foreign_cursor, page_cursor, page_size, parse_page_cursor
 
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 LONGEST_ACTION = 32
@@ -27,7 +28,14 @@ MOST_DETAILS = 10
 """Values of an entry; those of a person are the most."""
 TYPES = {Subject.STAFF: "Staff", Subject.ACCOUNT: "Account", Subject.DAY: "AttendanceDay"}
 
-strawberry.enum(Subject, name="AuditSubject", description="What an entry is about: a person, an account or a day.")
+describe(
+    Subject,
+    name="AuditSubject",
+    description="What an entry is about. Later versions may add values: show an unknown one by its name.",
+    STAFF="A person; `subjectId` is the id of the Staff.",
+    ACCOUNT="An account; `subjectId` is the id of the Account.",
+    DAY="A day; `subjectId` is the id of the AttendanceDay.",
+)
 
 
 @strawberry.type(description="A value after the change.")
@@ -35,7 +43,7 @@ class AuditDetail:
     """See `Entry.details`."""
 
     name: str = strawberry.field(description="Such as role or displayName.")
-    value: str | None = strawberry.field(description="As text; null if it was cleared.")
+    value: str | None = strawberry.field(description="The value as text; null if it was cleared.")
 
 
 @strawberry.type(description="What somebody did, or was refused. Visible to ADMINs only.")
@@ -91,7 +99,7 @@ class AuditEdge:
     node: AuditEntry = strawberry.field(description="The entry.")
 
 
-@strawberry.type(description="A page of the audit log.")
+@strawberry.type(description="A page of the audit log. Not live: ask again for newer entries.")
 class AuditConnection:
     """See the Relay Cursor Connections Specification."""
 
@@ -105,21 +113,32 @@ class AuditQuery:
 
     @strawberry.field(
         description=(
-            "Logins, refused attempts, and changes of rights, staff and days, newest first. `from` is within, `to` is "
-            "not; `account`: what it did, and what was done to it. Requires ADMIN."
+            "Logins, refused attempts, and changes of rights, staff and days, newest first. An entry matches if it "
+            "matches every argument. Requires ADMIN."
         )
     )
     async def audit(
         self,
         info: Info,
-        first: int | None = 50,
-        after: str | None = None,
-        from_: Annotated[dt.datetime | None, strawberry.argument(name="from")] = None,
-        to: dt.datetime | None = None,
-        subject: Subject | None = None,
-        action: str | None = None,
-        account: strawberry.ID | None = None,
-    ) -> AuditConnection:
+        first: First = 50,
+        after: After = None,
+        from_: Annotated[
+            dt.datetime | None, strawberry.argument(name="from", description="Entries of this instant or later.")
+        ] = None,
+        to: Annotated[
+            dt.datetime | None, strawberry.argument(description="Entries before this instant, not of it.")
+        ] = None,
+        subject: Annotated[
+            Subject | None, strawberry.argument(description="Entries about people, accounts or days only.")
+        ] = None,
+        action: Annotated[
+            str | None, strawberry.argument(description="Entries with exactly this action, such as login_failed.")
+        ] = None,
+        account: Annotated[
+            strawberry.ID | None,
+            strawberry.argument(description="Id of an Account: what it did, and what was done to it."),
+        ] = None,
+    ) -> AuditConnection | None:
         if action is not None and len(action) > LONGEST_ACTION:
             raise Refusal(ErrorCode.INVALID, f"An action has at most {LONGEST_ACTION} characters.", "action")
         snapshot = await info.context.snapshot()
@@ -143,7 +162,7 @@ class AuditQuery:
 async def audit_entries(snapshot: Reading, found: Sequence[Entry]) -> list[AuditEntry]:
     """The log's entries as GraphQL objects, with the accounts of all of them."""
     numbers = {entry.by_account for entry in found if entry.by_account is not None}
-    accounts = {each.id: Account.of(each, snapshot.caller) for each in await directory.by_ids(snapshot, numbers)}
+    accounts = {each.id: Account.of(each) for each in await directory.by_ids(snapshot, numbers)}
     return [AuditEntry.of(entry, accounts.get(entry.by_account or 0)) for entry in found]
 
 

@@ -19,21 +19,23 @@ from memberstaff.application import Application
 from memberstaff.attendance.commands import MarkOutcome
 from memberstaff.attendance.day_version import DayVersion
 from memberstaff.attendance.rules import Mark
+from memberstaff.db.clock import today
 from memberstaff.db.work import Reading, Work
 from memberstaff.errors import RequestError, Unauthenticated, Unavailable
 from memberstaff.fanout.subscriber_groups import SubscriberGroups
 from memberstaff.server.client_address import UNKNOWN
 from memberstaff.server.connection import Connection
 
+from .enums import describe
 from .loaders import Loaders
 
-strawberry.enum(
+describe(
     Role,
     name="Role",
-    description=(
-        "What an account may do. ADMIN: everything. MARKER: mark today, and read. VIEWER: read the board, without "
-        "notes and the photos of marks."
-    ),
+    description="What an account may do.",
+    ADMIN="Everything.",
+    MARKER="Read, and mark today.",
+    VIEWER="Read, without notes and the photos of marks.",
 )
 
 
@@ -47,11 +49,13 @@ class Context:
         operation_id: str | None = None,
         *,
         of_role: Role | None = None,
+        today: date | None = None,
     ) -> None:
         self.application = application
         self.connection = connection
         self.operation_id = operation_id
         self._of_role = AnyoneWith(of_role) if of_role else None
+        self._today = today
         self._reader: Reader | None = self._of_role
         self._lock = asyncio.Lock()
         self._resources = AsyncExitStack()
@@ -65,7 +69,8 @@ class Context:
 
     def as_scope(self, scope: Role) -> Context:
         """A context for shared renderings: it reads as any account with this role."""
-        return Context(self.application, Connection(UNKNOWN, f"shared-{self.request_id}"), of_role=scope)
+        connection = Connection(UNKNOWN, f"shared-{self.request_id}")
+        return Context(self.application, connection, of_role=scope, today=self._today)
 
     def fresh(self) -> Context:
         """A new context for the group's next batch of events."""
@@ -77,6 +82,13 @@ class Context:
         """The reader of a shared rendering."""
         assert self._of_role is not None
         return self._of_role
+
+    @property
+    def today(self) -> date:
+        """Today in the organisation's time zone, when it was first asked for: a subscription stays with that day."""
+        if self._today is None:
+            self._today = today(self.application.database.now(), self.application.settings.zone)
+        return self._today
 
     @property
     def groups(self) -> SubscriberGroups:
@@ -144,6 +156,11 @@ class Context:
         await self.release()
         claims = await self.application.accounts.claims(self.connection.authorization)
         return await self.application.group_commit.mark(claims, on, mark)
+
+    async def may(self, right: Right) -> bool:
+        """Whether the caller's role allows it; a shared rendering need not read anything for it."""
+        reader = self._of_role or (await self.snapshot()).reader
+        return reader.may(right)
 
     async def caller(self) -> Caller:
         """The caller. Raises Unauthenticated, and SharedAnswer in a shared rendering."""

@@ -13,29 +13,22 @@ from memberstaff.attendance import queries
 from memberstaff.attendance.board_cache import Board
 from memberstaff.attendance.cursor import Cursor, cursor_text
 from memberstaff.attendance.model import Day, Record
-from memberstaff.attendance.model import Summary as Counts
 from memberstaff.attendance.queries import BoardFilter
 from memberstaff.attendance.sequence import sequence
 from memberstaff.changes import Change, Status
-from memberstaff.errors import RequestError, RequestErrorCode
 from memberstaff.staff.model import Person
 from memberstaff.staff.queries import StaffPosition
 
+from .accounts import Account, account_for_admins
 from .context import Info
+from .counts import DaySummary
+from .enums import describe
 from .ids import global_id
-from .relay import BOARD_PAGE, Node, PageInfo, page_cursor, page_size, parse_page_cursor
+from .people import ERASED_NAME, NO_CATEGORY, Staff
+from .relay import BOARD_PAGE, After, First, Node, PageInfo, page_cursor, page_size, parse_page_cursor
 from .revisions import NEWEST, AttendanceRevisionConnection
 from .scalars import URL, written_instant
-from .scope import StaffScope, staff_filter, unique_values
-
-ERASED_NAME = "Unknown"
-"""The name of an erased person."""
-
-NO_CATEGORY = "Staff"
-"""The category of a person without one."""
-
-LONGEST_SPAN = 92
-"""Days in a person's attendance or a report: a quarter."""
+from .scope import Search, StaffScope, staff_filter, unique_values
 
 SEQUENCE = (
     "Of two answers about this object, however late they come, the newer one has the greater sequence, compared as "
@@ -53,7 +46,6 @@ class Read(Protocol):
     def roster_version(self) -> int: ...
 
 
-@strawberry.enum(description="A LOCKED day cannot be marked until an administrator unlocks it.")
 class DayState(StrEnum):
     """Whether a day can be marked."""
 
@@ -61,54 +53,21 @@ class DayState(StrEnum):
     LOCKED = "LOCKED"
 
 
-@strawberry.type(description="A person whose attendance is recorded.")
-class Staff(Node):
-    """See `Person`."""
-
-    name: str = strawberry.field(description='"Unknown" once the person has been erased.')
-    category: str = strawberry.field(description='"Staff" when no category is set.')
-    photo_url: URL | None = strawberry.field(description="A photo of the person.")
-    external_ref: str | None = strawberry.field(description="The person's id in another system.")
-    starts_on: dt.date = strawberry.field(
-        description="First day of employment. A day's roster is everybody employed on it; other records stay readable."
-    )
-    ends_on: dt.date | None = strawberry.field(description="Last day of employment.")
-    version: int = strawberry.field(description="Rises with each change; send it as `expectedVersion`.")
-    number: strawberry.Private[int]
-
-    @strawberry.field(
-        description=f"Marked records from one day to another, by date; at most {LONGEST_SPAN} days.",
-        metadata={"list_size": LONGEST_SPAN},
-    )
-    async def attendance(
-        self, info: Info, from_: Annotated[dt.date, strawberry.argument(name="from")], to: dt.date
-    ) -> list[Attendance]:
-        if not 0 <= (to - from_).days < LONGEST_SPAN:
-            raise RequestError(
-                RequestErrorCode.BAD_REQUEST, f"Select 1 to {LONGEST_SPAN} days, with `from` not after `to`."
-            )
-        day = await info.context.load.day.load(to)
-        found = await info.context.load.marked(from_, to).load(self.number)
-        return [Attendance.of(record, day) for record in found]
-
-    @classmethod
-    def of(cls, person: Person) -> Staff:
-        """From the domain's person."""
-        return cls(
-            id=global_id("Staff", person.id),
-            name=person.name or ERASED_NAME,
-            category=person.category or NO_CATEGORY,
-            photo_url=URL(person.photo_url) if person.photo_url else None,
-            external_ref=person.external_ref,
-            starts_on=person.starts_on,
-            ends_on=person.ends_on,
-            version=person.version,
-            number=person.id,
-        )
+describe(
+    DayState,
+    name="DayState",
+    description="Whether a day can be marked.",
+    OPEN="It takes marks. Every day is open until it is locked.",
+    LOCKED="It takes no marks until an administrator unlocks it.",
+)
 
 
 @strawberry.type(
-    description="A person's attendance on a day. The id derives from (staff, date), so it exists before the first mark."
+    description=(
+        "A person's attendance on a day. The id derives from (staff, date), so it exists before the first mark. Live: "
+        "attendanceUpdated brings each change of it; the person's name, category and photo change without an event, "
+        "but raise the day's `rosterVersion`."
+    )
 )
 class Attendance(Node):
     """See `Record`; in an event, as its change left it."""
@@ -127,7 +86,10 @@ class Attendance(Node):
         description="When it was last changed. Null only while version is 0; never null in an event."
     )
     updated_by: str | None = strawberry.field(
-        description="Who made the last change; null for an import on the command line."
+        description=(
+            "The name of whoever made the last change, as it is now; null while version is 0, and for an import on "
+            "the command line."
+        )
     )
     version: int = strawberry.field(description="The number of changes to this record.")
     sequence: str = strawberry.field(description=SEQUENCE)
@@ -136,20 +98,27 @@ class Attendance(Node):
     )
     staff_number: strawberry.Private[int]
     person: strawberry.Private[Person | None]
+    updated_by_number: strawberry.Private[int | None]
 
     @strawberry.field(description="The person; null once they have been erased.")
     async def staff(self, info: Info) -> Staff | None:
         person = self.person or await info.context.load.person.load(self.staff_number)
         return None if person is None or person.name is None else Staff.of(person)
 
+    @strawberry.field(
+        description=(
+            "The account of whoever made the last change. Null unless you are an ADMIN, and where `updatedBy` is null."
+        )
+    )
+    async def updated_by_account(self, info: Info) -> Account | None:
+        return await account_for_admins(info, self.updated_by_number)
+
     @strawberry.field(description="The day, as it is now.")
     async def day(self, info: Info) -> AttendanceDay:
         return AttendanceDay.of(await info.context.load.day.load(self.date))
 
     @strawberry.field(description="The record's changes, newest first.")
-    async def history(
-        self, info: Info, first: int | None = 20, after: str | None = None
-    ) -> AttendanceRevisionConnection:
+    async def history(self, info: Info, first: First = 20, after: After = None) -> AttendanceRevisionConnection:
         place = parse_page_cursor(after, int)
         size = page_size(first, default=20)
         before = min(max(place[0], 0), NEWEST) if place else None
@@ -177,6 +146,7 @@ class Attendance(Node):
             feed_cursor=cursor_text(read.epoch, record.date, record.position),
             staff_number=person.id,
             person=person,
+            updated_by_number=record.updated_by_account,
         )
 
     @classmethod
@@ -200,46 +170,16 @@ class Attendance(Node):
             feed_cursor=str(cursor),
             staff_number=change.staff_id,
             person=None,
+            updated_by_number=change.changed_by,
         )
 
 
-@strawberry.type(description="How many of a day's roster have each status.")
-class DaySummary(Node):
-    """See `model.Summary`."""
-
-    total: int = strawberry.field(description="Everybody on the day's roster.")
-    unmarked: int = strawberry.field(description="Not marked yet.")
-    present: int = strawberry.field(description="At work.")
-    late: int = strawberry.field(description="At work, late.")
-    half_day: int = strawberry.field(description="At work for half of the day.")
-    remote: int = strawberry.field(description="At work from elsewhere.")
-    on_leave: int = strawberry.field(description="On leave, so not expected.")
-    absent: int = strawberry.field(description="Expected, and not at work.")
-    present_rate: float | None = strawberry.field(
-        description="Share at work (0 to 1) of those marked and not on leave; half days count half. Null if none."
+@strawberry.type(
+    description=(
+        "A calendar day: its state, its counts, and the records of its roster. Live: attendanceUpdated brings each "
+        "change of a record, attendanceDayUpdated everything else here but lists."
     )
-    sequence: str = strawberry.field(description=SEQUENCE)
-
-    @classmethod
-    def of(cls, summary: Counts, day: Day) -> DaySummary:
-        """From the domain's summary, and the day as it was read with it."""
-        of = summary.counts
-        return cls(
-            id=global_id("DaySummary", summary.date),
-            total=summary.total,
-            unmarked=of[Status.UNMARKED],
-            present=of[Status.PRESENT],
-            late=of[Status.LATE],
-            half_day=of[Status.HALF_DAY],
-            remote=of[Status.REMOTE],
-            on_leave=of[Status.ON_LEAVE],
-            absent=of[Status.ABSENT],
-            present_rate=summary.present_rate,
-            sequence=day.sequence,
-        )
-
-
-@strawberry.type(description="A calendar day: its state, its counts, and the records of its roster.")
+)
 class AttendanceDay(Node):
     """See `model.Day`."""
 
@@ -247,8 +187,12 @@ class AttendanceDay(Node):
     state: DayState = strawberry.field(description="Whether the day can be marked.")
     is_working_day: bool = strawberry.field(description="Whether people are expected.")
     label: str | None = strawberry.field(description='Such as "Sports day".')
-    roster_version: int = strawberry.field(description="Rises with each change to the staff; refetch the records then.")
-    sequence: str = strawberry.field(description=SEQUENCE)
+    roster_version: int = strawberry.field(
+        description=(
+            "Rises with each change to the staff or to an account's name. Refetch the records then: people may have "
+            "come, gone or been renamed."
+        )
+    )
     day: strawberry.Private[Day]
 
     @strawberry.field(description="Counts of the whole roster.")
@@ -258,19 +202,31 @@ class AttendanceDay(Node):
 
     @strawberry.field(
         description=(
-            "Everybody on the day's roster, marked or not, ordered by (name, id); up to "
-            f"{BOARD_PAGE:,} a page. The search matches names and categories, never notes."
+            "Everybody on the day's roster, marked or not, ordered by (name, id). Events of attendanceUpdated change "
+            "the records, but not which of them are listed: refetch the list when `rosterVersion` rises and, if it is "
+            "filtered by `statuses`, after each event, whose record may belong to it or no longer does."
         ),
         metadata={"page_limit": BOARD_PAGE},
     )
     async def records(
         self,
         info: Info,
-        scope: StaffScope | None = None,
-        statuses: list[Status] | None = None,
-        search: str | None = None,
-        first: int | None = 100,
-        after: str | None = None,
+        scope: Annotated[StaffScope | None, strawberry.argument(description="Default: the whole roster.")] = None,
+        statuses: Annotated[
+            list[Status] | None,
+            strawberry.argument(description="Only records with one of these statuses, when the list was read."),
+        ] = None,
+        search: Search = None,
+        first: Annotated[
+            int | None,
+            strawberry.argument(
+                description=(
+                    f"Size of the page: 0 to {BOARD_PAGE:,}. An empty page, too, has a `feedCursor`, and tells whether "
+                    "there is a next one."
+                )
+            ),
+        ] = 100,
+        after: After = None,
     ) -> AttendanceConnection:
         which = BoardFilter(
             staff=staff_filter(scope, self.date, search),
@@ -352,6 +308,11 @@ class AttendanceConnection:
     day: strawberry.Private[Day]
     which: strawberry.Private[BoardFilter]
 
-    @strawberry.field(description="Number of matching records, on all pages.")
+    @strawberry.field(
+        description=(
+            "Number of matching records, on all pages, when this page was read. Not live: it changes when the list "
+            "would."
+        )
+    )
     async def total_count(self, info: Info) -> int:
         return await queries.count(await info.context.snapshot(), self.day, self.which)

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from strawberry.dataloader import DataLoader
 
+from memberstaff.accounts import directory
 from memberstaff.attendance import queries
 from memberstaff.attendance.board_cache import BoardCache
 from memberstaff.attendance.days import Calendar
@@ -81,6 +82,16 @@ class Loaders:
         async def load(ids: list[int]) -> list[Person | None]:
             found = await staff_queries.by_id(await self._snapshot(), ids)
             return [found.get(staff_id) for staff_id in ids]
+
+        return Loader(load_fn=load)
+
+    @cached_property
+    def account(self) -> Loader[int, directory.Account | None]:
+        """Accounts by number, for those who may see them."""
+
+        async def load(ids: list[int]) -> list[directory.Account | None]:
+            found = {each.id: each for each in await directory.by_ids(await self._snapshot(), ids)}
+            return [found.get(account_id) for account_id in ids]
 
         return Loader(load_fn=load)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from types import GenericAlias
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import strawberry
@@ -17,23 +17,36 @@ PAGE = 100
 BOARD_PAGE = 1_000
 """Maximum page size of a day's board: most schools fit on one page."""
 
+First = Annotated[
+    int | None,
+    strawberry.argument(
+        description=f"Size of the page: 0 to {PAGE}. An empty page, too, tells whether there is a next one."
+    ),
+]
+"""The argument of most connections."""
 
-@strawberry.interface(description="An object with an id.")
+After = Annotated[
+    str | None, strawberry.argument(description="The page after this cursor: the `endCursor` of the page before.")
+]
+"""The argument of every connection."""
+
+
+@strawberry.interface(description="An object with an id, by which `node` finds it again.")
 class Node:
     """See Relay's Global Object Identification Specification."""
 
     id: strawberry.ID = strawberry.field(description="Opaque, and unique across all types.")
 
 
-@strawberry.type(description="Where a page is in its list.")
+@strawberry.type(description="Where a page is in its list, when it was read.")
 class PageInfo:
     """See the Relay Cursor Connections Specification."""
 
     has_next_page: bool = strawberry.field(description="Whether there is a next page.")
     has_previous_page: bool = strawberry.field(description="Whether this page was fetched with `after`.")
-    start_cursor: str | None = strawberry.field(description="Cursor of the page's first edge.")
+    start_cursor: str | None = strawberry.field(description="Cursor of the page's first edge; null if it has none.")
     end_cursor: str | None = strawberry.field(
-        description="Cursor of the page's last edge; the `after` of the next page."
+        description="Cursor of the page's last edge, and the `after` of the next page; null if it has none."
     )
 
     @classmethod
@@ -48,11 +61,11 @@ class PageInfo:
 
 
 def page_size(first: int | None, *, default: int, most: int = PAGE) -> int:
-    """`first`, or `default` for null; raises RequestError if it is not between 1 and `most`."""
+    """`first`, or `default` for null; raises RequestError if it is not between 0 and `most`."""
     if first is None:
         return default
-    if not 1 <= first <= most:
-        raise RequestError(RequestErrorCode.BAD_REQUEST, f"`first` must be between 1 and {most:,}.")
+    if not 0 <= first <= most:
+        raise RequestError(RequestErrorCode.BAD_REQUEST, f"`first` must be between 0 and {most:,}.")
     return first
 
 

@@ -9,11 +9,11 @@ import strawberry
 
 from memberstaff.attendance import report
 from memberstaff.attendance.report import ReportedDay, ReportFilter
-from memberstaff.changes import Status
 from memberstaff.errors import RequestError, RequestErrorCode
 
 from .context import Info
-from .entities import LONGEST_SPAN, NO_CATEGORY
+from .counts import StatusCounts, counts_of
+from .people import LONGEST_SPAN, NO_CATEGORY
 from .scope import StaffScope, unique_values
 
 MOST_CATEGORIES = 40
@@ -21,40 +21,16 @@ MOST_CATEGORIES = 40
 
 
 @strawberry.type(description="How many people of a category have each status on a day.")
-class AttendanceReportDay:
+class AttendanceReportDay(StatusCounts):
     """See `ReportedDay`."""
 
     date: dt.date = strawberry.field(description="The day.")
     is_working_day: bool = strawberry.field(description="Whether people are expected.")
-    total: int = strawberry.field(description="Everybody in the category on the day's roster.")
-    unmarked: int = strawberry.field(description="Not marked yet.")
-    present: int = strawberry.field(description="At work.")
-    late: int = strawberry.field(description="At work, late.")
-    half_day: int = strawberry.field(description="At work for half of the day.")
-    remote: int = strawberry.field(description="At work from elsewhere.")
-    on_leave: int = strawberry.field(description="On leave, so not expected.")
-    absent: int = strawberry.field(description="Expected, and not at work.")
-    present_rate: float | None = strawberry.field(
-        description="Share at work (0 to 1) of those marked and not on leave; half days count half. Null if none."
-    )
 
     @classmethod
     def of(cls, reported: ReportedDay) -> AttendanceReportDay:
         """From a day of the domain's report."""
-        summary, of = reported.summary, reported.summary.counts
-        return cls(
-            date=summary.date,
-            is_working_day=reported.working,
-            total=summary.total,
-            unmarked=of[Status.UNMARKED],
-            present=of[Status.PRESENT],
-            late=of[Status.LATE],
-            half_day=of[Status.HALF_DAY],
-            remote=of[Status.REMOTE],
-            on_leave=of[Status.ON_LEAVE],
-            absent=of[Status.ABSENT],
-            present_rate=summary.present_rate,
-        )
+        return cls(date=reported.summary.date, is_working_day=reported.working, **counts_of(reported.summary))
 
 
 @strawberry.type(description="A category's daily counts.")
@@ -67,7 +43,12 @@ class AttendanceReportCategory:
     )
 
 
-@strawberry.type(description="Daily counts by category.")
+@strawberry.type(
+    description=(
+        "Daily counts by category, as they were when the report was read. Not live: ask again after an event of one "
+        "of its days, or when a `rosterVersion` rises."
+    )
+)
 class AttendanceReport:
     """See `report.report`."""
 
@@ -86,16 +67,16 @@ class ReportsQuery:
     @strawberry.field(
         description=(
             f"Daily counts by category, from one day to another; at most {LONGEST_SPAN} days and "
-            f"{MOST_CATEGORIES} categories."
+            f"{MOST_CATEGORIES} categories. Days to come count the leave that is planned."
         )
     )
     async def attendance_report(
         self,
         info: Info,
-        from_: Annotated[dt.date, strawberry.argument(name="from")],
-        to: dt.date,
-        scope: StaffScope | None = None,
-    ) -> AttendanceReport:
+        from_: Annotated[dt.date, strawberry.argument(name="from", description="The first day.")],
+        to: Annotated[dt.date, strawberry.argument(description="The last day.")],
+        scope: Annotated[StaffScope | None, strawberry.argument(description="Default: everybody.")] = None,
+    ) -> AttendanceReport | None:
         if not 0 <= (to - from_).days < LONGEST_SPAN:
             raise RequestError(
                 RequestErrorCode.BAD_REQUEST, f"Select 1 to {LONGEST_SPAN} days, with `from` not after `to`."

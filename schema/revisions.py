@@ -9,6 +9,8 @@ import strawberry
 from memberstaff.attendance.queries import Revision
 from memberstaff.changes import Status
 
+from .accounts import Account, account_for_admins
+from .context import Info
 from .ids import global_id
 from .relay import Node, PageInfo, page_cursor
 from .scalars import URL
@@ -17,16 +19,27 @@ NEWEST = 2**31 - 1
 """The highest version: a 32-bit integer in the database."""
 
 
-@strawberry.type(description="A record's values after one of its changes.")
+@strawberry.type(description="A record's values after one of its changes, which never change again.")
 class AttendanceRevision(Node):
     """See `queries.Revision`."""
 
     version: int = strawberry.field(description="The record's version after the change.")
-    status: Status = strawberry.field(description="After the change.")
-    note: str | None = strawberry.field(description="Null for a VIEWER.")
-    photo_url: URL | None = strawberry.field(description="Null for a VIEWER.")
+    status: Status = strawberry.field(description="The status after the change.")
+    note: str | None = strawberry.field(description="The note after the change. Null for a VIEWER.")
+    photo_url: URL | None = strawberry.field(
+        description="The photo attached to the mark after the change. Null for a VIEWER."
+    )
     changed_at: dt.datetime = strawberry.field(description="When it was changed.")
-    changed_by: str | None = strawberry.field(description="Who changed it; null for an import on the command line.")
+    changed_by: str | None = strawberry.field(
+        description="The name of whoever changed it, as it is now; null for an import on the command line."
+    )
+    changed_by_number: strawberry.Private[int | None]
+
+    @strawberry.field(
+        description="The account of whoever changed it. Null unless you are an ADMIN, and where `changedBy` is null."
+    )
+    async def changed_by_account(self, info: Info) -> Account | None:
+        return await account_for_admins(info, self.changed_by_number)
 
     @classmethod
     def of(cls, revision: Revision) -> AttendanceRevision:
@@ -39,6 +52,7 @@ class AttendanceRevision(Node):
             photo_url=URL(revision.photo_url) if revision.photo_url else None,
             changed_at=revision.changed_at,
             changed_by=revision.changed_by,
+            changed_by_number=revision.changed_by_account,
         )
 
 
@@ -50,7 +64,9 @@ class AttendanceRevisionEdge:
     node: AttendanceRevision = strawberry.field(description="The change.")
 
 
-@strawberry.type(description="A page of a record's changes.")
+@strawberry.type(
+    description="A page of a record's changes. Not live: refetch it when the record's `version` has risen."
+)
 class AttendanceRevisionConnection:
     """See the Relay Cursor Connections Specification."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Annotated
 
 import strawberry
 from strawberry.schema.config import StrawberryConfig
@@ -19,9 +20,12 @@ from .accounts import Account, AccountsMutation, AccountsQuery
 from .attendance import AttendanceMutation, AttendanceQuery, VersionConflictError, find_attendance
 from .audit import AuditQuery, audit_entries
 from .context import Info
-from .entities import AttendanceDay, DaySummary, Staff
+from .counts import DaySummary, StatusCounts
+from .days import DaysMutation, DaysQuery
+from .entities import AttendanceDay
 from .ids import day, number, read
 from .payloads import InputError
+from .people import Staff
 from .relay import Node
 from .reports import ReportsQuery
 from .revisions import NEWEST, AttendanceRevision
@@ -36,7 +40,11 @@ class NodeQuery:
     """Root fields about ids."""
 
     @strawberry.field(description="The object with this id; null if there is none.")
-    async def node(self, info: Info, id: strawberry.ID) -> Node | None:
+    async def node(
+        self,
+        info: Info,
+        id: Annotated[strawberry.ID, strawberry.argument(description="Of any object that implements Node.")],
+    ) -> Node | None:
         await info.context.caller()
         try:
             type_name, key = read(id)
@@ -76,7 +84,7 @@ async def _account(info: Info, key: list[str]) -> Node | None:
     if not snapshot.reader.may(Right.MANAGE_ACCOUNTS):
         return None
     found = await directory.by_id(snapshot, number(key))
-    return Account.of(found, snapshot.caller) if found else None
+    return Account.of(found) if found else None
 
 
 async def _audit_entry(info: Info, key: list[str]) -> Node | None:
@@ -104,13 +112,31 @@ NODES: dict[str, Callable[[Info, list[str]], Awaitable[Node | None]]] = {
 }
 
 
-@strawberry.type(description="All queries.")
-class Query(SessionsQuery, AccountsQuery, AuditQuery, AttendanceQuery, ReportsQuery, StaffQuery, NodeQuery):
+DESCRIPTION = """Staff attendance, shown live.
+
+Query a day with `attendanceDay`, then subscribe to `attendanceUpdated` with `after` set to the `feedCursor` in the
+answer: every later change arrives once, in order, also over lost connections. What is not live says so, and what tells
+when to refetch it.
+
+A field of Query or Mutation is null where it has failed, and the error has its name in `path`; the other fields are not
+affected. `extensions.code` of an error says why: UNAUTHENTICATED, FORBIDDEN, RATE_LIMITED, RESTART_REQUIRED,
+UNAVAILABLE, BAD_REQUEST or INTERNAL. What is wrong with the input of a mutation is in the `errors` of its payload.
+
+Inputs keep what they leave out. Ids and cursors are opaque."""
+
+
+@strawberry.type(description="All queries. A field that fails is null, beside an error; the others are not affected.")
+class Query(SessionsQuery, AccountsQuery, AuditQuery, DaysQuery, AttendanceQuery, ReportsQuery, StaffQuery, NodeQuery):
     """Root fields by subject."""
 
 
-@strawberry.type(description="All mutations.")
-class Mutation(SessionsMutation, AccountsMutation, AttendanceMutation, StaffMutation):
+@strawberry.type(
+    description=(
+        "All mutations, run one after the other. Each is a transaction of its own: one that fails is null, beside an "
+        "error, and takes nothing back that another has done."
+    )
+)
+class Mutation(SessionsMutation, AccountsMutation, DaysMutation, AttendanceMutation, StaffMutation):
     """Root fields by subject."""
 
 
@@ -126,5 +152,6 @@ def make_schema(limits: Limits, *, suggestions: bool = False, sort: bool = False
         limits=limits,
         suggestions=suggestions,
         config=StrawberryConfig(scalar_map=SCALARS, sort_schema=sort, disable_field_suggestions=not suggestions),
-        types=[InputError, VersionConflictError],
+        types=[InputError, VersionConflictError, StatusCounts],
+        description=DESCRIPTION,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import strawberry
 
@@ -19,13 +19,28 @@ MOST_LISTED = 1_000
 LONGEST_SEARCH = 200
 """Characters. Each word is a condition in SQL, of which SQLite allows a thousand."""
 
+SEARCH = f"Words that the name or the category contains, ignoring case and accents; up to {LONGEST_SEARCH} characters."
 
-@strawberry.input(description="Stable attributes only, so that a mark cannot move a record out of a feed.")
+Search = Annotated[str | None, strawberry.argument(description=SEARCH)]
+"""The argument of lists of people. It never searches notes."""
+
+
+@strawberry.input(
+    description=(
+        "Some of the people: those who match every field that is given. Only by what a mark cannot change, so that "
+        "none moves a record out of a feed."
+    )
+)
 class StaffScope:
     """See `StaffFilter`."""
 
-    staff_ids: list[strawberry.ID] | None = strawberry.field(default=None, description="Only these people.")
-    categories: list[str] | None = strawberry.field(default=None, description="Only these categories.")
+    staff_ids: list[strawberry.ID] | None = strawberry.field(
+        default=None, description=f"Only these people, up to {MOST_LISTED:,}: ids of Staff."
+    )
+    categories: list[str] | None = strawberry.field(
+        default=None,
+        description=f"Only people of these categories, up to {MOST_LISTED:,}, spelt exactly as they are stored.",
+    )
 
     def numbers(self) -> tuple[int, ...] | None:
         """The people's numbers; raises Refusal for an invalid id."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Annotated
 
 import strawberry
 
@@ -20,10 +21,18 @@ from .payloads import InputError, UserError
 from .relay import Node
 
 
-@strawberry.type(description="The account that is logged in.")
+@strawberry.type(
+    description=(
+        "Whoever is logged in, and what they need to know of the organisation. Not live: `today` changes at midnight "
+        "in the time zone, and the name and the role when an ADMIN changes them. Ask again then."
+    )
+)
 class Viewer(Node):
     """See `Caller`."""
 
+    account_id: strawberry.ID = strawberry.field(
+        description="Id of your Account, which an ADMIN meets in `accounts`, in the audit log and beside marks."
+    )
     display_name: str = strawberry.field(description="Shown next to the marks made by this account.")
     role: Role = strawberry.field(description="What the account may do.")
     time_zone: str = strawberry.field(
@@ -38,6 +47,7 @@ class Viewer(Node):
         settings, now = info.context.application.settings, info.context.application.database.now()
         return cls(
             id=global_id("Viewer", caller.account_id),
+            account_id=global_id("Account", caller.account_id),
             display_name=caller.display_name,
             role=caller.role,
             time_zone=settings.time_zone,
@@ -61,7 +71,7 @@ class LoginInput:
     )
 
 
-@strawberry.input(description="To be sent before the access token expires.")
+@strawberry.input(description="A refresh token, to be sent before the access token expires.")
 class RefreshSessionInput:
     """Never logged."""
 
@@ -87,9 +97,9 @@ class SessionPayload:
         ),
     )
     expires_at: dt.datetime | None = strawberry.field(default=None, description="When the access token expires.")
-    viewer: Viewer | None = strawberry.field(default=None, description="The account that is logged in now.")
+    viewer: Viewer | None = strawberry.field(default=None, description="Who is logged in now; null if refused.")
     errors: list[UserError] = strawberry.field(
-        default_factory=list, description="BAD_CREDENTIALS, whichever of them was wrong."
+        default_factory=list, description="Empty on success. BAD_CREDENTIALS, whichever of them was wrong."
     )
 
     @classmethod
@@ -116,7 +126,7 @@ class LogoutPayload:
 class SessionsQuery:
     """Root fields about the session."""
 
-    @strawberry.field(description="The account that is logged in; null if no access token was sent.")
+    @strawberry.field(description="Whoever is logged in; null if no access token was sent.")
     async def viewer(self, info: Info) -> Viewer | None:
         """Null without a token; an invalid token is an error."""
         if not info.context.connection.authorization:
@@ -132,7 +142,9 @@ class SessionsMutation:
         description="Log in with an email address and a password. RATE_LIMITED after a few attempts.",
         metadata={ONCE: True},
     )
-    async def login(self, info: Info, input: LoginInput) -> SessionPayload:
+    async def login(
+        self, info: Info, input: Annotated[LoginInput, strawberry.argument(description="Who, and their password.")]
+    ) -> SessionPayload | None:
         """The error does not reveal whether the account exists."""
         accounts, connection = info.context.application.accounts, info.context.connection
         try:
@@ -148,7 +160,13 @@ class SessionsMutation:
     @strawberry.mutation(
         description="Exchange a refresh token, which can be used once, for new tokens of the same session."
     )
-    async def refresh_session(self, info: Info, input: RefreshSessionInput) -> SessionPayload:
+    async def refresh_session(
+        self,
+        info: Info,
+        input: Annotated[
+            RefreshSessionInput, strawberry.argument(description="The token; {} if it is in the browser's cookie.")
+        ],
+    ) -> SessionPayload | None:
         accounts, connection = info.context.application.accounts, info.context.connection
         cookie = None
         try:
@@ -165,7 +183,7 @@ class SessionsMutation:
     @strawberry.mutation(
         description="End the session and close its sockets, on every node. Needs the access token or the cookie."
     )
-    async def logout(self, info: Info) -> LogoutPayload:
+    async def logout(self, info: Info) -> LogoutPayload | None:
         """Ends the access token's session and the cookie's."""
         accounts, connection = info.context.application.accounts, info.context.connection
         cookie_token = connection.cookie.token if connection.cookie is not None else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import strawberry
 from strawberry import Maybe
@@ -20,25 +20,27 @@ from memberstaff.staff.importing import ImportAction, RowChange
 from memberstaff.staff.queries import StaffPosition
 
 from .context import Info
-from .entities import Staff
+from .enums import describe
 from .ids import staff_key
 from .optional import value_or_unset
 from .payloads import InputError, UserError
-from .relay import PageInfo, page_cursor, page_size, parse_page_cursor
-from .scope import StaffScope, staff_filter
+from .people import Staff
+from .relay import After, First, PageInfo, page_cursor, page_size, parse_page_cursor
+from .scalars import URL
+from .scope import SEARCH, StaffScope, staff_filter
 
 MOST_PREVIEWED = 1_000
 """Rows in the preview of an import."""
 
 
-@strawberry.input(description="Filters a list of people.")
+@strawberry.input(description="Filters a list of people: those who match every field that is given.")
 class StaffFilter:
     """See `queries.StaffFilter`."""
 
-    categories: list[str] | None = strawberry.field(default=None, description="Only these categories.")
-    search: str | None = strawberry.field(
-        default=None, description="Words that the name or category contains, ignoring case and accents."
+    categories: list[str] | None = strawberry.field(
+        default=None, description="Only people of these categories, spelt exactly as they are stored."
     )
+    search: str | None = strawberry.field(default=None, description=SEARCH)
     on: dt.date | None = strawberry.field(default=None, description="Employed on this day. Default: today.")
 
     def to_filter(self, today: dt.date) -> queries.StaffFilter:
@@ -54,7 +56,9 @@ class StaffEdge:
     node: Staff = strawberry.field(description="The person.")
 
 
-@strawberry.type(description="A page of the roster.")
+@strawberry.type(
+    description="A page of the roster. Not live: refetch it when a day's `rosterVersion` rises, and after midnight."
+)
 class StaffConnection:
     """See the Relay Cursor Connections Specification."""
 
@@ -62,7 +66,7 @@ class StaffConnection:
     page_info: PageInfo = strawberry.field(description="Where this page is in the list.")
     which: strawberry.Private[queries.StaffFilter]
 
-    @strawberry.field(description="Number of matching people, on all pages.")
+    @strawberry.field(description="Number of matching people, on all pages, when this page was read.")
     async def total_count(self, info: Info) -> int:
         return await queries.count(await info.context.snapshot(), self.which)
 
@@ -75,14 +79,23 @@ def _unset_if_null(value: T | None) -> T | Unset:
     return UNSET if value is None else value
 
 
-@strawberry.input(description="A person to add to the roster.")
+@strawberry.input(
+    description=(
+        "A person to add to the roster. Null is as good as omitted: the default, or in an import of somebody who "
+        "exists the stored value."
+    )
+)
 class CreateStaffInput:
     """See `Details`."""
 
     name: str = strawberry.field(description="One line, up to 200 characters.")
-    category: str | None = strawberry.field(default=None, description="Such as Teaching.")
-    photo_url: str | None = strawberry.field(default=None, description="https, http, or a path on this server.")
-    external_ref: str | None = strawberry.field(default=None, description="An id in another system; unique.")
+    category: str | None = strawberry.field(
+        default=None, description="Such as Teaching; one line, up to 200 characters. Default: none."
+    )
+    photo_url: URL | None = strawberry.field(default=None, description="A photo of the person. Default: none.")
+    external_ref: str | None = strawberry.field(
+        default=None, description="An id in another system; unique, and up to 200 characters. Default: none."
+    )
     starts_on: dt.date | None = strawberry.field(default=None, description="First day of employment. Default: today.")
     ends_on: dt.date | None = strawberry.field(default=None, description="Last day of employment. Default: none.")
 
@@ -98,19 +111,26 @@ class CreateStaffInput:
         )
 
 
-@strawberry.input(description="Changes to a person. Omitted fields are not changed; null clears.")
+@strawberry.input(
+    description="Changes to a person. Omitted fields are not changed; null clears, and is INVALID where it cannot."
+)
 class UpdateStaffInput:
     """See `Details`."""
 
     id: strawberry.ID = strawberry.field(description="Id of the Staff.")
     name: Maybe[str | None] = strawberry.field(description="One line, up to 200 characters; null is INVALID.")
-    category: Maybe[str | None] = strawberry.field(description="Such as Teaching.")
-    photo_url: Maybe[str | None] = strawberry.field(description="https, http, or a path on this server.")
-    external_ref: Maybe[str | None] = strawberry.field(description="An id in another system; unique.")
+    category: Maybe[str | None] = strawberry.field(
+        description="Such as Teaching; one line, up to 200 characters. Null or blank for none."
+    )
+    photo_url: Maybe[URL | None] = strawberry.field(description="A photo of the person. Null for none.")
+    external_ref: Maybe[str | None] = strawberry.field(
+        description="An id in another system; unique, and up to 200 characters. Null or blank for none."
+    )
     starts_on: Maybe[dt.date | None] = strawberry.field(description="First day of employment; null is INVALID.")
     ends_on: Maybe[dt.date | None] = strawberry.field(description="Last day of employment; null for none.")
     expected_version: int | None = strawberry.field(
-        default=None, description="VERSION_CONFLICT if the person has another version."
+        default=None,
+        description="VERSION_CONFLICT if the person has another version, and a value would change. Default: any.",
     )
 
     def to_details(self) -> Details:
@@ -138,7 +158,7 @@ class ImportStaffInput:
     """Rows with an externalRef match people by it, others by name and category."""
 
     rows: list[CreateStaffInput] = strawberry.field(
-        description="Up to 20,000. Omitted fields of existing people are not changed."
+        description="Up to 20,000. Omitted and null fields of existing people are not changed."
     )
     dry_run: bool = strawberry.field(default=False, description="Return a preview, and change nothing.")
     idempotency_key: strawberry.ID | None = strawberry.field(
@@ -146,7 +166,14 @@ class ImportStaffInput:
     )
 
 
-strawberry.enum(ImportAction, name="StaffImportAction", description="What an import does with a row.")
+describe(
+    ImportAction,
+    name="StaffImportAction",
+    description="What an import does with a row.",
+    CREATED="The row adds a person.",
+    UPDATED="The row changes a person.",
+    UNCHANGED="The person has these values already.",
+)
 
 
 @strawberry.type(description="What an import would do with a row.")
@@ -185,10 +212,16 @@ class ImportStaffPayload:
 class StaffQuery:
     """Root fields about people."""
 
-    @strawberry.field(description="The roster, by name.")
+    @strawberry.field(description="The roster, by name: everybody employed on a day, by default today.")
     async def staff(
-        self, info: Info, filter: StaffFilter | None = None, first: int | None = 50, after: str | None = None
-    ) -> StaffConnection:
+        self,
+        info: Info,
+        filter: Annotated[
+            StaffFilter | None, strawberry.argument(description="Default: everybody employed today.")
+        ] = None,
+        first: First = 50,
+        after: After = None,
+    ) -> StaffConnection | None:
         snapshot = await info.context.snapshot()
         which = (filter or StaffFilter()).to_filter(snapshot.today)
         place = parse_page_cursor(after, str, int)
@@ -206,7 +239,9 @@ class StaffMutation:
     """Root fields about people."""
 
     @strawberry.mutation(description="Add a person to the roster. Requires ADMIN.")
-    async def create_staff(self, info: Info, input: CreateStaffInput) -> StaffPayload:
+    async def create_staff(
+        self, info: Info, input: Annotated[CreateStaffInput, strawberry.argument(description="The person.")]
+    ) -> StaffPayload | None:
         try:
             async with info.context.work() as work:
                 person = await commands.create(work, input.to_details())
@@ -215,7 +250,11 @@ class StaffMutation:
         return StaffPayload(staff=Staff.of(person), errors=[])
 
     @strawberry.mutation(description="Change a person's data. Requires ADMIN.")
-    async def update_staff(self, info: Info, input: UpdateStaffInput) -> StaffPayload:
+    async def update_staff(
+        self,
+        info: Info,
+        input: Annotated[UpdateStaffInput, strawberry.argument(description="The person, and what to change.")],
+    ) -> StaffPayload | None:
         try:
             async with info.context.work() as work:
                 person = await commands.update_person(
@@ -226,7 +265,9 @@ class StaffMutation:
         return StaffPayload(staff=Staff.of(person), errors=[])
 
     @strawberry.mutation(description="Add or change many people in one transaction. Requires ADMIN.")
-    async def import_staff(self, info: Info, input: ImportStaffInput) -> ImportStaffPayload:
+    async def import_staff(
+        self, info: Info, input: Annotated[ImportStaffInput, strawberry.argument(description="The people.")]
+    ) -> ImportStaffPayload | None:
         try:
             async with info.context.work() as work:
                 return await _import(work, input)

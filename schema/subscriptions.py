@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
-from typing import cast
+from typing import Annotated, cast
 
 import strawberry
 
@@ -19,34 +19,58 @@ from .context import Context, Info
 from .entities import Attendance, AttendanceDay
 from .scope import StaffScope
 
+Date = Annotated[
+    dt.date | None,
+    strawberry.argument(
+        description=(
+            "The day. Default: today in the organisation's time zone, when it begins; it stays with that day after "
+            "midnight."
+        )
+    ),
+]
+"""The argument of every subscription."""
 
-@strawberry.type
+
+@strawberry.type(description="All subscriptions.")
 class Subscription:
-    """All subscriptions."""
+    """Root fields about a day."""
 
     @strawberry.subscription(
         description=(
-            "The changes of a day after the cursor, or without one from now on: each once, in order. "
-            "RESTART_REQUIRED if the cursor cannot be resumed from."
+            "The changes of a day's records after the cursor, or without one from now on: each once, in order. "
+            "RESTART_REQUIRED if the cursor cannot be resumed from, such as that of another day: query the day again, "
+            "and subscribe from its feedCursor. An event is the record as this change left it; its `staff`, `day` and "
+            "`history` may be newer."
         )
     )
     def attendance_updated(
         self,
         info: Info,
-        date: dt.date,
-        scope: StaffScope | None = None,
-        after: str | None = None,  # noqa: ARG002 - differs by subscriber: `subscribe` passes it to the group
+        date: Date = None,
+        scope: Annotated[
+            StaffScope | None, strawberry.argument(description="Only changes of these people. Default: of everybody.")
+        ] = None,
+        after: Annotated[  # noqa: ARG002 - differs by subscriber: `subscribe` passes it to the group
+            str | None,
+            strawberry.argument(
+                description=(
+                    "The `feedCursor` of the board or of the last event: what came after it is sent first. Default: "
+                    "only what comes from now on."
+                )
+            ),
+        ] = None,
     ) -> AsyncIterable[Attendance]:
-        return cast("AsyncIterable[Attendance]", AttendanceUpdated(info.context, date, scope))
+        on = date or info.context.today
+        return cast("AsyncIterable[Attendance]", AttendanceUpdated(info.context, on, scope))
 
     @strawberry.subscription(
         description=(
-            "The day's state, now and after each change of its counts, lock, label or roster. Changes in quick "
-            "succession may be coalesced."
+            "The day's state, now and after each change of its counts, lock, label, working day or roster. Changes "
+            "in quick succession may be coalesced: the last one is always sent."
         )
     )
-    def attendance_day_updated(self, info: Info, date: dt.date) -> AsyncIterable[AttendanceDay]:
-        return cast("AsyncIterable[AttendanceDay]", AttendanceDayUpdated(info.context, date))
+    def attendance_day_updated(self, info: Info, date: Date = None) -> AsyncIterable[AttendanceDay]:
+        return cast("AsyncIterable[AttendanceDay]", AttendanceDayUpdated(info.context, date or info.context.today))
 
 
 class _InScope:

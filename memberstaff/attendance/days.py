@@ -66,17 +66,17 @@ class Calendar:
         assert row is not None
         return _day(row)
 
-    async def open(self, work: Work, on: date, *, working: bool | None | Unset, label: str | None | Unset) -> Day:
-        """Set whether it is a working day, and its label."""
+    async def update(self, work: Work, on: date, *, working: bool | None | Unset, label: str | None | Unset) -> Day:
+        """Set whether it is a working day (None: what its weekday says), and its label. Raises Refusal."""
         work.require(Right.MANAGE_DAYS)
         day = await self.lock_row(work, on)
         values: dict[str, Any] = {}
-        if isinstance(working, bool):
-            values["working"] = working
+        if working is not UNSET:
+            values["working"] = on.weekday() in self._working if working is None else working
         if label is not UNSET:
             given = label.strip() if label is not None else ""
             values["label"] = line(given, longest=LONGEST_NAME, what="The label", path="label") if given else None
-        return await self._change(work, day, "opened", values)
+        return await self._change(work, day, "updated", values)
 
     async def set_locked(self, work: Work, on: date, *, locked: bool, reason: str | None) -> Day:
         """Lock a day, which then takes no marks, or unlock it."""

@@ -127,11 +127,14 @@ class Schema(strawberry.Schema):
     `turn_to_prepare()`, context managers to run a query in, which may raise Unavailable, and to prepare a document.
     """
 
-    def __init__(self, *arguments: Any, limits: Limits, suggestions: bool = False, **options: Any) -> None:
+    def __init__(
+        self, *arguments: Any, limits: Limits, suggestions: bool = False, description: str | None = None, **options: Any
+    ) -> None:
         class Bound(Execution):
             """Bound to the documents of this schema."""
 
         super().__init__(*arguments, **{**options, "execution_context_class": Bound})
+        self._schema.description = description
         self.suggestions = suggestions
         self.execution: type[Execution] = Bound
         self.documents = Bound.documents = Documents(self._schema, limits, suggestions=suggestions)
@@ -140,6 +143,14 @@ class Schema(strawberry.Schema):
     def core(self) -> GraphQLSchema:
         """The graphql-core schema, for which Strawberry has no public name."""
         return self._schema
+
+    def as_str(self) -> str:
+        """The schema in SDL, with its description, which Strawberry does not print."""
+        if self.core.description is None:
+            return super().as_str()
+        roots = self.core.query_type, self.core.mutation_type, self.core.subscription_type
+        fields = [f"  {type_.name.lower()}: {type_.name}\n" for type_ in roots if type_ is not None]
+        return f'"""\n{self.core.description}\n"""\nschema {{\n{"".join(fields)}}}\n\n{super().as_str()}'
 
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
         """Do nothing: Strawberry would log each error with the document, while `mask` logs the internal ones."""

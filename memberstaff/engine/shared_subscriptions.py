@@ -7,30 +7,13 @@ authorisation scope, whatever their transport. See docs/decisions/0008-rendering
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, NoReturn, Protocol, TypeVar
 
 import msgspec
-from graphql import (
-    DocumentNode,
-    ExecutionResult,
-    FieldNode,
-    FragmentDefinitionNode,
-    FragmentSpreadNode,
-    GraphQLError,
-    InlineFragmentNode,
-    NonNullTypeNode,
-    OperationDefinitionNode,
-    StringValueNode,
-    ValueNode,
-    VariableNode,
-    Visitor,
-    create_source_event_stream,
-    execute_subscription_event,
-    visit,
-)
+from graphql import ExecutionResult, GraphQLError, create_source_event_stream, execute_subscription_event
 from graphql.execution import Executor
 from strawberry.exceptions import StrawberryInputCoercionError
 from strawberry.http import process_result
@@ -41,13 +24,11 @@ from memberstaff.engine.documents import Prepared
 from memberstaff.engine.masking import cause_of, graphql_error
 from memberstaff.engine.request import OperationRequest, digest
 from memberstaff.engine.schema import OperationRefused, Schema
+from memberstaff.engine.subscription_plan import CURSOR, plan_for
 from memberstaff.errors import RateLimited, Refusal, RequestError, Unavailable
 from memberstaff.fanout.event_source import EventSource, Listener
 from memberstaff.fanout.retry import until_available
 from memberstaff.fanout.subscriber_groups import SubscriberGroups
-
-CURSOR = "after"
-"""The argument with the cursor to resume from."""
 
 Event = TypeVar("Event")
 
@@ -78,6 +59,10 @@ class SubscriptionContext(Protocol):
 
         From now on the connection is closed when its access ends. Raises RequestError.
         """
+
+    @property
+    def today(self) -> Hashable:
+        """The default of the argument `date`: the same one in a context that `as_scope` makes of this one."""
 
     def as_scope(self, scope: Any) -> SharedContext:
         """A context that reads with this scope, and no caller."""
@@ -124,14 +109,15 @@ async def subscribe(
     """
     # Held until the group has begun: the cache may drop it meanwhile.
     prepared = await schema.prepare(request.query, context)
-    plan = _plan_of(prepared, request)
+    plan = plan_for(schema.core, prepared, request)
     cost = prepared.cost(request.operation_name)
     scope, owner = await until_available(context.authorize)
     after = plan.after(request.variables)
     if not plan.accepts(after):
         _build(schema, prepared, None, request)  # for graphql-core's own error
         raise OperationRefused([graphql_error(f"`{CURSOR}` must be a string.")])
-    key = digest(plan.key, request.operation_name, request.variables, without=plan.variable), scope
+    today = context.today if plan.leaves_out_date(request.variables) else None
+    key = digest(plan.key, request.operation_name, request.variables, without=plan.variable), scope, today
 
     def make_source() -> EventSource:
         return _source(schema, prepared, context.as_scope(scope), request)
@@ -147,60 +133,6 @@ async def subscribe(
         raise
     context.resumed()
     return leave
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """Where a document has the cursor, and its text without the cursor."""
-
-    key: str
-    """The document's text, with literal cursors blanked."""
-    variable: str | None
-    """The variable with the cursor, if it is used for nothing else."""
-    given: str | None
-    """The variable with the cursor."""
-    literal: str | None
-    """The cursor if the variable is omitted, or there is none."""
-    required: bool
-    """Whether the variable is required."""
-
-    def after(self, variables: Mapping[str, Any] | None) -> Any:
-        """The cursor, of any JSON type."""
-        return (variables or {}).get(self.given, self.literal) if self.given is not None else self.literal
-
-    def accepts(self, after: Any) -> bool:
-        """Whether the cursor has the argument's type."""
-        return isinstance(after, str) or (after is None and not self.required)
-
-
-def _plan_of(prepared: Prepared, request: OperationRequest) -> Plan:
-    assert prepared.document is not None
-    plan: Plan | None = prepared.derived.get((Plan, request.operation_name))
-    if plan is None:
-        plan = plan_of(prepared.document, request.query, request.operation_name)
-        prepared.derived[Plan, request.operation_name] = plan
-    return plan
-
-
-def plan_of(document: DocumentNode, text: str, operation_name: str | None) -> Plan:
-    """The plan for a valid subscription."""
-    operation = _operation(document, operation_name)
-    roots = _root_fields(operation, document)
-    cursors = [each.value for root in roots for each in root.arguments or () if each.name.value == CURSOR]
-    literals: list[ValueNode] = [value for value in cursors if isinstance(value, StringValueNode)]
-    literal = next((value.value for value in literals if isinstance(value, StringValueNode)), None)
-    names = {value.name.value for value in cursors if isinstance(value, VariableNode)}
-    given = next(iter(names), None)
-    variable, required = None, False
-    if given is not None:
-        definition = next(each for each in operation.variable_definitions or () if each.variable.name.value == given)
-        default = definition.default_value
-        literal = default.value if isinstance(default, StringValueNode) else None
-        required = isinstance(definition.type, NonNullTypeNode) and default is None
-        if len(names) == 1 and _uses(document, given) == 1 + len(cursors):  # its definition and these
-            variable = given
-            literals += [default] if isinstance(default, StringValueNode) else []
-    return Plan(_without(text, literals), variable, given, literal, required)
 
 
 def _build(schema: Schema, prepared: Prepared, context: Any, request: OperationRequest) -> Executor[Any]:
@@ -275,51 +207,3 @@ def _raise_failures(result: ExecutionResult) -> None:
             raise cause
         if cause is not None and not isinstance(cause, RequestError | Refusal | StrawberryInputCoercionError):
             raise cause
-
-
-def _operation(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
-    return next(
-        node
-        for node in document.definitions
-        if isinstance(node, OperationDefinitionNode) and (name is None or (node.name and node.name.value == name))
-    )
-
-
-def _root_fields(operation: OperationDefinitionNode, document: DocumentNode) -> list[FieldNode]:
-    """The root fields, including those in fragments; each fragment is visited once."""
-    fragments = {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
-    found: list[FieldNode] = []
-    waiting = [operation.selection_set]
-    while waiting:
-        for node in waiting.pop().selections:
-            if isinstance(node, FieldNode):
-                found.append(node)
-            elif isinstance(node, InlineFragmentNode):
-                waiting.append(node.selection_set)
-            elif isinstance(node, FragmentSpreadNode) and (spread := fragments.pop(node.name.value, None)) is not None:
-                waiting.append(spread.selection_set)
-    return found
-
-
-def _without(text: str, values: list[ValueNode]) -> str:
-    """The document's text with these values replaced by empty strings."""
-    spans = sorted({(value.loc.start, value.loc.end) for value in values if value.loc is not None}, reverse=True)
-    for start, end in spans:
-        text = f'{text[:start]}""{text[end:]}'
-    return text
-
-
-class _Uses(Visitor):
-    def __init__(self, name: str) -> None:
-        super().__init__()
-        self.name = name
-        self.number = 0
-
-    def enter_variable(self, node: VariableNode, *_: Any) -> None:
-        self.number += node.name.value == self.name
-
-
-def _uses(document: DocumentNode, name: str) -> int:
-    uses = _Uses(name)
-    visit(document, uses)
-    return uses.number

@@ -176,7 +176,7 @@ async def test_the_query_on_its_page_works_as_written(installation: Installation
 async def test_the_log_refuses_what_it_cannot_look_for(installation: Installation) -> None:
     foreign = "`after` is not a cursor of this list."
     for variables, message in (
-        ({"first": 101}, "`first` must be between 1 and 100."),
+        ({"first": 101}, "`first` must be between 0 and 100."),
         ({"after": "nonsense"}, foreign),
         ({"after": cursor('["2026-01-12T08:00:00Z",1]')}, foreign),
         ({"after": cursor("[9000000000000000000,1]")}, foreign),

@@ -32,7 +32,7 @@ SPAN = """query ($from: Date!, $to: Date!) {
   staff { edges { node { attendance(from: $from, to: $to) { date } } } }
 }"""
 
-FIRST = "`first` must be between 1 and 100."
+FIRST = "`first` must be between 0 and 100."
 FOREIGN = "`after` is not a cursor of this list."
 DAYS = "Select 1 to 92 days, with `from` not after `to`."
 
@@ -52,7 +52,7 @@ async def test_pages_that_no_list_has_are_refused_in_plain_words(installation: I
     place = (await viewer.ask(STAFF))["staff"]["edges"][0]["cursor"]
     board = (await viewer.ask(BOARD))["attendanceDay"]["records"]["pageInfo"]["endCursor"]
     history = (await viewer.ask(HISTORY, target=amina))["attendance"]["history"]["edges"][0]["cursor"]
-    for first in (0, -1, 101, 2**31 - 1):
+    for first in (-1, -(2**31), 101, 2**31 - 1):
         assert await told(viewer, STAFF, first=first) == ("BAD_REQUEST", FIRST)
         assert await told(viewer, HISTORY, target=amina, first=first) == ("BAD_REQUEST", FIRST)
     for after in (board, history, "", "null", page_cursor("a\x00", 1), page_cursor("a", 2**63)):
@@ -230,9 +230,11 @@ async def test_the_ends_of_the_calendar_hold_people_and_days(installation: Insta
     ever = {"startsOn": "0001-01-01", "endsOn": "9999-12-31"}
     payload = (await admin.ask(create, input={"name": "Methuselah", **ever}))["createStaff"]
     assert payload == {"staff": ever, "errors": []}
-    opened = "mutation ($input: OpenAttendanceDayInput!) { openAttendanceDay(input: $input) { day { date label } } }"
+    update = (
+        "mutation ($input: UpdateAttendanceDayInput!) { updateAttendanceDay(input: $input) { day { date label } } }"
+    )
     for date, people in (("0001-01-01", 1), ("9999-12-31", 5)):
-        day = (await admin.ask(opened, input={"date": date, "label": "The end"}))["openAttendanceDay"]["day"]
+        day = (await admin.ask(update, input={"date": date, "label": "The end"}))["updateAttendanceDay"]["day"]
         assert day == {"date": date, "label": "The end"}
         board = (await admin.ask(BOARD, date=date))["attendanceDay"]
         assert (board["label"], board["summary"]["total"]) == ("The end", people)

@@ -70,6 +70,13 @@ FIELDS: dict[str, tuple[str, str, str, str, str]] = {
         OK,
         OK,
     ),
+    "updateAttendanceDay": (
+        'mutation { updateAttendanceDay(input: {date: "2026-01-12", label: "Sports day"}) { errors { code } } }',
+        LOGIN,
+        NO,
+        NO,
+        OK,
+    ),
     "openAttendanceDay": (
         'mutation { openAttendanceDay(input: {date: "2026-01-12", label: "Sports day"}) { errors { code } } }',
         LOGIN,
@@ -286,7 +293,7 @@ async def test_a_token_that_has_expired_says_so_to_person_and_program(
 
 async def test_whoever_is_refused_changes_nothing(installation: Installation) -> None:
     writes = [name for name, row in FIELDS.items() if NO in row and "mutation" in row[0]]
-    assert len(writes) == 9
+    assert len(writes) == 10
     for name in writes:
         for client in (installation.nobody, installation.viewer):
             assert await outcome(client, name, installation.staff["Amina"]) in {LOGIN, NO}

@@ -84,7 +84,7 @@ def marked(**values: Any) -> Change:
 UPDATE = "mutation ($input: UpdateStaffInput!) { updateStaff(input: $input) { errors { message } } }"
 CREATE = "mutation ($input: CreateStaffInput!) { createStaff(input: $input) { errors { message } } }"
 LOCK = "mutation ($input: SetAttendanceDayStateInput!) { setAttendanceDayState(input: $input) { errors { message } } }"
-OPEN = "mutation ($input: OpenAttendanceDayInput!) { openAttendanceDay(input: $input) { errors { message } } }"
+DAY = "mutation ($input: UpdateAttendanceDayInput!) { updateAttendanceDay(input: $input) { errors { message } } }"
 
 
 async def rename_account(work: Work, _: Installation) -> None:
@@ -103,8 +103,8 @@ async def erase_amina(work: Work, _: Installation) -> None:
         pytest.param(marked(note="In hospital"), id="a note"),
         pytest.param(marked(photoUrl="https://photos.example/1.jpg"), id="a photo of the mark"),
         pytest.param(by_admin(LOCK, date=TODAY, state="LOCKED"), id="the day's state"),
-        pytest.param(by_admin(OPEN, date=TODAY, label="Sports day"), id="the day's label"),
-        pytest.param(by_admin(OPEN, date=TODAY, isWorkingDay=False), id="whether people are expected"),
+        pytest.param(by_admin(DAY, date=TODAY, label="Sports day"), id="the day's label"),
+        pytest.param(by_admin(DAY, date=TODAY, isWorkingDay=False), id="whether people are expected"),
         pytest.param(by_admin(UPDATE, id="AMINA", name="Amina B."), id="a name"),
         pytest.param(by_admin(UPDATE, id="AMINA", category="Office"), id="a category"),
         pytest.param(by_admin(UPDATE, id="AMINA", photoUrl="https://photos.example/a.jpg"), id="a person's photo"),
@@ -160,6 +160,8 @@ async def test_today_is_another_day_after_midnight(installation: Installation, c
         "query Also($date: Date) { attendanceDay(date: $date) { label } one: attendanceDay(date: $date) { label } }",
         """query Also($date: Date) { attendanceDay(date: $date) { records(first: 10) { edges { node { ...Weeks } } } } }
         fragment Weeks on Attendance { staff { attendance(from: "2026-01-05", to: "2026-01-11") { status } } }""",
+        """query Also($date: Date) { attendanceDay(date: $date) { records(first: 10) { edges { node {
+        updatedByAccount { role } } } } } }""",
     ],
 )
 async def test_what_shows_more_than_a_day_is_never_kept(

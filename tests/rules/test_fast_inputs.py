@@ -35,7 +35,7 @@ update = st.fixed_dictionaries(
     },
 )
 entry = st.fixed_dictionaries(
-    {"staffId": ids, "status": statuses}, optional={"note": notes, "expectedVersion": versions}
+    {"staffId": ids, "status": statuses}, optional={"note": notes, "photoUrl": notes, "expectedVersion": versions}
 )
 
 

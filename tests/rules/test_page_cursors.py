@@ -24,19 +24,19 @@ def message(action: Any, *arguments: Any, **options: Any) -> str:
     return refused.value.message
 
 
-@pytest.mark.parametrize(("first", "size"), [(None, 50), (1, 1), (99, 99), (PAGE, PAGE)])
+@pytest.mark.parametrize(("first", "size"), [(None, 50), (0, 0), (1, 1), (99, 99), (PAGE, PAGE)])
 def test_a_page_is_as_large_as_asked_for(first: int | None, size: int) -> None:
     assert page_size(first, default=50) == size
 
 
-@pytest.mark.parametrize("first", [0, -1, PAGE + 1, 2**31 - 1, -(2**31)])
+@pytest.mark.parametrize("first", [-1, PAGE + 1, 2**31 - 1, -(2**31)])
 def test_a_page_of_another_size_is_refused(first: int) -> None:
-    assert message(page_size, first, default=50) == "`first` must be between 1 and 100."
+    assert message(page_size, first, default=50) == "`first` must be between 0 and 100."
 
 
 def test_a_days_board_may_be_one_page() -> None:
     assert page_size(BOARD_PAGE, default=100, most=BOARD_PAGE) == 1_000
-    assert message(page_size, 1_001, default=100, most=BOARD_PAGE) == "`first` must be between 1 and 1,000."
+    assert message(page_size, 1_001, default=100, most=BOARD_PAGE) == "`first` must be between 0 and 1,000."
 
 
 @given(STORABLE, st.integers(-(2**63), 2**63 - 1), STORABLE)

@@ -1,6 +1,6 @@
 import { type SubmitEvent, useState } from "react";
 
-import { explain } from "../api/client";
+import { refusalOf } from "../api/client";
 import { useApp } from "../app/context";
 import { ROLES } from "../app/Shell";
 import type { AccountFieldsFragment, Role } from "../gql/graphql";
@@ -27,7 +27,7 @@ export function AccountDialog({ account, onClose }: { account: AccountFieldsFrag
     if (account === null) {
       const input = { email: email.trim(), displayName: displayName.trim() || null, role, password };
       const { data, error } = await api.client.mutation(CreateAccount, { input }).toPromise();
-      refused = data ? data.createAccount.errors[0]?.message : explain(error);
+      refused = refusalOf(data?.createAccount, error);
     } else {
       const input = {
         id: account.id,
@@ -37,7 +37,7 @@ export function AccountDialog({ account, onClose }: { account: AccountFieldsFrag
         ...(password !== "" && { password }),
       };
       const { data, error } = await api.client.mutation(UpdateAccount, { input }).toPromise();
-      refused = data ? data.updateAccount.errors[0]?.message : explain(error);
+      refused = refusalOf(data?.updateAccount, error);
     }
     setProblem(refused ?? null);
     if (refused === undefined) {

@@ -74,7 +74,7 @@ function Rows({
     variables: { after, search: search.trim() || null },
     requestPolicy: "cache-and-network",
   });
-  if (!data) return <Say columns={COLUMNS}>{error ? explain(error) : "Loading…"}</Say>;
+  if (!data?.accounts) return <Say columns={COLUMNS}>{error ? explain(error) : "Loading…"}</Say>;
   const { edges, pageInfo } = data.accounts;
   if (edges.length === 0) return <Say columns={COLUMNS}>No matches.</Say>;
   return (
@@ -82,7 +82,7 @@ function Rows({
       {edges.map(({ node }) => (
         <tr key={node.id}>
           <td>
-            <strong>{node.displayName}</strong> {node.isViewer && <span className="badge accent">You</span>}{" "}
+            <strong>{node.displayName}</strong> {node.id === viewer.accountId && <span className="badge accent">You</span>}{" "}
             {node.isDisabled && <span className="badge">Disabled</span>}
           </td>
           <td>{node.email ?? node.issuer}</td>

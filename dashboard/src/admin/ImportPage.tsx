@@ -9,7 +9,7 @@ import { complain, say } from "../ui/toasts";
 import { ImportStaff } from "./operations";
 import { InvalidRoster, readRoster, type Roster } from "./roster";
 
-type Outcome = ImportStaffMutation["importStaff"];
+type Outcome = NonNullable<ImportStaffMutation["importStaff"]>;
 
 interface Preview {
   name: string;
@@ -31,8 +31,9 @@ export function ImportPage() {
     setBusy(true);
     const { data, error } = await api.client.mutation(ImportStaff, { input: { rows: roster.rows, dryRun } }).toPromise();
     setBusy(false);
-    if (!data) setProblem(explain(error));
-    return data?.importStaff ?? null;
+    const outcome = data?.importStaff ?? null;
+    if (!outcome) setProblem(explain(error));
+    return outcome;
   };
   const choose = async (file: File | undefined) => {
     setPreview(null);

@@ -1,6 +1,6 @@
 import { type SubmitEvent, useState } from "react";
 
-import { explain } from "../api/client";
+import { refusalOf } from "../api/client";
 import { useApp, useToday } from "../app/context";
 import type { StaffFieldsFragment } from "../gql/graphql";
 import { Dialog } from "../ui/Dialog";
@@ -32,11 +32,11 @@ export function StaffDialog({ staff, onClose }: { staff: StaffFieldsFragment | n
     let refused: string | undefined;
     if (staff === null) {
       const { data, error } = await api.client.mutation(CreateStaff, { input }).toPromise();
-      refused = data ? data.createStaff.errors[0]?.message : explain(error);
+      refused = refusalOf(data?.createStaff, error);
     } else {
       const changes = { ...input, id: staff.id, expectedVersion: staff.version };
       const { data, error } = await api.client.mutation(UpdateStaff, { input: changes }).toPromise();
-      refused = data ? data.updateStaff.errors[0]?.message : explain(error);
+      refused = refusalOf(data?.updateStaff, error);
     }
     setProblem(refused ?? null);
     if (refused === undefined) {

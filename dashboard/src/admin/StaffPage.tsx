@@ -86,7 +86,7 @@ function Rows({ after, more, search, on, edit }: RowsProps) {
     variables: { after, filter: { search: search.trim() || null, on } },
     requestPolicy: "cache-and-network",
   });
-  if (!data) return <Say columns={COLUMNS}>{error ? explain(error) : "Loading…"}</Say>;
+  if (!data?.staff) return <Say columns={COLUMNS}>{error ? explain(error) : "Loading…"}</Say>;
   const { edges, pageInfo } = data.staff;
   if (edges.length === 0) return <Say columns={COLUMNS}>No matches.</Say>;
   return (

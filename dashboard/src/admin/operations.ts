@@ -65,7 +65,6 @@ export const AccountFields = graphql(`
     issuer
     isDisabled
     createdAt
-    isViewer
   }
 `);
 

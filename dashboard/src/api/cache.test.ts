@@ -22,6 +22,7 @@ import { cache, EMBEDDED } from "./cache";
 const { schema } = new House();
 const VIEWER = {
   id: "V",
+  accountId: "A",
   displayName: "Grace",
   role: "ADMIN",
   timeZone: "Europe/Berlin",

@@ -35,7 +35,8 @@ afterEach(() => {
 async function board() {
   const house = new House("Ada", "Ben");
   const login = { serial: 0, ended: false };
-  const viewer = { id: "V", displayName: "Grace", role: "ADMIN", timeZone: "Europe/Berlin", organisation: "School" };
+  const place = { timeZone: "Europe/Berlin", organisation: "School" };
+  const viewer = { id: "V", accountId: "A", displayName: "Grace", role: "ADMIN", ...place };
   const server = await new Sockets(house, {
     refreshSession: () => {
       if (login.ended) return { accessToken: null, expiresAt: null, viewer: null, errors: [] };

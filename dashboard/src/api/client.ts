@@ -76,6 +76,14 @@ export function retryAfter(error: CombinedError | undefined | null): number {
   return Math.max(0, ...told.filter((seconds) => typeof seconds === "number"));
 }
 
+/** Why a mutation was refused, in its payload or with no payload at all; undefined if it succeeded. */
+export function refusalOf(
+  payload: { errors: readonly { message: string }[] } | null | undefined,
+  error: CombinedError | undefined,
+): string | undefined {
+  return payload ? payload.errors[0]?.message : explain(error);
+}
+
 /** The message to show for a failed operation. */
 export function explain(error: CombinedError | undefined): string {
   const told = error?.graphQLErrors[0]?.message;

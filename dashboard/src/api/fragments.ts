@@ -47,6 +47,7 @@ export const DayFields = graphql(`
 export const ViewerFields = graphql(`
   fragment ViewerFields on Viewer {
     id
+    accountId
     displayName
     role
     timeZone

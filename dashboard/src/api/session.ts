@@ -147,7 +147,7 @@ export class Session {
   async login(email: string, password: string): Promise<string | null> {
     return await alone(async () => {
       const result = await this.#client.mutation(Login, { email, password }).toPromise();
-      if (!result.data) return explain(result.error);
+      if (!result.data?.login) return explain(result.error);
       const { accessToken, expiresAt, viewer, errors } = result.data.login;
       if (!accessToken || !expiresAt || !viewer) return errors[0]?.message ?? "Login failed.";
       this.#share({ token: accessToken, expiresAt: expiry(accessToken, expiresAt), viewer });
@@ -162,7 +162,7 @@ export class Session {
       const state = this.state.get();
       const input = { currentPassword, newPassword };
       const { data, error } = await this.#client.mutation(ChangePassword, { input }, this.#authorized()).toPromise();
-      if (!data) return explain(error);
+      if (!data?.changePassword) return explain(error);
       const { accessToken, expiresAt, errors } = data.changePassword;
       if (!accessToken || !expiresAt || state.status !== "in") return errors[0]?.message ?? "Log in again.";
       this.#share({ token: accessToken, expiresAt: expiry(accessToken, expiresAt), viewer: state.viewer });
@@ -198,7 +198,7 @@ export class Session {
       if (this.#changes === before) await this.#change(waited ? 1_000 : 0);
       if (this.#changes !== before) return this.token;
       const result = await this.#client.mutation(Refresh, {}).toPromise();
-      if (!result.data) throw new Unreachable(result.error?.message);
+      if (!result.data?.refreshSession) throw new Unreachable(result.error?.message);
       const { accessToken, expiresAt, viewer } = result.data.refreshSession;
       const good = accessToken && expiresAt && viewer;
       this.#share(good ? { token: accessToken, expiresAt: expiry(accessToken, expiresAt), viewer } : null);

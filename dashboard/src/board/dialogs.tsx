@@ -1,7 +1,7 @@
 import { type SubmitEvent, useState } from "react";
 
 import { useApp, useToday } from "../app/context";
-import { explain } from "../api/client";
+import { refusalOf } from "../api/client";
 import type { Attendance, DayState } from "../live/day";
 import { type Day, longDay, momentOf } from "../live/dates";
 import { MARKS } from "../live/statuses";
@@ -133,7 +133,7 @@ export function DayDialog({ day, onClose }: { day: DayState; onClose: () => void
     event.preventDefault();
     const input = { date: day.date, label: label.trim() || null, isWorkingDay: working };
     const { data, error } = await api.client.mutation(DescribeDay, { input }).toPromise();
-    const refused = data ? data.openAttendanceDay.errors[0]?.message : explain(error);
+    const refused = refusalOf(data?.updateAttendanceDay, error);
     if (refused !== undefined) complain(refused);
     else {
       say("Saved.");
@@ -190,7 +190,7 @@ export async function setLock(
 ): Promise<boolean> {
   const input = { date, state: locked ? ("LOCKED" as const) : ("OPEN" as const), reason };
   const { data, error } = await api.client.mutation(SetDayState, { input }).toPromise();
-  const refused = data ? data.setAttendanceDayState.errors[0]?.message : explain(error);
+  const refused = refusalOf(data?.setAttendanceDayState, error);
   if (refused !== undefined) complain(refused);
   else say(locked ? "Day locked." : "Day unlocked.");
   return refused === undefined;

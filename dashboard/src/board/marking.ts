@@ -90,6 +90,10 @@ export class Marker {
       return;
     }
     const marked = payload.attendances;
+    if (!marked) {
+      complain(`The marks are saved, but cannot be undone here: ${explain(error)}`);
+      return;
+    }
     if (marked.length === 0) {
       say("Everybody was already marked.");
       return;
@@ -125,7 +129,7 @@ export class Marker {
       return payload.attendance;
     }
     const refused = payload?.errors[0];
-    if (refused?.__typename === "VersionConflictError") {
+    if (refused?.__typename === "VersionConflictError" && refused.current) {
       // Older than what we saw: a backup has been restored, and versions start over.
       if (refused.current.version < expectedVersion) this.#ours.delete(record.id);
       this.conflict.set({ current: refused.current, wanted: change });
@@ -166,8 +170,9 @@ export class Marker {
         expectedVersion: version,
       }));
       const { data, error } = await this.#bulk({ date, change: { entries }, errorPolicy: "SKIP_FAILED" });
-      if (!data) problem = explain(error);
-      done += data?.bulkUpdateAttendance.attendances.length ?? 0;
+      const unmarked = data?.bulkUpdateAttendance?.attendances;
+      if (!unmarked) problem = explain(error);
+      done += unmarked?.length ?? 0;
     }
     const left = marked.length - done;
     if (problem !== null) complain(`Not everything could be undone: ${problem}`);
@@ -179,7 +184,7 @@ export class Marker {
     this.#bulks++;
     const result = await this.api.client.mutation(BulkUpdateAttendance, { input }).toPromise();
     this.#bulks--;
-    for (const { id, version } of result.data?.bulkUpdateAttendance.attendances ?? []) this.#ours.set(id, version);
+    for (const { id, version } of result.data?.bulkUpdateAttendance?.attendances ?? []) this.#ours.set(id, version);
     return result;
   }
 

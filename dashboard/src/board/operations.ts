@@ -76,8 +76,8 @@ export const SetDayState = graphql(`
 
 /** Set a day's label, and whether it is a working day. For administrators. */
 export const DescribeDay = graphql(`
-  mutation DescribeDay($input: OpenAttendanceDayInput!) {
-    openAttendanceDay(input: $input) {
+  mutation DescribeDay($input: UpdateAttendanceDayInput!) {
+    updateAttendanceDay(input: $input) {
       day {
         ...DayFields
       }

@@ -25,7 +25,7 @@ export function SummaryPage() {
     variables: { from: plusDays(today, 1 - 7 * weeks), to: today },
     requestPolicy: "cache-and-network",
   });
-  const categories = data?.attendanceReport.categories;
+  const categories = data?.attendanceReport?.categories;
   return (
     <div className="summary">
       <div className="pagehead">
@@ -52,7 +52,7 @@ export function SummaryPage() {
           </li>
         ))}
       </ul>
-      {error && !data && (
+      {error && !categories && (
         <p className="banner error" role="alert">
           {explain(error)}
         </p>

@@ -1,7 +1,7 @@
 import type { ReportQuery } from "../gql/graphql";
 import { STATUSES } from "../live/statuses";
 
-export type Category = ReportQuery["attendanceReport"]["categories"][number];
+export type Category = NonNullable<ReportQuery["attendanceReport"]>["categories"][number];
 export type ReportDay = Category["days"][number];
 
 const COUNTED = [...STATUSES.map(({ count }) => count), "total"] as const;

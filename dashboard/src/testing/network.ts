@@ -42,6 +42,7 @@ export class Network {
     const viewer = {
       __typename: "Viewer",
       id: "V",
+      accountId: "A",
       displayName: this.house.viewer,
       role: "ADMIN",
       timeZone: "Europe/Berlin",

@@ -16,7 +16,7 @@ export const apollo =
       watch: () => watchDay(client, date, (row) => say("change", change(row))),
       async mark({ input }) {
         const { data } = await client.mutate({ mutation: Mark, variables: { input } });
-        say("marked", data!.updateAttendance.errors);
+        say("marked", data!.updateAttendance!.errors);
       },
     };
   };

@@ -26,7 +26,7 @@ export const urql =
       watch: () => watchDay(client, date, (row) => say("change", change(row))),
       async mark({ input }) {
         const { data } = await client.mutation(Mark, { input }).toPromise();
-        say("marked", data!.updateAttendance.errors);
+        say("marked", data!.updateAttendance!.errors);
       },
     };
   };
