@@ -24,7 +24,7 @@ class Right(StrEnum):
     """And the photos taken with marks: `memberstaff/changes.py` says which values follow this right."""
     MARK = "mark attendance"
     MARK_ANY_DAY = "mark attendance for days other than today"
-    MANAGE_DAYS = "open or lock days"
+    MANAGE_DAYS = "change or lock days"
     MANAGE_STAFF = "manage staff"
     MANAGE_ACCOUNTS = "manage accounts"
     READ_AUDIT = "read the audit log"

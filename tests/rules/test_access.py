@@ -37,7 +37,7 @@ REFUSALS = {
     Right.READ_NOTES: "A VIEWER may not read notes.",
     Right.MARK: "A VIEWER may not mark attendance.",
     Right.MARK_ANY_DAY: "A VIEWER may not mark attendance for days other than today.",
-    Right.MANAGE_DAYS: "A VIEWER may not open or lock days.",
+    Right.MANAGE_DAYS: "A VIEWER may not change or lock days.",
     Right.MANAGE_STAFF: "A VIEWER may not manage staff.",
     Right.MANAGE_ACCOUNTS: "A VIEWER may not manage accounts.",
     Right.READ_AUDIT: "A VIEWER may not read the audit log.",
