@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from ipaddress import ip_network
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -24,6 +25,9 @@ ENCODED = "characters of a password such as / : @ # are written as %2F, %3A, %40
 FEWEST_CHARACTERS = 8
 """Different ones in it."""
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+HEADER_NAME = re.compile(r"[!#$%&'+.^_`|~0-9A-Za-z-]+")
+"""A token of RFC 9110, but for `*`, which would mean all of them."""
 
 CommaSeparated = Annotated[tuple[str, ...], NoDecode]
 
@@ -77,6 +81,11 @@ class Deployment(BaseSettings):
     allowed_origins: CommaSeparated = Field(
         (), description="Origins of front ends on other hosts, such as https://board.example.org."
     )
+    cors_headers: CommaSeparated = Field(
+        (),
+        description="More request headers that those front ends send, such as X-Tenant. Those of the usual GraphQL "
+        "clients, of OpenTelemetry and of Sentry are allowed.",
+    )
     trusted_proxies: CommaSeparated = Field(
         (), description="Networks whose X-Forwarded-For is trusted, such as 10.0.0.0/8."
     )
@@ -126,7 +135,8 @@ class Deployment(BaseSettings):
     echo_prefix: str = Field("", max_length=100, description="Prefix of that channel: Laravel's REDIS_PREFIX.")
 
     @field_validator(
-        "allowed_hosts", "allowed_origins", "trusted_proxies", "working_days", "image_origins", mode="before"
+        *("allowed_hosts", "allowed_origins", "cors_headers", "trusted_proxies", "working_days", "image_origins"),
+        mode="before",
     )
     @classmethod
     def _split(cls, value: Any) -> Any:
@@ -160,6 +170,14 @@ class Deployment(BaseSettings):
                     f"entry {number} is not an origin as browsers send it, such as https://board.example.org"
                 )
         return origins
+
+    @field_validator("cors_headers")
+    @classmethod
+    def _headers(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for number, name in enumerate(names, start=1):
+            if not HEADER_NAME.fullmatch(name):
+                raise ValueError(f"entry {number} is not the name of a header such as X-Tenant")
+        return names
 
     @field_validator("trusted_proxies")
     @classmethod

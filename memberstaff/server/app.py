@@ -29,6 +29,24 @@ from memberstaff.settings import Settings
 
 PATH = "/graphql"
 
+CLIENT_HEADERS = (
+    *("Authorization", "Content-Type", "X-Request-ID"),
+    # Apollo's clients, and what other servers want of them against forged requests
+    *("Apollographql-Client-Name", "Apollographql-Client-Version"),
+    *("X-Apollo-Operation-Id", "X-Apollo-Operation-Name", "X-Apollo-Operation-Type"),
+    *("Apollo-Require-Preflight", "GraphQL-Require-Preflight"),
+    # Tracing: W3C, which OpenTelemetry uses, and Sentry
+    *("Traceparent", "Tracestate", "Baggage", "Sentry-Trace"),
+    # Event streams
+    *("Cache-Control", "Last-Event-ID"),
+    # Laravel Echo, from pages that use axios, jQuery or Laravel sessions
+    *("X-CSRF-Token", "X-Requested-With", "X-Socket-ID"),
+)
+"""Request headers that front ends on other hosts may send."""
+
+PREFLIGHT_SECONDS = 7_200
+"""How long a browser need not ask again: as long as Chromium remembers at the most."""
+
 
 class ServerApp(FastAPI):
     """A FastAPI application whose GraphQL endpoints bypass FastAPI's middleware and routing.
@@ -80,13 +98,12 @@ def create_app(schema: Schema, host: Host, built: Path = BUILT) -> ServerApp:
         finally:
             log_writer.end()
 
-    # Echo sends the last three from pages that use axios, jQuery or Laravel sessions.
-    headers = ["Authorization", "Content-Type", "X-Request-ID", "X-CSRF-Token", "X-Requested-With", "X-Socket-ID"]
     cross_origin: dict[str, Any] = {
-        "allow_origins": list(host.settings.allowed_origins),
-        "allow_methods": ["GET", "POST"],
-        "allow_headers": headers,
-        "expose_headers": ["X-Request-ID"],
+        "allow_origins": host.settings.allowed_origins,
+        "allow_methods": ("GET", "POST"),
+        "allow_headers": (*CLIENT_HEADERS, *host.settings.cors_headers),
+        "expose_headers": ("Retry-After", "X-Request-ID"),
+        "max_age": PREFLIGHT_SECONDS,
     }
     app = ServerApp(
         title="memberstaff",

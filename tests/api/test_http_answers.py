@@ -67,11 +67,10 @@ async def test_no_message_shows_python_or_proposes_names(variables: dict[str, An
 
 
 async def test_only_allowed_origins_may_read_answers() -> None:
-    sent = "authorization, content-type, x-csrf-token, x-requested-with, x-socket-id"
     async with api(allowed_origins="https://board.example.org") as (client, _):
         preflight = {
             "access-control-request-method": "POST",
-            "access-control-request-headers": sent,
+            "access-control-request-headers": "authorization, content-type",
         }
         ours = await client.options("/graphql", headers={"origin": "https://board.example.org", **preflight})
         theirs = await client.options("/graphql", headers={"origin": "https://evil.example", **preflight})
@@ -79,8 +78,51 @@ async def test_only_allowed_origins_may_read_answers() -> None:
         200,
         "https://board.example.org",
     )
+    assert ours.headers["access-control-max-age"] == "7200"
     assert theirs.status_code == 400
     assert "access-control-allow-origin" not in theirs.headers
+
+
+SENT = (
+    *("accept", "authorization", "content-type", "x-request-id"),
+    *("apollographql-client-name", "apollographql-client-version", "apollo-require-preflight"),
+    *("x-apollo-operation-id", "x-apollo-operation-name", "x-apollo-operation-type", "graphql-require-preflight"),
+    *("traceparent", "tracestate", "baggage", "sentry-trace"),
+    *("cache-control", "last-event-id"),
+    *("x-csrf-token", "x-requested-with", "x-socket-id"),
+)
+
+
+@pytest.mark.parametrize(
+    ("headers", "setting", "status"),
+    [
+        *((name, "", 200) for name in SENT),
+        (",".join(sorted(SENT)), "", 200),
+        ("x-tenant", "", 400),
+        ("x-tenant", "X-Tenant, DNT", 200),
+        ("dnt,traceparent,x-tenant", "X-Tenant, DNT", 200),
+        ("x-other", "X-Tenant, DNT", 400),
+    ],
+)
+@pytest.mark.parametrize("path", ["/graphql", "/health/ready"])
+async def test_front_ends_on_other_hosts_send_the_headers_of_the_usual_clients_and_those_of_the_setting(
+    headers: str, setting: str, status: int, path: str
+) -> None:
+    asked = {"origin": "https://board.example.org", "access-control-request-method": "POST"}
+    async with api(allowed_origins="https://board.example.org", cors_headers=setting) as (client, _):
+        preflight = await client.options(path, headers={**asked, "access-control-request-headers": headers})
+    assert preflight.status_code == status
+    allowed = {name.strip().lower() for name in preflight.headers["access-control-allow-headers"].split(",")}
+    assert (set(headers.split(",")) <= allowed) is (status == 200)
+
+
+async def test_a_front_end_on_another_host_reads_when_to_try_again_and_the_reference() -> None:
+    async with api(allowed_origins="https://board.example.org", anonymous_requests_per_minute=1) as (client, _):
+        headers = {"origin": "https://board.example.org"}
+        answers = [await client.post("/graphql", json={"query": "{ hello }"}, headers=headers) for _ in range(40)]
+    refused = next(answer for answer in answers if answer.status_code == 429)
+    assert refused.headers["access-control-expose-headers"] == "Retry-After, X-Request-ID"
+    assert refused.headers["retry-after"] == str(refused.json()["errors"][0]["extensions"]["retryAfter"])
 
 
 @pytest.mark.parametrize(

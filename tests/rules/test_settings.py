@@ -91,6 +91,7 @@ WRONG = {
         f"https://{SECRET}/path",
         "entry 1 is not an origin as browsers send it, such as https://board.example.org",
     ),
+    "cors_headers": (f"X-Tenant,{SECRET}: x", "entry 2 is not the name of a header such as X-Tenant"),
     "image_origins": (
         f"https://[{SECRET}",
         "entry 1 is not an origin as browsers send it, such as https://board.example.org",
@@ -132,6 +133,8 @@ def test_roles_that_are_no_json_are_told_what_to_write(monkeypatch: pytest.Monke
         ("https://board.example.org#x", "allowed_origins"),
         (f"https://amina:{SECRET}@board.example.org", "image_origins"),
         ("*", "allowed_origins"),
+        ("*", "cors_headers"),
+        ("X Tenant", "cors_headers"),
         ("https://*.example.org", "allowed_origins"),
         ("https://board.example.org:443", "allowed_origins"),
         ("http://board.example.org:80", "allowed_origins"),
