@@ -60,14 +60,46 @@ class RequestErrorCode(StrEnum):
     INTERNAL = "INTERNAL"
 
 
+class BadRequestReason(StrEnum):
+    """What is wrong with a request whose code is BAD_REQUEST, as far as clients do different things about it."""
+
+    MALFORMED_REQUEST = "MALFORMED_REQUEST"
+    """It is not a GraphQL request, or does not say which operation to run."""
+    GRAPHQL_PARSE_FAILED = "GRAPHQL_PARSE_FAILED"
+    GRAPHQL_VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"
+    OPERATION_TOO_LARGE = "OPERATION_TOO_LARGE"
+    """Too long, too deep, or with too many fields, aliases or directives."""
+    OPERATION_TOO_EXPENSIVE = "OPERATION_TOO_EXPENSIVE"
+    """It could return too many objects; `cost` and `limit` say how many, and how many are allowed."""
+    BAD_USER_INPUT = "BAD_USER_INPUT"
+    """A value is wrong: of a variable, of an argument, or a string in the document."""
+
+
 class RequestError(Exception):
-    """The request as a whole failed: `code` is the reason for programs, `message` for people."""
+    """The request as a whole failed: `code` is the reason for programs, `message` for people.
+
+    A BAD_REQUEST has a `reason` too; without one, it is BAD_USER_INPUT.
+    """
 
     def __init__(self, code: RequestErrorCode, message: str, **extensions: Any) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
+        if code is RequestErrorCode.BAD_REQUEST:
+            extensions.setdefault("reason", BadRequestReason.BAD_USER_INPUT.value)
         self.extensions = extensions
+
+    @property
+    def formatted(self) -> dict[str, Any]:
+        """The error as in the GraphQL specification."""
+        return {"message": self.message, "extensions": {"code": self.code.value, **self.extensions}}
+
+
+class BadRequest(RequestError):
+    """The request is wrong, and would be wrong again."""
+
+    def __init__(self, message: str, reason: BadRequestReason = BadRequestReason.BAD_USER_INPUT) -> None:
+        super().__init__(RequestErrorCode.BAD_REQUEST, message, reason=reason.value)
 
 
 class Unauthenticated(RequestError):

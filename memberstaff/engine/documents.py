@@ -27,8 +27,10 @@ from graphql import (
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.types.graphql import OperationType
 
-from memberstaff.engine.limits import Limits, measure
+from memberstaff.engine.cost import OperationCost
+from memberstaff.engine.limits import Limits, measure, too_large
 from memberstaff.engine.masking import graphql_error
+from memberstaff.errors import BadRequest, BadRequestReason
 
 MOST_COMPARISONS = 5_000
 """graphql-core's complexity budget for OverlappingFieldsCanBeMerged. At its default of 500,000, a thousand `id`
@@ -42,6 +44,9 @@ MOST_ERRORS = 10
 
 BYTES_PER_CHARACTER = 270
 """Memory of a parsed document for each character of its text, at most; what is derived from it is included."""
+
+PARSING_ABORTED = "Parsing aborted."
+"""The end of graphql-core's message about a document that is too large or too deep for it."""
 
 LONGEST_NUMBER = 400
 """Digits of an integer: more than the longest float has."""
@@ -87,8 +92,8 @@ class Prepared:
     operations: Mapping[str | None, OperationType] | None = None
     needs_login: bool = False
     """Whether it was rejected only because a stranger sent it."""
-    costs: Mapping[str | None, int] = field(default_factory=dict)
-    """Objects that each operation could return, by its name; of a subscription, with each event."""
+    costs: Mapping[str | None, OperationCost] = field(default_factory=dict)
+    """Of each operation, by its name."""
     derived: dict[Hashable, Any] = field(default_factory=dict)
     """Memo for what other modules derive from the document alone; evicted with it."""
 
@@ -99,12 +104,14 @@ class Prepared:
             if len(known) == 1:
                 return next(iter(known.values()))
             several = "The document has several operations; operationName must name the one to run."
-            return graphql_error(several if known else "The document has no operation.")
-        return known.get(name) or graphql_error(f'The document has no operation named "{name}".')
+            return _unresolved(several if known else "The document has no operation.")
+        return known.get(name) or _unresolved(f'The document has no operation named "{name}".')
 
-    def cost(self, name: str | None) -> int:
-        """The cost of the operation to run."""
-        return self.costs[name] if name is not None else next(iter(self.costs.values()))
+    def cost(self, name: str | None, variables: Mapping[str, Any] | None) -> int | GraphQLError:
+        """The objects that the operation to run could return, or an error when they are too many."""
+        cost = self.costs[name] if name is not None else next(iter(self.costs.values()))
+        objects = cost.of(variables)
+        return cost.excess(objects) or objects
 
 
 class Documents:
@@ -151,7 +158,7 @@ class Documents:
         limits = self.limits
         tokens = min(limits.tokens, limits.stranger_tokens) if stranger else limits.tokens
         if len(query) > limits.characters:
-            return _refused(f"The document has more than {limits.characters:,} characters.")
+            return Prepared(None, (too_large(f"The document has more than {limits.characters:,} characters."),))
         try:
             document = parse(
                 query,
@@ -160,11 +167,12 @@ class Documents:
                 max_comments=tokens,
             )
         except GraphQLError as error:
+            is_large = error.message.endswith(PARSING_ABORTED)
+            reason = BadRequestReason.OPERATION_TOO_LARGE if is_large else BadRequestReason.GRAPHQL_PARSE_FAILED
             too_many = f"Syntax Error: Document contains more than {tokens} "
-            if tokens < limits.tokens and error.message.startswith(too_many):
-                return Prepared(None, (error.with_traceback(None),), needs_login=True)
+            needs_login = tokens < limits.tokens and error.message.startswith(too_many)
             # The traceback would keep the parser and the document alive.
-            return Prepared(None, (error.with_traceback(None),))
+            return Prepared(None, because(reason, [error.with_traceback(None)]), needs_login=needs_login)
         if "\\u" in query and _has_unstorable_string(document):
             return _refused("A string in the document contains U+0000 or an unpaired surrogate.")
         if LONG_NUMBER.search(query) and _has_long_number(document):
@@ -175,7 +183,7 @@ class Documents:
         rules = STRANGERS_RULES if stranger else RULES
         errors = validate(self.schema, document, rules, max_errors=MOST_ERRORS, hide_suggestions=not self.suggestions)
         if errors:
-            return Prepared(None, tuple(errors))
+            return Prepared(None, because(BadRequestReason.GRAPHQL_VALIDATION_FAILED, errors))
         prepared = Prepared(document, (), measured.introspects, costs=measured.costs)
         operations = {
             node.name.value if node.name else None: OperationType(node.operation.value)
@@ -199,8 +207,19 @@ def _operations(prepared: Prepared) -> list[OperationDefinitionNode]:
     return [node for node in prepared.document.definitions if isinstance(node, OperationDefinitionNode)]
 
 
+def because(reason: BadRequestReason, errors: list[GraphQLError]) -> tuple[GraphQLError, ...]:
+    """graphql-core's errors, with the reason for clients."""
+    for error in errors:
+        error.extensions = {"reason": reason.value}
+    return tuple(errors)
+
+
 def _refused(message: str) -> Prepared:
-    return Prepared(None, (graphql_error(message),))
+    return Prepared(None, (graphql_error(BadRequest(message)),))
+
+
+def _unresolved(message: str) -> GraphQLError:
+    return graphql_error(BadRequest(message, BadRequestReason.MALFORMED_REQUEST))
 
 
 def _has_unstorable_string(document: DocumentNode) -> bool:

@@ -17,7 +17,6 @@ from graphql import (
     GraphQLNamedType,
     GraphQLSchema,
     InlineFragmentNode,
-    IntValueNode,
     OperationDefinitionNode,
     OperationType,
     SelectionSetNode,
@@ -27,8 +26,8 @@ from graphql import (
     is_list_type,
 )
 
-PAGE_LIMIT = 100
-"""`page_limit` of a field whose metadata has none: the page size to assume when `first` is a variable."""
+from memberstaff.engine.cost import PAGE_LIMIT, Formulas, Objects, OperationCost, count, page_size
+from memberstaff.errors import BadRequestReason
 
 LIST_SIZE = 10
 """`list_size` of a list field whose metadata has none: its assumed length when it is not paginated."""
@@ -80,17 +79,12 @@ class Size:
     fields: int = 0
     once: Counter[str] = field(default_factory=Counter)
     """Fields marked `ONCE`, counted."""
-    cost: int = 0
+    cost: Objects = field(default_factory=Objects)
     """Objects below that object, except those in `paged`."""
-    paged: int = 0
+    paged: Objects = field(default_factory=Objects)
     """Objects below it for each item of the enclosing field's page, such as `edges` below `records(first: 50)`."""
     introspection_depth: int = 0
     introspection_cost: int = 0
-
-    @property
-    def total_cost(self) -> int:
-        """Objects that an operation of this size could return."""
-        return self.cost + self.paged * LIST_SIZE
 
     def add(self, other: Size) -> None:
         """Add a sibling in the same selection set."""
@@ -100,18 +94,18 @@ class Size:
         self.directives += other.directives
         self.fields += other.fields
         self.once += other.once
-        self.cost += other.cost
-        self.paged += other.paged
+        self.cost.add(other.cost)
+        self.paged.add(other.paged)
         self.introspection_cost += other.introspection_cost
 
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """The limits that a document exceeds, and whether it introspects."""
+    """The limits that a document exceeds whatever its variables are, and whether it introspects."""
 
     errors: list[GraphQLError]
     introspects: bool
-    costs: dict[str | None, int]
+    costs: dict[str | None, OperationCost]
     """The cost of each operation, by its name."""
 
 
@@ -130,25 +124,25 @@ class _Walk:
             node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)
         }
         self.sizes: dict[str, Size] = {}
+        self.formulas = Formulas()
         self.too_nested = False
 
     def check(self, limits: Limits) -> Measurement:
         errors: list[GraphQLError] = []
         introspects = False
-        costs: dict[str | None, int] = {}
+        costs: dict[str | None, OperationCost] = {}
         for node in self.document.definitions:
             if not isinstance(node, OperationDefinitionNode):
                 continue
             size = self.operation(node)
             introspects |= size.introspection_depth > 0
             if self.too_nested:
-                errors.append(GraphQLError(f"Selections are nested too deeply; the limit is {NESTING} levels.", node))
+                errors.append(too_large(f"Selections are nested too deeply; the limit is {NESTING} levels.", node))
                 break
-            costs[node.name.value if node.name else None] = size.total_cost
-            is_subscription = node.operation is OperationType.SUBSCRIPTION
-            errors.extend(
-                GraphQLError(message, node) for message in violations(size, limits, is_subscription=is_subscription)
-            )
+            errors.extend(too_large(message, node) for message in violations(size, limits))
+            cost = costs[node.name.value if node.name else None] = self.cost(node, size, limits)
+            if cost.is_fixed and (error := cost.excess(cost.of(None))) is not None:
+                errors.append(error)
         return Measurement(errors, introspects, costs)
 
     def operation(self, node: OperationDefinitionNode) -> Size:
@@ -157,6 +151,14 @@ class _Walk:
         size.directives += len(node.directives or ())
         size.directives += sum(len(variable.directives or ()) for variable in node.variable_definitions or ())
         return size
+
+    def cost(self, node: OperationDefinitionNode, size: Size, limits: Limits) -> OperationCost:
+        objects = Objects()
+        objects.add(size.cost)
+        objects.add(size.paged, LIST_SIZE)
+        is_subscription = node.operation is OperationType.SUBSCRIPTION
+        limit = limits.subscription_cost if is_subscription else limits.cost
+        return self.formulas.operation(node, objects, limit)
 
     def selections(self, node: SelectionSetNode, parent: GraphQLNamedType | None, level: int) -> Size:
         size = Size()
@@ -184,6 +186,7 @@ class _Walk:
             condition = self.schema.get_type(node.type_condition.name.value)
             size = self.selections(node.selection_set, condition, level + 1)
             size.directives += len(node.directives or ())
+            size.cost, size.paged = self.formulas.shared(size.cost), self.formulas.shared(size.paged)
             self.sizes[name] = size
         return self.sizes[name]
 
@@ -200,67 +203,53 @@ class _Walk:
             below = self.selections(node.selection_set, type_, level + 1)
         size.aliases += below.aliases
         size.directives += below.directives
-        objects = 0
-        paged = 0
+        objects = Objects()
+        paged = Objects()
         if field_def is not None and is_composite_type(get_named_type(field_def.type)):
-            page = page_size(node, field_def)
-            each = 1 + below.cost + below.paged * (LIST_SIZE if page is None else page)
+            page = page_size(node, field_def, _number(field_def, "page_limit") or PAGE_LIMIT)
+            each = Objects(1)
+            each.add(below.cost)
+            each.add(self.formulas.page(LIST_SIZE if page is None else page, below.paged))
             if not _is_list(field_def):
                 objects = each
             elif page is not None:
-                objects = page * each
+                objects = self.formulas.page(page, each)
             elif (fixed := _number(field_def, "list_size")) is not None:
-                objects = fixed * each
+                objects.add(each, fixed)
             else:
                 paged = each
         if name in INTROSPECTION:
             size.introspection_depth = max(size.introspection_depth, 1 + below.depth)
-            size.introspection_cost += objects
+            size.introspection_cost += objects.fixed
         else:
             size.depth = max(size.depth, 1 + below.depth)
-            size.cost += objects
-            size.paged += paged
+            size.cost.add(objects)
+            size.paged.add(paged)
 
 
-def violations(size: Size, limits: Limits, *, is_subscription: bool = False) -> list[str]:
-    """A message for each limit that the operation exceeds."""
-    cost, cost_limit = size.total_cost, limits.subscription_cost if is_subscription else limits.cost
+def too_large(message: str, node: OperationDefinitionNode | None = None) -> GraphQLError:
+    """The error for a document, or an operation, of more than the allowed size."""
+    return GraphQLError(message, node, extensions={"reason": BadRequestReason.OPERATION_TOO_LARGE.value})
+
+
+def violations(size: Size, limits: Limits) -> list[str]:
+    """A message for each limit that the operation exceeds, but that of its cost."""
     messages = []
     if size.depth > limits.depth:
         messages.append(f"The operation is {size.depth} levels deep; the limit is {limits.depth}.")
     if size.introspection_depth > INTROSPECTION_DEPTH:
         messages.append(f"The introspection query is more than {INTROSPECTION_DEPTH} levels deep.")
     if size.aliases > limits.aliases:
-        messages.append(f"The operation has {_count(size.aliases)} aliases; the limit is {limits.aliases}.")
+        messages.append(f"The operation has {count(size.aliases)} aliases; the limit is {limits.aliases}.")
     if size.directives > limits.directives:
-        messages.append(f"The operation has {_count(size.directives)} directives; the limit is {limits.directives}.")
+        messages.append(f"The operation has {count(size.directives)} directives; the limit is {limits.directives}.")
     if size.fields > limits.root_fields:
-        messages.append(f"The operation has {_count(size.fields)} root fields; the limit is {limits.root_fields}.")
+        messages.append(f"The operation has {count(size.fields)} root fields; the limit is {limits.root_fields}.")
     if size.once.total() > 1:
         messages.append(f"Only one {' or '.join(sorted(size.once, reverse=True))} is allowed in an operation.")
-    if cost > cost_limit:
-        what = "Each event of the subscription" if is_subscription else "The operation"
-        objects = f"{what} could return {_count(cost)} objects; the limit is {cost_limit:,}."
-        messages.append(f"{objects} Ask for smaller pages.")
     if size.introspection_cost > INTROSPECTION_COST:
         messages.append("The introspection query could return too much. Select fewer fields.")
     return messages
-
-
-def page_size(node: FieldNode, field_def: GraphQLField) -> int | None:
-    """The largest page that the field can return; None if it is not paginated."""
-    if (argument := field_def.args.get("first")) is None:
-        return None
-    limit = _number(field_def, "page_limit") or PAGE_LIMIT
-    given = next((given.value for given in node.arguments or () if given.name.value == "first"), None)
-    if given is None:
-        default = argument.default.value if argument.default is not None else argument.default_value
-        return default if isinstance(default, int) and default >= 0 else limit
-    if isinstance(given, IntValueNode):
-        # Validation rejects more than 32 bits, and int() raises for thousands of digits.
-        asked = int(given.value) if len(given.value) <= 10 else limit
-        return asked if asked >= 0 else limit
-    return limit
 
 
 def _field_def(schema: GraphQLSchema, parent: GraphQLNamedType | None, name: str) -> GraphQLField | None:
@@ -280,8 +269,3 @@ def _number(field_def: GraphQLField, name: str) -> int | None:
 def _metadata(field_def: GraphQLField) -> Mapping[Any, Any]:
     definition = (field_def.extensions or {}).get("strawberry-definition")
     return getattr(definition, "metadata", None) or {}
-
-
-def _count(number: int) -> str:
-    """Format a count, which nested fragments can make thousands of digits long."""
-    return f"{number:,}" if number < 1_000_000 else "over a million"

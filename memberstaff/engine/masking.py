@@ -11,7 +11,7 @@ from graphql import GraphQLError
 from strawberry.exceptions import StrawberryInputCoercionError
 from strawberry.types.execution import ExecutionResult, PreExecutionError
 
-from memberstaff.errors import Refusal, RequestError, RequestErrorCode
+from memberstaff.errors import BadRequestReason, Refusal, RequestError, RequestErrorCode
 
 log = logging.getLogger("memberstaff.schema")
 
@@ -19,15 +19,16 @@ SUGGESTION = re.compile(r"\s*Did you mean .*", re.DOTALL)
 MAYBE = re.compile(r"(found null\.).*Maybe\[.*", re.DOTALL)
 """The rest of Strawberry's message about an explicit null, which names Python types."""
 
+BAD_INPUT = {"code": RequestErrorCode.BAD_REQUEST.value, "reason": BadRequestReason.BAD_USER_INPUT.value}
+"""Of an error of GraphQL's own that has no other reason: what graphql-core refuses while it executes is a value."""
+
 NO_REQUEST = "none"
 """The reference of an operation without a request: in scripts and tests."""
 
 
-def graphql_error(
-    message: str, *, code: RequestErrorCode = RequestErrorCode.BAD_REQUEST, **extensions: Any
-) -> GraphQLError:
-    """An error with a code, to be sent as it is."""
-    return GraphQLError(message, extensions={"code": code.value, **extensions})
+def graphql_error(error: RequestError) -> GraphQLError:
+    """The same error, to be sent as it is."""
+    return GraphQLError(error.message, extensions=error.formatted["extensions"])
 
 
 def internal_error(request_id: str) -> RequestError:
@@ -69,9 +70,9 @@ def mask(
 def _mask(error: GraphQLError, request_id: str, operation: str | None, *, suggestions: bool) -> GraphQLError:
     cause = cause_of(error)
     if isinstance(cause, RequestError):
-        return _copy(error, cause.message, {**cause.extensions, "code": cause.code.value})
+        return _copy(error, cause.message, cause.formatted["extensions"])
     if isinstance(cause, Refusal):  # of a query: mutations return it in their payload
-        return _copy(error, cause.message, {"code": RequestErrorCode.BAD_REQUEST.value})
+        return _copy(error, cause.message, BAD_INPUT)
     if cause is None or isinstance(cause, StrawberryInputCoercionError):
         if error.extensions and "code" in error.extensions:
             return error
@@ -79,7 +80,7 @@ def _mask(error: GraphQLError, request_id: str, operation: str | None, *, sugges
         return _copy(
             error,
             message if suggestions else SUGGESTION.sub("", message),
-            {"code": RequestErrorCode.BAD_REQUEST.value},
+            {**BAD_INPUT, **(error.extensions or {})},
         )
     log.error(
         "Operation failed",
@@ -87,7 +88,7 @@ def _mask(error: GraphQLError, request_id: str, operation: str | None, *, sugges
         extra={"request_id": request_id, "operation": operation, "field": _path(error)},
     )
     internal = internal_error(request_id)
-    return _copy(error, internal.message, {"code": internal.code.value})
+    return _copy(error, internal.message, internal.formatted["extensions"])
 
 
 def cause_of(error: GraphQLError) -> Exception | None:

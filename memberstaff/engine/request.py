@@ -11,6 +11,8 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
+from memberstaff.errors import BadRequestReason
+
 DEEPEST = 64
 """Nested arrays and objects in a request; the deepest input type of this schema has five."""
 
@@ -18,9 +20,13 @@ DEEPEST = 64
 class Malformed(Exception):
     """The request is not a GraphQL request; the message is for the client's developer."""
 
+    reason = BadRequestReason.MALFORMED_REQUEST
+
 
 class Unstorable(Malformed):
     """A string contains a NUL, which databases reject, or an unpaired surrogate."""
+
+    reason = BadRequestReason.BAD_USER_INPUT
 
 
 PARAMETERS = {"query": False, "operationName": False, "variables": True, "extensions": True}

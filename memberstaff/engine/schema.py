@@ -21,7 +21,7 @@ from memberstaff.engine.documents import Documents, Prepared
 from memberstaff.engine.fast_completion import Complete, FallBack, compile_selection
 from memberstaff.engine.limits import Limits
 from memberstaff.engine.masking import NO_REQUEST, graphql_error, mask, mask_errors
-from memberstaff.errors import RequestError, RequestErrorCode, Unavailable
+from memberstaff.errors import BadRequest, BadRequestReason, Forbidden, RequestError, Unavailable
 
 DEAR_MUTATION = 100
 """Objects; a mutation whose payload may have more, such as a whole day, takes a turn, as a query does."""
@@ -193,11 +193,17 @@ class Schema(strawberry.Schema):
         operation_name: str | None = None,
         operation_extensions: dict[str, Any] | None = None,
     ) -> ExecutionResult:
-        """Run an operation that `check` has accepted, of a document that may have left the cache meanwhile."""
+        """Run an operation that `check` has accepted, of a document that may have left the cache meanwhile.
+
+        With these variables it may be too expensive; the result is then a PreExecutionError.
+        """
+        cost = prepared.cost(operation_name, variable_values)
+        if isinstance(cost, GraphQLError):
+            return self.mask(PreExecutionError(None, [cost]), context_value, operation_name)
         is_query = prepared.operation(operation_name) is OperationType.QUERY
         token = PREPARED.set(prepared)
         try:
-            takes_turn = is_query or prepared.cost(operation_name) > DEAR_MUTATION
+            takes_turn = is_query or cost > DEAR_MUTATION
             async with turn_of(context_value) if takes_turn else nullcontext():
                 result = await super().execute(
                     query,
@@ -210,7 +216,8 @@ class Schema(strawberry.Schema):
                 )
         except Unavailable as late:  # its turn did not come
             applied = {} if is_query else {"applied": False}
-            return PreExecutionError(None, [graphql_error(late.message, code=late.code, **late.extensions, **applied)])
+            error = RequestError(late.code, late.message, **late.extensions, **applied)
+            return PreExecutionError(None, [graphql_error(error)])
         finally:
             PREPARED.reset(token)
         return self.mask(result, context_value, operation_name)
@@ -243,11 +250,13 @@ class Schema(strawberry.Schema):
         self, query: str | None, operation_name: str | None, context: Any, allowed: Iterable[OperationType] | None
     ) -> tuple[Prepared, OperationType]:
         if not query:
-            raise OperationRefused([graphql_error("The request has no query.")])
+            raise OperationRefused(
+                [graphql_error(BadRequest("The request has no query.", BadRequestReason.MALFORMED_REQUEST))]
+            )
         stranger: RequestError | None = getattr(context, "stranger", None)
         prepared = await self.prepare(query, context)
         if prepared.needs_login and stranger is not None:
-            raise OperationRefused([graphql_error(stranger.message, code=stranger.code, **stranger.extensions)])
+            raise OperationRefused([graphql_error(stranger)])
         if prepared.errors:
             errors = mask_errors(prepared.errors, _reference(context), operation_name, suggestions=self.suggestions)
             raise OperationRefused(errors)
@@ -269,7 +278,7 @@ class Schema(strawberry.Schema):
             failed = GraphQLError(str(error), original_error=error)
             raise OperationRefused(mask_errors([failed], _reference(context), operation_name)) from error
         message = "Introspection is disabled for your account; administrators may use it."
-        raise OperationRefused([graphql_error(message, code=RequestErrorCode.FORBIDDEN)])
+        raise OperationRefused([graphql_error(Forbidden(message))])
 
 
 def build_schema(

@@ -24,8 +24,7 @@ from memberstaff.engine.documents import Prepared
 from memberstaff.engine.masking import cause_of, graphql_error
 from memberstaff.engine.request import OperationRequest, digest
 from memberstaff.engine.schema import OperationRefused, Schema
-from memberstaff.engine.subscription_plan import CURSOR, plan_for
-from memberstaff.errors import RateLimited, Refusal, RequestError, Unavailable
+from memberstaff.errors import BadRequest, RateLimited, Refusal, RequestError, Unavailable
 from memberstaff.fanout.event_source import EventSource, Listener
 from memberstaff.fanout.retry import until_available
 from memberstaff.fanout.subscriber_groups import SubscriberGroups
@@ -104,20 +103,21 @@ async def subscribe(
     """Have the events of a subscription sent to a listener, from its cursor on; returns how to leave.
 
     `Schema.check` must have accepted the document. Waits while the database is down. Raises OperationRefused if the
-    operation is invalid, and RequestError if the subscriber may not see it, its cursor cannot be resumed from, or there
-    are too many groups or the subscriber's are too costly.
+    operation is invalid or could return too much, and RequestError if the subscriber may not see it, its cursor cannot
+    be resumed from, or there are too many groups or the subscriber's are too costly.
     """
     # Held until the group has begun: the cache may drop it meanwhile.
     prepared = await schema.prepare(request.query, context)
-    plan = plan_for(schema.core, prepared, request)
-    cost = prepared.cost(request.operation_name)
+    plan = _plan_of(prepared, request)
+    cost = prepared.cost(request.operation_name, request.variables)
+    if isinstance(cost, GraphQLError):
+        raise _refused(schema, [cost], context, request)
     scope, owner = await until_available(context.authorize)
     after = plan.after(request.variables)
     if not plan.accepts(after):
         _build(schema, prepared, None, request)  # for graphql-core's own error
-        raise OperationRefused([graphql_error(f"`{CURSOR}` must be a string.")])
-    today = context.today if plan.leaves_out_date(request.variables) else None
-    key = digest(plan.key, request.operation_name, request.variables, without=plan.variable), scope, today
+        raise OperationRefused([graphql_error(BadRequest(f"`{CURSOR}` must be a string."))])
+    key = digest(plan.key, request.operation_name, request.variables, without=plan.variable), scope
 
     def make_source() -> EventSource:
         return _source(schema, prepared, context.as_scope(scope), request)

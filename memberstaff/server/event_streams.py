@@ -74,8 +74,7 @@ def response_body(result: ExecutionResult) -> Any:
 
 def error_body(error: RequestError) -> dict[str, Any]:
     """The response for an error that ended the operation."""
-    extensions = {**error.extensions, "code": error.code.value}
-    return {"errors": [{"message": error.message, "extensions": extensions}]}
+    return {"errors": [error.formatted]}
 
 
 class EventStream:

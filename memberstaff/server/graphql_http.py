@@ -23,7 +23,14 @@ from memberstaff.access import Right
 from memberstaff.engine.request import Malformed, OperationRequest, decode, from_query_string, operation_request
 from memberstaff.engine.schema import OperationRefused, Schema
 from memberstaff.engine.shared_subscriptions import subscribe
-from memberstaff.errors import RateLimited, RequestError, RequestErrorCode, Unauthenticated
+from memberstaff.errors import (
+    BadRequest,
+    BadRequestReason,
+    RateLimited,
+    RequestError,
+    RequestErrorCode,
+    Unauthenticated,
+)
 from memberstaff.fanout.retry import until_available
 from memberstaff.server.body import IMPORT, UnreadableBody, read_body
 from memberstaff.server.connection import Connection
@@ -57,12 +64,19 @@ SENT_AS_STATUS = {RequestErrorCode.RATE_LIMITED, RequestErrorCode.UNAVAILABLE}
 
 
 class HTTPError(Exception):
-    """Rejects a request with a status and a message."""
+    """Rejects a request with a status, a message and a reason."""
 
-    def __init__(self, status: int, message: str, headers: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        headers: dict[str, str] | None = None,
+        reason: BadRequestReason = BadRequestReason.MALFORMED_REQUEST,
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.headers = headers or {}
+        self.error = BadRequest(message, reason)
 
 
 class HttpEndpoint:
@@ -85,8 +99,7 @@ class HttpEndpoint:
             await self.strangers.identify(connection)
             request = await self.request(scope, headers, connection, receive)
         except HTTPError as error:
-            body = bad_request_body(str(error))
-            await _response(body, error.status, media, error.headers)(scope, receive, send)
+            await _response(error_body(error.error), error.status, media, error.headers)(scope, receive, send)
             return
         except RateLimited as error:
             # Perhaps of a body that was not read to its end.
@@ -175,7 +188,7 @@ class HttpEndpoint:
             # The rest of the body was not read, so the connection cannot be reused.
             raise HTTPError(error.status, str(error), {"Connection": "close"}) from None
         except Malformed as error:
-            raise HTTPError(400, str(error)) from None
+            raise HTTPError(400, str(error), reason=error.reason) from None
         if len(body) > settings.max_body_bytes and IMPORT not in request.query.lower().encode("utf-8"):
             raise HTTPError(413, f"The body is larger than {settings.max_body_bytes:,} bytes.")
         return request
@@ -304,7 +317,7 @@ def read_query_string(text: bytes) -> OperationRequest:
     try:
         return operation_request(from_query_string(text))
     except Malformed as error:
-        raise HTTPError(400, str(error)) from None
+        raise HTTPError(400, str(error), reason=error.reason) from None
 
 
 def response_for(result: ExecutionResult, media: str) -> Response:
@@ -318,7 +331,7 @@ def response_for(result: ExecutionResult, media: str) -> Response:
 
 def bad_request_body(message: str) -> dict[str, Any]:
     """The response for a request without a valid operation."""
-    return error_body(RequestError(RequestErrorCode.BAD_REQUEST, message))
+    return error_body(BadRequest(message, BadRequestReason.MALFORMED_REQUEST))
 
 
 def _json(body: Any) -> bytes:

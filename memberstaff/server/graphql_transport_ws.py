@@ -31,7 +31,7 @@ from memberstaff.engine.request import (
 )
 from memberstaff.engine.schema import OperationRefused, Schema
 from memberstaff.engine.shared_subscriptions import subscribe
-from memberstaff.errors import RateLimited, RequestError, RequestErrorCode
+from memberstaff.errors import BadRequest, RateLimited, RequestError, RequestErrorCode
 from memberstaff.fanout.event_source import Batch, Listener
 from memberstaff.server.connection import Connection, bearer
 from memberstaff.server.connection_limiter import ConnectionLimiter
@@ -249,7 +249,7 @@ class SocketHandler:
         try:
             request = operation_request(message.get("payload"))
         except Unstorable as error:
-            await self.send_error(operation_id, RequestError(RequestErrorCode.BAD_REQUEST, str(error)))
+            await self.send_error(operation_id, BadRequest(str(error), error.reason))
             return
         limit = self.host.settings.max_operations_per_socket
         if len(self.operations) >= limit:
@@ -287,10 +287,10 @@ class SocketHandler:
         except OperationRefused as refused:
             await self.end_operation(operation, [error.formatted for error in refused.errors])
         except RequestError as error:
-            await self.end_operation(operation, [formatted(error)])
+            await self.end_operation(operation, [error.formatted])
         except Exception:
             log.exception("Operation failed")
-            await self.end_operation(operation, [formatted(internal_error(self.connection.request_id))])
+            await self.end_operation(operation, [internal_error(self.connection.request_id).formatted])
         finally:
             await close(context)
 
@@ -310,7 +310,7 @@ class SocketHandler:
                 self.hold(asyncio.ensure_future(self.send_complete(operation)))
                 return
             to_send = error if isinstance(error, RequestError) else internal_error(self.connection.request_id)
-            self.hold(asyncio.ensure_future(self.end_operation(operation, [formatted(to_send)])))
+            self.hold(asyncio.ensure_future(self.end_operation(operation, [to_send.formatted])))
 
         protocol = self.websocket.protocol
         if protocol is not None:
@@ -349,9 +349,4 @@ class SocketHandler:
 
     async def send_error(self, operation_id: str, error: RequestError) -> None:
         """Refuse an operation, with the protocol's `error` message."""
-        await self.websocket.send_json({"type": "error", "id": operation_id, "payload": [formatted(error)]})
-
-
-def formatted(error: RequestError) -> dict[str, Any]:
-    """An error as in the GraphQL specification."""
-    return {"message": error.message, "extensions": {**error.extensions, "code": error.code.value}}
+        await self.websocket.send_json({"type": "error", "id": operation_id, "payload": [error.formatted]})

@@ -258,5 +258,8 @@ async def test_a_request_that_is_no_single_operation_is_told_so(installation: In
         assert (await told(installation.viewer, document))[0] == "BAD_REQUEST", document
     headers = {"Authorization": f"Bearer {installation.viewer.token}", "Content-Type": "application/json"}
     response = await installation.http.post("/graphql", content=b'{"query": "{ viewer', headers=headers)
-    expected = {"message": "The request is not valid JSON.", "extensions": {"code": "BAD_REQUEST"}}
+    expected = {
+        "message": "The request is not valid JSON.",
+        "extensions": {"code": "BAD_REQUEST", "reason": "MALFORMED_REQUEST"},
+    }
     assert (response.status_code, response.json()) == (400, {"errors": [expected]})

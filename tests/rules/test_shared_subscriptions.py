@@ -128,7 +128,7 @@ async def test_what_cannot_begin_is_refused_also_when_others_watch_the_same(
         await listen(schema, context, query, **variables)
     [error] = refused.value.errors
     assert error.message.startswith(message)
-    assert error.extensions == {"code": "BAD_REQUEST"}
+    assert error.extensions == {"code": "BAD_REQUEST", "reason": "BAD_USER_INPUT"}
 
 
 async def test_whoever_subscribes_while_nobody_can_be_authorised_waits(schema: Schema) -> None:
