@@ -30,6 +30,7 @@ from strawberry.types.graphql import OperationType
 from memberstaff.engine.cost import OperationCost
 from memberstaff.engine.limits import Limits, measure, too_large
 from memberstaff.engine.masking import graphql_error
+from memberstaff.engine.one_of import OneOfVariables
 from memberstaff.errors import BadRequest, BadRequestReason
 
 MOST_COMPARISONS = 5_000
@@ -72,13 +73,11 @@ class StrangersOverlappingFields(BoundedOverlappingFields):
 def _rules(overlapping: type[BoundedOverlappingFields]) -> tuple[type[ASTValidationRule], ...]:
     return tuple(
         overlapping if rule is OverlappingFieldsCanBeMergedRule else rule
-        for rule in (*specified_rules, MaybeNullValidationRule)
+        for rule in (*specified_rules, MaybeNullValidationRule, OneOfVariables)
     )
 
 
 RULES, STRANGERS_RULES = _rules(BoundedOverlappingFields), _rules(StrangersOverlappingFields)
-"""Without Strawberry's rule for oneOf inputs, which raises KeyError for an unknown variable; input coercion checks the
-same before any resolver runs."""
 
 
 @dataclass(frozen=True, slots=True)

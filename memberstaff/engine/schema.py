@@ -21,6 +21,7 @@ from memberstaff.engine.documents import Documents, Prepared
 from memberstaff.engine.fast_completion import Complete, FallBack, compile_selection
 from memberstaff.engine.limits import Limits
 from memberstaff.engine.masking import NO_REQUEST, graphql_error, mask, mask_errors
+from memberstaff.engine.one_of import mark_one_of
 from memberstaff.errors import BadRequest, BadRequestReason, Forbidden, RequestError, Unavailable
 
 DEAR_MUTATION = 100
@@ -134,7 +135,7 @@ class Schema(strawberry.Schema):
             """Bound to the documents of this schema."""
 
         super().__init__(*arguments, **{**options, "execution_context_class": Bound})
-        self._schema.description = description
+        mark_one_of(self._schema)
         self.suggestions = suggestions
         self.execution: type[Execution] = Bound
         self.documents = Bound.documents = Documents(self._schema, limits, suggestions=suggestions)
