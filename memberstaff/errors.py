@@ -57,6 +57,7 @@ class RequestErrorCode(StrEnum):
     RESTART_REQUIRED = "RESTART_REQUIRED"
     UNAVAILABLE = "UNAVAILABLE"
     BAD_REQUEST = "BAD_REQUEST"
+    PERSISTED_QUERY_NOT_SUPPORTED = "PERSISTED_QUERY_NOT_SUPPORTED"
     INTERNAL = "INTERNAL"
 
 
@@ -131,6 +132,13 @@ class Unavailable(RequestError):
 
     def __init__(self, message: str, retry_after: float = 1, **extensions: bool | None) -> None:
         super().__init__(RequestErrorCode.UNAVAILABLE, message, retryAfter=max(1, ceil(retry_after)), **extensions)
+
+
+class PersistedQueryNotSupported(RequestError):
+    """The request has a document's hash in its place; at this message, clients send the document."""
+
+    def __init__(self) -> None:
+        super().__init__(RequestErrorCode.PERSISTED_QUERY_NOT_SUPPORTED, "PersistedQueryNotSupported")
 
 
 class RestartRequired(RequestError):

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from memberstaff.errors import BadRequestReason
+from memberstaff.errors import BadRequestReason, PersistedQueryNotSupported
 
 DEEPEST = 64
 """Nested arrays and objects in a request; the deepest input type of this schema has five."""
@@ -88,14 +88,20 @@ def from_query_string(text: bytes) -> dict[str, Any]:
 
 
 def operation_request(value: Any) -> OperationRequest:
-    """The request in a JSON value; raises Malformed, or Unstorable if only a string is wrong."""
+    """The request in a JSON value; raises Malformed, or Unstorable if only a string is wrong.
+
+    Raises PersistedQueryNotSupported for Apollo's automatic persisted queries, at which clients send the document.
+    """
     if not isinstance(value, dict):
         raise Malformed("The request must be a JSON object with a query.")
+    extensions = _object(value, "extensions")
+    if not value.get("query") and (extensions or {}).get("persistedQuery") is not None:
+        raise PersistedQueryNotSupported
     request = OperationRequest(
         query=_query(value.get("query")),
         variables=_object(value, "variables"),
         operation_name=_name(value.get("operationName")),
-        extensions=_object(value, "extensions"),
+        extensions=extensions,
     )
     require_storable(value)
     return request

@@ -26,6 +26,7 @@ from memberstaff.engine.shared_subscriptions import subscribe
 from memberstaff.errors import (
     BadRequest,
     BadRequestReason,
+    PersistedQueryNotSupported,
     RateLimited,
     RequestError,
     RequestErrorCode,
@@ -106,9 +107,11 @@ class HttpEndpoint:
             retry = {"Retry-After": str(error.extensions["retryAfter"]), "Connection": "close"}
             await _response(error_body(error), 429, media, retry)(scope, receive, send)
             return
-        except RequestError as error:  # a stranger's, of a body that was not read to its end
+        except RequestError as error:
             status = STATUS.get(error.code, 400) if media == GRAPHQL else 200
-            await _response(error_body(error), status, media, {"Connection": "close"})(scope, receive, send)
+            # Perhaps of a body that was not read to its end.
+            end = {} if isinstance(error, PersistedQueryNotSupported) else {"Connection": "close"}
+            await _response(error_body(error), status, media, end)(scope, receive, send)
             return
         response = await self.single(request, accepted, scope) if accepted.single is not None else None
         if response is not None:
@@ -121,7 +124,7 @@ class HttpEndpoint:
     ) -> OperationRequest:
         """The operation; a stranger's is counted, also one that cannot be read.
 
-        Raises as `read` does, and RateLimited.
+        Raises as `read` does, RateLimited, and PersistedQueryNotSupported.
         """
         try:
             if scope["method"] == "GET":

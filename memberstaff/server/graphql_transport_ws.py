@@ -31,7 +31,7 @@ from memberstaff.engine.request import (
 )
 from memberstaff.engine.schema import OperationRefused, Schema
 from memberstaff.engine.shared_subscriptions import subscribe
-from memberstaff.errors import BadRequest, RateLimited, RequestError, RequestErrorCode
+from memberstaff.errors import BadRequest, PersistedQueryNotSupported, RateLimited, RequestError, RequestErrorCode
 from memberstaff.fanout.event_source import Batch, Listener
 from memberstaff.server.connection import Connection, bearer
 from memberstaff.server.connection_limiter import ConnectionLimiter
@@ -250,6 +250,9 @@ class SocketHandler:
             request = operation_request(message.get("payload"))
         except Unstorable as error:
             await self.send_error(operation_id, BadRequest(str(error), error.reason))
+            return
+        except PersistedQueryNotSupported as error:
+            await self.send_error(operation_id, error)
             return
         limit = self.host.settings.max_operations_per_socket
         if len(self.operations) >= limit:
