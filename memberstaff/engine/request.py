@@ -76,7 +76,10 @@ def decode(body: str | bytes) -> Any:
 
 
 def from_query_string(text: bytes) -> dict[str, Any]:
-    """The request object in the query string of a GET, unknown parameters ignored; raises Malformed."""
+    """The request object in the query string of a GET, unknown parameters ignored; raises Malformed.
+
+    An optional one that is empty is as good as none, as the specification has it.
+    """
     try:
         pairs = parse_qsl(text.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MOST_PARAMETERS)
     except ValueError:
@@ -84,7 +87,8 @@ def from_query_string(text: bytes) -> dict[str, Any]:
     names = [name for name, _ in pairs if name in PARAMETERS]
     if len(set(names)) < len(names):
         raise Malformed("A query parameter is repeated.")
-    return {name: decode(value) if PARAMETERS[name] else value for name, value in pairs if name in PARAMETERS}
+    given = [(name, value) for name, value in pairs if name == "query" or (name in PARAMETERS and value)]
+    return {name: decode(value) if PARAMETERS[name] else value for name, value in given}
 
 
 def operation_request(value: Any) -> OperationRequest:

@@ -27,7 +27,6 @@ from memberstaff.errors import (
     BadRequest,
     BadRequestReason,
     PersistedQueryNotSupported,
-    RateLimited,
     RequestError,
     RequestErrorCode,
     Unauthenticated,
@@ -61,7 +60,7 @@ STATUS = {
 """HTTP status of an operation that did not run, in application/graphql-response+json; 400 for other codes."""
 
 SENT_AS_STATUS = {RequestErrorCode.RATE_LIMITED, RequestErrorCode.UNAVAILABLE}
-"""Errors sent as an HTTP status, with Retry-After, when a stream is refused; others are its only result."""
+"""Errors sent as an HTTP status when a stream is refused; others are its only result."""
 
 
 class HTTPError(Exception):
@@ -102,13 +101,9 @@ class HttpEndpoint:
         except HTTPError as error:
             await _response(error_body(error.error), error.status, media, error.headers)(scope, receive, send)
             return
-        except RateLimited as error:
-            # Perhaps of a body that was not read to its end.
-            retry = {"Retry-After": str(error.extensions["retryAfter"]), "Connection": "close"}
-            await _response(error_body(error), 429, media, retry)(scope, receive, send)
-            return
         except RequestError as error:
-            status = STATUS.get(error.code, 400) if media == GRAPHQL else 200
+            is_status = media == GRAPHQL or error.code is RequestErrorCode.RATE_LIMITED
+            status = STATUS.get(error.code, 400) if is_status else 200
             # Perhaps of a body that was not read to its end.
             end = {} if isinstance(error, PersistedQueryNotSupported) else {"Connection": "close"}
             await _response(error_body(error), status, media, end)(scope, receive, send)
@@ -248,8 +243,7 @@ class HttpEndpoint:
             except Disconnected:
                 return
             except RequestError as error:  # one of SENT_AS_STATUS
-                headers = {"Retry-After": str(error.extensions["retryAfter"])}
-                response = _response(error_body(error), STATUS[error.code], JSON, headers)
+                response = _response(error_body(error), STATUS[error.code], JSON)
                 await response(scope, receive, send)
                 return
             finally:
@@ -342,5 +336,9 @@ def _json(body: Any) -> bytes:
     return json.dumps(body, separators=(",", ":")).encode()
 
 
-def _response(body: Any, status: int, media: str, headers: dict[str, str] | None = None) -> Response:
-    return Response(_json(body), status, headers, media_type=f"{media}; charset=utf-8")
+def _response(body: dict[str, Any], status: int, media: str, headers: dict[str, str] | None = None) -> Response:
+    response = Response(_json(body), status, headers, media_type=f"{media}; charset=utf-8")
+    seconds = [each.get("extensions", {}).get("retryAfter", 0) for each in body.get("errors", ())]
+    if any(seconds):
+        response.headers["Retry-After"] = str(max(seconds))
+    return response

@@ -52,6 +52,18 @@ async def test_a_fault_keeps_its_code_and_words() -> None:
     }
 
 
+@pytest.mark.parametrize("accept", ["application/json", GRAPHQL])
+async def test_an_answer_that_says_when_to_try_again_says_so_in_its_head_too(accept: str) -> None:
+    query = "{ soon: busy(seconds: 0.2) later: busy(seconds: 6.5) hello }"
+    async with api() as (client, _):
+        answer = await client.post("/graphql", json={"query": query}, headers={"accept": accept})
+        fine = await client.post("/graphql", json={"query": "{ hello private }"}, headers={"accept": accept})
+    assert answer.json()["data"] == {"soon": None, "later": None, "hello": "Hello, world!"}
+    assert [each["extensions"]["retryAfter"] for each in answer.json()["errors"]] == [1, 7]
+    assert (answer.status_code, answer.headers["retry-after"]) == (200, "7")
+    assert "retry-after" not in fine.headers
+
+
 @pytest.mark.parametrize("variables", [None, {"greeting": {"name": None}}])
 async def test_no_message_shows_python_or_proposes_names(variables: dict[str, Any] | None) -> None:
     query = (

@@ -18,7 +18,7 @@ from memberstaff.engine.limits import Limits
 from memberstaff.engine.request import OperationRequest
 from memberstaff.engine.schema import Schema, build_schema
 from memberstaff.engine.shared_subscriptions import OpenRendering, SharedSubscription
-from memberstaff.errors import RequestError, RestartRequired, Unauthenticated
+from memberstaff.errors import RequestError, RestartRequired, Unauthenticated, Unavailable
 from memberstaff.fanout.event_source import Batch, EndOfEvents, EventSource
 from memberstaff.fanout.subscriber_groups import SubscriberGroups
 from memberstaff.server.app import create_app
@@ -168,6 +168,10 @@ class Query:
     @strawberry.field
     def private(self) -> str:
         raise Unauthenticated
+
+    @strawberry.field
+    def busy(self, seconds: float) -> str | None:
+        raise Unavailable("The database is away.", seconds)
 
     @strawberry.field
     async def waiting(self, info: Info[ToyContext, None]) -> str:
