@@ -13,6 +13,7 @@ from typing import Any
 import httpx2
 from websockets.asyncio.client import ClientConnection
 
+from tests.server_sent_events import Interpreter, ServerSentEvent
 from tests.waiting import WAIT_SECONDS
 
 MARK = """
@@ -132,6 +133,9 @@ class EventStream:
         self._reader = reader
         self._writer = writer
         self._text = b""
+        self._events: list[ServerSentEvent] = []
+        self.interpreter = Interpreter()
+        """Of server-sent events."""
         self.status = status
         self.headers = headers
 
@@ -152,19 +156,35 @@ class EventStream:
             await self._reader.readexactly(2)
             return body
 
+    async def event(self) -> ServerSentEvent:
+        """The next server-sent event."""
+        while not self._events:
+            chunk = await self.chunk()
+            assert chunk, "the stream has ended"
+            self._events = self.interpreter.feed(chunk)
+        return self._events.pop(0)
+
+    async def body(self) -> dict[str, Any]:
+        """The response, if it is no stream after all."""
+        answer: dict[str, Any] = json.loads(await self._reader.readexactly(int(self.headers["content-length"])))
+        return answer
+
+    async def moved(self) -> str:
+        """The last event id after the next chunk, which must bring no event."""
+        assert self.interpreter.feed(await self.chunk()) == []
+        return self.interpreter.last_event_id
+
     async def result(self) -> dict[str, Any]:
         """The next result; heartbeats are passed over."""
-        is_sse = self.headers["content-type"].startswith("text/event-stream")
-        end, prefix = (b"\n\n", b"event: next\ndata: ") if is_sse else (b"\r\n--graphql", b'{"payload":')
+        if self.headers["content-type"].startswith("text/event-stream"):
+            return (await self.event()).json()
+        end, prefix = b"\r\n--graphql", b'{"payload":'
         while True:
             while end not in self._text:
                 chunk = await self.chunk()
                 assert chunk, "the stream has ended"
                 self._text += chunk
             text, self._text = self._text.split(end, 1)
-            if is_sse and text.startswith(prefix):
-                result: dict[str, Any] = json.loads(text.removeprefix(prefix))
-                return result
             if prefix in text:
                 part: dict[str, Any] = json.loads(text[text.index(prefix) :])["payload"]
                 return part

@@ -11,8 +11,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache
+from types import MappingProxyType
 from typing import Any
 from unittest import mock
+from urllib.parse import urlencode
 
 import httpx2
 import websockets
@@ -96,22 +98,32 @@ class Installation:
 
     @asynccontextmanager
     async def stream(
-        self, document: str, accept: str, role: Role = Role.VIEWER, **variables: Any
+        self,
+        document: str,
+        accept: str,
+        role: Role = Role.VIEWER,
+        *,
+        get: bool = False,
+        headers: Mapping[str, str] = MappingProxyType({}),
+        **variables: Any,
     ) -> AsyncIterator[EventStream]:
         """An operation of an account with this role, whose results come as a stream."""
-        body = json.dumps({"query": document, "variables": variables}).encode()
-        head = (
-            f"POST /graphql HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {self.tokens[role]}\r\n"
-            f"Accept: {accept}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-        )
+        body = b"" if get else json.dumps({"query": document, "variables": variables}).encode()
+        query_string = urlencode({"query": document, "variables": json.dumps(variables)})
+        sent = {"Authorization": f"Bearer {self.tokens[role]}", "Accept": accept, **headers}
+        if not get:
+            sent |= {"Content-Type": "application/json", "Content-Length": str(len(body))}
+        first = f"GET /graphql?{query_string}" if get else "POST /graphql"
+        head = f"{first} HTTP/1.1\r\nHost: localhost\r\n"
+        head += "".join(f"{name}: {value}\r\n" for name, value in sent.items()) + "\r\n"
         connection = socket.create_connection(("127.0.0.1", self.address.port))
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8_192)  # so that who does not read is soon felt
         reader, writer = await asyncio.open_connection(sock=connection, limit=8_192)
         try:
             writer.write(head.encode() + body)
             status, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
-            headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines if line)}
-            yield EventStream(reader, writer, int(status.split()[1]), headers)
+            told = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines if line)}
+            yield EventStream(reader, writer, int(status.split()[1]), told)
         finally:
             writer.close()
 

@@ -27,7 +27,7 @@ from memberstaff.engine.schema import OperationRefused, Schema
 from memberstaff.errors import BadRequest, RateLimited, Refusal, RequestError, Unavailable
 from memberstaff.fanout.event_source import EventSource, Listener
 from memberstaff.fanout.retry import until_available
-from memberstaff.fanout.subscriber_groups import SubscriberGroups
+from memberstaff.fanout.subscriber_groups import Membership, SubscriberGroups
 
 Event = TypeVar("Event")
 
@@ -98,9 +98,14 @@ class SharedSubscription(ABC, Generic[Event]):
 
 
 async def subscribe(
-    schema: Schema, context: SubscriptionContext, request: OperationRequest, listener: Listener
-) -> Callable[[], None]:
-    """Have the events of a subscription sent to a listener, from its cursor on; returns how to leave.
+    schema: Schema,
+    context: SubscriptionContext,
+    request: OperationRequest,
+    listener: Listener,
+    *,
+    last_event_id: str | None = None,
+) -> Membership:
+    """Have the events of a subscription sent to a listener, from its cursor on, or from `last_event_id`, which wins.
 
     `Schema.check` must have accepted the document. Waits while the database is down. Raises OperationRefused if the
     operation is invalid or could return too much, and RequestError if the subscriber may not see it, its cursor cannot
@@ -123,8 +128,8 @@ async def subscribe(
         return _source(schema, prepared, context.as_scope(scope), request)
 
     try:
-        leave = await context.groups.join(
-            key, make_source, listener, owner=owner, after=context.resume_cursor(after), cost=cost
+        membership = await context.groups.join(
+            key, make_source, listener, owner=owner, after=last_event_id or context.resume_cursor(after), cost=cost
         )
     except (Unavailable, RateLimited):
         raise  # the client tries again, perhaps with the same id and without a cursor of its own
@@ -132,7 +137,7 @@ async def subscribe(
         context.resumed()
         raise
     context.resumed()
-    return leave
+    return membership
 
 
 def _build(schema: Schema, prepared: Prepared, context: Any, request: OperationRequest) -> Executor[Any]:

@@ -11,10 +11,13 @@ from typing import Protocol
 class Batch:
     """Rendered events that each member is sent in one write."""
 
-    __slots__ = ("frames", "payloads")
+    __slots__ = ("cursors", "frames", "payloads")
 
-    def __init__(self, payloads: Sequence[bytes]) -> None:
+    def __init__(self, payloads: Sequence[bytes], cursors: Sequence[str] = ()) -> None:
         self.payloads = payloads
+        self.cursors = cursors
+        """Where a member stands after each payload; one more if the source has gone on past events that are not sent.
+        Empty if the source cannot resume."""
         self.frames: dict[Hashable, Sequence[bytes]] = {}
         """Memo of the payloads as framed by one transport, by whatever makes the frames equal; filled by listeners."""
 
@@ -66,6 +69,10 @@ class EventSource(ABC):
 
         It must have released its database connection when it returns: what follows is sending.
         """
+
+    def cursor(self, position: int) -> str | None:  # noqa: ARG002 - a source that cannot resume has none
+        """The cursor that means a position; None if the source cannot resume."""
+        return None
 
     @abstractmethod
     def count(self, members: int) -> None:

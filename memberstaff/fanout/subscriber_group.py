@@ -130,6 +130,10 @@ class SubscriberGroup:
             self._end_if_empty()
         return member
 
+    def cursor(self, member: Member) -> str | None:
+        """The cursor of a member that is not live, or has just joined; None if the source cannot resume."""
+        return self._source.cursor(member.position)
+
     def leave(self, member: Member) -> None:
         """Remove a member; it is sent nothing after this call."""
         if member in self._live:
@@ -220,7 +224,7 @@ class SubscriberGroup:
         """The hot loop: once per live member and batch."""
         blocked: list[Member] = []
         batch = rendering.batch
-        if batch.payloads:
+        if batch.payloads or batch.cursors:
             for member in self._live:
                 listener = member.listener
                 if listener.blocked:
@@ -244,7 +248,7 @@ class SubscriberGroup:
                     await asyncio.sleep(0)
                 elif member.position < self._position:
                     rendering = await self._render(member.position, member.rendering)
-                    if rendering.batch.payloads:
+                    if rendering.batch.payloads or rendering.batch.cursors:
                         if member.listener.blocked:
                             continue
                         member.listener.send(rendering.batch)

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Hashable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from memberstaff.errors import RateLimited, Unavailable
 from memberstaff.fanout.event_source import EventSource, Listener
@@ -24,6 +25,15 @@ class _Usage:
     """Subscriptions by group."""
     cost: int = 0
     """What an event costs for all of them together."""
+
+
+class Membership(NamedTuple):
+    """Of a listener in a group."""
+
+    leave: Callable[[], None]
+    """Has the listener sent nothing after this call."""
+    start: str | None
+    """The cursor that it was joined at: it is sent what follows. None if the source cannot resume."""
 
 
 class SubscriberGroups:
@@ -60,8 +70,8 @@ class SubscriberGroups:
         owner: Hashable,
         after: str | None,
         cost: int = 1,
-    ) -> Callable[[], None]:
-        """Add a listener to the group with this key, created for `owner` if there is none; returns how to leave it.
+    ) -> Membership:
+        """Add a listener to the group with this key, created for `owner` if there is none.
 
         `cost` is what an event costs, in objects. Raises RateLimited when the owner's subscriptions are too many or too
         costly, Unavailable when the process has too many groups, and whatever `make_source` and `SubscriberGroup.join`
@@ -77,7 +87,7 @@ class SubscriberGroups:
         except BaseException:
             release()
             raise
-        return lambda: group.leave(member)
+        return Membership(lambda: group.leave(member), group.cursor(member))
 
     def _reserve(self, owner: Hashable, key: Hashable, cost: int) -> Callable[[], None]:
         """Count a subscription against its owner, if it has one; returns how to release it. Raises RateLimited."""

@@ -60,6 +60,9 @@ class DayChanges(EventSource):
     async def start(self, after: str | None) -> int:
         return await self._feed.start(self._watched, after)
 
+    def cursor(self, position: int) -> str:
+        return str(Cursor(self._epoch, self._day, position))
+
     async def after(self, position: int) -> tuple[int, Batch]:
         await self._watched.moved(position)
         async with self.turn() as is_over:
@@ -73,7 +76,9 @@ class DayChanges(EventSource):
         """As many of the changes as a batch holds, rendered."""
         position = changes[0].position - 1
         payloads: list[bytes] = []
+        cursors: list[str] = []
         size = reading = 0
+        is_left_out = False
         for number, change in enumerate(changes, start=1):
             try:
                 payload = self._rendered(change, render)
@@ -86,16 +91,19 @@ class DayChanges(EventSource):
                 break  # send those before it; the next call raises
             if change.roster_version < self._watched.roster_version:
                 break  # somebody was renamed meanwhile, and the board may know: the next call reads the names again
-            position = change.position
+            position, is_left_out = change.position, not payload
             if payload:
                 payloads.append(payload)
+                cursors.append(self.cursor(position))
                 size += len(payload)
             if size >= BATCH_BYTES or reading == RENDERED_AT_ONCE or is_over():
                 break
             if number % RENDERED_AT_ONCE == 0:
                 await asyncio.sleep(0)
         self._page = RENDERED_AT_ONCE if reading else PAGE
-        return position, Batch(payloads)
+        if is_left_out:
+            cursors.append(self.cursor(position))
+        return position, Batch(payloads, cursors)
 
     def _rendered(self, change: Change, render: RenderChange) -> bytes | Awaitable[bytes]:
         key = (self._id, change.roster_version, change.position)

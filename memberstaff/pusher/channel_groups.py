@@ -28,13 +28,14 @@ class ChannelGroups:
     async def join(self, channel: Channel, reader: Reader, listener: Listener, after: str | None) -> Callable[[], None]:
         """Add a listener to a channel of changes; returns how to leave. Raises RequestError."""
         notes = channel.kind is not Kind.PUBLIC and reader.may(Right.READ_NOTES)
-        return await self.application.groups.join(
+        membership = await self.application.groups.join(
             ("pusher", channel.name, notes),
             lambda: self.source(channel, notes=notes),
             listener,
             owner=reader.account_id if isinstance(reader, Caller) else None,
             after=after,
         )
+        return membership.leave
 
     def source(self, channel: Channel, *, notes: bool) -> EventSource:
         """The changes of a channel as Pusher events, with or without notes and photos."""

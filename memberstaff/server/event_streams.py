@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import random
 from collections.abc import Callable, Coroutine
+from itertools import zip_longest
 from typing import Any, TypeVar
 
 import msgspec
@@ -12,7 +15,7 @@ from strawberry.http import process_result
 from strawberry.types.execution import ExecutionResult, PreExecutionError
 
 from memberstaff.engine.masking import internal_error
-from memberstaff.errors import RequestError
+from memberstaff.errors import RequestError, RequestErrorCode
 from memberstaff.fanout.event_source import Batch
 from memberstaff.server.listeners import ASGIListener, Framing, StreamListener, framed
 from memberstaff.server.negotiate import MULTIPART, SSE
@@ -22,23 +25,58 @@ from memberstaff.server.websocket import Disconnected
 Result = TypeVar("Result")
 
 
+RETRY_SECONDS = (1.0, 4.0)
+"""Within which clients come back to a server that has gone: not all in one instant."""
+
+OVER = "complete"
+"""The id of the last event of a stream that is over: an EventSource comes back with it, and is told to stop."""
+
+MAY_GO_ON = frozenset({RequestErrorCode.UNAUTHENTICATED, RequestErrorCode.UNAVAILABLE, RequestErrorCode.RATE_LIMITED})
+"""Errors of a stream that are not the end of it: the client may come back, with another token or later."""
+
+
 class ServerSentEvents(Framing):
-    """The distinct connections mode of graphql-sse's PROTOCOL.md; with LF, since urql splits events at two of them."""
+    """The distinct connections mode of graphql-sse's PROTOCOL.md, with ids by which an EventSource resumes.
+
+    An id without data moves a client on past what its scope leaves out. Lines end in LF, since urql splits events at
+    two of them.
+    """
 
     key = SSE
     headers = (
         (b"content-type", SSE.encode()),
-        (b"cache-control", b"no-cache, no-transform"),
+        (b"cache-control", b"no-store, no-transform"),
         (b"x-accel-buffering", b"no"),
     )
-    begin = b""
-    complete = b"event: complete\ndata: \n\n"
     heartbeat = b": ping\n\n"
     heartbeat_seconds = 15.0
 
+    def begin(self, cursor: str | None) -> bytes:
+        return b"retry: %d\n" % _milliseconds(*RETRY_SECONDS) + self._event(cursor, b"")
+
     def event(self, payload: bytes) -> bytes:
-        """A `next` event; the JSON must contain no line break."""
-        return b"event: next\ndata: %b\n\n" % payload
+        return self._event(None, self._next(payload))
+
+    def events(self, batch: Batch) -> bytes:
+        return b"".join(
+            self._event(cursor, b"" if payload is None else self._next(payload))
+            for cursor, payload in zip_longest(batch.cursors, batch.payloads)
+        )
+
+    def complete(self, *, is_over: bool) -> bytes:
+        return self._event(OVER if is_over else None, b"event: complete\ndata: \n")
+
+    def come_back(self, error: RequestError) -> bytes:
+        """All of a response to a client that is refused for now. It is a comment that says why."""
+        seconds = error.extensions["retryAfter"]
+        return b": %b\nretry: %d\n\n" % (" ".join(error.message.split()).encode(), _milliseconds(seconds, seconds + 1))
+
+    def _next(self, payload: bytes) -> bytes:
+        """The JSON must contain no line break."""
+        return b"event: next\ndata: %b\n" % payload
+
+    def _event(self, cursor: str | None, fields: bytes) -> bytes:
+        return (b"id: %b\n" % cursor.encode("ascii") if cursor is not None else b"") + fields + b"\n"
 
 
 class Multipart(Framing):
@@ -46,22 +84,36 @@ class Multipart(Framing):
 
     key = MULTIPART
     headers = ((b"content-type", b"multipart/mixed;boundary=graphql;subscriptionSpec=1.0,application/json"),)
-    complete = b"--\r\n"
     heartbeat_seconds = 5.0
 
     def __init__(self) -> None:
         self.heartbeat = self._part(b"{}")
-        self.begin = b"--graphql" + self.heartbeat
+
+    def begin(self, cursor: str | None) -> bytes:  # noqa: ARG002 - has no place for it
+        return b"--graphql" + self.heartbeat
 
     def event(self, payload: bytes) -> bytes:
         return self._part(b'{"payload":%b}' % payload)
+
+    def complete(self, *, is_over: bool) -> bytes:  # noqa: ARG002 - either way
+        return b"--\r\n"
 
     def _part(self, body: bytes) -> bytes:
         head = b"\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: %d\r\n\r\n" % len(body)
         return head + body + b"\r\n--graphql"
 
 
-FRAMINGS: dict[str, Framing] = {SSE: ServerSentEvents(), MULTIPART: Multipart()}
+EVENTS = ServerSentEvents()
+FRAMINGS: dict[str, Framing] = {SSE: EVENTS, MULTIPART: Multipart()}
+
+
+def _milliseconds(least: float, most: float) -> int:
+    return round(1_000 * random.uniform(least, most))  # noqa: S311 - spreads load, guards nothing
+
+
+def json_bytes(body: Any) -> bytes:
+    """JSON in ASCII, so that it contains no line break and no unpaired surrogate."""
+    return json.dumps(body, separators=(",", ":")).encode()
 
 
 def response_body(result: ExecutionResult) -> Any:
@@ -112,6 +164,11 @@ class EventStream:
         if self._leave is not None:
             self._leave()
 
+    @property
+    def error(self) -> Exception | None:
+        """What has ended it."""
+        return self._ended.result() if self._ended.done() else None
+
     def joined(self, leave: Callable[[], None]) -> None:
         """The listener is a member of a group, which it leaves as soon as the stream ends."""
         self._leave = leave
@@ -139,9 +196,13 @@ class EventStream:
         """Stop watching for a disconnect."""
         self._disconnect.cancel()
 
-    async def serve(self) -> None:
-        """Stream to the end. Raises TimeoutError when a client under another server stops reading."""
+    async def serve(self, cursor: str | None) -> None:
+        """Stream what follows a cursor, to the end.
+
+        Raises TimeoutError when a client under another server stops reading.
+        """
         await self._start()
+        await self._write(self.framing.begin(cursor))
         self.listener.begin()
         while True:
             seconds = self.framing.heartbeat_seconds
@@ -157,8 +218,13 @@ class EventStream:
 
     async def send_single(self, payload: bytes) -> None:
         """Send a single result as the whole stream."""
+        events = self.framing.begin(None) + self.framing.event(payload) + self.framing.complete(is_over=True)
+        await self.send_whole(events)
+
+    async def send_whole(self, events: bytes) -> None:
+        """Send the whole stream."""
         await self._start()
-        await self._write(self.framing.event(payload) + self.framing.complete, more=False)
+        await self._write(events, more=False)
 
     def _heartbeat(self) -> Batch:
         batch = Batch(())
@@ -167,8 +233,6 @@ class EventStream:
 
     async def _start(self) -> None:
         await self._send({"type": "http.response.start", "status": 200, "headers": [*self.framing.headers]})
-        if self.framing.begin:
-            await self._write(self.framing.begin)
 
     async def _finish(self, error: Exception | None) -> None:
         last = b""
@@ -181,10 +245,12 @@ class EventStream:
             if not isinstance(error, RequestError):
                 error = internal_error(self.reference)
             last = self.framing.event(msgspec.json.encode(error_body(error)))
-        await self._write(last + self.framing.complete, more=False)
+        is_over = error is None or error.code not in MAY_GO_ON
+        await self._write(last + self.framing.complete(is_over=is_over), more=False)
 
     async def _send_batch(self, batch: Batch) -> None:
-        await self._write(framed(batch, self.framing))
+        if body := framed(batch, self.framing):
+            await self._write(body)
 
     async def _write(self, body: bytes, *, more: bool = True) -> None:
         async with asyncio.timeout(self.deadline):

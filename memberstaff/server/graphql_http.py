@@ -6,9 +6,6 @@ streams a query whenever the client accepts a stream: see docs/decisions/0004-ou
 
 from __future__ import annotations
 
-import json
-import logging
-from contextlib import ExitStack
 from itertools import chain
 from typing import Any
 
@@ -22,30 +19,18 @@ from strawberry.types.graphql import OperationType
 from memberstaff.access import Right
 from memberstaff.engine.request import Malformed, OperationRequest, decode, from_query_string, operation_request
 from memberstaff.engine.schema import OperationRefused, Schema
-from memberstaff.engine.shared_subscriptions import subscribe
-from memberstaff.errors import (
-    BadRequest,
-    BadRequestReason,
-    PersistedQueryNotSupported,
-    RequestError,
-    RequestErrorCode,
-    Unauthenticated,
-)
-from memberstaff.fanout.retry import until_available
+from memberstaff.errors import RateLimited, RequestError, RequestErrorCode
 from memberstaff.server.body import IMPORT, UnreadableBody, read_body
 from memberstaff.server.connection import Connection
 from memberstaff.server.connection_limiter import ConnectionLimits
 from memberstaff.server.device_cookie import device_cookie
-from memberstaff.server.event_streams import FRAMINGS, EventStream, error_body, response_body
+from memberstaff.server.event_streams import error_body, json_bytes, response_body
+from memberstaff.server.graphql_streams import StreamEndpoint
 from memberstaff.server.host import Host, OperationContext, close
-from memberstaff.server.negotiate import GRAPHQL, JSON, SSE, Accepted, is_json, negotiate
+from memberstaff.server.negotiate import GRAPHQL, JSON, MULTIPART, SSE, Accepted, is_json, negotiate
 from memberstaff.server.request_context import connection_of
 from memberstaff.server.session_cookie import session_cookie
 from memberstaff.server.strangers import STRANGER_BYTES, Strangers, refresh_tokens_in
-from memberstaff.server.uvicorn_http import protocol_of
-from memberstaff.server.websocket import Disconnected
-
-log = logging.getLogger("memberstaff.server")
 
 QUERY_ONLY = frozenset({OperationType.QUERY})
 """Allowed by GET, which other sites can make a browser send, so it must be safe (RFC 9110, section 9.2.1)."""
@@ -53,14 +38,12 @@ SINGLE_RESULT = frozenset({OperationType.QUERY, OperationType.MUTATION})
 STATUS = {
     RequestErrorCode.UNAUTHENTICATED: 401,
     RequestErrorCode.FORBIDDEN: 403,
+    RequestErrorCode.RESTART_REQUIRED: 409,
     RequestErrorCode.RATE_LIMITED: 429,
     RequestErrorCode.UNAVAILABLE: 503,
     RequestErrorCode.INTERNAL: 500,
 }
 """HTTP status of an operation that did not run, in application/graphql-response+json; 400 for other codes."""
-
-SENT_AS_STATUS = {RequestErrorCode.RATE_LIMITED, RequestErrorCode.UNAVAILABLE}
-"""Errors sent as an HTTP status when a stream is refused; others are its only result."""
 
 
 class HTTPError(Exception):
@@ -86,8 +69,8 @@ class HttpEndpoint:
         self.schema = schema
         self.host = host
         self.settings = host.settings
-        self.limits = limits
         self.strangers = strangers
+        self.streams = StreamEndpoint(schema, host, limits)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         media = JSON
@@ -111,8 +94,20 @@ class HttpEndpoint:
         response = await self.single(request, accepted, scope) if accepted.single is not None else None
         if response is not None:
             await response(scope, receive, send)
-        else:
-            await self.stream(request, accepted.stream or SSE, scope, receive, send)
+            return
+        try:
+            await self.streams(request, accepted.stream or SSE, scope, receive, send)
+            return
+        except OperationRefused as refused:
+            result = PreExecutionError(None, refused.errors)
+            response = _response(response_body(result), status_of(result), JSON)
+        except RequestError as error:
+            after = error.extensions.get("retryAfter")
+            later = None if after is None else {"Retry-After": str(after)}
+            response = _response(error_body(error), STATUS.get(error.code, 400), JSON, later)
+        except InvalidOperationTypeError:
+            response = not_by_get(JSON)
+        await response(scope, receive, send)
 
     async def request(
         self, scope: Scope, headers: Headers, connection: Connection, receive: Receive
@@ -146,12 +141,11 @@ class HttpEndpoint:
         """What the client accepts; raises HTTPError if the method or a header rules the request out."""
         if method not in {"GET", "POST"}:
             raise HTTPError(405, "Use POST, or GET for queries.", {"Allow": "GET, POST"})
-        accepted = negotiate(headers.getlist("accept"))
+        # A multipart answer by GET would be of no use: it cannot be resumed, and the clients that read it send POST.
+        accepted = negotiate(headers.getlist("accept"), (SSE, MULTIPART) if method == "POST" else (SSE,))
         if accepted == Accepted(None, None):
             raise HTTPError(406, f"Accept {JSON}, {GRAPHQL}, {SSE} or multipart/mixed with subscriptionSpec=1.0.")
         if method == "GET":
-            if accepted.single is None:
-                raise HTTPError(406, f"With GET, accept {JSON} or {GRAPHQL}.")
             return accepted
         if not is_json(headers.get("content-type")):
             raise HTTPError(415, "The body must be application/json in UTF-8.")
@@ -209,83 +203,15 @@ class HttpEndpoint:
             if connection.device is not None and connection.device.header is not None:
                 response.headers.append("Set-Cookie", connection.device.header)
             return response
-        except InvalidOperationTypeError:
-            if is_get:
-                body = bad_request_body("Only queries can be sent by GET. Use POST.")
-                return _response(body, 405, media, {"Allow": "POST"})
-            if accepted.stream is not None:
+        except InvalidOperationTypeError as error:
+            if accepted.stream is not None and error.operation_type is OperationType.SUBSCRIPTION:
                 return None
+            if is_get:
+                return not_by_get(media)
             hint = f"Subscriptions need a WebSocket, or {SSE} in the Accept header."
             return _response(bad_request_body(hint), 400, media)
         finally:
             await close(context)
-
-    async def stream(self, request: OperationRequest, form: str, scope: Scope, receive: Receive, send: Send) -> None:
-        """Respond with a stream: a single result, or a subscription's events."""
-        connection = connection_of(scope)
-        connection.cookie = connection.device = None  # the headers are sent before an operation could set it
-        context = self.host.context(connection, None)
-        protocol = protocol_of(scope)
-        stream = EventStream(
-            FRAMINGS[form],
-            protocol,
-            receive,
-            send,
-            deadline=self.settings.silence_seconds,
-            reference=connection.request_id,
-        )
-        with ExitStack() as stack:
-            stack.callback(stream.close)
-            if protocol is not None:
-                stack.enter_context(protocol.streaming())
-            try:
-                payload = await stream.unless_disconnected(self.begin(stream, context, request, connection, stack))
-            except Disconnected:
-                return
-            except RequestError as error:  # one of SENT_AS_STATUS
-                response = _response(error_body(error), STATUS[error.code], JSON)
-                await response(scope, receive, send)
-                return
-            finally:
-                await close(context)
-            if payload is not None:
-                await stream.send_single(payload)
-                return
-            try:
-                await stream.serve()
-            except TimeoutError:
-                log.info("Client stopped reading its stream")
-
-    async def begin(
-        self,
-        stream: EventStream,
-        context: OperationContext,
-        request: OperationRequest,
-        connection: Connection,
-        stack: ExitStack,
-    ) -> bytes | None:
-        """Start the operation: the single result, or None for a subscription, which lasts as long as `stack`.
-
-        Raises the RequestErrors in `SENT_AS_STATUS`.
-        """
-        try:
-            kind = await self.schema.check(request.query, request.operation_name, context)
-            if kind is not OperationType.SUBSCRIPTION:
-                return _json(response_body(await execute(self.schema, context, request, SINGLE_RESULT)))
-            stack.enter_context(self.limits.addresses.counted(connection.network, "this address"))
-            stack.callback(connection.set_on_end(lambda _, reason: stream.end(Unauthenticated(reason))))
-            _, account_id = await until_available(context.authorize)
-            stack.enter_context(self.limits.accounts.counted(account_id, "this account"))
-            leave = await subscribe(self.schema, context, request, stream.listener)
-            stack.callback(leave)
-            stream.joined(leave)
-        except OperationRefused as refused:
-            return _json(response_body(PreExecutionError(None, refused.errors)))
-        except RequestError as error:
-            if error.code in SENT_AS_STATUS:
-                raise
-            return _json(error_body(error))
-        return None
 
 
 def read_cookies(scope: Scope) -> None:
@@ -319,11 +245,20 @@ def read_query_string(text: bytes) -> OperationRequest:
 
 def response_for(result: ExecutionResult, media: str) -> Response:
     """The response for a result. As specified, an operation that did not run is 200 in JSON, 4xx in GRAPHQL."""
-    status = 200
-    if media == GRAPHQL and isinstance(result, PreExecutionError):
-        code = (result.errors[0].extensions or {}).get("code") if result.errors else None
-        status = STATUS.get(code, 400) if code else 400
+    status = status_of(result) if media == GRAPHQL and isinstance(result, PreExecutionError) else 200
     return _response(response_body(result), status, media)
+
+
+def status_of(result: PreExecutionError) -> int:
+    """The status for an operation that did not run."""
+    code = (result.errors[0].extensions or {}).get("code") if result.errors else None
+    return STATUS.get(code, 400) if code else 400
+
+
+def not_by_get(media: str) -> Response:
+    """The response for an operation that needs POST."""
+    why = f"Only queries can be sent by GET, and subscriptions with Accept: {SSE}. Use POST."
+    return _response(bad_request_body(why), 405, media, {"Allow": "POST"})
 
 
 def bad_request_body(message: str) -> dict[str, Any]:
@@ -331,14 +266,5 @@ def bad_request_body(message: str) -> dict[str, Any]:
     return error_body(BadRequest(message, BadRequestReason.MALFORMED_REQUEST))
 
 
-def _json(body: Any) -> bytes:
-    """JSON in ASCII, so that it contains no line break and no unpaired surrogate."""
-    return json.dumps(body, separators=(",", ":")).encode()
-
-
-def _response(body: dict[str, Any], status: int, media: str, headers: dict[str, str] | None = None) -> Response:
-    response = Response(_json(body), status, headers, media_type=f"{media}; charset=utf-8")
-    seconds = [each.get("extensions", {}).get("retryAfter", 0) for each in body.get("errors", ())]
-    if any(seconds):
-        response.headers["Retry-After"] = str(max(seconds))
-    return response
+def _response(body: Any, status: int, media: str, headers: dict[str, str] | None = None) -> Response:
+    return Response(json_bytes(body), status, headers, media_type=f"{media}; charset=utf-8")

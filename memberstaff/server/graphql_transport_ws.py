@@ -299,7 +299,7 @@ class SocketHandler:
 
     async def join(self, operation: Operation, context: OperationContext, request: OperationRequest) -> None:
         """Join a group, which sends the results. Raises OperationRefused and RequestError."""
-        leave = await subscribe(self.schema, context, request, self.listener(operation))
+        leave, _ = await subscribe(self.schema, context, request, self.listener(operation))
         operation.leave, operation.task = leave, None
         if self.operations.get(operation.id) is not operation:  # the client has completed it meanwhile
             leave()

@@ -62,7 +62,8 @@ class WebSocketListener:
         return self._protocol.blocked
 
     def send(self, batch: Batch) -> None:
-        self._protocol.write(self._messages.frames(batch))
+        if batch.payloads:
+            self._protocol.write(self._messages.frames(batch))
 
     async def drain(self) -> None:
         await self._protocol.writable.wait()
@@ -77,22 +78,30 @@ class Framing(ABC):
     key: str
     """Its key in `Batch.frames`."""
     headers: tuple[tuple[bytes, bytes], ...]
-    begin: bytes
-    """Sent before the first event."""
-    complete: bytes
-    """Ends the stream."""
     heartbeat: bytes
     heartbeat_seconds: float
 
     @abstractmethod
+    def begin(self, cursor: str | None) -> bytes:
+        """What is sent before the first event; the cursor is where the stream begins."""
+
+    @abstractmethod
     def event(self, payload: bytes) -> bytes:
-        """Frame one result."""
+        """Frame one result; the JSON must contain no line break."""
+
+    def events(self, batch: Batch) -> bytes:
+        """Frame a batch."""
+        return b"".join(map(self.event, batch.payloads))
+
+    @abstractmethod
+    def complete(self, *, is_over: bool) -> bytes:
+        """What ends the stream. It is over unless the client may go on with it by another request."""
 
 
 def framed(batch: Batch, framing: Framing) -> bytes:
-    """All events of a batch, framed once per framing."""
+    """All events of a batch, framed once per framing; empty if the batch has only cursors, and they have no place."""
     if (known := batch.frames.get(framing.key)) is None:
-        known = batch.frames[framing.key] = [b"".join(map(framing.event, batch.payloads))]
+        known = batch.frames[framing.key] = [framing.events(batch)]
     return known[0]
 
 
@@ -114,7 +123,8 @@ class StreamListener:
         return self._protocol.blocked or not self._started.is_set()
 
     def send(self, batch: Batch) -> None:
-        self._protocol.write_chunk(framed(batch, self._framing))
+        if body := framed(batch, self._framing):  # an empty chunk would end the response
+            self._protocol.write_chunk(body)
 
     async def drain(self) -> None:
         await self._started.wait()

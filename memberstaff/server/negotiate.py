@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 JSON = "application/json"
@@ -31,8 +31,8 @@ def is_json(content_type: str | None) -> bool:
     return media == JSON and not parameters and charset in {"utf-8", "utf8"}
 
 
-def negotiate(accept: Sequence[str]) -> Accepted:
-    """What the Accept headers prefer; JSON for */* or no header."""
+def negotiate(accept: Sequence[str], streams: Collection[str] = (SSE, MULTIPART)) -> Accepted:
+    """What the Accept headers prefer, of a stream one of `streams`; JSON for */* or no header."""
     ranges = [part for line in accept for part in _split(line, ",") if part.strip()]
     if not ranges:
         return Accepted(JSON, None)
@@ -49,7 +49,7 @@ def negotiate(accept: Sequence[str]) -> Accepted:
         if media in {JSON, GRAPHQL} and (single is None or weight > single[0]):
             single = weight, media
         wants_events = media == SSE or (media == MULTIPART and parameters.get("subscriptionspec", "").startswith("1.0"))
-        if wants_events and (stream is None or weight > stream[0]):
+        if wants_events and media in streams and (stream is None or weight > stream[0]):
             stream = weight, media
     return Accepted(single[1] if single else None, stream[1] if stream else None)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from typing import Any
 
 import pytest
@@ -187,10 +188,13 @@ async def test_a_subscription_comes_as_server_sent_events_framed_with_line_feeds
         headers = {"accept": "application/json, text/event-stream"}
         answer = await client.post("/graphql", json={"query": "subscription { count(to: 2) }"}, headers=headers)
     assert answer.headers["content-type"] == "text/event-stream"
-    assert answer.text == (
+    assert answer.headers["cache-control"] == "no-store, no-transform"
+    retry, events = answer.text.split("\n\n", 1)
+    assert re.fullmatch(r"retry: [1-4]\d{3}", retry)
+    assert events == (
         'event: next\ndata: {"data":{"count":1}}\n\n'
         'event: next\ndata: {"data":{"count":2}}\n\n'
-        "event: complete\ndata: \n\n"
+        "id: complete\nevent: complete\ndata: \n\n"
     )
     assert {context.closed for context in host.contexts} == {1}
 
@@ -209,18 +213,20 @@ async def test_a_stream_that_breaks_off_ends_with_its_code() -> None:
     async with api() as (client, _):
         headers = {"accept": "text/event-stream"}
         answer = await client.post("/graphql", json={"query": "subscription { broken }"}, headers=headers)
-    event, complete, _ = answer.text.split("\n\n")
+    _, event, complete, _ = answer.text.split("\n\n")
     assert json.loads(event.removeprefix("event: next\ndata: "))["errors"][0]["extensions"] == {
         "code": "RESTART_REQUIRED"
     }
-    assert complete == "event: complete\ndata: "
+    assert complete == "id: complete\nevent: complete\ndata: "  # with the same cursor it would only break off again
 
 
 async def test_a_stream_whose_client_leaves_closes_its_context() -> None:
     async with served() as (client, host):
         request = {"query": "subscription { forever }"}
         async with client.stream("POST", "/graphql", json=request, headers={"accept": "text/event-stream"}) as answer:
-            assert await anext(answer.aiter_text()) == 'event: next\ndata: {"data":{"forever":1}}\n\n'
+            texts = answer.aiter_text()
+            assert (await anext(texts)).startswith("retry: ")
+            assert await anext(texts) == 'event: next\ndata: {"data":{"forever":1}}\n\n'
         await asyncio.wait_for(host.closed(1), 5)
     assert [context.closed for context in host.contexts] == [1]
 
@@ -230,6 +236,7 @@ async def test_a_stream_whose_access_ends_is_told_so() -> None:
         request = {"query": "subscription { forever }"}
         async with client.stream("POST", "/graphql", json=request, headers={"accept": "text/event-stream"}) as answer:
             texts = answer.aiter_text()
+            await anext(texts)
             await anext(texts)
             host.contexts[0].connection.end(4401, "Your login was revoked.")
             rest = "".join([text async for text in texts])

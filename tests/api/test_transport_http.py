@@ -64,29 +64,42 @@ async def test_a_query_may_be_asked_for_by_get() -> None:
     assert host.contexts[0].connection.authorization == "amina-token"
 
 
-@pytest.mark.parametrize("empty", ["operationName", "variables", "extensions"])
-async def test_what_is_empty_in_the_address_is_not_given(empty: str) -> None:
-    async with api() as (client, _):
-        answer = await client.get("/graphql", params={"query": "query A { hello }", empty: ""})
-        null = await client.get("/graphql", params={"query": "query null { hello }", "operationName": "null"})
-    assert (answer.status_code, answer.json()) == (200, {"data": {"hello": "Hello, world!"}})
-    assert (null.status_code, null.json()) == (200, {"data": {"hello": "Hello, world!"}})
+EVENTS = "text/event-stream"
 
 
-@pytest.mark.parametrize("query", ['mutation { login(name: "x") }', "subscription { count }"])
-@pytest.mark.parametrize("accept", ["*/*", GRAPHQL, "application/json, text/event-stream"])
-async def test_only_a_query_may_be_asked_for_by_get(query: str, accept: str) -> None:
+@pytest.mark.parametrize(
+    ("query", "accept"),
+    [
+        *(
+            ('mutation { login(name: "x") }', accept)
+            for accept in ("*/*", GRAPHQL, f"application/json, {EVENTS}", EVENTS)
+        ),
+        ("subscription { count }", "*/*"),
+        ("subscription { count }", "application/json, multipart/mixed;subscriptionSpec=1.0"),
+    ],
+)
+async def test_only_a_query_or_an_event_stream_may_be_asked_for_by_get(query: str, accept: str) -> None:
     async with api() as (client, _):
         answer = await client.get("/graphql", params={"query": query}, headers={"accept": accept})
     assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
-    assert answer.json()["errors"][0]["message"] == "Only queries can be sent by GET. Use POST."
+    why = "Only queries can be sent by GET, and subscriptions with Accept: text/event-stream. Use POST."
+    assert answer.json()["errors"][0]["message"] == why
 
 
-async def test_a_stream_is_not_asked_for_by_get() -> None:
+@pytest.mark.parametrize("accept", [EVENTS, f"multipart/mixed;subscriptionSpec=1.0, {EVENTS};q=0.5", f"{EVENTS}, */*"])
+async def test_an_event_stream_may_be_asked_for_by_get(accept: str) -> None:
+    async with api() as (client, _):
+        query = "subscription { count(to: 1) }"
+        answer = await client.get("/graphql", params={"query": query}, headers={"accept": accept})
+    assert (answer.status_code, answer.headers["content-type"]) == (200, EVENTS)
+    assert 'event: next\ndata: {"data":{"count":1}}\n\n' in answer.text
+
+
+async def test_a_multipart_answer_is_not_asked_for_by_get() -> None:
     async with api() as (client, host):
-        answer = await client.get(
-            "/graphql", params={"query": "subscription { count }"}, headers={"accept": "text/event-stream"}
-        )
+        accept = "multipart/mixed;subscriptionSpec=1.0"
+        query = "subscription { count }"
+        answer = await client.get("/graphql", params={"query": query}, headers={"accept": accept})
     assert answer.status_code == 406
     assert host.contexts == []
 

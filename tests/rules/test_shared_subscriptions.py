@@ -178,7 +178,7 @@ async def test_a_rendering_is_closed_before_its_events_are_sent(schema: Schema) 
             open_at_send.append(context.opened)
 
     request = OperationRequest('subscription { trees(after: "0") { leaves { name } } }', None, None, None)
-    LEAVING.append(await subscribe(schema, context, request, Looking()))
+    LEAVING.append((await subscribe(schema, context, request, Looking())).leave)
     await settled()
     assert open_at_send == [0]
 

@@ -148,7 +148,7 @@ async def test_who_has_left_is_sent_nothing_more() -> None:
 
 async def test_a_group_ends_with_its_last_member() -> None:
     groups = SubscriberGroups(limit=10, limit_per_owner=1, cost_per_owner=100)
-    leave = await groups.join("key", Numbers, Reader(), owner=1, after=None)
+    leave, _ = await groups.join("key", Numbers, Reader(), owner=1, after=None)
     assert len(groups) == 1
     leave()
     assert len(groups) == 0

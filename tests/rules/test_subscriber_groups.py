@@ -35,7 +35,7 @@ async def test_an_account_is_in_so_many_groups_at_most_whoever_began_them() -> N
 
 async def test_an_accounts_subscriptions_cost_so_much_at_most_together_shared_or_not() -> None:
     groups = SubscriberGroups(limit=10, limit_per_owner=10, cost_per_owner=100)
-    leave = await groups.join("a", Numbers, Reader(), owner=1, after=None, cost=40)
+    leave, _ = await groups.join("a", Numbers, Reader(), owner=1, after=None, cost=40)
     assert [await refused(groups, key, 1, cost=40) for key in ("a", "a", "b")] == [False, True, True]
     assert not await refused(groups, "a", 2, cost=100)
     with pytest.raises(RateLimited) as error:
@@ -89,7 +89,7 @@ async def test_from_twice_the_limit_on_only_first_groups_begin() -> None:
 
 async def test_in_a_full_process_a_group_counts_against_the_account_that_has_been_in_it_the_longest() -> None:
     groups = SubscriberGroups(limit=1, limit_per_owner=10, cost_per_owner=100)
-    leave = await groups.join("a", Numbers, Reader(), owner=1, after=None)
+    leave, _ = await groups.join("a", Numbers, Reader(), owner=1, after=None)
     await groups.join("a", Numbers, Reader(), owner=2, after=None)
     assert await refused(groups, "b", 1)
     leave()

@@ -175,5 +175,5 @@ async def listen(schema: Schema, context: Context, query: str, **variables: Any)
     operation_name = variables.pop("operation_name", None)
     request = OperationRequest(query, variables or None, operation_name, None)
     await schema.check(query, operation_name, context)
-    LEAVING.append(await subscribe(schema, context, request, listener))
+    LEAVING.append((await subscribe(schema, context, request, listener)).leave)
     return listener

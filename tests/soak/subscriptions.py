@@ -113,7 +113,8 @@ async def events(response: httpx2.Response) -> AsyncGenerator[Result, None]:
     async for event in httpx2.EventSource(response):
         if event.event == "complete":
             return
-        yield json.loads(event.data)
+        if event.event == "next":  # httpx2 shows an id or a retry without data as an event, too
+            yield json.loads(event.data)
 
 
 async def parts(response: httpx2.Response) -> AsyncGenerator[Result, None]:

@@ -1,0 +1,151 @@
+"""Operations whose response is a stream: see docs/decisions/0025-event-streams-and-compression.md."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import ExitStack
+
+from starlette.datastructures import Headers
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+from strawberry.types.execution import PreExecutionError
+from strawberry.types.graphql import OperationType
+
+from memberstaff.engine.request import OperationRequest
+from memberstaff.engine.schema import OperationRefused, Schema
+from memberstaff.engine.shared_subscriptions import subscribe
+from memberstaff.errors import RequestError, RequestErrorCode, Unauthenticated
+from memberstaff.fanout.event_source import EndOfEvents
+from memberstaff.fanout.retry import until_available
+from memberstaff.fanout.subscriber_groups import Membership
+from memberstaff.server.connection import Connection
+from memberstaff.server.connection_limiter import ConnectionLimits
+from memberstaff.server.event_streams import (
+    EVENTS,
+    FRAMINGS,
+    OVER,
+    EventStream,
+    error_body,
+    json_bytes,
+    response_body,
+)
+from memberstaff.server.host import Host, OperationContext, close
+from memberstaff.server.negotiate import SSE
+from memberstaff.server.request_context import connection_of
+from memberstaff.server.uvicorn_http import protocol_of
+from memberstaff.server.websocket import Disconnected
+
+log = logging.getLogger("memberstaff.server")
+
+BY_GET = frozenset({OperationType.QUERY, OperationType.SUBSCRIPTION})
+"""Neither changes anything, so it may be sent by what another site can make a browser send."""
+ANY = frozenset(OperationType)
+
+FOR_NOW = frozenset({RequestErrorCode.RATE_LIMITED, RequestErrorCode.UNAVAILABLE})
+
+
+class StreamEndpoint:
+    """Streams a subscription's events, or a single result. An operation that is refused is one event, with the errors.
+
+    A resume (a request with Last-Event-ID) is refused by a status, on which an EventSource stops; whatever is refused
+    for now is so too, except that a GET, which an EventSource sends, is told when to come back.
+    """
+
+    def __init__(self, schema: Schema, host: Host, limits: ConnectionLimits) -> None:
+        self.schema = schema
+        self.host = host
+        self.limits = limits
+
+    async def __call__(self, request: OperationRequest, form: str, scope: Scope, receive: Receive, send: Send) -> None:
+        """Respond.
+
+        Raises before the response has begun: OperationRefused, RequestError and InvalidOperationTypeError.
+        """
+        last_event_id = (Headers(scope=scope).get("last-event-id") if form == SSE else None) or None
+        if last_event_id == OVER:
+            await Response(status_code=204)(scope, receive, send)
+            return
+        is_get = scope["method"] == "GET"
+        connection = connection_of(scope)
+        connection.cookie = connection.device = None  # the headers are sent before an operation could set it
+        context = self.host.context(connection, None)
+        protocol = protocol_of(scope)
+        stream = EventStream(
+            FRAMINGS[form],
+            protocol,
+            receive,
+            send,
+            deadline=self.host.settings.silence_seconds,
+            reference=connection.request_id,
+        )
+        with ExitStack() as stack:
+            stack.callback(stream.close)
+            if protocol is not None:
+                stack.enter_context(protocol.streaming())
+            begun: bytes | Membership | None
+            try:
+                allowed = BY_GET if is_get else ANY
+                begun = await stream.unless_disconnected(
+                    self.begin(stream, context, request, connection, stack, allowed, last_event_id)
+                )
+                if last_event_id is not None and stream.error is not None:  # access has ended meanwhile
+                    raise stream.error
+            except Disconnected:
+                return
+            except EndOfEvents:
+                await stream.send_whole(stream.framing.complete(is_over=True))
+                return
+            except OperationRefused as refused:
+                if last_event_id is not None:
+                    raise
+                begun = json_bytes(response_body(PreExecutionError(None, refused.errors)))
+            except RequestError as error:
+                if is_get and error.code in FOR_NOW:
+                    await stream.send_whole(EVENTS.come_back(error))
+                    return
+                if last_event_id is not None or error.code in FOR_NOW:
+                    raise
+                begun = json_bytes(error_body(error))
+            finally:
+                await close(context)
+            if isinstance(begun, bytes):
+                await stream.send_single(begun)
+                return
+            try:
+                await stream.serve(begun.start if begun is not None else None)
+            except TimeoutError:
+                log.info("Client stopped reading its stream")
+
+    async def begin(
+        self,
+        stream: EventStream,
+        context: OperationContext,
+        request: OperationRequest,
+        connection: Connection,
+        stack: ExitStack,
+        allowed: frozenset[OperationType],
+        last_event_id: str | None,
+    ) -> bytes | Membership:
+        """Start the operation: the single result, or a subscription's membership, which lasts as long as `stack`.
+
+        Raises OperationRefused, RequestError, InvalidOperationTypeError and EndOfEvents.
+        """
+        kind = await self.schema.check(request.query, request.operation_name, context, allowed)
+        if kind is not OperationType.SUBSCRIPTION:
+            result = await self.schema.execute(
+                request.query,
+                variable_values=request.variables,
+                context_value=context,
+                operation_name=request.operation_name,
+                allowed_operation_types=allowed,
+                operation_extensions=request.extensions,
+            )
+            return json_bytes(response_body(result))
+        stack.enter_context(self.limits.addresses.counted(connection.network, "this address"))
+        stack.callback(connection.set_on_end(lambda _, reason: stream.end(Unauthenticated(reason))))
+        _, account_id = await until_available(context.authorize)
+        stack.enter_context(self.limits.accounts.counted(account_id, "this account"))
+        membership = await subscribe(self.schema, context, request, stream.listener, last_event_id=last_event_id)
+        stack.callback(membership.leave)
+        stream.joined(membership.leave)
+        return membership
