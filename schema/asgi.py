@@ -12,7 +12,7 @@ from memberstaff.application import Application
 from memberstaff.changes import Change
 from memberstaff.engine.limits import Limits
 from memberstaff.engine.request import OperationRequest
-from memberstaff.engine.response_cache import CachePolicy, ResponseCache
+from memberstaff.engine.response_cache import CachedResponse, CachePolicy, ContentCoding, ResponseCache
 from memberstaff.engine.schema import Schema
 from memberstaff.errors import RequestError
 from memberstaff.fanout.byte_lru import ByteLRU
@@ -63,9 +63,11 @@ class GraphQLHost:
     def context(self, connection: Connection, operation_id: str | None) -> Context:
         return Context(self.application, connection, operation_id)
 
-    async def cached_response(self, context: Context, request: OperationRequest) -> bytes | None:
+    async def cached_response(
+        self, context: Context, request: OperationRequest, coding: ContentCoding | None
+    ) -> CachedResponse | None:
         try:
-            return await self.responses.response(context, request)
+            return await self.responses.response(context, request, coding)
         except RequestError:
             return None  # executing it reports the error
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 from graphql import (
@@ -38,8 +38,8 @@ from memberstaff.engine.schema import Schema, turn_of
 from memberstaff.errors import RequestErrorCode
 from memberstaff.fanout.byte_lru import ByteLRU
 
-Key = tuple[bytes, Hashable, Hashable]
-"""Digest of the request, scope, version."""
+Key = tuple[bytes, Hashable, Hashable, str]
+"""Digest of the request, scope, version, content coding: empty for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,21 +78,52 @@ class CacheContext(Protocol):
         """A context that reads with this scope, and no caller."""
 
 
+class ContentCoding(Protocol):
+    """How a client wants large responses to be encoded, such as compressed."""
+
+    @property
+    def name(self) -> str:
+        """As in the header Content-Encoding."""
+
+    async def encode(self, body: bytes, owner: Hashable) -> bytes | None:
+        """The encoded body; None if it is to be sent as it is."""
+
+
+class CachedResponse(NamedTuple):
+    """A response as JSON."""
+
+    body: bytes
+    coding: str | None
+    """The content coding of the body."""
+
+
+class _Rendered(NamedTuple):
+    body: bytes
+    key: Key | None
+    """Under which it is cached; None if it is not."""
+
+
 class NotCacheable(Exception):
     """The query may depend on more than the version of one object."""
 
 
 class ResponseCache:
-    """Returns cached responses; equal requests that miss at the same time share one rendering."""
+    """Returns cached responses; equal requests that miss at the same time share one rendering, and one encoding.
+
+    An encoded response is an entry of its own, and counts like any other.
+    """
 
     def __init__(self, schema: Schema, cache: ByteLRU[Any], policy: CachePolicy) -> None:
         self.cache = cache
         self._schema = schema
         self._policy = policy
-        self._in_flight: dict[Key, asyncio.Future[bytes | None]] = {}
+        self._rendering: dict[Key, asyncio.Future[_Rendered | None]] = {}
+        self._encoding: dict[Key, asyncio.Future[bytes | None]] = {}
 
-    async def response(self, context: CacheContext, request: OperationRequest) -> bytes | None:
-        """The response as JSON; None if the request has to be executed for its caller. Raises RequestError."""
+    async def response(
+        self, context: CacheContext, request: OperationRequest, coding: ContentCoding | None = None
+    ) -> CachedResponse | None:
+        """The response; None if the request has to be executed for its caller. Raises RequestError."""
         prepared = await self._schema.prepare(request.query, context)
         argument = self._argument(request, prepared)
         if isinstance(argument, NotCacheable):
@@ -101,18 +132,58 @@ class ResponseCache:
         if found is None:
             return None
         scope, owner, version = found
-        key = (digest(request.query, request.operation_name, request.variables, without=None), scope, version)
+        key = (digest(request.query, request.operation_name, request.variables, without=None), scope, version, "")
+        if coding is not None and (encoded := self.cache.get(_encoded_key(key, coding))) is not None:
+            return CachedResponse(encoded, coding.name)
+        rendered = await self._rendered(key, owner, context, request, prepared, argument.value)
+        if rendered is None:
+            return None
+        encoded = await self._encoded(rendered, owner, coding) if coding is not None else None
+        if coding is None or encoded is None:
+            return CachedResponse(rendered.body, None)
+        return CachedResponse(encoded, coding.name)
+
+    async def _rendered(
+        self,
+        key: Key,
+        owner: Hashable,
+        context: CacheContext,
+        request: OperationRequest,
+        prepared: Prepared,
+        argument: str | None,
+    ) -> _Rendered | None:
         if (cached := self.cache.get(key)) is not None:
-            return cached
-        if (other := self._in_flight.get(key)) is None:
+            return _Rendered(cached, key)
+        if (other := self._rendering.get(key)) is None:
             async with turn_of(context):
                 if (cached := self.cache.get(key)) is not None:
-                    return cached
+                    return _Rendered(cached, key)
                 # Looked up again: whoever waits for a rendering must not wait for somebody else's turn as well.
-                if (other := self._in_flight.get(key)) is None:
-                    return await self._render(key, owner, context.as_scope(scope), request, prepared, argument.value)
+                if (other := self._rendering.get(key)) is None:
+                    return await self._render(key, owner, context.as_scope(key[1]), request, prepared, argument)
         await asyncio.wait({other})
         return None if other.cancelled() else other.result()
+
+    async def _encoded(self, rendered: _Rendered, owner: Hashable, coding: ContentCoding) -> bytes | None:
+        """The encoded response; None if it is to be sent as it is."""
+        if rendered.key is None:
+            return await coding.encode(rendered.body, owner)
+        key = _encoded_key(rendered.key, coding)
+        if (cached := self.cache.get(key)) is not None:
+            return cached
+        if (other := self._encoding.get(key)) is not None:
+            await asyncio.wait({other})
+            return other.result()
+        encoded = None
+        future = self._encoding[key] = asyncio.get_running_loop().create_future()
+        try:
+            encoded = await coding.encode(rendered.body, owner)
+            if encoded is not None:
+                self.cache.put(key, encoded, owner)
+        finally:
+            del self._encoding[key]
+            future.set_result(encoded)
+        return encoded
 
     async def _render(
         self,
@@ -122,23 +193,24 @@ class ResponseCache:
         request: OperationRequest,
         prepared: Prepared,
         argument: str | None,
-    ) -> bytes | None:
+    ) -> _Rendered | None:
         """Render with the scope, never as the caller: a field that needs a caller fails, and nothing is cached."""
-        request_digest, scope, version = key
+        request_digest, scope, version, _ = key
         response = None
-        future = self._in_flight[key] = asyncio.get_running_loop().create_future()
+        future = self._rendering[key] = asyncio.get_running_loop().create_future()
         try:
             result = await self._schema.run(
                 prepared, request.query, request.variables, context, operation_name=request.operation_name
             )
-            rendered = await context.rendered_version(version, argument) if _is_same_for_everybody(result) else None
-            if rendered is not None:
-                response = msgspec.json.encode(process_result(result))
-                if not result.errors:
-                    # Under the version that was rendered, which may be newer than the current one was.
-                    self.cache.put((request_digest, scope, rendered), response, owner)
+            shown = await context.rendered_version(version, argument) if _is_same_for_everybody(result) else None
+            if shown is not None:
+                # Under the version that was rendered, which may be newer than the current one was.
+                kept = None if result.errors else (request_digest, scope, shown, "")
+                response = _Rendered(msgspec.json.encode(process_result(result)), kept)
+                if kept is not None:
+                    self.cache.put(kept, response.body, owner)
         finally:
-            del self._in_flight[key]
+            del self._rendering[key]
             future.set_result(response)
             await context.close()
         return response
@@ -156,6 +228,10 @@ class ResponseCache:
                 plan = not_cacheable.with_traceback(None)
             prepared.derived[ResponseCache, request.operation_name] = plan
         return plan if isinstance(plan, NotCacheable) else plan.argument(request.variables)
+
+
+def _encoded_key(key: Key, coding: ContentCoding) -> Key:
+    return (*key[:3], coding.name)
 
 
 def _is_same_for_everybody(result: ExecutionResult) -> bool:

@@ -233,6 +233,13 @@ class Schema(strawberry.Schema):
         async with nullcontext() if self.documents.is_prepared(query) else _turn(context, "turn_to_prepare"):
             return self.documents.prepare(query, stranger=stranger)
 
+    def known_type(self, query: str, operation_name: str | None) -> OperationType | None:
+        """The type of the operation, of a document that is cached; None for any other."""
+        if not self.documents.is_prepared(query):
+            return None
+        operation = self.documents.prepare(query).operation(operation_name)
+        return None if isinstance(operation, GraphQLError) else operation
+
     async def check(
         self,
         query: str | None,

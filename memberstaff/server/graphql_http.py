@@ -6,6 +6,7 @@ streams a query whenever the client accepts a stream: see docs/decisions/0004-ou
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from itertools import chain
 from typing import Any
 
@@ -21,13 +22,14 @@ from memberstaff.engine.request import Malformed, OperationRequest, decode, from
 from memberstaff.engine.schema import OperationRefused, Schema
 from memberstaff.errors import RateLimited, RequestError, RequestErrorCode
 from memberstaff.server.body import IMPORT, UnreadableBody, read_body
+from memberstaff.server.compression import CODINGS, Compression, Compressor
 from memberstaff.server.connection import Connection
 from memberstaff.server.connection_limiter import ConnectionLimits
 from memberstaff.server.device_cookie import device_cookie
 from memberstaff.server.event_streams import error_body, json_bytes, response_body
 from memberstaff.server.graphql_streams import StreamEndpoint
 from memberstaff.server.host import Host, OperationContext, close
-from memberstaff.server.negotiate import GRAPHQL, JSON, MULTIPART, SSE, Accepted, is_json, negotiate
+from memberstaff.server.negotiate import GRAPHQL, JSON, MULTIPART, SSE, Accepted, is_json, negotiate, negotiate_coding
 from memberstaff.server.request_context import connection_of
 from memberstaff.server.session_cookie import session_cookie
 from memberstaff.server.strangers import STRANGER_BYTES, Strangers, refresh_tokens_in
@@ -44,6 +46,9 @@ STATUS = {
     RequestErrorCode.INTERNAL: 500,
 }
 """HTTP status of an operation that did not run, in application/graphql-response+json; 400 for other codes."""
+
+VARY = "Accept-Encoding"
+"""Of every answer to a query, whether or not it is large enough to be compressed."""
 
 
 class HTTPError(Exception):
@@ -71,6 +76,7 @@ class HttpEndpoint:
         self.settings = host.settings
         self.strangers = strangers
         self.streams = StreamEndpoint(schema, host, limits)
+        self.compressor = Compressor()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         media = JSON
@@ -191,13 +197,21 @@ class HttpEndpoint:
         is_get = scope["method"] == "GET"
         connection = connection_of(scope)
         context = self.host.context(connection, None)
+        accept_encoding = Headers(scope=scope).getlist("accept-encoding")
+        name = negotiate_coding(accept_encoding, CODINGS) if accept_encoding else None
+        coding = None if name is None else Compression(name, self.compressor)
         try:
             known = connection.stranger is None
-            if known and (cached := await self.host.cached_response(context, request)) is not None:
-                return Response(cached, media_type=f"{media}; charset=utf-8")
+            if known and (cached := await self.host.cached_response(context, request, coding)) is not None:
+                headers = {"Vary": VARY} if cached.coding is None else {"Vary": VARY, "Content-Encoding": cached.coding}
+                return Response(cached.body, headers=headers, media_type=f"{media}; charset=utf-8")
             read_cookies(scope)
             result = await execute(self.schema, context, request, QUERY_ONLY if is_get else SINGLE_RESULT)
             response = response_for(result, media)
+            # A mutation's answer may carry a token, and its sender has chosen some of what stands beside it (BREACH).
+            if known and self.schema.known_type(request.query, request.operation_name) is OperationType.QUERY:
+                await close(context)  # no snapshot is held while it waits
+                await compress(response, coding, connection.account_id)
             if connection.cookie is not None and connection.cookie.header is not None:
                 response.headers["Set-Cookie"] = connection.cookie.header
             if connection.device is not None and connection.device.header is not None:
@@ -241,6 +255,16 @@ def read_query_string(text: bytes) -> OperationRequest:
         return operation_request(from_query_string(text))
     except Malformed as error:
         raise HTTPError(400, str(error), reason=error.reason) from None
+
+
+async def compress(response: Response, coding: Compression | None, owner: Hashable) -> None:
+    """Compress the answer to a query, if the client accepts it and it is large."""
+    response.headers["Vary"] = VARY
+    body = await coding.encode(bytes(response.body), owner) if coding is not None else None
+    if coding is not None and body is not None:
+        response.body = body
+        response.headers["Content-Length"] = str(len(body))
+        response.headers["Content-Encoding"] = coding.name
 
 
 def response_for(result: ExecutionResult, media: str) -> Response:

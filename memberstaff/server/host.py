@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from memberstaff.access import Caller
 from memberstaff.engine.limits import STRANGER_TOKENS, Limits
 from memberstaff.engine.request import OperationRequest
+from memberstaff.engine.response_cache import CachedResponse, ContentCoding
 from memberstaff.engine.shared_subscriptions import SubscriptionContext
 from memberstaff.errors import RequestError, Unavailable
 from memberstaff.server.connection import Connection
@@ -49,8 +50,10 @@ class Host(Protocol):
     def context(self, connection: Connection, operation_id: str | None) -> OperationContext:
         """A new context for one operation; the id is None over HTTP."""
 
-    async def cached_response(self, context: Any, request: OperationRequest) -> bytes | None:
-        """A cached response as JSON; None if the request has to be executed. Never raises RequestError."""
+    async def cached_response(
+        self, context: Any, request: OperationRequest, coding: ContentCoding | None
+    ) -> CachedResponse | None:
+        """A cached response; None if the request has to be executed. Never raises RequestError."""
 
     async def authenticate(self, connection: Connection) -> Caller:
         """The holder of the connection's token; the connection ends with their access. Raises RequestError."""

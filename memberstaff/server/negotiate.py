@@ -1,8 +1,8 @@
-"""Content negotiation: the media types that a client sends and accepts."""
+"""Content negotiation: the media types that a client sends and accepts, and the content codings."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 JSON = "application/json"
@@ -52,6 +52,22 @@ def negotiate(accept: Sequence[str], streams: Collection[str] = (SSE, MULTIPART)
         if wants_events and media in streams and (stream is None or weight > stream[0]):
             stream = weight, media
     return Accepted(single[1] if single else None, stream[1] if stream else None)
+
+
+def negotiate_coding(accept_encoding: Sequence[str], codings: Iterable[str]) -> str | None:
+    """The content coding that the Accept-Encoding headers prefer, the first of `codings` among equals.
+
+    None for no coding, also for a client that refuses that (identity;q=0) and accepts none of ours: RFC 9110, section
+    12.1, lets a server disregard what it cannot honour.
+    """
+    weights: dict[str, float] = {}
+    for part in (part for line in accept_encoding for part in _split(line, ",") if part.strip()):
+        name, parameters = _media(part)
+        weights["gzip" if name == "x-gzip" else name] = _weight(parameters)
+    others = weights.get("*", 0.0)
+    best = max(codings, key=lambda coding: weights.get(coding, others))
+    weight = weights.get(best, others)
+    return best if weight > 0 and weight >= weights.get("identity", others) else None
 
 
 def _media(header: str) -> tuple[str, dict[str, str]]:

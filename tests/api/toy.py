@@ -102,7 +102,7 @@ class ToyHost:
         """Of a rendering, not of an operation: tests do not look at it."""
         return ToyContext(self, connection, None)
 
-    async def cached_response(self, context: ToyContext, request: OperationRequest) -> None:
+    async def cached_response(self, context: ToyContext, request: OperationRequest, coding: Any) -> None:
         """Nothing is cached here."""
 
     async def authenticate(self, connection: Connection) -> Caller:

@@ -17,7 +17,7 @@ from memberstaff.engine.request import OperationRequest
 from memberstaff.engine.response_cache import CachePolicy, ResponseCache
 from memberstaff.engine.schema import Schema, build_schema
 from memberstaff.errors import Forbidden
-from memberstaff.fanout.byte_lru import ByteLRU
+from memberstaff.fanout.byte_lru import OVERHEAD, ByteLRU
 
 
 @dataclass
@@ -83,7 +83,7 @@ def cache() -> ResponseCache:
 
 async def ask(cache: ResponseCache, context: Context, query: str = "{ board { title } }", **variables: Any) -> Any:
     answer = await cache.response(context, OperationRequest(query, variables or None, None, None))
-    return None if answer is None else json.loads(answer)
+    return None if answer is None else json.loads(answer.body)
 
 
 async def test_equal_questions_are_rendered_once_for_everybody_with_the_scope(cache: ResponseCache) -> None:
@@ -181,3 +181,81 @@ async def test_an_answer_that_shows_another_thing_than_was_asked_for_is_neither_
 )
 async def test_other_queries_are_executed(cache: ResponseCache, query: str) -> None:
     assert await ask(cache, Context("Amina"), query) is None
+
+
+@dataclass
+class Reversing:
+    """A content coding that tests can hold up; it encodes nothing when it is `full`."""
+
+    name: str = "reversed"
+    full: bool = False
+    encoded: int = 0
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def encode(self, body: bytes, owner: object) -> bytes | None:
+        if self.full:
+            return None
+        self.encoded += 1
+        await self.gate.wait()
+        return body[::-1]
+
+
+BOARD = OperationRequest("{ board { title } }", None, None, None)
+PLAIN = b'{"data":{"board":{"title":"Board"}}}'
+
+
+async def test_equal_questions_are_encoded_once_for_each_coding(cache: ResponseCache) -> None:
+    coding, other = Reversing(), Reversing("other")
+    asking = [asyncio.ensure_future(cache.response(Context("Amina"), BOARD, coding)) for _ in range(50)]
+    asking.append(asyncio.ensure_future(cache.response(Context("Amina"), BOARD, other)))
+    asking.append(asyncio.ensure_future(cache.response(Context("Amina"), BOARD)))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    coding.gate.set()
+    other.gate.set()
+    *answers, last, plain = await asyncio.gather(*asking)
+    assert answers == [(PLAIN[::-1], "reversed")] * 50
+    assert (last, plain) == ((PLAIN[::-1], "other"), (PLAIN, None))
+    assert await cache.response(Context("Victor"), BOARD, coding) == (PLAIN[::-1], "reversed")
+    assert (coding.encoded, other.encoded) == (1, 1)
+
+
+async def test_encoded_answers_count_in_the_caches_bytes_and_are_those_of_their_version(cache: ResponseCache) -> None:
+    coding = Reversing()
+    coding.gate.set()
+    await cache.response(Context("Amina", current=1, shown=2), BOARD, coding)
+    assert (len(cache.cache), cache.cache.bytes) == (2, 2 * (len(PLAIN) + OVERHEAD))
+    await cache.response(Context("Amina", current=1, shown=1), BOARD, coding)
+    assert coding.encoded == 2  # what showed version 2 is not given to whoever must be shown version 1
+    await cache.response(Context("Amina", current=2, shown=2), BOARD, coding)
+    assert coding.encoded == 2
+
+
+async def test_what_cannot_be_encoded_now_is_sent_as_it_is_and_encoded_later(cache: ResponseCache) -> None:
+    coding = Reversing(full=True)
+    coding.gate.set()
+    assert await cache.response(Context("Amina"), BOARD, coding) == (PLAIN, None)
+    coding.full = False
+    assert await cache.response(Context("Amina"), BOARD, coding) == (PLAIN[::-1], "reversed")
+
+
+async def test_an_answer_with_errors_is_encoded_and_not_cached(cache: ResponseCache) -> None:
+    coding = Reversing()
+    coding.gate.set()
+    request = OperationRequest("{ board { secret } }", None, None, None)
+    answer = await cache.response(Context("Amina"), request, coding)
+    assert answer is not None
+    assert answer.coding == "reversed"
+    assert len(cache.cache) == 0
+
+
+async def test_who_waits_for_an_encoding_that_breaks_off_is_sent_the_answer_as_it_is(cache: ResponseCache) -> None:
+    coding = Reversing()
+    first = asyncio.ensure_future(cache.response(Context("Amina"), BOARD, coding))
+    second = asyncio.ensure_future(cache.response(Context("Victor"), BOARD, coding))
+    while not coding.encoded:
+        await asyncio.sleep(0)
+    for _ in range(20):
+        await asyncio.sleep(0)
+    first.cancel()
+    assert await second == (PLAIN, None)
