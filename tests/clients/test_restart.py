@@ -10,7 +10,8 @@ from tests.clients.program import playing
 from tests.clock import TODAY
 from tests.infrastructure.redis import Redis
 
-CLIENTS = ["apollo-websocket", "apollo-multipart", "urql-websocket", "urql-events", "graphql-ws", "graphql-sse"]
+CLIENTS = ["apollo-websocket", "apollo-multipart", "urql-websocket", "urql-events"]
+CLIENTS += ["graphql-ws", "graphql-sse", "event-source"]
 
 
 async def test_every_client_resumes_after_the_server_was_killed(

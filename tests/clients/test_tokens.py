@@ -10,7 +10,8 @@ from tests.clients.program import playing
 from tests.clock import TODAY, TurnedClock
 from tests.installation import Installation, renew_tokens
 
-CLIENTS = ["apollo-websocket", "apollo-multipart", "urql-websocket", "urql-events", "graphql-ws", "graphql-sse"]
+CLIENTS = ["apollo-websocket", "apollo-multipart", "urql-websocket", "urql-events"]
+CLIENTS += ["graphql-ws", "graphql-sse", "event-source"]
 
 
 @pytest.mark.parametrize("client", CLIENTS)

@@ -13,6 +13,7 @@ const players: Record<string, () => Promise<Play>> = {
   "urql-events": async () => (await import("./urql.ts")).urql("events"),
   "graphql-ws": async () => (await import("./plain.ts")).graphqlWs,
   "graphql-sse": async () => (await import("./plain.ts")).graphqlSse,
+  "event-source": async () => (await import("./event-source.ts")).eventSource,
 };
 
 let boardsRead = 0;
