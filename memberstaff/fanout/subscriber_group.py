@@ -69,7 +69,7 @@ class SubscriberGroup:
     """
 
     def __init__(self, source: EventSource, on_end: Callable[[], None], *, owner: Hashable = None) -> None:
-        self._source = source
+        self.source = source
         self._on_end = on_end
         self._first_owner = owner
         self._owners: Counter[Hashable] = Counter()
@@ -122,17 +122,13 @@ class SubscriberGroup:
             member = Member(listener, await self._start(after), owner, on_leave)
             if self._ended:
                 raise self._error or EndOfEvents
-            self._source.count(1)
+            self.source.count(1)
             self._owners[owner] += 1
             self._place(member)
         finally:
             self._joining -= 1
             self._end_if_empty()
         return member
-
-    def cursor(self, member: Member) -> str | None:
-        """The cursor of a member that is not live, or has just joined; None if the source cannot resume."""
-        return self._source.cursor(member.position)
 
     def leave(self, member: Member) -> None:
         """Remove a member; it is sent nothing after this call."""
@@ -144,7 +140,7 @@ class SubscriberGroup:
             return
         if member.catching_up is not None:
             member.catching_up.cancel()
-        self._source.count(-1)
+        self.source.count(-1)
         self._owners[member.owner] -= 1
         if not self._owners[member.owner]:
             del self._owners[member.owner]
@@ -186,7 +182,7 @@ class SubscriberGroup:
         backoff = Backoff()
         while True:
             try:
-                return await self._source.start(after)
+                return await self.source.start(after)
             except Unavailable:
                 await backoff.pause()
             except RequestError:
@@ -200,7 +196,7 @@ class SubscriberGroup:
         """Render and send events until the source ends; cancelled when the last member leaves."""
         loop = asyncio.get_running_loop()
         try:
-            async with self._source.open() as self._position:
+            async with self.source.open() as self._position:
                 self._opened.set_result(None)
                 while True:
                     while not self._live:
@@ -306,7 +302,7 @@ class SubscriberGroup:
         failures = 0
         while True:
             try:
-                found = await self._source.after(position)
+                found = await self.source.after(position)
             except Unavailable as error:
                 if backoff.is_first:
                     log.warning("Events cannot be read; will retry", reason=error.message)

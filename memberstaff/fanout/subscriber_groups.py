@@ -87,7 +87,7 @@ class SubscriberGroups:
         except BaseException:
             release()
             raise
-        return Membership(lambda: group.leave(member), group.cursor(member))
+        return Membership(lambda: group.leave(member), group.source.cursor(member.position))
 
     def _reserve(self, owner: Hashable, key: Hashable, cost: int) -> Callable[[], None]:
         """Count a subscription against its owner, if it has one; returns how to release it. Raises RateLimited."""

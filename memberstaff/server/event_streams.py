@@ -216,11 +216,6 @@ class EventStream:
             if not self.listener.blocked:
                 self.listener.send(self._heartbeat())
 
-    async def send_single(self, payload: bytes) -> None:
-        """Send a single result as the whole stream."""
-        events = self.framing.begin(None) + self.framing.event(payload) + self.framing.complete(is_over=True)
-        await self.send_whole(events)
-
     async def send_whole(self, events: bytes) -> None:
         """Send the whole stream."""
         await self._start()

@@ -93,23 +93,22 @@ class StreamEndpoint:
             except Disconnected:
                 return
             except EndOfEvents:
-                await stream.send_whole(stream.framing.complete(is_over=True))
-                return
+                begun = stream.framing.begin(None) + stream.framing.complete(is_over=True)
             except OperationRefused as refused:
                 if last_event_id is not None:
                     raise
-                begun = json_bytes(response_body(PreExecutionError(None, refused.errors)))
+                begun = stream.framing.whole(json_bytes(response_body(PreExecutionError(None, refused.errors))))
             except RequestError as error:
                 if is_get and error.code in FOR_NOW:
-                    await stream.send_whole(EVENTS.come_back(error))
-                    return
-                if last_event_id is not None or error.code in FOR_NOW:
+                    begun = EVENTS.come_back(error)
+                elif last_event_id is not None or error.code in FOR_NOW:
                     raise
-                begun = json_bytes(error_body(error))
+                else:
+                    begun = stream.framing.whole(json_bytes(error_body(error)))
             finally:
                 await close(context)
             if isinstance(begun, bytes):
-                await stream.send_single(begun)
+                await stream.send_whole(begun)
                 return
             try:
                 await stream.serve(begun.start if begun is not None else None)
@@ -126,7 +125,7 @@ class StreamEndpoint:
         allowed: frozenset[OperationType],
         last_event_id: str | None,
     ) -> bytes | Membership:
-        """Start the operation: the single result, or a subscription's membership, which lasts as long as `stack`.
+        """Start the operation: the whole stream of a single result, or a membership, which lasts as long as `stack`.
 
         Raises OperationRefused, RequestError, InvalidOperationTypeError and EndOfEvents.
         """
@@ -140,7 +139,7 @@ class StreamEndpoint:
                 allowed_operation_types=allowed,
                 operation_extensions=request.extensions,
             )
-            return json_bytes(response_body(result))
+            return stream.framing.whole(json_bytes(response_body(result)))
         stack.enter_context(self.limits.addresses.counted(connection.network, "this address"))
         stack.callback(connection.set_on_end(lambda _, reason: stream.end(Unauthenticated(reason))))
         _, account_id = await until_available(context.authorize)

@@ -97,6 +97,10 @@ class Framing(ABC):
     def complete(self, *, is_over: bool) -> bytes:
         """What ends the stream. It is over unless the client may go on with it by another request."""
 
+    def whole(self, payload: bytes) -> bytes:
+        """The whole stream of a single result."""
+        return self.begin(None) + self.event(payload) + self.complete(is_over=True)
+
 
 def framed(batch: Batch, framing: Framing) -> bytes:
     """All events of a batch, framed once per framing; empty if the batch has only cursors, and they have no place."""
