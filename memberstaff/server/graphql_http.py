@@ -197,11 +197,9 @@ class HttpEndpoint:
         is_get = scope["method"] == "GET"
         connection = connection_of(scope)
         context = self.host.context(connection, None)
-        accept_encoding = Headers(scope=scope).getlist("accept-encoding")
-        name = negotiate_coding(accept_encoding, CODINGS) if accept_encoding else None
-        coding = None if name is None else Compression(name, self.compressor)
+        known = connection.stranger is None
+        coding = self.coding(scope) if known else None
         try:
-            known = connection.stranger is None
             if known and (cached := await self.host.cached_response(context, request, coding)) is not None:
                 headers = {"Vary": VARY} if cached.coding is None else {"Vary": VARY, "Content-Encoding": cached.coding}
                 return Response(cached.body, headers=headers, media_type=f"{media}; charset=utf-8")
@@ -226,6 +224,12 @@ class HttpEndpoint:
             return _response(bad_request_body(hint), 400, media)
         finally:
             await close(context)
+
+    def coding(self, scope: Scope) -> Compression | None:
+        """The content coding that the client accepts, for a large answer."""
+        accepted = Headers(scope=scope).getlist("accept-encoding")
+        name = negotiate_coding(accepted, CODINGS) if accepted else None
+        return None if name is None else Compression(name, self.compressor)
 
 
 def read_cookies(scope: Scope) -> None:

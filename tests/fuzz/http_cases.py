@@ -185,6 +185,7 @@ NAMES = (
     ),
     *(
         "Accept-Encoding",
+        "Last-Event-ID",
         "If-None-Match",
         "If-Modified-Since",
         "Sec-WebSocket-Key",
