@@ -67,7 +67,7 @@ class ServerSentEvents(Framing):
         return self._event(OVER if is_over else None, b"event: complete\ndata: \n")
 
     def come_back(self, error: RequestError) -> bytes:
-        """All of a response to a client that is refused for now. It is a comment that says why."""
+        """The whole stream of a client that is refused for now, with a comment that says why."""
         seconds = error.extensions["retryAfter"]
         return b": %b\nretry: %d\n\n" % (" ".join(error.message.split()).encode(), _milliseconds(seconds, seconds + 1))
 

@@ -93,6 +93,17 @@ async def test_a_large_answer_comes_as_the_client_accepts_it(
     assert compressions == {"br": 1, "gzip": 1 if document == KEPT else 2}
 
 
+async def test_a_query_by_get_is_compressed_too(installation: Installation) -> None:
+    await make_large(installation)
+    response = await installation.http.get(
+        "/graphql",
+        params={"query": KEPT, "variables": json.dumps({"date": TODAY})},
+        headers={"Authorization": f"Bearer {installation.tokens[Role.MARKER]}", "Accept-Encoding": "br"},
+    )
+    assert (response.headers["content-encoding"], response.status_code) == ("br", 200)
+    assert len(response.json()["data"]["attendanceDay"]["records"]["edges"]) == 4
+
+
 async def test_fifty_equal_questions_are_compressed_once(
     installation: Installation, compressions: Counter[str]
 ) -> None:
