@@ -332,5 +332,5 @@ def _user_error(refusal: Refusal, day: Day | None) -> UserError:
         code=ErrorCode.VERSION_CONFLICT,
         message=refusal.message,
         path=list(refusal.path),
-        current=Attendance.of(refusal.current, day.epoch),
+        current=Attendance.of(refusal.current, day),
     )

@@ -6,11 +6,11 @@ from typing import Any
 
 import strawberry
 
-from memberstaff.attendance.model import Summary
+from memberstaff.attendance.model import Day, Summary
 from memberstaff.changes import Status
 
 from .ids import global_id
-from .relay import Node
+from .relay import SEQUENCE, Node
 
 
 @strawberry.interface(description="How many people have each status.")
@@ -55,7 +55,9 @@ def counts_of(summary: Summary) -> dict[str, Any]:
 class DaySummary(Node, StatusCounts):
     """See `model.Summary`."""
 
+    sequence: str = strawberry.field(description=SEQUENCE)
+
     @classmethod
-    def of(cls, summary: Summary) -> DaySummary:
-        """From the domain's summary."""
-        return cls(id=global_id("DaySummary", summary.date), **counts_of(summary))
+    def of(cls, summary: Summary, day: Day) -> DaySummary:
+        """From the domain's summary, and the day as it was read with it."""
+        return cls(id=global_id("DaySummary", summary.date), sequence=day.sequence, **counts_of(summary))

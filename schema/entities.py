@@ -25,15 +25,10 @@ from .counts import DaySummary
 from .enums import describe
 from .ids import global_id
 from .people import ERASED_NAME, NO_CATEGORY, Staff
-from .relay import BOARD_PAGE, After, First, Node, PageInfo, page_cursor, page_size, parse_page_cursor
+from .relay import BOARD_PAGE, SEQUENCE, After, First, Node, PageInfo, page_cursor, page_size, parse_page_cursor
 from .revisions import NEWEST, AttendanceRevisionConnection
 from .scalars import URL, written_instant
 from .scope import Search, StaffScope, staff_filter, unique_values
-
-SEQUENCE = (
-    "Of two answers about this object, however late they come, the newer one has the greater sequence, compared as "
-    "text. If it is the same, so is the object."
-)
 
 
 class Read(Protocol):
@@ -193,6 +188,7 @@ class AttendanceDay(Node):
             "come, gone or been renamed."
         )
     )
+    sequence: str = strawberry.field(description=SEQUENCE)
     day: strawberry.Private[Day]
 
     @strawberry.field(description="Counts of the whole roster.")

@@ -67,9 +67,9 @@ class Staff(Node):
             raise RequestError(
                 RequestErrorCode.BAD_REQUEST, f"Select 1 to {LONGEST_SPAN} days, with `from` not after `to`."
             )
-        epoch = (await info.context.load.day.load(to)).epoch
+        day = await info.context.load.day.load(to)
         found = await info.context.load.marked(from_, to).load(self.number)
-        return [Attendance.of(record, epoch) for record in found]
+        return [Attendance.of(record, day) for record in found]
 
     @classmethod
     def of(cls, person: Person) -> Staff:

@@ -31,6 +31,13 @@ After = Annotated[
 """The argument of every connection."""
 
 
+SEQUENCE = (
+    "Of two answers about this object, however late they come, the newer one has the greater sequence, compared as "
+    "text. If it is the same, so is the object."
+)
+"""What a client needs to know of a field `sequence`."""
+
+
 @strawberry.interface(description="An object with an id, by which `node` finds it again.")
 class Node:
     """See Relay's Global Object Identification Specification."""

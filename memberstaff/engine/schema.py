@@ -135,6 +135,7 @@ class Schema(strawberry.Schema):
             """Bound to the documents of this schema."""
 
         super().__init__(*arguments, **{**options, "execution_context_class": Bound})
+        self._schema.description = description
         mark_one_of(self._schema)
         self.suggestions = suggestions
         self.execution: type[Execution] = Bound

@@ -24,6 +24,7 @@ from memberstaff.engine.documents import Prepared
 from memberstaff.engine.masking import cause_of, graphql_error
 from memberstaff.engine.request import OperationRequest, digest
 from memberstaff.engine.schema import OperationRefused, Schema
+from memberstaff.engine.subscription_plan import CURSOR, plan_for
 from memberstaff.errors import BadRequest, RateLimited, Refusal, RequestError, Unavailable
 from memberstaff.fanout.event_source import EventSource, Listener
 from memberstaff.fanout.retry import until_available
@@ -113,7 +114,7 @@ async def subscribe(
     """
     # Held until the group has begun: the cache may drop it meanwhile.
     prepared = await schema.prepare(request.query, context)
-    plan = _plan_of(prepared, request)
+    plan = plan_for(schema.core, prepared, request)
     cost = prepared.cost(request.operation_name, request.variables)
     if isinstance(cost, GraphQLError):
         raise _refused(schema, [cost], context, request)
@@ -122,7 +123,8 @@ async def subscribe(
     if not plan.accepts(after):
         _build(schema, prepared, None, request)  # for graphql-core's own error
         raise OperationRefused([graphql_error(BadRequest(f"`{CURSOR}` must be a string."))])
-    key = digest(plan.key, request.operation_name, request.variables, without=plan.variable), scope
+    today = context.today if plan.leaves_out_date(request.variables) else None
+    key = digest(plan.key, request.operation_name, request.variables, without=plan.variable), scope, today
 
     def make_source() -> EventSource:
         return _source(schema, prepared, context.as_scope(scope), request)

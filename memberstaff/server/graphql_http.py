@@ -20,7 +20,13 @@ from strawberry.types.graphql import OperationType
 from memberstaff.access import Right
 from memberstaff.engine.request import Malformed, OperationRequest, decode, from_query_string, operation_request
 from memberstaff.engine.schema import OperationRefused, Schema
-from memberstaff.errors import RateLimited, RequestError, RequestErrorCode
+from memberstaff.errors import (
+    BadRequest,
+    BadRequestReason,
+    PersistedQueryNotSupported,
+    RequestError,
+    RequestErrorCode,
+)
 from memberstaff.server.body import IMPORT, UnreadableBody, read_body
 from memberstaff.server.compression import CODINGS, Compression, Compressor
 from memberstaff.server.connection import Connection
@@ -108,9 +114,7 @@ class HttpEndpoint:
             result = PreExecutionError(None, refused.errors)
             response = _response(response_body(result), status_of(result), JSON)
         except RequestError as error:
-            after = error.extensions.get("retryAfter")
-            later = None if after is None else {"Retry-After": str(after)}
-            response = _response(error_body(error), STATUS.get(error.code, 400), JSON, later)
+            response = _response(error_body(error), STATUS.get(error.code, 400), JSON)
         except InvalidOperationTypeError:
             response = not_by_get(JSON)
         await response(scope, receive, send)
@@ -294,5 +298,9 @@ def bad_request_body(message: str) -> dict[str, Any]:
     return error_body(BadRequest(message, BadRequestReason.MALFORMED_REQUEST))
 
 
-def _response(body: Any, status: int, media: str, headers: dict[str, str] | None = None) -> Response:
-    return Response(json_bytes(body), status, headers, media_type=f"{media}; charset=utf-8")
+def _response(body: dict[str, Any], status: int, media: str, headers: dict[str, str] | None = None) -> Response:
+    response = Response(json_bytes(body), status, headers, media_type=f"{media}; charset=utf-8")
+    seconds = [each.get("extensions", {}).get("retryAfter", 0) for each in body.get("errors", ())]
+    if any(seconds):
+        response.headers["Retry-After"] = str(max(seconds))
+    return response

@@ -180,7 +180,7 @@ async def test_a_resume_that_is_refused_is_answered_before_the_stream(installati
         "nonsense",
         "\xc3\xa9",
         str(now)[:-1],
-        str(Cursor("another", now.date, 0)),
+        str(Cursor(1, now.date, 0)),
         str(Cursor(now.epoch, now.date, now.position + 1)),
         str(Cursor(now.epoch, now.date.replace(day=1), 0)),
     ):

@@ -64,6 +64,15 @@ async def test_a_query_may_be_asked_for_by_get() -> None:
     assert host.contexts[0].connection.authorization == "amina-token"
 
 
+@pytest.mark.parametrize("empty", ["operationName", "variables", "extensions"])
+async def test_what_is_empty_in_the_address_is_not_given(empty: str) -> None:
+    async with api() as (client, _):
+        answer = await client.get("/graphql", params={"query": "query A { hello }", empty: ""})
+        null = await client.get("/graphql", params={"query": "query null { hello }", "operationName": "null"})
+    assert (answer.status_code, answer.json()) == (200, {"data": {"hello": "Hello, world!"}})
+    assert (null.status_code, null.json()) == (200, {"data": {"hello": "Hello, world!"}})
+
+
 EVENTS = "text/event-stream"
 
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import date
 from functools import cache
 from typing import Any, cast
 
@@ -40,6 +41,7 @@ class ToyContext:
     connection: Connection
     operation_id: str | None
     closed: int = 0
+    today: date = date(2026, 1, 12)
 
     @property
     def request_id(self) -> str:

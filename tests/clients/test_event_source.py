@@ -50,6 +50,6 @@ async def test_a_resume_that_is_refused_stops_it_at_once(
 ) -> None:
     day = (await installation.viewer.ask(BOARD, date=TODAY))["attendanceDay"]
     cursor = Cursor.parse(day["records"]["feedCursor"])
-    other = str(Cursor("another", cursor.date, 0))
+    other = str(Cursor(1, cursor.date, 0))
     said = await stopped(workshop, installation, WATCH, status, 1, other, token)
     assert "next" not in said

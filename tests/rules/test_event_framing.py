@@ -33,11 +33,8 @@ def read(text: bytes, pieces: list[int] | None = None) -> tuple[list[ServerSentE
     return found, interpreter
 
 
-@given(st.text(), st.integers(0, 2**63 - 1))
-@example("\r\nid: complete\r\n\r\n", 7)
-@example("\0", 7)
-def test_no_cursor_can_break_a_line_or_be_taken_for_the_end(epoch: str, position: int) -> None:
-    """Whatever is in it: a backup may have been restored with any epoch."""
+@given(st.integers(0, 2**63 - 1), st.integers(0, 2**63 - 1))
+def test_no_cursor_can_break_a_line_or_be_taken_for_the_end(epoch: int, position: int) -> None:
     cursor = str(Cursor(epoch, TODAY, position))
     assert re.fullmatch(r"[A-Za-z0-9_-]+", cursor)
     assert cursor != OVER
@@ -46,7 +43,7 @@ def test_no_cursor_can_break_a_line_or_be_taken_for_the_end(epoch: str, position
 @given(st.lists(VALUES, max_size=4), st.integers(0, 9), st.booleans(), st.lists(st.integers(0, 5_000), max_size=6))
 @example(["\r\n\u2028\x85id: 7\n\nevent: complete"], 1, True, [3, 4])
 def test_events_are_read_as_they_were_framed(values: list[object], first: int, moved: bool, pieces: list[int]) -> None:
-    cursors = [str(Cursor("e", TODAY, first + number)) for number in range(len(values) + moved)]
+    cursors = [str(Cursor(5, TODAY, first + number)) for number in range(len(values) + moved)]
     text = EVENTS.begin("begun") + framed(Batch([msgspec.json.encode(value) for value in values], cursors), EVENTS)
     found, interpreter = read(text, pieces)
     assert [(event.type, json.loads(event.data), event.last_event_id) for event in found] == [

@@ -115,11 +115,11 @@ def test_every_root_field_of_queries_and_mutations_is_nullable() -> None:
 def test_objects_in_payloads_are_nullable_so_that_none_hides_what_was_committed() -> None:
     assert SCHEMA.mutation_type is not None
     payloads = {str(field.type): field.type for field in SCHEMA.mutation_type.fields.values()}
-    payloads["VersionConflictError"] = SCHEMA.type_map["VersionConflictError"]  # type: ignore[assignment]
+    payloads["VersionConflictError"] = SCHEMA.type_map["VersionConflictError"]
     required = {
         f"{name}.{field}"
         for name, payload in payloads.items()
-        for field, of in payload.fields.items()  # type: ignore[union-attr]
+        for field, of in payload.fields.items()
         if isinstance(of.type, GraphQLNonNull) and not is_leaf_type(of.type.of_type)
     }
     plain = {f"{name}.errors" for name in payloads if name != "VersionConflictError"}
