@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -35,17 +34,15 @@ async def test_a_migrated_database_has_its_epoch_and_is_current(database: Databa
     assert type(row.epoch) is int
 
 
-async def test_the_epoch_of_a_new_installation_is_the_second_in_which_it_was_made(
-    databases: Databases, engine: Engine
-) -> None:
+async def test_the_epoch_of_a_new_installation_counts_seconds_since_1970(databases: Databases, engine: Engine) -> None:
     async with databases.empty(engine) as url:
         database = Database(url, zone=UTC_ZONE)
         assert not await is_current(database.engine)
-        began = int(time.time())
         await migrate(database.engine)
         async with database.read() as reading:
-            assert began <= await reading.scalar(select(installation.c.epoch)) <= int(time.time()) + 1
+            epoch = await reading.scalar(select(installation.c.epoch))
         await database.close()
+    assert 2026 <= datetime.fromtimestamp(epoch, UTC).year < 2100
 
 
 async def test_two_nodes_may_migrate_at_once(databases: Databases, engine: Engine) -> None:
