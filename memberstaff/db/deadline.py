@@ -15,6 +15,8 @@ import structlog
 
 log = structlog.get_logger(__name__)
 
+APPLICATION_NAME = "memberstaff"
+"""Of all connections, in `pg_stat_activity`."""
 COMMAND_IDLE_SECONDS = 10.0
 """Between two statements of a command: one that was stopped with Ctrl-Z within an import would keep its locks."""
 COMMAND_ANSWER_SECONDS = 3600.0
@@ -40,7 +42,7 @@ def connection_arguments(seconds: float | None) -> dict[str, Any]:
     """
     idle = COMMAND_IDLE_SECONDS if seconds is None else seconds
     parameters = {
-        "application_name": "memberstaff",
+        "application_name": APPLICATION_NAME,
         "idle_in_transaction_session_timeout": _milliseconds(idle),
         "tcp_user_timeout": _milliseconds(2 * idle),
         "tcp_keepalives_idle": "5",
@@ -49,7 +51,8 @@ def connection_arguments(seconds: float | None) -> dict[str, Any]:
     }
     if seconds is None:
         return {"server_settings": parameters}
-    bounds = {"lock_timeout": _milliseconds(seconds), "statement_timeout": _milliseconds(2 * seconds)}
+    # A wait for a lock ends before its connection would be cut, which could be used again.
+    bounds = {"lock_timeout": _milliseconds(0.8 * seconds), "statement_timeout": _milliseconds(2 * seconds)}
     return {"timeout": seconds, "server_settings": {**parameters, **bounds}}
 
 

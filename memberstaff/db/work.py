@@ -27,6 +27,7 @@ from memberstaff.db.clock import Clock, today, utc_now
 from memberstaff.db.outage import outages, unreachable
 from memberstaff.db.pool import watch_connections
 from memberstaff.db.sqlite import BUSY_MILLISECONDS, prepare_sqlite, write_option
+from memberstaff.db.stalled import ended_after_waiting
 from memberstaff.db.tables import access_change, access_head, audit, installation
 from memberstaff.errors import Unauthenticated
 from memberstaff.notify.notification import Notification
@@ -289,7 +290,8 @@ class Database:
         was lost.
         """
         with outages(applied=None):
-            async with self._turn_to_write(), AsyncExitStack() as stack:
+            waiting = ended_after_waiting(self.engine, self._answer_seconds)
+            async with waiting, self._turn_to_write(), AsyncExitStack() as stack:
                 connection = await self._begin(stack, write_option(), applied=False)
                 work = Work(connection, now=self._clock(), zone=self._zone, answer_seconds=self._answer_seconds)
                 try:

@@ -30,14 +30,14 @@ async def line(database_url: str) -> AsyncIterator[Line]:
 @pytest.fixture
 async def frail(line: Line) -> AsyncIterator[Installation]:
     """A server behind the line, with the patience of a test."""
-    async with install(line.url, database_seconds=1, database_pool_size=5, poll_seconds=0.05) as installed:
+    async with install(line.url, database_seconds=2, database_pool_size=5, poll_seconds=0.05) as installed:
         yield installed
 
 
 @pytest.fixture
 async def quiet(line: Line) -> AsyncIterator[Installation]:
     """The same, which does not poll: whatever is frozen stays in the pool until it is asked for."""
-    async with install(line.url, database_seconds=0.5, poll_seconds=60) as installed:
+    async with install(line.url, database_seconds=2, poll_seconds=60) as installed:
         yield installed
 
 

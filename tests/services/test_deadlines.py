@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+import asyncpg
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import make_url, select, text
 from structlog.testing import capture_logs
 
 from memberstaff.access import Role
@@ -35,7 +36,7 @@ async def line(database_url: str) -> AsyncIterator[Line]:
 
 @asynccontextmanager
 async def process(
-    url: str, *, seconds: float = 0.3, connections: int = 2, heard: Callable[[object], None] = lambda _: None
+    url: str, *, seconds: float = 1, connections: int = 2, heard: Callable[[object], None] = lambda _: None
 ) -> AsyncIterator[Database]:
     """A process that waits so long for an answer."""
     database = Database(url, zone=UTC_ZONE, answer_seconds=seconds, pool_size=connections, after_commit=heard)
@@ -160,6 +161,48 @@ async def test_a_lock_that_is_not_let_go_is_not_waited_for(database_url: str) ->
             assert unanswered.value.extensions == NOT_APPLIED
 
 
+@asynccontextmanager
+async def stopped_within_a_statement(url: str, **settings: str) -> AsyncIterator[asyncpg.Connection]:
+    """A process that has locked the accounts, has sent the first half of a statement, and was stopped."""
+    address = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+    connection = await asyncpg.connect(address, server_settings=settings)
+    async with process(url, seconds=10) as database, database.write() as work:
+        await add(work, "Amina")
+    await connection.execute("BEGIN")
+    await connection.execute("SELECT id FROM account FOR UPDATE")
+    await connection.prepare("SELECT 1")
+    try:
+        yield connection
+    finally:
+        connection.terminate()
+
+
+@pytest.mark.parametrize(
+    ("name", "result"), [("memberstaff", None), ("pg_dump", NOT_APPLIED)], ids=["memberstaff", "another program"]
+)
+async def test_a_lock_is_taken_only_from_a_process_of_ours_that_was_stopped_within_a_statement(
+    database_url: str, name: str, result: object
+) -> None:
+    """PostgreSQL counts it as at work."""
+
+    async def lock(database: Database) -> object:
+        try:
+            async with database.write() as work:
+                await work.row(select(account.c.id).with_for_update())
+        except Unavailable as error:
+            return error.extensions
+        return None
+
+    async with stopped_within_a_statement(database_url, application_name=name) as stopped:
+        async with process(database_url, seconds=1, connections=1) as waiting:
+            with capture_logs() as logs:
+                assert await lock(waiting) == NOT_APPLIED
+            assert await lock(waiting) == result
+        pid = stopped.get_server_pid()
+        ended = [{"event": "stalled_transactions_ended", "log_level": "warning", "postgresql_pids": [pid]}]
+        assert logs == (ended if result is None else [])
+
+
 async def test_the_command_line_waits_for_as_long_as_a_command_may(database_url: str) -> None:
     database = Database(database_url, zone=UTC_ZONE)
     async with database.read() as reading:
@@ -169,7 +212,7 @@ async def test_the_command_line_waits_for_as_long_as_a_command_may(database_url:
 
 
 async def test_postgresql_is_told_when_to_give_up_a_server_and_its_statements(database_url: str) -> None:
-    told = {"lock_timeout": "5s", "statement_timeout": "10s", "idle_in_transaction_session_timeout": "5s"}
+    told = {"lock_timeout": "4s", "statement_timeout": "10s", "idle_in_transaction_session_timeout": "5s"}
     database = Database(database_url, zone=UTC_ZONE, answer_seconds=5)
     async with database.read() as reading:
         assert {name: await reading.scalar(text(f"SHOW {name}")) for name in told} == told
