@@ -42,6 +42,7 @@ from memberstaff.accounts.sessions import end_session
 from memberstaff.accounts.tokens import Claims
 from memberstaff.db.tables import account, session
 from memberstaff.db.work import Database
+from schema.asgi import COLLECTED_AFTER
 
 REVOKED = 10
 """Logins that are revoked, one by one."""
@@ -117,7 +118,7 @@ async def in_process(url: str, count: int) -> Result:
     doors = [Door() for _ in claims]
     found: Result = {"sessions": count}
     gc.freeze()
-    gc.set_threshold(50_000, 20, 50)  # as in a server: see schema/asgi.py
+    gc.set_threshold(*COLLECTED_AFTER)
     async with _cost(found, "admit all"):
         for start in range(0, count, 200):
             some = zip(doors[start : start + 200], claims[start : start + 200], strict=True)
@@ -197,7 +198,7 @@ def _spread(seconds: Sequence[float]) -> dict[str, float]:
 def main() -> None:
     """Print what was found, as JSON."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.access", description=__doc__)
-    parser.add_argument("--sockets", type=int, default=15_000, help="with a login each; 0: leave them out")
+    parser.add_argument("--sockets", type=int, default=9_000, help="with a login each; 0: leave them out")
     parser.add_argument("--sessions", type=int, default=100_000, help="in one process; 0: leave them out")
     options = parser.parse_args()
     machine.require_linux()

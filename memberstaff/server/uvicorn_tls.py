@@ -76,8 +76,15 @@ class TLSGate(asyncio.Protocol):
         transport.abort()
 
     async def shake_hands(self, connection: socket.socket, slot: Slot) -> None:
-        """Agree on TLS within `headers_seconds`; never raises but when cancelled."""
+        """Agree on TLS within `headers_seconds` of its turn; never raises but when cancelled.
+
+        A handshake costs the server more than most requests, and takes turns with them.
+        """
+        turn = asyncio.Event()
+        if slot.takes_turn(turn.set):
+            turn.set()
         try:
+            await turn.wait()
             await self.http.loop.connect_accepted_socket(
                 lambda: self.http,
                 connection,
@@ -89,6 +96,8 @@ class TLSGate(asyncio.Protocol):
         finally:
             self.http.connections.discard(self)
             if self.http.transport is None:
+                if not turn.is_set():
+                    connection.close()  # from then on it is asyncio's
                 slot.free()
 
     def shutdown(self) -> None:

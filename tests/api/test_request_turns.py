@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Iterator, Sequence
+import ssl
+from collections.abc import Awaitable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import pairwise
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from memberstaff.server.uvicorn_http import HttpProtocol
 from tests.api.toy import ToyHost, toy
+from tests.certificates import self_signed
 from tests.serving import Address, serving
 from tests.waiting import until
 
@@ -88,6 +92,34 @@ async def test_each_request_of_a_pipeline_waits_for_its_turn(monkeypatch: pytest
             await until(lambda: len(host.contexts) == 100)
         counting[0].cancel()
     assert max(after - before for before, after in pairwise(begun)) == 1
+
+
+async def test_handshakes_of_tls_wait_for_their_turns(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    hello = ssl.MemoryBIO()
+    with pytest.raises(ssl.SSLWantReadError):
+        ssl.create_default_context().wrap_bio(ssl.MemoryBIO(), hello, server_hostname="localhost").do_handshake()
+    begun: list[int] = []
+    """The iterations in which handshakes began."""
+    app, host = toy()
+    options: dict[str, Any] = {**self_signed(tmp_path)}
+    async with serving(app, host.settings, **options) as address:
+        loop = asyncio.get_running_loop()
+        accept = loop.connect_accepted_socket
+
+        def began(*arguments: Any, **options: Any) -> Awaitable[Any]:
+            begun.append(iterations[0])
+            return accept(*arguments, **options)
+
+        def count() -> None:
+            iterations[0] += 1
+            counting[0] = loop.call_soon(count)
+
+        monkeypatch.setattr(loop, "connect_accepted_socket", began)
+        iterations, counting = [0], [loop.call_soon(count)]
+        with clients(address, [MANY] * 10, hello.read()):
+            await until(lambda: len(begun) == 10)
+        counting[0].cancel()
+    assert len(set(begun)) == 10
 
 
 async def test_no_time_of_a_client_passes_while_it_waits_for_its_turn() -> None:
