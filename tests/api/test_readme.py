@@ -134,7 +134,7 @@ def test_a_mark_that_finds_nobody_or_is_refused_says_why_in_a_sentence(demo: Dem
         assert (done.returncode, done.stdout, done.stderr) == (1, "", reason + "\n")
 
 
-@pytest.mark.parametrize("name", ["graphql-ws.ts", "graphql-sse.ts", "apollo.ts", "urql.ts", "python_gql.py"])
+@pytest.mark.parametrize("name", ["graphql-ws.ts", "graphql-sse.ts", "apollo.ts", "urql.ts", "follow.py", "mark.py"])
 def test_the_clients_on_the_page_are_the_files_that_are_tested(name: str) -> None:
     code = (ROOT / "examples" / name).read_text(encoding="utf-8")
     shown = re.search(r"# ?region page\n(.*?)\n[/ ]*# ?endregion", code, re.DOTALL)
@@ -145,7 +145,7 @@ def test_the_clients_on_the_page_are_the_files_that_are_tested(name: str) -> Non
 
 def test_no_code_on_the_page_of_clients_is_untested() -> None:
     assert (
-        len(re.findall(r"^```\w+$", CLIENTS, re.MULTILINE)) == len(re.findall(r"^From \[", CLIENTS, re.MULTILINE)) == 5
+        len(re.findall(r"^```\w+$", CLIENTS, re.MULTILINE)) == len(re.findall(r"^From \[", CLIENTS, re.MULTILINE)) == 6
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.clients.follower import following
+from tests.clients.follower import following, following_in_a_thread
 from tests.clients.killable import killable
 from tests.clients.program import playing
 from tests.clock import TODAY
@@ -21,11 +21,13 @@ async def test_every_client_resumes_after_the_server_was_killed(
         killable(tmp_path, database_url, redis_server) as killed,
         playing(workshop, killed.server.http, TODAY, *CLIENTS) as program,
         following(killed.server.http, TODAY) as python,
+        following_in_a_thread(killed.server.http, TODAY, until="Amina REMOTE") as thread,
     ):
 
         async def heard(change: str) -> None:
             await program.hear("change", change, *CLIENTS)
             await python.hear(change)
+            await thread.hear(change)
 
         await program.tell("show")
         await program.hear("done", "show", *CLIENTS)
@@ -41,4 +43,5 @@ async def test_every_client_resumes_after_the_server_was_killed(
         await heard("Amina REMOTE")
         once = ["Amina PRESENT", "Björn LATE", "Chloé ABSENT", "Amina REMOTE"]
         seen = {client: program.said[client]["change"] for client in CLIENTS}
-        assert {**seen, "python": python.seen} == dict.fromkeys([*CLIENTS, "python"], once)
+        seen |= {"python": python.seen, "python, without a loop": thread.seen}
+        assert seen == dict.fromkeys(seen, once)

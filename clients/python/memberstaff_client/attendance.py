@@ -1,0 +1,100 @@
+"""The server as one account sees it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Awaitable, Callable
+from types import TracebackType
+from typing import Any, Self
+
+from memberstaff_client.connection import Connection
+from memberstaff_client.day import Day
+from memberstaff_client.errors import RequestRefused, VersionConflict
+from memberstaff_client.records import KEEP, RECORD, Keep, Record
+from memberstaff_client.session import Session, Storage
+from memberstaff_client.transport import OverEventLoop, Transport
+
+MARK = f"""mutation Mark($input: UpdateAttendanceInput!) {{
+  updateAttendance(input: $input) {{
+    attendance {{ ...Record }}
+    errors {{ code message path ... on VersionConflictError {{ current {{ ...Record }} }} }}
+  }}
+}}
+{RECORD}"""
+
+
+class Attendance:
+    """The server at `address`, such as https://attendance.school.example, as one account sees it.
+
+    It logs in when it first has to, with `email` and `password`, or with the refresh token in `storage`; given both,
+    it needs the password only when the session has ended. Or else `token` is called for access tokens, such as an
+    identity provider's, at first and after each that has expired. `timeout` is in seconds.
+
+    Raises ValueError for what cannot be a server, or nobody's login. Errors of all methods are in `errors`.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        *,
+        email: str | None = None,
+        password: str | None = None,
+        storage: Storage | None = None,
+        token: Callable[[], Awaitable[str]] | None = None,
+        timeout: float = 30.0,
+        transport: Transport | None = None,
+    ) -> None:
+        if not address.startswith(("http://", "https://")):
+            raise ValueError("The address begins with https://, or http://.")
+        transport = transport or OverEventLoop(address, timeout)
+        session = Session(transport, email=email, password=password, storage=storage, fetch_token=token)
+        self._connection = Connection(transport, session)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections. The session stays open, for the next start."""
+        await self._connection.close()
+
+    async def execute(self, document: str, /, **variables: Any) -> dict[str, Any]:
+        """The data of a query or a mutation; dates may be among the variables.
+
+        Raises RequestRefused if there is an error in the answer, whose `data` has the rest.
+        """
+        return await self._connection.execute(document, variables)
+
+    async def mark(
+        self,
+        staff_id: str,
+        date: dt.date | str,
+        status: str | Keep = KEEP,
+        *,
+        note: str | None | Keep = KEEP,
+        photo_url: str | None | Keep = KEEP,
+        expected_version: int | None = None,
+    ) -> Record:
+        """Change a person's record of a day, and answer it as it is then; what is not given stays as it is.
+
+        Raises VersionConflict if the record has another version than the expected one, and RequestRefused.
+        """
+        values: dict[str, Any] = {"status": status, "note": note, "photoUrl": photo_url}
+        values = {name: value for name, value in values.items() if value is not KEEP}
+        values["target"] = {"staffDate": {"staffId": staff_id, "date": date}}
+        if expected_version is not None:
+            values["expectedVersion"] = expected_version
+        payload = (await self._connection.execute(MARK, {"input": values}))["updateAttendance"]
+        for error in payload["errors"]:
+            if current := error.get("current"):
+                raise VersionConflict(error["message"], error["code"], current=Record.of(current), path=error["path"])
+            raise RequestRefused(error["message"], error["code"], path=error["path"])
+        return Record.of(payload["attendance"])
+
+    def day(self, date: dt.date | str | None = None) -> Day:
+        """A day to read and to follow; by default today, in the organisation's time zone, as it is when first read."""
+        return Day(self._connection, dt.date.fromisoformat(date) if isinstance(date, str) else date)

@@ -1,0 +1,81 @@
+"""A day's board and the records on it, as read from answers and events."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Literal
+
+
+class Keep(Enum):
+    """The type of `KEEP`."""
+
+    KEEP = "KEEP"
+
+
+KEEP: Literal[Keep.KEEP] = Keep.KEEP
+"""What is not to be changed, where None would clear it."""
+
+RECORD = """fragment Record on Attendance {
+  id staffId staffName staffCategory staffPhotoUrl date status note photoUrl version sequence updatedAt updatedBy
+}"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One person on one day."""
+
+    id: str
+    staff_id: str
+    name: str
+    category: str
+    staff_photo_url: str | None
+    date: dt.date
+    status: str
+    """Of the enum `AttendanceStatus`, to which later servers may add."""
+    note: str | None
+    """Always None for a VIEWER, as `photo_url` is."""
+    photo_url: str | None
+    version: int
+    """The number of changes to this record, 0 before the first one; send it as `expected_version`."""
+    sequence: str
+    """Of two states of a record, the newer one has the greater sequence, compared as text."""
+    updated_at: dt.datetime | None
+    updated_by: str | None
+
+    @classmethod
+    def of(cls, node: Mapping[str, Any]) -> Record:
+        """From the fields of `RECORD`."""
+        return cls(
+            id=node["id"],
+            staff_id=node["staffId"],
+            name=node["staffName"],
+            category=node["staffCategory"],
+            staff_photo_url=node["staffPhotoUrl"],
+            date=dt.date.fromisoformat(node["date"]),
+            status=node["status"],
+            note=node["note"],
+            photo_url=node["photoUrl"],
+            version=node["version"],
+            sequence=node["sequence"],
+            updated_at=dt.datetime.fromisoformat(node["updatedAt"]) if node["updatedAt"] else None,
+            updated_by=node["updatedBy"],
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Board:
+    """A day at one moment, with everybody on its roster, ordered by name."""
+
+    date: dt.date
+    state: str
+    """OPEN or LOCKED, which cannot be marked; later servers may add to these."""
+    is_working_day: bool
+    label: str | None
+    records: tuple[Record, ...]
+    sequence: str
+    """Of two boards of a day, the newer one has the greater sequence, compared as text."""
+    feed_cursor: str
+    """Where the changes after this board begin."""

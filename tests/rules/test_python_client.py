@@ -1,0 +1,113 @@
+"""The Python client's rules: when to try again, and what makes a login."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from memberstaff_client import Attendance, AttendanceError, RequestRefused, SessionEnded, Storage, TokenFile
+from memberstaff_client.patience import Patience
+
+ADDRESS = "https://attendance.school.example"
+
+
+class Waits(Patience):
+    """One that only says how long it would have waited."""
+
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
+        super().__init__(self.sleep)
+
+    async def sleep(self, seconds: float) -> None:
+        self.seconds.append(seconds)
+
+
+def refusal(code: str, retry_after: int | None = None) -> RequestRefused:
+    return RequestRefused("No.", code, extensions={} if retry_after is None else {"retryAfter": retry_after})
+
+
+@pytest.fixture
+def longest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without luck."""
+    monkeypatch.setattr(random, "uniform", lambda _, most: most)
+
+
+async def test_each_failure_makes_the_next_wait_longer_up_to_ten_seconds(longest: None) -> None:
+    waits = Waits()
+    for error in [refusal("UNAVAILABLE")] * 7 + [None]:
+        await waits.wait_after(error)
+    assert waits.seconds == [0.25, 0.5, 1, 2, 4, 8, 10, 10]
+    waits.succeeded()
+    await waits.wait_after(refusal("UNAVAILABLE"))
+    assert waits.seconds[-1] == 0.25
+
+
+async def test_waits_are_spread_and_never_shorter_than_the_server_asks_for() -> None:
+    waits = Waits()
+    for _ in range(20):
+        waits.succeeded()
+        await waits.wait_after(refusal("RATE_LIMITED", retry_after=7))
+    assert len(set(waits.seconds)) > 1
+    assert all(7.125 <= seconds <= 7.25 for seconds in waits.seconds)
+
+
+@pytest.mark.parametrize("code", ["FORBIDDEN", "BAD_REQUEST", "INTERNAL", "OF_A_LATER_SERVER"])
+async def test_what_trying_again_cannot_mend_is_raised(code: str) -> None:
+    waits = Waits()
+    with pytest.raises(RequestRefused) as raised:
+        await waits.wait_after(refusal(code))
+    assert (raised.value.code, waits.seconds) == (code, [])
+
+
+async def test_a_fresh_token_that_is_refused_too_ends_the_session_and_one_that_worked_does_not() -> None:
+    waits = Waits()
+    for _ in range(3):
+        await waits.wait_after(refusal("UNAUTHENTICATED"))
+        waits.succeeded()
+    await waits.wait_after(refusal("UNAUTHENTICATED"))
+    with pytest.raises(SessionEnded, match=r"^No\.$"):
+        await waits.wait_after(refusal("UNAUTHENTICATED"))
+
+
+@pytest.mark.parametrize(
+    ("address", "email", "password", "has_storage", "has_token", "why"),
+    [
+        ("attendance.example", "a@b.example", "secret", False, False, "The address begins with https://, or http://."),
+        (ADDRESS, "a@b.example", None, True, False, "An email and a password go together."),
+        (ADDRESS, None, "secret", True, False, "An email and a password go together."),
+        (ADDRESS, None, None, False, False, "Give an email and a password, a storage with a refresh token, or a token"),
+        (ADDRESS, "a@b.example", "secret", False, True, "A token callback needs neither an email and a password nor"),
+        (ADDRESS, None, None, True, True, "A token callback needs neither an email and a password nor"),
+    ],
+)
+def test_what_cannot_be_a_login_is_refused_at_once(
+    tmp_path: Path, address: str, email: str | None, password: str | None, has_storage: bool, has_token: bool, why: str
+) -> None:
+    async def token() -> str:
+        return ""
+
+    storage: Storage | None = TokenFile(tmp_path / "token") if has_storage else None
+    with pytest.raises(ValueError, match=f"^{why}") as refused:
+        Attendance(address, email=email, password=password, storage=storage, token=token if has_token else None)
+    assert "secret" not in str(refused.value)
+
+
+def test_a_token_file_holds_the_last_token_whole_and_half_a_write_leaves_the_one_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = TokenFile(tmp_path / "token")
+    assert file.load() is None
+    for token in ("first", "second"):
+        file.save(token)
+        assert file.load() == token
+    with pytest.raises(UnicodeEncodeError):
+        file.save("ä")
+    assert file.load() == "second"
+    assert [each.name for each in tmp_path.iterdir()] == ["token"]
+
+
+def test_everything_that_goes_wrong_is_an_error_of_the_package() -> None:
+    assert issubclass(SessionEnded, AttendanceError)
+    assert issubclass(RequestRefused, AttendanceError)
