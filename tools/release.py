@@ -24,7 +24,7 @@ def release(root: Path, version: str, today: dt.date) -> list[Path]:
     """Write a release into the files of a checkout; answers which. Raises CannotRelease, having written nothing."""
     if not re.fullmatch(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)", version):
         raise CannotRelease(f"{version} is not a version such as 0.2.0.")
-    project, changelog = root / "pyproject.toml", root / "CHANGELOG.md"
+    projects, changelog = [root / "pyproject.toml", root / "clients/python/pyproject.toml"], root / "CHANGELOG.md"
     schema = root / "docs" / "schema"
     history = changelog.read_text(encoding="utf-8")
     before = re.findall(r"^## (\d+)\.(\d+)\.(\d+) ", history, re.MULTILINE)
@@ -35,9 +35,10 @@ def release(root: Path, version: str, today: dt.date) -> list[Path]:
     if not heading or not rest.partition("\n## ")[0].strip():
         raise CannotRelease("CHANGELOG.md says nothing under `## Unreleased`.")
     record = (schema / "breaking.toml").read_text(encoding="utf-8").splitlines(keepends=True)
-    stated = project.read_text(encoding="utf-8")
+    stated = {file: file.read_text(encoding="utf-8") for file in projects}
+    line = f'version = "{version}"'
     texts = {
-        project: re.sub(r'(?m)^version = ".*"$', f'version = "{version}"', stated, count=1),
+        **{file: re.sub(r'(?m)^version = ".*"$', line, text, count=1) for file, text in stated.items()},
         changelog: history.replace(UNRELEASED, f"## {version} ({today})\n", 1),
         schema / "released.graphql": (root / "schema.graphql").read_text(encoding="utf-8"),
         schema / "breaking.toml": "".join(takewhile(lambda line: line.startswith("#"), record)),

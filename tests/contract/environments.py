@@ -14,10 +14,15 @@ ROOT = Path(__file__).resolve().parents[2]
 UV = find_uv_bin()
 
 
+def build(project: Path, target: str, folder: Path) -> None:
+    """Put a project's "wheel" or "sdist" into a folder."""
+    command = [sys.executable, "-m", "hatchling", "build", "--target", target, "--directory", str(folder)]
+    subprocess.run(command, cwd=project, check=True, capture_output=True)
+
+
 def build_wheel(folder: Path) -> Path:
     """The wheel of this checkout, as it is now."""
-    command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder)]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    build(ROOT, "wheel", folder)
     (wheel,) = folder.glob("*.whl")
     return wheel
 

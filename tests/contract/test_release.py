@@ -38,8 +38,9 @@ def checkout(tmp_path: Path) -> Path:
     """What a release writes to, after 0.1.9."""
     (tmp_path / "docs").mkdir()
     shutil.copytree(ROOT / "docs" / "schema", tmp_path / "docs" / "schema")
-    for name in ("pyproject.toml", "schema.graphql"):
-        shutil.copy(ROOT / name, tmp_path)
+    (tmp_path / "clients" / "python").mkdir(parents=True)
+    for name in ("pyproject.toml", "clients/python/pyproject.toml", "schema.graphql"):
+        shutil.copy(ROOT / name, tmp_path / name)
     with (tmp_path / "docs/schema/breaking.toml").open("a") as record:
         record.write(ACCEPTED)
     (tmp_path / "CHANGELOG.md").write_text(CHANGELOG)
@@ -56,15 +57,15 @@ def test_a_release_sets_version_date_and_the_schema_that_clients_rely_on(checkou
     written = release(checkout, "0.2.0", DAY)
     assert sorted(file.relative_to(checkout).as_posix() for file in written) == [
         "CHANGELOG.md",
+        "clients/python/pyproject.toml",
         "docs/schema/breaking.toml",
         "docs/schema/released.graphql",
         "pyproject.toml",
     ]
-    project = tomllib.loads((checkout / "pyproject.toml").read_text())
-    assert project["project"] == {
-        **tomllib.loads((ROOT / "pyproject.toml").read_text())["project"],
-        "version": "0.2.0",
-    }
+    for name in ("pyproject.toml", "clients/python/pyproject.toml"):
+        project = tomllib.loads((checkout / name).read_text())
+        before = tomllib.loads((ROOT / name).read_text())
+        assert project == {**before, "project": {**before["project"], "version": "0.2.0"}}
     assert (checkout / "CHANGELOG.md").read_text() == CHANGELOG.replace("## Unreleased", "## 0.2.0 (2026-12-01)")
     assert (checkout / "docs/schema/released.graphql").read_text() == (checkout / "schema.graphql").read_text()
     record = (checkout / "docs/schema/breaking.toml").read_text()

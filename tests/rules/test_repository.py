@@ -25,8 +25,10 @@ LOCKS = {
     "sbom": ["sbom"],
     "uv": ["uv"],
     "lowest": [],
+    "client": [],
 }
 """The lock files, and the groups of pyproject.toml that each has."""
+PROJECTS = {lock: "clients/python/pyproject.toml" if lock == "client" else "pyproject.toml" for lock in LOCKS}
 REGISTRIES = re.compile(  # each in two parts, so that this file names none
     "|".join([r"pypi\." + "org", r"python" + r"hosted\.org", r"npm" + r"js\.(org|com)", r"yarn" + r"pkg\.com"]).encode()
 )
@@ -107,8 +109,8 @@ def locked(lock: str) -> dict[str, list[Version]]:
 
 def wanted(lock: str) -> list[Requirement]:
     """What pyproject.toml asks for by name."""
-    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    lines = [*pyproject["project"]["dependencies"]] if lock in {"run", "dev", "lowest"} else []
+    pyproject = tomllib.loads((ROOT / PROJECTS[lock]).read_text())
+    lines = [*pyproject["project"]["dependencies"]] if lock in {"run", "dev", "lowest", "client"} else []
     for group in LOCKS[lock]:
         lines += pyproject["dependency-groups"][group]
     return [Requirement(line) for line in lines]
@@ -146,11 +148,12 @@ def test_the_server_runs_with_the_versions_that_are_tested() -> None:
     assert {name: versions for name, versions in locked("run").items() if tested.get(name) != versions} == {}
 
 
-def test_the_oldest_dependencies_are_those_that_the_bounds_name() -> None:
-    oldest = locked("lowest")
+@pytest.mark.parametrize("lock", ["lowest", "client"])
+def test_the_oldest_dependencies_are_those_that_the_bounds_name(lock: str) -> None:
+    oldest = locked(lock)
     bounds = {
         requirement.name: [Version(each.version) for each in requirement.specifier if each.operator == ">="]
-        for requirement in wanted("lowest")
+        for requirement in wanted(lock)
     }
     assert {name: oldest[canonicalize_name(name)] for name in bounds} == bounds
 
