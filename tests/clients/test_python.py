@@ -297,7 +297,7 @@ async def test_without_an_event_loop_everything_is_the_same(installation: Instal
             amina, björn, *_ = day.board().records
             assert day.date == MONDAY
             for status in ("LATE", "PRESENT"):
-                attendance.mark(amina.staff_id, day.date, status)
+                attendance.mark(amina.staff_id, MONDAY, status)
             seen = []
             for change in day.changes():
                 seen.append(f"{change.name} {change.status}")
@@ -305,10 +305,10 @@ async def test_without_an_event_loop_everything_is_the_same(installation: Instal
                     break
             boards = day.live()
             next(boards)
-            attendance.mark(björn.staff_id, day.date, "ABSENT")
+            attendance.mark(björn.staff_id, MONDAY, "ABSENT")
             seen += [record.status for record in next(boards).records]
             with pytest.raises(VersionConflict):
-                attendance.mark(amina.staff_id, day.date, "ABSENT", expected_version=1)
+                attendance.mark(amina.staff_id, MONDAY, "ABSENT", expected_version=1)
             boards.close()
         with sync.Attendance(installation.address.http, token=lambda: installation.tokens[Role.MARKER]) as attendance:
             seen.append(attendance.execute(VIEWER)["viewer"]["displayName"])

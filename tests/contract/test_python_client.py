@@ -24,7 +24,7 @@ from tests.waiting import WAIT_SECONDS
 CLIENT = ROOT / "clients" / "python"
 MODULES = {f"memberstaff_client/{file.name}" for file in (CLIENT / "memberstaff_client").iterdir() if file.is_file()}
 
-pytestmark = [pytest.mark.timeout(300), pytest.mark.parametrize("engine", ["sqlite"])]
+pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ async def playing(
 ) -> AsyncIterator[asyncio.StreamReader]:
     """What an example prints, as the front desk."""
     process = await asyncio.create_subprocess_exec(
-        *(environment.python, ROOT / "examples" / script, *words),
+        *(str(environment.python), str(ROOT / "examples" / script), *words),
         cwd=environment.folder,
         env={
             **{key: value for key, value in os.environ.items() if not key.startswith("PYTHON")},
@@ -100,6 +100,7 @@ def test_nothing_of_the_server_comes_with_it(alone: Environment) -> None:
     assert done.stdout == "[]\n"
 
 
+@pytest.mark.parametrize("engine", ["sqlite"])
 async def test_its_examples_follow_a_day_and_mark_people(alone: Environment, installation: Installation) -> None:
     async with playing(alone, installation, "follow.py") as said:
         for name in ("Amina", "Björn", "Chloé", "Дмитрий"):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from memberstaff_client import Attendance, AttendanceError, RequestRefused, SessionEnded, Storage, TokenFile
+from memberstaff_client import Attendance, AttendanceError, RequestRefused, SessionEnded, Storage, TokenFile, sync
 from memberstaff_client.patience import Patience
 
 ADDRESS = "https://attendance.school.example"
@@ -24,7 +24,7 @@ class Waits(Patience):
         self.seconds.append(seconds)
 
 
-def refusal(code: str, retry_after: int | None = None) -> RequestRefused:
+def refusal(code: str, retry_after: float | None = None) -> RequestRefused:
     return RequestRefused("No.", code, extensions={} if retry_after is None else {"retryAfter": retry_after})
 
 
@@ -61,20 +61,47 @@ async def test_what_trying_again_cannot_mend_is_raised(code: str) -> None:
     assert (raised.value.code, waits.seconds) == (code, [])
 
 
-async def test_a_fresh_token_that_is_refused_too_ends_the_session_and_one_that_worked_does_not() -> None:
+async def test_a_stream_says_how_long_to_wait_before_it_is_begun_anew_within_bounds(longest: None) -> None:
     waits = Waits()
-    for _ in range(3):
-        await waits.wait_after(refusal("UNAUTHENTICATED"))
+    waits.asked_to_wait(2_000)
+    waits.asked_to_wait(None)
+    for error in (None, refusal("UNAVAILABLE"), refusal("UNAUTHENTICATED")):  # which is no fault of the server
         waits.succeeded()
-    await waits.wait_after(refusal("UNAUTHENTICATED"))
-    with pytest.raises(SessionEnded, match=r"^No\.$"):
-        await waits.wait_after(refusal("UNAUTHENTICATED"))
+        await waits.wait_after(error)
+    for milliseconds in (0, -5, 10**400, 86_400_000):
+        waits.succeeded()
+        waits.asked_to_wait(milliseconds)
+        await waits.wait_after(None)
+    assert waits.seconds == [2, 2, 0.25, 0.25, 0.25, 10, 10]
+
+
+@pytest.mark.parametrize(
+    ("told", "at_least"),
+    [(7, 7), (1e308, 300), (10**400, 300), (float("inf"), 300), (float("nan"), 0), (-3, 0), ("7", 0), ([], 0)],
+)
+async def test_however_long_a_server_asks_to_wait_it_is_asked_again(
+    longest: None, told: object, at_least: float
+) -> None:
+    waits = Waits()
+    await waits.wait_after(RequestRefused("No.", "UNAVAILABLE", extensions={"retryAfter": told}))
+    assert waits.seconds == [at_least + 0.25]
+
+
+async def test_what_is_waited_for_is_logged(longest: None, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "memberstaff_client")
+    waits = Waits()
+    for error in (refusal("UNAVAILABLE"), refusal("UNAUTHENTICATED"), None):
+        await waits.wait_after(error)
+    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+        ("WARNING", "Trying again in 0.2 seconds: No."),
+        ("INFO", "Trying again in 0.5 seconds: No."),
+        ("INFO", "Trying again in 1.0 seconds: The server has ended the stream."),
+    ]
 
 
 @pytest.mark.parametrize(
     ("address", "email", "password", "has_storage", "has_token", "why"),
     [
-        ("attendance.example", "a@b.example", "secret", False, False, "The address begins with https://, or http://."),
         (ADDRESS, "a@b.example", None, True, False, "An email and a password go together."),
         (ADDRESS, None, "secret", True, False, "An email and a password go together."),
         (ADDRESS, None, None, False, False, "Give an email and a password, a storage with a refresh token, or a token"),
@@ -92,6 +119,32 @@ def test_what_cannot_be_a_login_is_refused_at_once(
     with pytest.raises(ValueError, match=f"^{why}") as refused:
         Attendance(address, email=email, password=password, storage=storage, token=token if has_token else None)
     assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [
+        ("attendance.example", "The address begins with https://, or http://, and a host."),
+        ("localhost:8000", "The address begins with https://, or http://, and a host."),
+        ("ftp://attendance.example", "The address begins with https://, or http://, and a host."),
+        ("https://", "The address begins with https://, or http://, and a host."),
+        ("", "The address begins with https://, or http://, and a host."),
+        ("https://attendance.example:99999", "The address has a port that does not exist."),
+        ("https://[::1", "The address is no URL."),
+        ("https://me:secret@attendance.example", "The address is one without a user, a query and a fragment."),
+        ("https://attendance.example/?day=1", "The address is one without a user, a query and a fragment."),
+        ("https://attendance.example/#day", "The address is one without a user, a query and a fragment."),
+    ],
+)
+def test_what_cannot_be_a_server_is_refused_at_once(address: str, why: str) -> None:
+    for kind in (Attendance, sync.Attendance):
+        with pytest.raises(ValueError, match=f"^{why}$"):
+            kind(address, email="a@b.example", password="secret")
+
+
+def test_an_address_may_be_in_capitals_in_any_script_and_of_version_six() -> None:
+    for address in ("HTTPS://ATTENDANCE.example", "https://größe.example/desk/", "http://[::1]:8000"):
+        sync.Attendance(address, email="a@b.example", password="secret").close()
 
 
 def test_a_token_file_holds_the_last_token_whole_and_half_a_write_leaves_the_one_before(

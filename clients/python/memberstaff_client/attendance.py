@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Any, Self
 
+from memberstaff_client.answers import Endpoint, understood
 from memberstaff_client.connection import Connection
 from memberstaff_client.day import Day
 from memberstaff_client.errors import RequestRefused, VersionConflict
@@ -44,11 +45,9 @@ class Attendance:
         timeout: float = 30.0,
         transport: Transport | None = None,
     ) -> None:
-        if not address.startswith(("http://", "https://")):
-            raise ValueError("The address begins with https://, or http://.")
-        transport = transport or OverEventLoop(address, timeout)
-        session = Session(transport, email=email, password=password, storage=storage, fetch_token=token)
-        self._connection = Connection(transport, session)
+        endpoint = Endpoint(transport or OverEventLoop(address, timeout))
+        session = Session(endpoint, email=email, password=password, storage=storage, fetch_token=token)
+        self._connection = Connection(endpoint, session)
 
     async def __aenter__(self) -> Self:
         return self
@@ -88,12 +87,15 @@ class Attendance:
         values["target"] = {"staffDate": {"staffId": staff_id, "date": date}}
         if expected_version is not None:
             values["expectedVersion"] = expected_version
-        payload = (await self._connection.execute(MARK, {"input": values}))["updateAttendance"]
-        for error in payload["errors"]:
-            if current := error.get("current"):
-                raise VersionConflict(error["message"], error["code"], current=Record.of(current), path=error["path"])
-            raise RequestRefused(error["message"], error["code"], path=error["path"])
-        return Record.of(payload["attendance"])
+        answer = await self._connection.execute(MARK, {"input": values})
+        with understood():
+            payload = answer["updateAttendance"]
+            for error in payload["errors"]:
+                message, code, path = error["message"], error["code"], error["path"]
+                if current := error.get("current"):
+                    raise VersionConflict(message, code, current=Record.of(current), path=path)
+                raise RequestRefused(message, code, path=path)
+            return Record.of(payload["attendance"])
 
     def day(self, date: dt.date | str | None = None) -> Day:
         """A day to read and to follow; by default today, in the organisation's time zone, as it is when first read."""

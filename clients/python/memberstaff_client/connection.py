@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Any
 
-from memberstaff_client.answers import data_in, data_of
+from memberstaff_client.answers import Endpoint, data_of_event
 from memberstaff_client.errors import RequestRefused, SessionEnded
 from memberstaff_client.patience import UNAUTHENTICATED, Patience
 from memberstaff_client.session import Session
-from memberstaff_client.transport import Answer, Body, Transport
+from memberstaff_client.transport import Answer, Body
 
 
 class Connection:
     """To one server."""
 
-    def __init__(self, transport: Transport, session: Session) -> None:
-        self._transport = transport
+    def __init__(self, endpoint: Endpoint, session: Session) -> None:
+        self._endpoint = endpoint
+        self._transport = endpoint.transport
         self._session = session
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._transport.closed
 
     async def execute(self, document: str, variables: Mapping[str, Any]) -> dict[str, Any]:
         """The data of a query or a mutation. Raises LoginRefused, SessionEnded and RequestRefused."""
@@ -27,27 +32,33 @@ class Connection:
         try:
             return await self._send(body)
         except RequestRefused as error:
-            # What was done for one field must not be done again because another one was refused.
-            if error.code != UNAUTHENTICATED or any(value is not None for value in error.data.values()):
+            if error.code != UNAUTHENTICATED or _is_done(error):
                 raise
-        try:
-            return await self._send(body)
-        except RequestRefused as error:
-            if error.code != UNAUTHENTICATED:
-                raise
-            raise SessionEnded(str(error)) from error
+        return await self._send(body)
 
-    async def events(self, document: str, variables: Mapping[str, Any]) -> AsyncGenerator[dict[str, Any]]:
-        """The data of each event of a subscription, until its connection ends. Raises as `execute` does."""
+    async def events(
+        self, document: str, variables: Mapping[str, Any], patience: Patience, *, last_event_id: str = ""
+    ) -> AsyncGenerator[tuple[str, dict[str, Any]]]:
+        """The id and the data of each event of a subscription after that with this id, until its connection ends.
+
+        Raises as `execute` does.
+        """
         token = await self._session.token()
         body = {"query": document, "variables": variables}
         try:
-            async with aclosing(self._transport.stream(body, token)) as stream:
+            async with aclosing(self._transport.stream(body, token, last_event_id)) as stream:
                 async for event in stream:
                     if isinstance(event, Answer):
-                        data_of(event)
-                    elif event.event == "next":
-                        yield data_in(json.loads(event.data))
+                        self._endpoint.data_of(event)
+                        break
+                    patience.asked_to_wait(event.retry)
+                    if event.event == "next":
+                        data = data_of_event(event.data)
+                        self._session.taken()
+                        patience.succeeded()
+                        yield event.id, data
+                    elif event.id:  # where it begins: a resume that is refused has no events
+                        self._session.taken()
         except RequestRefused as error:
             self._look_at(error, token)
             raise
@@ -63,11 +74,21 @@ class Connection:
     async def _send(self, body: Body) -> dict[str, Any]:
         token = await self._session.token()
         try:
-            return data_of(await self._transport.post(body, token))
+            data = await self._endpoint.ask(body, token)
         except RequestRefused as error:
             self._look_at(error, token)
             raise
+        self._session.taken()
+        return data
 
     def _look_at(self, error: RequestRefused, token: str) -> None:
-        if error.code == UNAUTHENTICATED:
-            self._session.refused(token)  # the next request has another
+        """If the token was refused, the next request has another. Raises SessionEnded if this was the other."""
+        if error.code != UNAUTHENTICATED:
+            self._session.taken()
+        elif self._session.refused(token) and not _is_done(error):
+            raise SessionEnded(str(error)) from error
+
+
+def _is_done(error: RequestRefused) -> bool:
+    """Whether there is an answer for another field: what was done for it must not be done again."""
+    return any(value is not None for value in error.data.values())

@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import aclosing
 from typing import Any
 
+from memberstaff_client.answers import understood
 from memberstaff_client.connection import Connection
 from memberstaff_client.errors import RequestRefused
 from memberstaff_client.patience import RESTART_REQUIRED
@@ -23,8 +24,8 @@ BOARD = f"""query Board($date: Date, $after: String) {{
 }}
 {RECORD}"""
 
-CHANGES = f"""subscription Changes($date: Date!, $after: String!) {{
-  attendanceUpdated(date: $date, after: $after) {{ feedCursor ...Record }}
+CHANGES = f"""subscription Changes($date: Date!) {{
+  attendanceUpdated(date: $date) {{ ...Record }}
 }}
 {RECORD}"""
 
@@ -51,7 +52,7 @@ class Seen:
 
     def begin_anew(self, board: Board) -> None:
         """Take a board in place of the changes since the last one."""
-        self.due.extend(record for record in board.records if self._differs(record))
+        self.due.extend(sorted(filter(self._differs, board.records), key=_when))
         self.records = {record.staff_id: record for record in board.records}
         self.feed_cursor = board.feed_cursor
 
@@ -63,6 +64,10 @@ class Seen:
 
 def _values(record: Record) -> tuple[object, ...]:
     return record.version, record.updated_at, record.status, record.note, record.photo_url
+
+
+def _when(record: Record) -> float:
+    return record.updated_at.timestamp() if record.updated_at is not None else 0.0
 
 
 class Day:
@@ -102,19 +107,21 @@ class Day:
                 while seen.due:
                     self._seen = seen
                     yield seen.due.popleft()
-                events = self._connection.events(CHANGES, {"date": self.date, "after": seen.feed_cursor})
+                variables = {"date": self.date}
+                events = self._connection.events(CHANGES, variables, patience, last_event_id=seen.feed_cursor)
                 async with aclosing(events):
-                    async for data in events:
-                        patience.succeeded()
-                        node = data["attendanceUpdated"]
-                        record = Record.of(node)
+                    async for cursor, data in events:
+                        with understood():
+                            record = Record.of(data["attendanceUpdated"])
                         seen.records[record.staff_id] = record
-                        seen.feed_cursor = node["feedCursor"]
+                        seen.feed_cursor = cursor
                         self._seen = seen
                         yield record
             except RequestRefused as error:
                 refusal = error
                 restart = restart or error.code == RESTART_REQUIRED
+            if self._connection.closed:
+                return
             await patience.wait_after(refusal)
 
     async def live(self) -> AsyncGenerator[Board]:
@@ -131,37 +138,30 @@ class Day:
                     board = await self._read()
                     shown = board.sequence
                     yield board
-                events = self._connection.events(STATES, {"date": self.date})
+                events = self._connection.events(STATES, {"date": self.date}, patience)
                 async with aclosing(events):
-                    async for data in events:
-                        patience.succeeded()
-                        if data["attendanceDayUpdated"]["sequence"] > shown:
+                    async for _, data in events:
+                        with understood():
+                            is_newer = data["attendanceDayUpdated"]["sequence"] > shown
+                        if is_newer:
                             board = await self._read()
                             shown = board.sequence
                             yield board
             except RequestRefused as error:
                 refusal = error
+            if self._connection.closed:
+                return
             await patience.wait_after(refusal)
 
     async def _read(self) -> Board:
-        pages = [page async for page in self._pages()]
-        day = pages[0]  # what is changed while the others are read comes as a change
-        return Board(
-            date=dt.date.fromisoformat(day["date"]),
-            state=day["state"],
-            is_working_day=day["isWorkingDay"],
-            label=day["label"],
-            records=tuple(Record.of(edge["node"]) for page in pages for edge in page["records"]["edges"]),
-            sequence=day["sequence"],
-            feed_cursor=day["records"]["feedCursor"],
-        )
-
-    async def _pages(self) -> AsyncGenerator[dict[str, Any]]:
+        pages: list[dict[str, Any]] = []
         more, after = True, None
         while more:
             answer = await self._connection.execute(BOARD, {"date": self.date, "after": after})
-            day = answer["attendanceDay"]
-            self.date = dt.date.fromisoformat(day["date"])  # it stays with this one when midnight comes
-            yield day
-            page = day["records"]["pageInfo"]
-            more, after = page["hasNextPage"], page["endCursor"]
+            with understood():
+                pages.append(day := answer["attendanceDay"])
+                self.date = dt.date.fromisoformat(day["date"])  # it stays with this one when midnight comes
+                page = day["records"]["pageInfo"]
+                more, after = page["hasNextPage"], page["endCursor"]
+        with understood():
+            return Board.of(pages)

@@ -7,6 +7,12 @@ from typing import Any
 
 from memberstaff_client.records import Record
 
+INTERNAL = "INTERNAL"
+"""The code of what nobody foresaw."""
+
+LONGEST_SECONDS = 86_400.0
+"""That anybody is asked to wait; more is a mistake."""
+
 
 class AttendanceError(Exception):
     """The base of all errors of this package."""
@@ -82,6 +88,6 @@ class Unavailable(RequestRefused):
 
 
 def seconds(extensions: Mapping[str, Any]) -> float | None:
-    """When to try again."""
+    """When to try again, if it says so."""
     after = extensions.get("retryAfter")
-    return float(after) if isinstance(after, int | float) else None
+    return float(min(after, LONGEST_SECONDS)) if isinstance(after, int | float) and after >= 0 else None

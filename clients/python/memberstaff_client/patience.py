@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import time
 from collections.abc import Awaitable, Callable
 
-from memberstaff_client.errors import RequestRefused, SessionEnded, seconds
+from memberstaff_client.errors import RequestRefused, seconds
 
 UNAUTHENTICATED = "UNAUTHENTICATED"
 RESTART_REQUIRED = "RESTART_REQUIRED"
-PASSING = frozenset({UNAUTHENTICATED, RESTART_REQUIRED, "RATE_LIMITED", "UNAVAILABLE"})
+AT_ONCE = frozenset({UNAUTHENTICATED, RESTART_REQUIRED})
+"""The codes after which another token, or another board, is all that it takes."""
+PASSING = AT_ONCE | {"RATE_LIMITED", "UNAVAILABLE"}
 """The codes after which trying again makes sense."""
 
 FIRST_SECONDS = 0.25
 LONGEST_SECONDS = 10.0
+LONGEST_ASKED_SECONDS = 300.0
+"""However long a server asks to wait: it may be well again by then."""
 HELD_SECONDS = 5.0
 """A connection that has lasted so long was no failure, even if nothing happened on it."""
+
+log = logging.getLogger("memberstaff_client")
 
 
 class Patience:
@@ -25,28 +32,34 @@ class Patience:
     def __init__(self, sleep: Callable[[float], Awaitable[None]]) -> None:
         self._sleep = sleep
         self._failures = 0
-        self._last: str | None = None
+        self._reconnection_seconds = FIRST_SECONDS
         self._since = time.monotonic()
 
     def succeeded(self) -> None:
         """The next failure is a first one."""
         self._failures = 0
 
+    def asked_to_wait(self, milliseconds: int | None) -> None:
+        """Take the `retry` of an event stream, if there is one: the first wait after a connection breaks."""
+        if milliseconds is not None:
+            self._reconnection_seconds = min(max(milliseconds, FIRST_SECONDS * 1_000), LONGEST_SECONDS * 1_000) / 1_000
+
     async def wait_after(self, error: RequestRefused | None) -> None:
         """Wait before the next attempt; `error` is None when the server ended the connection without one.
 
-        Raises the error if another attempt is of no use, and SessionEnded if a fresh token was refused too.
+        Raises the error if another attempt is of no use.
         """
         if error is not None and error.code not in PASSING:
             raise error
         if time.monotonic() - self._since > HELD_SECONDS:
             self._failures = 0
-        code = error.code if error is not None else None
-        if self._failures and code == self._last == UNAUTHENTICATED:
-            raise SessionEnded(str(error)) from error
-        self._last = code
-        at_least = seconds(error.extensions) if error is not None else None
-        step = min(FIRST_SECONDS * 2 ** min(self._failures, 10), LONGEST_SECONDS)
+        at_once = error is not None and error.code in AT_ONCE
+        first = FIRST_SECONDS if at_once else self._reconnection_seconds
+        step = min(first * 2 ** min(self._failures, 10), LONGEST_SECONDS)
+        at_least = min(seconds(error.extensions) or 0.0, LONGEST_ASKED_SECONDS) if error is not None else 0.0
+        wait = at_least + step * random.uniform(0.5, 1)  # noqa: S311 - spreads load, guards nothing
+        level = logging.INFO if at_once or error is None else logging.WARNING
+        log.log(level, "Trying again in %.1f seconds: %s", wait, error or "The server has ended the stream.")
         self._failures += 1
-        await self._sleep((at_least or 0.0) + step * random.uniform(0.5, 1))  # noqa: S311 - spreads load, guards nothing
+        await self._sleep(wait)
         self._since = time.monotonic()

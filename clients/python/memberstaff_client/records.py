@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Literal
@@ -79,3 +79,17 @@ class Board:
     """Of two boards of a day, the newer one has the greater sequence, compared as text."""
     feed_cursor: str
     """Where the changes after this board begin."""
+
+    @classmethod
+    def of(cls, pages: Sequence[Mapping[str, Any]]) -> Board:
+        """From the pages of a day: as the first one has it, since what is changed meanwhile comes as a change."""
+        day = pages[0]
+        return cls(
+            date=dt.date.fromisoformat(day["date"]),
+            state=day["state"],
+            is_working_day=day["isWorkingDay"],
+            label=day["label"],
+            records=tuple(Record.of(edge["node"]) for page in pages for edge in page["records"]["edges"]),
+            sequence=day["sequence"],
+            feed_cursor=day["records"]["feedCursor"],
+        )

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Protocol
 
-from memberstaff_client.answers import data_of
+from memberstaff_client.answers import Endpoint, understood
 from memberstaff_client.errors import LoginRefused, SessionEnded
-from memberstaff_client.transport import Transport
 
+TOKEN = re.compile("[!-~]+")
 LOGIN = """mutation ($input: LoginInput!) {
   session: login(input: $input) { accessToken refreshToken errors { message } }
 }"""
@@ -39,17 +40,23 @@ class TokenFile:
     def load(self) -> str | None:
         """None without the file."""
         try:
-            return self.path.read_text(encoding="ascii").strip() or None
+            return self.path.read_text(encoding="ascii", errors="replace").strip() or None
         except FileNotFoundError:
             return None
 
     def save(self, refresh_token: str) -> None:
         """Replace the file whole, so that a crash cannot leave half a token."""
-        with NamedTemporaryFile("w", encoding="ascii", dir=self.path.parent, delete=False) as file:  # with mode 0600
-            file.write(refresh_token)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(file.name).replace(self.path)
+        content = refresh_token.encode("ascii")
+        with NamedTemporaryFile(dir=self.path.parent, delete=False) as file:  # with mode 0600
+            written = Path(file.name)
+            try:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            except OSError:
+                written.unlink()
+                raise
+        written.replace(self.path)
 
 
 class Memory:
@@ -71,7 +78,7 @@ class Session:
 
     def __init__(
         self,
-        transport: Transport,
+        endpoint: Endpoint,
         *,
         email: str | None = None,
         password: str | None = None,
@@ -84,12 +91,13 @@ class Session:
             raise ValueError("An email and a password go together.")
         if fetch_token is None and email is None and storage is None:
             raise ValueError("Give an email and a password, a storage with a refresh token, or a token callback.")
-        self._transport = transport
+        self._endpoint = endpoint
         self._credentials = None if email is None else {"email": email, "password": password}
         self._storage = storage or Memory()
         self._fetch_token = fetch_token
-        self._lock = transport.lock()
+        self._lock = endpoint.transport.lock()
         self._access_token = ""
+        self._was_refused = False
 
     async def token(self) -> str:
         """The access token, renewed if it was refused. Raises LoginRefused, SessionEnded and RequestRefused."""
@@ -98,14 +106,24 @@ class Session:
                 self._access_token = await self._renewed()
             return self._access_token
 
-    def refused(self, access_token: str) -> None:
-        """The server no longer takes this token."""
-        if access_token == self._access_token:
-            self._access_token = ""
+    def taken(self) -> None:
+        """The last request was not refused for its token."""
+        self._was_refused = False
+
+    def refused(self, access_token: str) -> bool:
+        """The server no longer takes this token; answers whether the last request had another that was refused, too."""
+        if access_token != self._access_token:  # another request has found out
+            return False
+        self._access_token = ""
+        before, self._was_refused = self._was_refused, True
+        return before
 
     async def _renewed(self) -> str:
         if self._fetch_token is not None:
-            return await self._fetch_token()
+            token = await self._fetch_token()
+            if not TOKEN.fullmatch(token):
+                raise ValueError("What the token callback gave cannot be a token.")
+            return token
         why = "Nobody is logged in: the storage has no refresh token."
         if (refresh_token := self._storage.load()) is not None:
             access_token, why = await self._open(REFRESH, {"refreshToken": refresh_token})
@@ -120,9 +138,10 @@ class Session:
 
     async def _open(self, document: str, values: dict[str, str | None]) -> tuple[str, str]:
         """The access token, or "" and why there is none."""
-        answer = await self._transport.post({"query": document, "variables": {"input": values}}, None)
-        session = data_of(answer)["session"]
-        if session["errors"]:
-            return "", session["errors"][0]["message"]
-        self._storage.save(session["refreshToken"])  # first: the one before it is worth nothing now
-        return session["accessToken"], ""
+        session = (await self._endpoint.ask({"query": document, "variables": {"input": values}}, None))["session"]
+        with understood():
+            if session["errors"]:
+                return "", str(session["errors"][0]["message"])
+            access_token, refresh_token = str(session["accessToken"]), str(session["refreshToken"])
+        self._storage.save(refresh_token)  # first: the one before it is worth nothing now
+        return access_token, ""

@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import json
-import time
+import socket
 from collections.abc import AsyncGenerator, Coroutine, Generator, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, contextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
-from threading import Lock
-from typing import Any, Protocol, TypeVar
+from threading import Event, Lock
+from typing import Any, Protocol, TypeVar, cast
 
 import httpx2
 
@@ -25,6 +25,7 @@ Result = TypeVar("Result")
 Body = Mapping[str, Any]
 
 EVENT_STREAM = "text/event-stream"
+HIGHEST_PORT = 65_535
 SILENCE_SECONDS = 45.0
 """Without a byte of an event stream, after which it is broken: the server sends a comment every 15 seconds."""
 
@@ -44,11 +45,15 @@ class Transport(Protocol):
     async def post(self, body: Body, token: str | None) -> Answer:
         """The answer to a query or a mutation."""
 
-    def stream(self, body: Body, token: str) -> AsyncGenerator[httpx2.ServerSentEvent | Answer]:
+    def stream(self, body: Body, token: str, last_event_id: str) -> AsyncGenerator[httpx2.ServerSentEvent | Answer]:
         """The events of a subscription; or an answer that is no event stream, and nothing else."""
 
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+
     async def sleep(self, seconds: float) -> None:
-        """Wait."""
+        """Wait so long, or until it is closed."""
 
     def lock(self) -> AbstractAsyncContextManager[Any]:
         """A new lock."""
@@ -64,6 +69,13 @@ def _request(body: Body, token: str | None, accept: str) -> dict[str, Any]:
     return {"url": "graphql", "content": json.dumps(body, default=_date), "headers": headers}
 
 
+def _subscription(body: Body, token: str, last_event_id: str, timeout: float) -> dict[str, Any]:
+    request = _request(body, token, EVENT_STREAM)
+    if last_event_id:
+        request["headers"]["Last-Event-ID"] = last_event_id.encode()
+    return {"method": "POST", **request, "timeout": httpx2.Timeout(timeout, read=SILENCE_SECONDS)}
+
+
 def _date(value: object) -> str:
     """For JSON, which has no dates."""
     if isinstance(value, dt.date):
@@ -72,12 +84,27 @@ def _date(value: object) -> str:
 
 
 def _options(address: str, timeout: float) -> dict[str, Any]:
-    agent = f"memberstaff-client/{version('memberstaff-client')}"
-    return {"base_url": address, "headers": {"User-Agent": agent}, "timeout": timeout}
+    return {
+        "base_url": server_at(address),
+        "headers": {"User-Agent": f"memberstaff-client/{version('memberstaff-client')}"},
+        "timeout": timeout,
+        "limits": httpx2.Limits(max_connections=None),  # each day that is followed has one; the server knows its limits
+    }
 
 
-def _stream_options(timeout: float) -> dict[str, Any]:
-    return {"timeout": httpx2.Timeout(timeout, read=SILENCE_SECONDS)}
+def server_at(address: str) -> httpx2.URL:
+    """Where a server's paths begin. Raises ValueError."""
+    try:
+        url = httpx2.URL(address.strip().removesuffix("/").removesuffix("/graphql"))
+    except httpx2.InvalidURL as error:
+        raise ValueError("The address is no URL.") from error
+    if url.scheme not in {"https", "http"} or not url.host:
+        raise ValueError("The address begins with https://, or http://, and a host.")
+    if url.port is not None and not 0 < url.port <= HIGHEST_PORT:
+        raise ValueError("The address has a port that does not exist.")
+    if url.userinfo or url.query or url.fragment:
+        raise ValueError("The address is one without a user, a query and a fragment.")
+    return url
 
 
 def _is_stream(response: httpx2.Response) -> bool:
@@ -90,11 +117,15 @@ def _answer(response: httpx2.Response) -> Answer:
 
 
 @contextmanager
-def _failures() -> Iterator[None]:
+def _failures(transport: Transport) -> Iterator[None]:
     """Turn what a connection can raise into Unavailable."""
     try:
         yield
-    except httpx2.RequestError as error:
+    except Exception as error:
+        if transport.closed:
+            raise Unavailable("This client was closed.", "UNAVAILABLE") from error
+        if not isinstance(error, httpx2.RequestError):
+            raise
         not_sent = isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout)
         why = str(error) or type(error).__name__
         extensions = {"applied": False} if not_sent else {}
@@ -107,29 +138,41 @@ class OverEventLoop:
     def __init__(self, address: str, timeout: float) -> None:
         self._http = httpx2.AsyncClient(**_options(address, timeout))
         self._timeout = timeout
+        self._closing = asyncio.Event()
 
     async def post(self, body: Body, token: str | None) -> Answer:
-        with _failures():
+        with _failures(self):
             return _answer(await self._http.post(**_request(body, token, "application/json")))
 
-    async def stream(self, body: Body, token: str) -> AsyncGenerator[httpx2.ServerSentEvent | Answer]:
-        with _failures():
-            request = _request(body, token, EVENT_STREAM) | _stream_options(self._timeout)
-            async with self._http.stream("POST", **request) as response:
+    async def stream(
+        self, body: Body, token: str, last_event_id: str
+    ) -> AsyncGenerator[httpx2.ServerSentEvent | Answer]:
+        with _failures(self):
+            request = _subscription(body, token, last_event_id, self._timeout)
+            async with self._http.stream(**request) as response:
                 if not _is_stream(response):
                     await response.aread()
                     yield _answer(response)
                     return
-                async for event in httpx2.EventSource(response):
-                    yield event
+                source = cast("AsyncGenerator[httpx2.ServerSentEvent]", aiter(httpx2.EventSource(response)))
+                async with aclosing(source) as events:
+                    async for event in events:
+                        yield event
+
+    @property
+    def closed(self) -> bool:
+        return self._closing.is_set()
 
     async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._closing.wait()
 
     def lock(self) -> AbstractAsyncContextManager[Any]:
         return asyncio.Lock()
 
     async def close(self) -> None:
+        self._closing.set()
         await self._http.aclose()
 
 
@@ -139,24 +182,33 @@ class Blocking:
     def __init__(self, address: str, timeout: float) -> None:
         self._http = httpx2.Client(**_options(address, timeout))
         self._timeout = timeout
+        self._closing = Event()
+        self._streams: set[socket.socket] = set()
 
     async def post(self, body: Body, token: str | None) -> Answer:
-        with _failures():
+        with _failures(self):
             return _answer(self._http.post(**_request(body, token, "application/json")))
 
-    async def stream(self, body: Body, token: str) -> AsyncGenerator[httpx2.ServerSentEvent | Answer]:
-        with _failures():
-            request = _request(body, token, EVENT_STREAM) | _stream_options(self._timeout)
-            with self._http.stream("POST", **request) as response:
+    async def stream(
+        self, body: Body, token: str, last_event_id: str
+    ) -> AsyncGenerator[httpx2.ServerSentEvent | Answer]:
+        with _failures(self):
+            request = _subscription(body, token, last_event_id, self._timeout)
+            with self._http.stream(**request) as response:
                 if not _is_stream(response):
                     response.read()
                     yield _answer(response)
                     return
-                for event in httpx2.EventSource(response):
-                    yield event
+                with self._until_closed(response):
+                    for event in httpx2.EventSource(response):
+                        yield event
+
+    @property
+    def closed(self) -> bool:
+        return self._closing.is_set()
 
     async def sleep(self, seconds: float) -> None:
-        time.sleep(seconds)  # noqa: ASYNC251 - there is no event loop
+        self._closing.wait(seconds)
 
     def lock(self) -> AbstractAsyncContextManager[Any]:
         lock = Lock()
@@ -171,7 +223,21 @@ class Blocking:
         return Held()
 
     async def close(self) -> None:
+        self._closing.set()
+        for stream in [*self._streams]:
+            with suppress(OSError):  # it has just broken off
+                socket.socket.shutdown(stream, socket.SHUT_RDWR)
         self._http.close()
+
+    @contextmanager
+    def _until_closed(self, response: httpx2.Response) -> Iterator[None]:
+        """While events are read: closing a socket wakes nobody who reads from it, shutting it down does."""
+        stream = response.extensions["network_stream"].get_extra_info("socket")
+        self._streams.add(stream)
+        try:
+            yield
+        finally:
+            self._streams.discard(stream)
 
 
 def run(coroutine: Coroutine[Any, Any, Result]) -> Result:
