@@ -23,6 +23,7 @@ LOCKS = {
     "dev": ["build", "test", "check"],
     "node": ["node"],
     "sbom": ["sbom"],
+    "ariadne": ["ariadne"],
     "uv": ["uv"],
     "lowest": [],
     "client": [],
