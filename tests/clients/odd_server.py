@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from memberstaff_client import Attendance
+from memberstaff_client.transport import OverEventLoop
 from tests.waiting import WAIT_SECONDS
 
 NODE = {
@@ -27,7 +28,7 @@ NODE = {
     "updatedAt": "2026-01-12T08:00:00.000Z",
     "updatedBy": "Marker",
 }
-DAY = {
+DAY: dict[str, Any] = {
     "date": "2026-01-12",
     "state": "OPEN",
     "isWorkingDay": True,
@@ -90,6 +91,8 @@ class OddServer:
     address: str = ""
     asked: list[Asked] = field(default_factory=list)
     silent: list[asyncio.StreamWriter] = field(default_factory=list)
+    waits: list[float] = field(default_factory=list)
+    """For how many seconds its client would have waited."""
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection."""
@@ -121,16 +124,28 @@ async def odd_server(*answers: bytes | None) -> AsyncIterator[OddServer]:
         listening.close()
 
 
+class Hurried(OverEventLoop):
+    """A client's transport, which does not wait before it tries again."""
+
+    def __init__(self, server: OddServer) -> None:
+        super().__init__(server.address, WAIT_SECONDS)
+        self._waits = server.waits
+
+    async def sleep(self, seconds: float) -> None:
+        self._waits.append(seconds)
+
+
+async def token() -> str:
+    """Anybody's."""
+    return "a-token"
+
+
 @asynccontextmanager
-async def client_of(*answers: bytes | None) -> AsyncIterator[tuple[Attendance, Sequence[Asked]]]:
-    """A client of one with these answers, and what it has asked."""
-
-    async def token() -> str:
-        return "a-token"
-
+async def client_of(*answers: bytes | None) -> AsyncIterator[tuple[Attendance, OddServer]]:
+    """A client in a hurry, and its server with these answers."""
     async with (
         asyncio.timeout(WAIT_SECONDS),
         odd_server(*answers) as server,
-        Attendance(server.address, token=token) as attendance,
+        Attendance(server.address, token=token, transport=Hurried(server)) as attendance,
     ):
-        yield attendance, server.asked
+        yield attendance, server

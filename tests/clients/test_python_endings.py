@@ -30,37 +30,32 @@ async def closed(server: OddServer) -> None:
 
 
 async def test_a_loop_that_is_cancelled_ends_at_once_and_its_connection_with_it() -> None:
-    async with asyncio.timeout(WAIT_SECONDS), odd_server(BOARD, None) as server:
+    async with client_of(BOARD, None) as (attendance, server):
+        before = asyncio.all_tasks()
 
-        async def token() -> str:
-            return "a-token"
+        async def follow() -> None:
+            async for _ in attendance.day().changes():
+                pass
 
-        async with Attendance(server.address, token=token) as attendance:
-            before = asyncio.all_tasks()
-
-            async def follow() -> None:
-                async for _ in attendance.day().changes():
-                    pass
-
-            following = asyncio.ensure_future(follow())
-            await until(lambda: bool(server.silent))
-            assert asyncio.all_tasks() == before | {following}
-            following.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await following
-            await closed(server)
-            assert asyncio.all_tasks() == before
+        following = asyncio.ensure_future(follow())
+        await until(lambda: bool(server.silent))
+        assert asyncio.all_tasks() == before | {following}
+        following.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await following
+        await closed(server)
+        assert asyncio.all_tasks() == before
 
 
 async def test_a_loop_that_is_broken_out_of_is_gone_on_with_after_its_last_change() -> None:
-    async with client_of(BOARD, stream(change(1), change(2)), stream(change(2))) as (attendance, asked):
+    async with client_of(BOARD, stream(change(1), change(2)), stream(change(2))) as (attendance, server):
         day, seen = attendance.day(), []
         for _ in range(2):
             async for record in day.changes():
                 seen.append(record.version)
                 break
     assert seen == [1, 2]
-    assert [each.last_event_id for each in asked] == [None, "0", "1"]
+    assert [each.last_event_id for each in server.asked] == [None, "0", "1"]
 
 
 async def test_an_error_in_a_loop_over_changes_is_the_loops_own() -> None:

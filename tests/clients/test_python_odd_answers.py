@@ -8,25 +8,20 @@ from typing import Any
 import pytest
 
 from memberstaff_client import Attendance, RequestRefused, Unavailable
-from memberstaff_client.transport import OverEventLoop
-from tests.clients.odd_server import BOARD, DAY, NODE, STREAM, answer, change, client_of, event, odd_server, stream
+from tests.clients.odd_server import (
+    BOARD,
+    DAY,
+    NODE,
+    STREAM,
+    answer,
+    change,
+    client_of,
+    event,
+    odd_server,
+    stream,
+    token,
+)
 from tests.clients.test_python_outages import versions
-
-
-class Hurried(OverEventLoop):
-    """Over an event loop, without waiting."""
-
-    def __init__(self, address: str) -> None:
-        super().__init__(address, 30)
-        self.waits: list[float] = []
-
-    async def sleep(self, seconds: float) -> None:
-        self.waits.append(seconds)
-
-
-async def token() -> str:
-    """Anybody's."""
-    return "a-token"
 
 
 @pytest.mark.parametrize(
@@ -81,17 +76,17 @@ async def test_a_login_that_is_answered_oddly_is_an_error_of_the_package(session
 @pytest.mark.parametrize("data", ["null", "[]", "not JSON", '{"data": null}', '{"errors": [{}]}', "", "9" * 5_000])
 async def test_an_event_that_is_none_breaks_the_stream_which_goes_on_after_the_last_one_that_was(data: str) -> None:
     odd = stream(change(1), f"id: 2\nevent: next\ndata: {data}\n\n".encode(), change(3))
-    async with client_of(BOARD, odd, stream(change(2))) as (attendance, asked):
+    async with client_of(BOARD, odd, stream(change(2))) as (attendance, server):
         assert await versions(attendance.day().changes(), 2) == [1, 2]
-    assert [each.last_event_id for each in asked] == [None, "0", "1"]
+    assert [each.last_event_id for each in server.asked] == [None, "0", "1"]
 
 
 async def test_events_of_a_kind_that_comes_later_are_passed_over_and_odd_fields_are_not_read() -> None:
     more = b"event: news\ndata: {}\n\n: a comment\nretry: soon\ncolour: blue\n\nid: 7\n\nid: \xc3\xa4\n\n"
     bom = STREAM + b"\xef\xbb\xbf: begun\n\n"
-    async with client_of(BOARD, bom, stream(more), stream(change(1))) as (attendance, asked):
+    async with client_of(BOARD, bom, stream(more), stream(change(1))) as (attendance, server):
         assert await versions(attendance.day().changes(), 1) == [1]
-    assert [each.last_event_id for each in asked] == [None, "0", "0", "0"]
+    assert [each.last_event_id for each in server.asked] == [None, "0", "0", "0"]
 
 
 async def test_a_change_without_its_values_is_raised_rather_than_passed_over() -> None:
@@ -101,34 +96,56 @@ async def test_a_change_without_its_values_is_raised_rather_than_passed_over() -
                 await anext(attendance.day().changes())
 
 
+@pytest.mark.parametrize("head", [STREAM, stream()])
+async def test_a_change_whose_place_is_not_known_is_raised_since_what_follows_it_would_be_lost(head: bytes) -> None:
+    without_id = change(1).replace(b"id: 1\n", b"")
+    async with client_of(BOARD, head + without_id) as (attendance, _):
+        with pytest.raises(RequestRefused, match=r"^The answer does not fit the question\.$"):
+            await anext(attendance.day().changes())
+
+
+@pytest.mark.parametrize(
+    ("records", "pages"),
+    [
+        ({"feedCursor": None}, 1),
+        ({"pageInfo": {"hasNextPage": True, "endCursor": None}}, 1),
+        ({"pageInfo": {"hasNextPage": True, "endCursor": "1"}}, 2),
+    ],
+    ids=["without a cursor", "without an end", "the same page for ever"],
+)
+async def test_a_board_that_cannot_be_read_to_its_end_or_followed_is_none(records: Any, pages: int) -> None:
+    odd = answer({"data": {"attendanceDay": {**DAY, "records": {**DAY["records"], **records}}}})
+    async with client_of(*[odd] * pages) as (attendance, _):
+        with pytest.raises(RequestRefused, match=r"^The answer does not fit the question\.$"):
+            await attendance.day().board()
+
+
 async def test_an_event_that_is_cut_anywhere_comes_once_and_whole() -> None:
     whole = change(1)
-    cuts = [*range(0, len(whole) - 1, 60), len(whole) - 1]
-    async with odd_server(BOARD, *(stream(whole[:cut]) for cut in cuts), stream(whole, change(2))) as server:
-        async with Attendance(server.address, token=token, transport=Hurried(server.address)) as attendance:
-            assert await versions(attendance.day().changes(), 2) == [1, 2]
+    cuts = [*range(0, len(whole) - 1, 20), len(whole) - 1]
+    async with client_of(BOARD, *(stream(whole[:cut]) for cut in cuts), stream(whole, change(2))) as (
+        attendance,
+        server,
+    ):
+        assert await versions(attendance.day().changes(), 2) == [1, 2]
     assert {each.last_event_id for each in server.asked[1:]} == {"0"}
 
 
 async def test_a_stream_that_ends_as_soon_as_it_has_begun_is_begun_anew_more_and_more_rarely() -> None:
     rounds = 8
     at_once = STREAM + b"retry: 0\nid: 0\n\n"
-    async with odd_server(BOARD, *[at_once] * rounds, stream(change(1))) as server:
-        transport = Hurried(server.address)
-        async with Attendance(server.address, token=token, transport=transport) as attendance:
-            await versions(attendance.day().changes(), 1)
+    async with client_of(BOARD, *[at_once] * rounds, stream(change(1))) as (attendance, server):
+        await versions(attendance.day().changes(), 1)
     most = [0.25, 0.5, 1, 2, 4, 8, 10, 10]
-    assert len(transport.waits) == rounds
-    assert all(longest / 2 <= wait <= longest for wait, longest in zip(transport.waits, most, strict=True))
+    assert len(server.waits) == rounds
+    assert all(longest / 2 <= wait <= longest for wait, longest in zip(server.waits, most, strict=True))
 
 
 async def test_a_server_that_always_wants_a_new_start_is_asked_more_and_more_rarely() -> None:
     again = answer({"errors": [{"message": "No.", "extensions": {"code": "RESTART_REQUIRED"}}]}, "409 Conflict")
-    async with odd_server(BOARD, *[again, BOARD] * 7, stream(change(1))) as server:
-        transport = Hurried(server.address)
-        async with Attendance(server.address, token=token, transport=transport) as attendance:
-            await versions(attendance.day().changes(), 1)
-    assert transport.waits[-1] > 5
+    async with client_of(BOARD, *[again, BOARD] * 7, stream(change(1))) as (attendance, server):
+        await versions(attendance.day().changes(), 1)
+    assert server.waits[-1] > 5
 
 
 @pytest.mark.parametrize(
@@ -177,8 +194,8 @@ async def test_what_cannot_be_a_token_is_refused_without_being_shown() -> None:
 
 
 async def test_variables_may_be_dates_and_what_is_no_json_is_refused_before_anything_is_sent() -> None:
-    async with client_of(BOARD) as (attendance, asked):
+    async with client_of(BOARD) as (attendance, server):
         await attendance.day("2026-01-12").board()
-        assert json.dumps(asked[0].body["variables"]) == '{"date": "2026-01-12", "after": null}'
+        assert json.dumps(server.asked[0].body["variables"]) == '{"date": "2026-01-12", "after": null}'
         with pytest.raises(TypeError, match=r"^A variable cannot be a set\.$"):
             await attendance.execute("{ viewer { id } }", odd={1})

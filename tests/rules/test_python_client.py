@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import random
 from pathlib import Path
 
 import pytest
 
+import memberstaff_client
 from memberstaff_client import Attendance, AttendanceError, RequestRefused, SessionEnded, Storage, TokenFile, sync
 from memberstaff_client.patience import Patience
 
@@ -164,3 +166,17 @@ def test_a_token_file_holds_the_last_token_whole_and_half_a_write_leaves_the_one
 def test_everything_that_goes_wrong_is_an_error_of_the_package() -> None:
     assert issubclass(SessionEnded, AttendanceError)
     assert issubclass(RequestRefused, AttendanceError)
+
+
+def test_without_an_event_loop_there_are_the_same_names_with_the_same_parameters() -> None:
+    other = {"Attendance", "Day"}
+    assert sync.__all__ == memberstaff_client.__all__
+    for name in memberstaff_client.__all__:
+        assert (getattr(sync, name) is getattr(memberstaff_client, name)) == (name not in other)
+    for name in other:
+        ours, theirs = (vars(getattr(package, name)) for package in (sync, memberstaff_client))
+        public = {each for each, value in theirs.items() if inspect.isfunction(value) and not each.startswith("_")}
+        for method in public:
+            assert [*inspect.signature(ours[method]).parameters] == [*inspect.signature(theirs[method]).parameters]
+    parameters = [set(inspect.signature(each.Attendance).parameters) for each in (sync, memberstaff_client)]
+    assert parameters[1] - parameters[0] == {"transport"}

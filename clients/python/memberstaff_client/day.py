@@ -113,6 +113,8 @@ class Day:
                     async for cursor, data in events:
                         with understood():
                             record = Record.of(data["attendanceUpdated"])
+                            if cursor in {"", seen.feed_cursor}:  # what follows would be missed, or come again
+                                raise ValueError(cursor)
                         seen.records[record.staff_id] = record
                         seen.feed_cursor = cursor
                         self._seen = seen
@@ -162,6 +164,9 @@ class Day:
                 pages.append(day := answer["attendanceDay"])
                 self.date = dt.date.fromisoformat(day["date"])  # it stays with this one when midnight comes
                 page = day["records"]["pageInfo"]
-                more, after = page["hasNextPage"], page["endCursor"]
+                if more := page["hasNextPage"]:
+                    if page["endCursor"] in {None, after}:
+                        raise ValueError(after)
+                    after = page["endCursor"]
         with understood():
             return Board.of(pages)

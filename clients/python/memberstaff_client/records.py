@@ -84,6 +84,9 @@ class Board:
     def of(cls, pages: Sequence[Mapping[str, Any]]) -> Board:
         """From the pages of a day: as the first one has it, since what is changed meanwhile comes as a change."""
         day = pages[0]
+        feed_cursor = day["records"]["feedCursor"]
+        if not isinstance(feed_cursor, str) or not feed_cursor:  # without one, changes would begin anywhere
+            raise TypeError(feed_cursor)
         return cls(
             date=dt.date.fromisoformat(day["date"]),
             state=day["state"],
@@ -91,5 +94,5 @@ class Board:
             label=day["label"],
             records=tuple(Record.of(edge["node"]) for page in pages for edge in page["records"]["edges"]),
             sequence=day["sequence"],
-            feed_cursor=day["records"]["feedCursor"],
+            feed_cursor=feed_cursor,
         )

@@ -8,13 +8,46 @@ from types import TracebackType
 from typing import Any, Self
 
 import memberstaff_client as asynchronous
-from memberstaff_client.records import KEEP, Board, Keep, Record
-from memberstaff_client.session import Storage
+from memberstaff_client import (
+    KEEP,
+    AttendanceError,
+    Board,
+    LoginRefused,
+    RateLimited,
+    Record,
+    RequestRefused,
+    SessionEnded,
+    Storage,
+    TokenFile,
+    Unavailable,
+    VersionConflict,
+)
+from memberstaff_client.records import Keep
 from memberstaff_client.transport import Blocking, iterate, run
+
+__all__ = [
+    "KEEP",
+    "Attendance",
+    "AttendanceError",
+    "Board",
+    "Day",
+    "LoginRefused",
+    "RateLimited",
+    "Record",
+    "RequestRefused",
+    "SessionEnded",
+    "Storage",
+    "TokenFile",
+    "Unavailable",
+    "VersionConflict",
+]
 
 
 class Attendance:
-    """See `memberstaff_client.Attendance`. Its methods wait for the answers; several threads may call them."""
+    """See `memberstaff_client.Attendance`. Its methods wait for the answers; several threads may call them.
+
+    `close` ends the loops over its days, also when another thread calls it.
+    """
 
     def __init__(
         self,
