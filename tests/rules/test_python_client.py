@@ -74,7 +74,7 @@ async def test_a_stream_says_how_long_to_wait_before_it_is_begun_anew_within_bou
         waits.succeeded()
         waits.asked_to_wait(milliseconds)
         await waits.wait_after(None)
-    assert waits.seconds == [2, 2, 0.25, 0.25, 0.25, 10, 10]
+    assert waits.seconds == [2.25, 2.25, 0.25, 0.25, 0.25, 10.25, 10.25]
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ class Patience:
     def __init__(self, sleep: Callable[[float], Awaitable[None]]) -> None:
         self._sleep = sleep
         self._failures = 0
-        self._reconnection_seconds = FIRST_SECONDS
+        self._reconnection_seconds = 0.0
         self._since = time.monotonic()
 
     def succeeded(self) -> None:
@@ -40,9 +40,9 @@ class Patience:
         self._failures = 0
 
     def asked_to_wait(self, milliseconds: int | None) -> None:
-        """Take the `retry` of an event stream, if there is one: the first wait after a connection breaks."""
+        """Take the `retry` of an event stream, if there is one: the least wait after a connection breaks."""
         if milliseconds is not None:
-            self._reconnection_seconds = min(max(milliseconds, FIRST_SECONDS * 1_000), LONGEST_SECONDS * 1_000) / 1_000
+            self._reconnection_seconds = min(max(milliseconds, 0), LONGEST_SECONDS * 1_000) / 1_000
 
     async def wait_after(self, error: RequestRefused | None) -> None:
         """Wait before the next attempt; `error` is None when the server ended the connection without one.
@@ -54,9 +54,9 @@ class Patience:
         if time.monotonic() - self._since > HELD_SECONDS:
             self._failures = 0
         at_once = error is not None and error.code in AT_ONCE
-        first = FIRST_SECONDS if at_once else self._reconnection_seconds
-        step = min(first * 2 ** min(self._failures, 10), LONGEST_SECONDS)
-        at_least = min(seconds(error.extensions) or 0.0, LONGEST_ASKED_SECONDS) if error is not None else 0.0
+        asked = (seconds(error.extensions) or 0.0) if error is not None else 0.0
+        at_least = 0.0 if at_once else max(self._reconnection_seconds, min(asked, LONGEST_ASKED_SECONDS))
+        step = min(FIRST_SECONDS * 2 ** min(self._failures, 10), LONGEST_SECONDS)
         wait = at_least + step * random.uniform(0.5, 1)  # noqa: S311 - spreads load, guards nothing
         level = logging.INFO if at_once or error is None else logging.WARNING
         log.log(level, "Trying again in %.1f seconds: %s", wait, error or "The server has ended the stream.")
