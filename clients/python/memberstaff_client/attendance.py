@@ -29,7 +29,8 @@ class Attendance:
 
     It logs in when it first has to, with `email` and `password`, or with the refresh token in `storage`; given both,
     it needs the password only when the session has ended. Or else `token` is called for access tokens, such as an
-    identity provider's, at first and after each that has expired. `timeout` is in seconds.
+    identity provider's, at first and after each that has expired. `timeout` is in seconds, for each step of a
+    request. `transport` takes the place of the HTTP client.
 
     Raises ValueError for what cannot be a server, or nobody's login. Errors of all methods are in `errors`.
     """

@@ -26,6 +26,8 @@ Body = Mapping[str, Any]
 
 EVENT_STREAM = "text/event-stream"
 HIGHEST_PORT = 65_535
+IDLE_SECONDS = 2.0
+"""After which a connection is not used again: servers close theirs after five, and a mark that meets that is lost."""
 SILENCE_SECONDS = 45.0
 """Without a byte of an event stream, after which it is broken: the server sends a comment every 15 seconds."""
 
@@ -88,7 +90,8 @@ def _options(address: str, timeout: float) -> dict[str, Any]:
         "base_url": server_at(address),
         "headers": {"User-Agent": f"memberstaff-client/{version('memberstaff-client')}"},
         "timeout": timeout,
-        "limits": httpx2.Limits(max_connections=None),  # each day that is followed has one; the server knows its limits
+        # Each day that is followed has one; the server knows its limits.
+        "limits": httpx2.Limits(max_connections=None, keepalive_expiry=IDLE_SECONDS),
     }
 
 
