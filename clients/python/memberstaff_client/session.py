@@ -7,6 +7,7 @@ import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from threading import Lock
 from typing import Protocol
 
 from memberstaff_client.answers import Endpoint, understood
@@ -98,13 +99,15 @@ class Session:
         self._lock = endpoint.transport.lock()
         self._access_token = ""
         self._was_refused = False
+        self._refusing = Lock()  # of two threads, one has found out
 
     async def token(self) -> str:
         """The access token, renewed if it was refused. Raises LoginRefused, SessionEnded and RequestRefused."""
         async with self._lock:
-            if not self._access_token:
-                self._access_token = await self._renewed()
-            return self._access_token
+            token = self._access_token
+            if not token:
+                token = self._access_token = await self._renewed()
+            return token
 
     def taken(self) -> None:
         """The last request was not refused for its token."""
@@ -112,11 +115,12 @@ class Session:
 
     def refused(self, access_token: str) -> bool:
         """The server no longer takes this token; answers whether the last request had another that was refused, too."""
-        if access_token != self._access_token:  # another request has found out
-            return False
-        self._access_token = ""
-        before, self._was_refused = self._was_refused, True
-        return before
+        with self._refusing:
+            if access_token != self._access_token:  # another request has found out
+                return False
+            self._access_token = ""
+            before, self._was_refused = self._was_refused, True
+            return before
 
     async def _renewed(self) -> str:
         if self._fetch_token is not None:
