@@ -153,6 +153,7 @@ async def test_so_many_have_a_turn_and_each_that_ends_gives_way_to_one(monkeypat
     queue.ends["a2"].set()
     await settled()
     assert queue.began == ["a1", "a2", "a3"]
+    assert await queue.end_all() == ["a1", "a2", "a3", "b1"]
 
 
 async def test_those_who_ask_together_begin_one_after_the_other_even_if_none_waits() -> None:
@@ -316,5 +317,6 @@ def test_however_they_ask_and_end_and_are_cancelled_no_turn_is_lost_and_none_too
         await settled()
         assert len([name for name in queue.began if name[0] == "z"]) == limit
         await queue.end_all()
+        await asyncio.gather(*queue.tasks.values(), return_exceptions=True)
 
     asyncio.run(play())
