@@ -22,6 +22,7 @@ from memberstaff.engine.fast_completion import Complete, FallBack, compile_selec
 from memberstaff.engine.limits import Limits
 from memberstaff.engine.masking import NO_REQUEST, graphql_error, mask, mask_errors
 from memberstaff.engine.one_of import mark_one_of
+from memberstaff.engine.request import OperationRequest
 from memberstaff.errors import BadRequest, BadRequestReason, Forbidden, RequestError, Unavailable
 
 DEAR_MUTATION = 100
@@ -183,6 +184,19 @@ class Schema(strawberry.Schema):
             root_value,
             operation_name,
             operation_extensions,
+        )
+
+    async def answer(
+        self, request: OperationRequest, context: Any, allowed: Iterable[OperationType] = EVERY_OPERATION
+    ) -> ExecutionResult:
+        """`execute` what a client has sent."""
+        return await self.execute(
+            request.query,
+            variable_values=request.variables,
+            context_value=context,
+            operation_name=request.operation_name,
+            allowed_operation_types=allowed,
+            operation_extensions=request.extensions,
         )
 
     async def run(

@@ -34,7 +34,7 @@ from memberstaff.server.connection_limiter import ConnectionLimits
 from memberstaff.server.device_cookie import device_cookie
 from memberstaff.server.event_streams import error_body, json_bytes, response_body
 from memberstaff.server.graphql_streams import StreamEndpoint
-from memberstaff.server.host import Host, OperationContext, close
+from memberstaff.server.host import Host, close
 from memberstaff.server.negotiate import GRAPHQL, JSON, MULTIPART, SSE, Accepted, is_json, negotiate, negotiate_coding
 from memberstaff.server.request_context import connection_of
 from memberstaff.server.session_cookie import session_cookie
@@ -208,7 +208,7 @@ class HttpEndpoint:
                 headers = {"Vary": VARY} if cached.coding is None else {"Vary": VARY, "Content-Encoding": cached.coding}
                 return Response(cached.body, headers=headers, media_type=f"{media}; charset=utf-8")
             read_cookies(scope)
-            result = await execute(self.schema, context, request, QUERY_ONLY if is_get else SINGLE_RESULT)
+            result = await self.schema.answer(request, context, QUERY_ONLY if is_get else SINGLE_RESULT)
             response = response_for(result, media)
             # A mutation's answer may carry a token, and its sender has chosen some of what stands beside it (BREACH).
             if known and self.schema.known_type(request.query, request.operation_name) is OperationType.QUERY:
@@ -241,20 +241,6 @@ def read_cookies(scope: Scope) -> None:
     connection = connection_of(scope)
     connection.cookie = session_cookie(scope)
     connection.device = device_cookie(scope) if connection.cookie is not None else None
-
-
-async def execute(
-    schema: Schema, context: OperationContext, request: OperationRequest, allowed: frozenset[OperationType]
-) -> ExecutionResult:
-    """Run a query or mutation; raises InvalidOperationTypeError."""
-    return await schema.execute(
-        request.query,
-        variable_values=request.variables,
-        context_value=context,
-        operation_name=request.operation_name,
-        allowed_operation_types=allowed,
-        operation_extensions=request.extensions,
-    )
 
 
 def read_query_string(text: bytes) -> OperationRequest:

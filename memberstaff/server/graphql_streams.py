@@ -131,14 +131,7 @@ class StreamEndpoint:
         """
         kind = await self.schema.check(request.query, request.operation_name, context, allowed)
         if kind is not OperationType.SUBSCRIPTION:
-            result = await self.schema.execute(
-                request.query,
-                variable_values=request.variables,
-                context_value=context,
-                operation_name=request.operation_name,
-                allowed_operation_types=allowed,
-                operation_extensions=request.extensions,
-            )
+            result = await self.schema.answer(request, context, allowed)
             return stream.framing.whole(json_bytes(response_body(result)))
         stack.enter_context(self.limits.addresses.counted(connection.network, "this address"))
         stack.callback(connection.set_on_end(lambda _, reason: stream.end(Unauthenticated(reason))))

@@ -276,13 +276,7 @@ class SocketHandler:
             if kind is OperationType.SUBSCRIPTION:
                 await self.join(operation, context, request)
                 return
-            result = await self.schema.execute(
-                request.query,
-                variable_values=request.variables,
-                context_value=context,
-                operation_name=request.operation_name,
-                operation_extensions=request.extensions,
-            )
+            result = await self.schema.answer(request, context)
             await close(context)  # releases the database connection before the result is sent
             await self.send_result(operation, result)
         except Disconnected:
