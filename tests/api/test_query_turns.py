@@ -102,7 +102,7 @@ async def test_whoever_would_introspect_is_looked_up_in_turns(
     assert await asyncio.gather(*asking) == [("FORBIDDEN", message)] * 6
 
 
-async def test_whoever_waits_for_the_same_answer_does_not_wait_for_anothers_turn(
+async def test_equal_queries_are_answered_by_one_rendering_and_wait_for_the_turn_of_nobody_else(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     office, held = installation, Held(monkeypatch)
@@ -110,12 +110,18 @@ async def test_whoever_waits_for_the_same_answer_does_not_wait_for_anothers_turn
         await work.write(account.update().where(account.c.email == email(Role.ADMIN)).values(role=Role.VIEWER))
     asking = [asyncio.create_task(office.viewer.ask(ALONE)) for _ in range(1 + QUERIES_AT_ONCE)]
     await until(lambda: held.begun == 1 + QUERIES_AT_ONCE)
-    late = asyncio.create_task(office.viewer.ask(CACHED))  # it waits for a turn of its account
-    await until(lambda: len(office.application.query_turns) == 2 + QUERIES_AT_ONCE)
-    admins = asyncio.create_task(office.admin.ask(CACHED))
+    they_go_on, held.go_on = held.go_on, asyncio.Event()
+    equal = [asyncio.create_task(office.viewer.ask(CACHED)) for _ in range(3)]  # they wait for turns of their account
+    await until(lambda: len(office.application.query_turns) == 4 + QUERIES_AT_ONCE)
+    equal.append(asyncio.create_task(office.admin.ask(CACHED)))
     await until(lambda: held.begun == 2 + QUERIES_AT_ONCE)
+    they_go_on.set()
+    await asyncio.gather(*asking)
+    await until(lambda: len(office.application.query_turns) == 1)  # the others have had their turns, and wait for it
     held.go_on.set()
-    await asyncio.gather(*asking, late, admins)
+    answers = await asyncio.gather(*equal)
+    assert held.begun == 2 + QUERIES_AT_ONCE
+    assert answers == [answers[0]] * 4
 
 
 async def test_whoever_waits_for_a_turn_in_vain_is_told_so_before_long_as_when_the_database_hangs(
@@ -171,17 +177,3 @@ async def test_a_document_is_prepared_in_a_turn_unless_it_was_before(installatio
             assert (await office.viewer.ask(SMALL))["viewer"] is not None
         assert not new.done()
     assert (await new)["viewer"] is not None
-
-
-async def test_equal_queries_that_wait_for_turns_are_answered_by_one_rendering(
-    installation: Installation, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    office, held = installation, Held(monkeypatch)
-    asking = [asyncio.create_task(office.viewer.ask(ALONE)) for _ in range(1 + QUERIES_AT_ONCE)]
-    await until(lambda: held.begun == 1 + QUERIES_AT_ONCE)
-    asking += [asyncio.create_task(office.viewer.ask(CACHED)) for _ in range(3)]
-    await until(lambda: len(office.application.query_turns) == 4 + QUERIES_AT_ONCE)
-    held.go_on.set()
-    answers = await asyncio.gather(*asking)
-    assert held.begun == 2 + QUERIES_AT_ONCE
-    assert answers[-3:] == [answers[-1]] * 3
