@@ -139,5 +139,5 @@ def serve_alone() -> Any:
 
 
 def export_sdl() -> str:
-    """The schema in SDL, sorted: the content of schema.graphql."""
-    return make_schema(Limits(), sort=True).as_str().rstrip() + "\n"
+    """The content of schema.graphql."""
+    return make_schema(Limits()).as_str()

@@ -140,18 +140,15 @@ class Mutation(SessionsMutation, AccountsMutation, DaysMutation, AttendanceMutat
     """Root fields by subject."""
 
 
-def make_schema(limits: Limits, *, suggestions: bool = False, sort: bool = False) -> Schema:
-    """The schema with these limits; `suggestions` is as in `build_schema`.
-
-    `sort` sorts it, for printing only: sorting replaces Strawberry's enums, so that resolvers would get strings.
-    """
+def make_schema(limits: Limits, *, suggestions: bool = False) -> Schema:
+    """The schema with these limits; `suggestions` is as in `build_schema`."""
     return build_schema(
         Query,
         Mutation,
         Subscription,
         limits=limits,
         suggestions=suggestions,
-        config=StrawberryConfig(scalar_map=SCALARS, sort_schema=sort, disable_field_suggestions=not suggestions),
+        config=StrawberryConfig(scalar_map=SCALARS, disable_field_suggestions=not suggestions),
         types=[InputError, VersionConflictError, StatusCounts],
         description=DESCRIPTION,
     )

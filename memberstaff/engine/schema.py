@@ -8,7 +8,16 @@ from contextvars import ContextVar
 from typing import Any
 
 import strawberry
-from graphql import GraphQLError, GraphQLOutputType, GraphQLSchema, OperationDefinitionNode
+from graphql import (
+    GraphQLError,
+    GraphQLOneOfDirective,
+    GraphQLOutputType,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    lexicographic_sort_schema,
+    print_directive,
+    print_schema,
+)
 from graphql.execution import Executor
 from strawberry.extensions import SchemaExtension
 from strawberry.schema.config import StrawberryConfig
@@ -148,12 +157,9 @@ class Schema(strawberry.Schema):
         return self._schema
 
     def as_str(self) -> str:
-        """The schema in SDL, with its description, which Strawberry does not print."""
-        if self.core.description is None:
-            return super().as_str()
-        roots = self.core.query_type, self.core.mutation_type, self.core.subscription_type
-        fields = [f"  {type_.name.lower()}: {type_.name}\n" for type_ in roots if type_ is not None]
-        return f'"""\n{self.core.description}\n"""\nschema {{\n{"".join(fields)}}}\n\n{super().as_str()}'
+        """The schema in SDL, sorted; with the definition of @oneOf, which tools before September 2025 do not know."""
+        types = print_schema(lexicographic_sort_schema(self.core))
+        return f"{types}\n\n{print_directive(GraphQLOneOfDirective)}\n"
 
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
         """Do nothing: Strawberry would log each error with the document, while `mask` logs the internal ones."""
@@ -190,14 +196,8 @@ class Schema(strawberry.Schema):
         self, request: OperationRequest, context: Any, allowed: Iterable[OperationType] = EVERY_OPERATION
     ) -> ExecutionResult:
         """`execute` what a client has sent."""
-        return await self.execute(
-            request.query,
-            variable_values=request.variables,
-            context_value=context,
-            operation_name=request.operation_name,
-            allowed_operation_types=allowed,
-            operation_extensions=request.extensions,
-        )
+        operation, extensions = request.operation_name, request.extensions
+        return await self.execute(request.query, request.variables, context, None, operation, allowed, extensions)
 
     async def run(
         self,
