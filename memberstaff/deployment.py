@@ -103,7 +103,9 @@ class Deployment(BaseSettings):
     )
 
     # Features
-    introspection: bool | None = Field(None, description="Allow introspection to everyone; default: in demo mode only.")
+    introspection: bool | None = Field(
+        None, description="Allow introspection, and /schema.graphql, to everyone; default: in demo mode only."
+    )
     playground: bool | None = Field(None, description="Serve GraphiQL at /graphiql; default: in demo mode only.")
     metrics: bool = Field(
         False,

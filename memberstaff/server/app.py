@@ -21,6 +21,7 @@ from memberstaff.server.graphql_http import HttpEndpoint
 from memberstaff.server.host import Host
 from memberstaff.server.open_connections import OPEN_CONNECTIONS, OpenConnections, of_settings
 from memberstaff.server.request_context import RequestContextMiddleware
+from memberstaff.server.schema_file import SchemaFile
 from memberstaff.server.strangers import Strangers
 from memberstaff.server.uvicorn_websocket import SETTINGS
 from memberstaff.server.web import BUILT, Site
@@ -130,6 +131,7 @@ def create_app(schema: Schema, host: Host, built: Path = BUILT) -> ServerApp:
     app.graphql_ws = RequestContextMiddleware(SocketEndpoint(schema, host, limits, strangers), host.settings)
 
     app.router.default = Site(host.settings, built)
+    app.router.add_route("/schema.graphql", SchemaFile(schema, host, strangers).respond, include_in_schema=False)
     app.include_router(avatars.router)
     if host.settings.metrics:
         app.include_router(metrics.router(host, app.open_connections))

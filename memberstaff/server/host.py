@@ -26,6 +26,9 @@ STRANGER_INTROSPECTION = 250
 class OperationContext(SubscriptionContext, Protocol):
     """The context of one operation."""
 
+    async def may_introspect(self) -> bool:
+        """Whether the caller may read the schema. Raises RequestError."""
+
     async def close(self) -> None:
         """Release what the operation holds; called once, before its result is sent, however it ended."""
 

@@ -42,6 +42,8 @@ IMMUTABLE = "public, max-age=31536000, immutable"
 TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml", ".woff2": "font/woff2"}
 """Independent of the machine's MIME types: with `nosniff`, browsers refuse scripts of any other type."""
 
+_is_not_modified = StaticFiles(check_dir=False).is_not_modified
+
 PIECE = 65_536
 """Bytes of a file that are sent at a time: so much is buffered for a slow client, over TLS too."""
 
@@ -117,7 +119,7 @@ class Site:
         if self.has_playground:
             text = text.replace(NO_PLAYGROUND, HAS_PLAYGROUND)
         own["ETag"] = f'"{hashlib.sha256(text).hexdigest()[:32]}"'
-        return self.or_not_modified(HTMLResponse(text, headers=own), headers)
+        return or_not_modified(HTMLResponse(text, headers=own), headers)
 
     def file(self, path: str, headers: Headers) -> Response:
         """A file of the build, gzipped if the client accepts it and the build has a gzipped copy."""
@@ -145,7 +147,7 @@ class Site:
                 own["ETag"] = f'"{status.st_mtime_ns:x}-{status.st_size:x}"'
                 own["Last-Modified"] = formatdate(status.st_mtime, usegmt=True)
                 content = self.content(full_path, status)
-                return self.or_not_modified(BuiltFile(content, headers=own, media_type=media), headers)
+                return or_not_modified(BuiltFile(content, headers=own, media_type=media), headers)
         return missing
 
     def content(self, full_path: str, status: os.stat_result) -> bytes:
@@ -156,9 +158,10 @@ class Site:
             self.contents[full_path] = status.st_mtime_ns, content
         return content
 
-    def or_not_modified(self, response: Response, headers: Headers) -> Response:
-        """The response, or 304 with its headers if the client's copy is current."""
-        if not self.files.is_not_modified(response.headers, headers):
-            return response
-        cache_headers = {name: value for name, value in response.headers.items() if not name.startswith("content-l")}
-        return Response(status_code=304, headers=cache_headers)
+
+def or_not_modified(response: Response, headers: Headers) -> Response:
+    """The response, or 304 with its headers if the client's copy is current."""
+    if not _is_not_modified(response.headers, headers):
+        return response
+    cache_headers = {name: value for name, value in response.headers.items() if not name.startswith("content-l")}
+    return Response(status_code=304, headers=cache_headers)

@@ -314,7 +314,7 @@ async def test_nobody_learns_whether_an_id_exists(installation: Installation) ->
 
 
 @pytest.mark.parametrize("engine", ["sqlite"])
-@pytest.mark.parametrize("path", ["/openapi.json", "/metrics", "/schema.graphql", "/.env"])
+@pytest.mark.parametrize("path", ["/openapi.json", "/metrics", "/schema.json", "/.env"])
 async def test_nothing_else_is_served_to_strangers(installation: Installation, path: str) -> None:
     assert (await installation.http.get(path)).status_code == 404
 
