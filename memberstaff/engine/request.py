@@ -96,11 +96,15 @@ def operation_request(value: Any) -> OperationRequest:
 
     Raises PersistedQueryNotSupported for Apollo's automatic persisted queries, at which clients send the document.
     """
+    if isinstance(value, list):
+        raise Malformed("Batches are not supported: send each operation as a request of its own.")
     if not isinstance(value, dict):
         raise Malformed("The request must be a JSON object with a query.")
     extensions = _object(value, "extensions")
     if not value.get("query") and (extensions or {}).get("persistedQuery") is not None:
         raise PersistedQueryNotSupported
+    if value.get("query") is None and value.get("documentId") is not None:
+        raise Malformed("documentId is not supported: send the document itself as query.")
     request = OperationRequest(
         query=_query(value.get("query")),
         variables=_object(value, "variables"),

@@ -96,7 +96,7 @@ async def test_what_is_no_message_of_the_protocol_closes_the_socket_with_4400(me
     ("payload", "reason"),
     [
         (None, "The request must be a JSON object with a query."),
-        ([], "The request must be a JSON object with a query."),
+        ([], "Batches are not supported: send each operation as a request of its own."),
         ({}, "query must be a string."),
         ({"query": None}, "query must be a string."),
         ({"query": "{ hello }", "variables": []}, "variables must be an object or null."),
