@@ -92,20 +92,24 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
 def test_the_first_screen_works_as_written(demo: Demo) -> None:
     for line in ("./examples/watch.sh", './examples/mark.sh Amelia LATE "Train delayed"'):
         assert line in README
-    promised = re.search(r"^data: (\{.*\})$", README, re.MULTILINE)
+    promised = re.search(r"^(retry: \d+\nid: \S+\n\nid: \S+\nevent: next\ndata: \{.*\})$", README, re.MULTILINE)
     assert promised is not None
+    began, event = promised[1].split("\n\n")
+    data = event.splitlines()[-1]
     token = demo.run("login.sh", "marker@demo.example", demo.password("MARKER"))
     environment = {**os.environ, "ADDRESS": demo.address, "TOKEN": token}
     with subprocess.Popen([ROOT / "examples/watch.sh"], env=environment, stdout=subprocess.PIPE, text=True) as watching:
         try:
             lines = read_lines(watching)
             deadline = time.monotonic() + 40
-            while promised[0] not in lines and time.monotonic() < deadline:
+            while data not in lines and time.monotonic() < deadline:
                 # The first of these may come before the subscription follows the day.
                 demo.run("mark.sh", "Amelia", "PRESENT", token=token)
                 marked = demo.run("mark.sh", "Amelia", "LATE", "Train delayed", token=token)
                 time.sleep(0.05)
-            assert promised[0] in lines
+            assert data in lines
+            assert kinds(lines[:2]) == kinds(began.splitlines())
+            assert kinds(lines[lines.index(data) - 2 :][:3]) == kinds(event.splitlines())
         finally:
             watching.kill()
     assert json.loads(marked)["data"]["updateAttendance"] == {
@@ -166,6 +170,11 @@ def test_the_production_recipe_is_encrypted_from_its_first_line_to_its_last() ->
     assert redis.startswith("export MEMBERSTAFF_BROADCAST_URL=rediss://")
     assert "--certificate chain.pem --key key.pem" in serve
     assert "--insecure" not in recipe
+
+
+def kinds(lines: list[str]) -> list[str]:
+    """The field of each line of an event stream."""
+    return [line.partition(":")[0] for line in lines]
 
 
 def read_lines(process: subprocess.Popen[str]) -> list[str]:
