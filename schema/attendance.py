@@ -241,7 +241,12 @@ async def find_attendance(info: Info, staff_id: int, date: dt.date) -> Attendanc
 class AttendanceMutation:
     """Root fields about attendance."""
 
-    @strawberry.mutation(description="Record a person's attendance for a day; every open board shows it.")
+    @strawberry.mutation(
+        description=(
+            "Record a person's attendance for a day; every open board shows it. "
+            "Requires MARKER for today, and ADMIN for other days."
+        )
+    )
     async def update_attendance(
         self,
         info: Info,
@@ -260,7 +265,12 @@ class AttendanceMutation:
             client_mutation_id=input.client_mutation_id,
         )
 
-    @strawberry.mutation(description="Record many people's attendance for one day, in one transaction.")
+    @strawberry.mutation(
+        description=(
+            "Record many people's attendance for one day, in one transaction. "
+            "Requires MARKER for today, and ADMIN for other days."
+        )
+    )
     async def bulk_update_attendance(
         self,
         info: Info,

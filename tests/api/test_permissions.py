@@ -140,6 +140,15 @@ def test_the_table_has_every_field_of_the_schema() -> None:
     assert set(fields) == set(FIELDS)
 
 
+def test_the_schema_says_who_may_use_a_field() -> None:
+    types = make_schema(Limits()).core.type_map
+    said = {"Requires ADMIN.": (NO, NO, OK), "Requires MARKER for today, and ADMIN for other days.": (NO, OK, OK)}
+    for root in ("Query", "Mutation", "Subscription"):
+        for name, field in types[root].fields.items():  # type: ignore[attr-defined]
+            rights = [allowed for words, allowed in said.items() if words in field.description]
+            assert FIELDS[name][2:] == (rights[0] if rights else (OK, OK, OK)), name
+
+
 async def outcome(client: Client, name: str, staff: str) -> str:
     answer = await client.send(FIELDS[name][0], staff=staff)
     if "errors" in answer:
