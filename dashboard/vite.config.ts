@@ -2,7 +2,7 @@ import react from "@vitejs/plugin-react";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { gzipSync } from "node:zlib";
-import type { Plugin } from "vite";
+import { type Plugin, runnerImport } from "vite";
 import { defineConfig } from "vitest/config";
 
 /** The API that `npm run dev` talks to. */
@@ -10,10 +10,12 @@ const server = process.env.MEMBERSTAFF_SERVER ?? "http://127.0.0.1:8000";
 
 /** The licences of all packages in the build, which demand that their texts go with them. */
 const LICENSES = "licenses.md";
+/** Where the body of the page that describes the schema goes. */
+const REFERENCE = "<!-- reference -->";
 const inWorkers = new Set<string>();
 
 export default defineConfig({
-  plugins: [react(), licenses(), packed()],
+  plugins: [react(), reference(), licenses(), packed()],
   worker: { plugins: () => [workerPackages()] },
   build: {
     outDir: "../memberstaff/server/web",
@@ -33,6 +35,7 @@ export default defineConfig({
       input: {
         dashboard: resolve(import.meta.dirname, "index.html"),
         graphiql: resolve(import.meta.dirname, "graphiql/index.html"),
+        reference: resolve(import.meta.dirname, "reference/index.html"),
       },
     },
   },
@@ -40,6 +43,7 @@ export default defineConfig({
     proxy: {
       "/graphql": { target: server, ws: true },
       "/avatars": server,
+      "/schema.graphql": server,
     },
   },
   test: {
@@ -51,6 +55,21 @@ export default defineConfig({
     server: { deps: { inline: ["graphql-ws"] } },
   },
 });
+
+/** Fills in the page that describes the schema. */
+function reference(): Plugin {
+  return {
+    name: "reference",
+    async transformIndexHtml(page) {
+      if (!page.includes(REFERENCE)) return page;
+      const { module } = await runnerImport<typeof import("./src/reference/render")>(
+        resolve(import.meta.dirname, "src/reference/render.tsx"),
+      );
+      const body = module.render(readFileSync(resolve(import.meta.dirname, "../schema.graphql"), "utf8"));
+      return page.replace(REFERENCE, () => body);
+    },
+  };
+}
 
 /** Completes what Vite writes of the scripts' licences: fonts, what Monaco is made of, and packages without a text. */
 function licenses(): Plugin {

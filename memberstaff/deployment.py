@@ -106,7 +106,11 @@ class Deployment(BaseSettings):
     introspection: bool | None = Field(
         None, description="Allow introspection, and /schema.graphql, to everyone; default: in demo mode only."
     )
-    playground: bool | None = Field(None, description="Serve GraphiQL at /graphiql; default: in demo mode only.")
+    playground: bool | None = Field(
+        None,
+        description="Serve GraphiQL at /graphiql and, where introspection is allowed to everyone, the schema's reference "
+        "at /reference; default: in demo mode only.",
+    )
     metrics: bool = Field(
         False,
         description="Serve /metrics for Prometheus, to anybody who can reach this server: by its IP address, or by a "

@@ -1,4 +1,4 @@
-"""Serves the dashboard, the playground and their assets, which the build puts next to this module."""
+"""Serves the dashboard, the playground, the reference and their assets, which the build puts next to this module."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import stat
 from email.utils import formatdate
 from mimetypes import guess_type
 from pathlib import Path
+from typing import NamedTuple
 
 import anyio.to_thread
 from starlette.datastructures import Headers
@@ -34,8 +35,8 @@ PAGE = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
-NO_PLAYGROUND, HAS_PLAYGROUND = (b'<meta name="memberstaff-playground" content="%s"' % word for word in (b"off", b"on"))
-"""The meta tag in the dashboard's page, as built, and as served when there is a playground for its menu."""
+NOT_SERVED, SERVED = (b'<meta name="memberstaff-%%s" content="%s"' % word for word in (b"off", b"on"))
+"""A meta tag as built, and as served when there is a page of that name to link to: the playground, the reference."""
 
 IMMUTABLE = "public, max-age=31536000, immutable"
 
@@ -46,6 +47,33 @@ _is_not_modified = StaticFiles(check_dir=False).is_not_modified
 
 PIECE = 65_536
 """Bytes of a file that are sent at a time: so much is buffered for a slow client, over TLS too."""
+
+
+class OwnPage(NamedTuple):
+    """A page that is not the dashboard's, and is not served to everybody."""
+
+    name: str
+    file: str
+    policy: str
+    disabled: str
+
+
+OWN_PAGES = {
+    "graphiql": OwnPage(
+        "playground",
+        "graphiql/index.html",
+        PLAYGROUND_POLICY,
+        "The playground is disabled. Enable it with MEMBERSTAFF_PLAYGROUND=true.\n",
+    ),
+    "reference": OwnPage(
+        "reference",
+        "reference/index.html",
+        POLICY,
+        "The reference is disabled. It is there with the playground (MEMBERSTAFF_PLAYGROUND=true), where everybody may "
+        "read the schema (MEMBERSTAFF_INTROSPECTION=true).\n",
+    ),
+}
+"""By the path's first segment."""
 
 NOT_BUILT = """\
 <!doctype html>
@@ -79,7 +107,8 @@ class Site:
     def __init__(self, settings: Settings, built: Path = BUILT) -> None:
         self.built = built
         self.files = StaticFiles(directory=built, check_dir=False)
-        self.has_playground = settings.demo if settings.playground is None else settings.playground
+        playground = settings.demo if settings.playground is None else settings.playground
+        self.served = {"playground": playground, "reference": playground and settings.introspects_to_anybody}
         self.policy = " ".join([POLICY, *settings.image_origins])
         self.contents: dict[str, tuple[int, bytes]] = {}
         """The build's files that were asked for, 11 MB at most, each with the time of its last change."""
@@ -96,17 +125,17 @@ class Site:
         """The response for a path, which is not trusted."""
         first, *rest = path.removeprefix("/").split("/")
         is_file = "." in path
-        is_playground = first == "graphiql"
-        if (first in NOT_PAGES or (is_playground and any(rest))) and not (first == "assets" and is_file):
+        own_page = OWN_PAGES.get(first)
+        if (first in NOT_PAGES or (own_page and any(rest))) and not (first == "assets" and is_file):
             return PlainTextResponse("Not found.\n", 404)
-        if is_playground and not self.has_playground:
-            return PlainTextResponse("The playground is disabled. Enable it with MEMBERSTAFF_PLAYGROUND=true.\n", 404)
+        if own_page and not self.served[own_page.name]:
+            return PlainTextResponse(own_page.disabled, 404)
         if method not in {"GET", "HEAD"}:
             return PlainTextResponse("Method not allowed. Use GET.\n", 405, {"Allow": "GET, HEAD"})
         if is_file:
             return await anyio.to_thread.run_sync(self.file, path, headers)
-        if is_playground:
-            return await anyio.to_thread.run_sync(self.page, "graphiql/index.html", PLAYGROUND_POLICY, headers)
+        if own_page:
+            return await anyio.to_thread.run_sync(self.page, own_page.file, own_page.policy, headers)
         return await anyio.to_thread.run_sync(self.page, "index.html", self.policy, headers)
 
     def page(self, name: str, policy: str, headers: Headers) -> Response:
@@ -116,8 +145,9 @@ class Site:
             text = (self.built / name).read_bytes()
         except FileNotFoundError:
             return HTMLResponse(NOT_BUILT, 503, {**own, "Cache-Control": "no-store"})
-        if self.has_playground:
-            text = text.replace(NO_PLAYGROUND, HAS_PLAYGROUND)
+        for page, is_served in self.served.items():
+            if is_served:
+                text = text.replace(NOT_SERVED % page.encode(), SERVED % page.encode())
         own["ETag"] = f'"{hashlib.sha256(text).hexdigest()[:32]}"'
         return or_not_modified(HTMLResponse(text, headers=own), headers)
 

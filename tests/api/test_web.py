@@ -39,6 +39,7 @@ def built(tmp_path: Path) -> Path:
     for name, text in {
         "index.html": "<!doctype html><title>board</title>",
         "graphiql/index.html": "<!doctype html><title>playground</title>",
+        "reference/index.html": "<!doctype html><title>reference</title>",
         "icon.svg": "<svg xmlns='http://www.w3.org/2000/svg'/>",
         "assets/dashboard-C4f3.js": SCRIPT,
         "assets/dashboard-C4f3.css": "body { margin: 0 }",
@@ -143,6 +144,8 @@ async def test_a_page_is_only_read(built: Path, path: str) -> None:
         "/favicon.ico",
         "/index.html",
         "/graphiql/index.html",
+        "/reference/index.html",
+        "/reference/Query",
         "/assets/dashboard-C4f3.js.gz",
         "/graphql/x",
         "/health",
@@ -183,18 +186,55 @@ async def test_the_playground_is_there_when_it_is_asked_for(
         )
 
 
-@pytest.mark.parametrize(("playground", "said"), [(True, "on"), (False, "off")])
-async def test_the_page_says_whether_there_is_a_playground_to_link_to(built: Path, playground: bool, said: str) -> None:
-    source = (DASHBOARD / "index.html").read_text()
-    (built / "index.html").write_text(source)
-    async with visiting(built, playground=playground) as client:
-        page = await client.get("/")
-    assert page.text == source.replace('playground" content="off"', f'playground" content="{said}"')
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [
+        ({}, 404),
+        ({"demo": True}, 200),
+        ({"playground": True}, 404),
+        ({"introspection": True}, 404),
+        ({"playground": True, "introspection": True}, 200),
+        ({"demo": True, "introspection": False}, 404),
+        ({"demo": True, "playground": False}, 404),
+    ],
+)
+async def test_the_reference_is_there_with_the_playground_where_everybody_may_read_the_schema(
+    built: Path, changes: dict[str, object], status: int
+) -> None:
+    async with visiting(built, **changes) as client:
+        answer = await client.get("/reference")
+    assert answer.status_code == status
+    if status == 200:
+        assert answer.text == "<!doctype html><title>reference</title>"
+        assert answer.headers["content-security-policy"] == POLICY
+    else:
+        assert answer.text == (
+            "The reference is disabled. It is there with the playground (MEMBERSTAFF_PLAYGROUND=true), where everybody "
+            "may read the schema (MEMBERSTAFF_INTROSPECTION=true).\n"
+        )
 
 
-@pytest.mark.parametrize("path", ["/", "/staff", "/graphiql"])
+@pytest.mark.parametrize("served", [True, False])
+@pytest.mark.parametrize(
+    ("path", "file", "linked"),
+    [("/", "index.html", "playground"), ("/graphiql", "graphiql/index.html", "reference")],
+)
+async def test_a_page_says_whether_there_is_another_to_link_to(
+    built: Path, path: str, file: str, linked: str, served: bool
+) -> None:
+    source = (DASHBOARD / file).read_text()
+    (built / file).write_text(source)
+    changes = {"playground": served or path != "/", "introspection": served}
+    async with visiting(built, **changes) as client:
+        page = await client.get(path)
+    said = "on" if served else "off"
+    assert f'"memberstaff-{linked}" content="off"' in source
+    assert page.text == source.replace(f'{linked}" content="off"', f'{linked}" content="{said}"')
+
+
+@pytest.mark.parametrize("path", ["/", "/staff", "/graphiql", "/reference"])
 async def test_without_a_build_the_page_says_what_to_do_and_the_api_runs(tmp_path: Path, path: str) -> None:
-    async with visiting(tmp_path / "web", playground=True) as client:
+    async with visiting(tmp_path / "web", playground=True, introspection=True) as client:
         page = await client.get(path)
         hello = await client.post("/graphql", json={"query": "{ hello }"})
     assert page.status_code == 503

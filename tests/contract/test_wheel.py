@@ -48,6 +48,7 @@ def test_a_wheel_holds_the_dashboard_the_migrations_and_the_schema(wheel: Path) 
     assert {
         "memberstaff/server/web/index.html",
         "memberstaff/server/web/graphiql/index.html",
+        "memberstaff/server/web/reference/index.html",
         "memberstaff/db/migrations/env.py",
         "memberstaff/py.typed",
         "memberstaff_schema/asgi.py",

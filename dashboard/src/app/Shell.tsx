@@ -8,6 +8,7 @@ import { ConnectionLight } from "./ConnectionLight";
 import { useApp, useStore } from "./context";
 import { Link } from "./Link";
 import { usePath } from "./router";
+import { isServed } from "./served";
 import { nextTheme, theme } from "./theme";
 
 /** Header, navigation and account menu, around every page but the wall display. */
@@ -89,7 +90,7 @@ function Account() {
         <Link className="button quiet" href="/wall">
           Wall display
         </Link>
-        {isAdmin && hasPlayground() && (
+        {isAdmin && isServed("playground") && (
           <a className="button quiet" href="/graphiql">
             API playground
           </a>
@@ -112,11 +113,6 @@ function Account() {
       {dialog && <PasswordDialog onClose={() => setDialog(false)} />}
     </details>
   );
-}
-
-/** The server says so in a meta element of the page. */
-function hasPlayground(): boolean {
-  return document.querySelector<HTMLMetaElement>('meta[name="memberstaff-playground"]')?.content === "on";
 }
 
 export const ROLES = { ADMIN: "Administrator", MARKER: "Marks attendance", VIEWER: "Views the board" } as const;

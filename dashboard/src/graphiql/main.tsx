@@ -16,6 +16,7 @@ import { ENDPOINT, socketAddress } from "../api/client";
 import { Session } from "../api/session";
 import { useStore } from "../app/context";
 import { Login } from "../app/Login";
+import { isServed } from "../app/served";
 import { EXAMPLES } from "./examples";
 
 const session = new Session(ENDPOINT);
@@ -37,9 +38,10 @@ function Editor({ today }: { today: string }) {
   return (
     <GraphiQL fetcher={fetcher} defaultTabs={tabs} defaultEditorToolsVisibility="variables" shouldPersistHeaders={false}>
       <GraphiQL.Logo>
-        <a href="/" className="back">
-          memberstaff
-        </a>
+        <nav className="links">
+          <a href="/">memberstaff</a>
+          {isServed("reference") && <a href="/reference">Reference</a>}
+        </nav>
       </GraphiQL.Logo>
     </GraphiQL>
   );
