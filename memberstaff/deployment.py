@@ -108,8 +108,8 @@ class Deployment(BaseSettings):
     )
     playground: bool | None = Field(
         None,
-        description="Serve GraphiQL at /graphiql and, where introspection is allowed to everyone, the schema's reference "
-        "at /reference; default: in demo mode only.",
+        description="Serve GraphiQL at /graphiql and, where introspection is allowed to everyone, the schema's "
+        "reference at /reference; default: in demo mode only.",
     )
     metrics: bool = Field(
         False,

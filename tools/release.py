@@ -34,12 +34,14 @@ def release(root: Path, version: str, today: dt.date) -> list[Path]:
     _, heading, rest = history.partition(UNRELEASED)
     if not heading or not rest.partition("\n## ")[0].strip():
         raise CannotRelease("CHANGELOG.md says nothing under `## Unreleased`.")
+    changes = (schema / "changes.md").read_text(encoding="utf-8")
     record = (schema / "breaking.toml").read_text(encoding="utf-8").splitlines(keepends=True)
     stated = {file: file.read_text(encoding="utf-8") for file in projects}
     line = f'version = "{version}"'
     texts = {
         **{file: re.sub(r'(?m)^version = ".*"$', line, text, count=1) for file, text in stated.items()},
         changelog: history.replace(UNRELEASED, f"## {version} ({today})\n", 1),
+        schema / "changes.md": changes.replace(UNRELEASED, f"## {version} ({today})\n", 1),
         schema / "released.graphql": (root / "schema.graphql").read_text(encoding="utf-8"),
         schema / "breaking.toml": "".join(takewhile(lambda line: line.startswith("#"), record)),
     }

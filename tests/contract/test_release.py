@@ -59,6 +59,7 @@ def test_a_release_sets_version_date_and_the_schema_that_clients_rely_on(checkou
         "CHANGELOG.md",
         "clients/python/pyproject.toml",
         "docs/schema/breaking.toml",
+        "docs/schema/changes.md",
         "docs/schema/released.graphql",
         "pyproject.toml",
     ]
@@ -68,6 +69,8 @@ def test_a_release_sets_version_date_and_the_schema_that_clients_rely_on(checkou
         assert project == {**before, "project": {**before["project"], "version": "0.2.0"}}
     assert (checkout / "CHANGELOG.md").read_text() == CHANGELOG.replace("## Unreleased", "## 0.2.0 (2026-12-01)")
     assert (checkout / "docs/schema/released.graphql").read_text() == (checkout / "schema.graphql").read_text()
+    told = (ROOT / "docs/schema/changes.md").read_text().replace("## Unreleased", "## 0.2.0 (2026-12-01)")
+    assert (checkout / "docs/schema/changes.md").read_text() == told
     record = (checkout / "docs/schema/breaking.toml").read_text()
     assert tomllib.loads(record) == {}
     assert record.startswith("# Breaking changes")
