@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from memberstaff.engine.schema import Schema
-from memberstaff.errors import Forbidden, RequestError
+from memberstaff.errors import Forbidden, RequestError, RequestErrorCode
 from memberstaff.server.connection import Connection
 from memberstaff.server.graphql_http import STATUS
 from memberstaff.server.host import Host, close
@@ -34,8 +34,9 @@ class SchemaFile:
         try:
             await self.admit(connection_of(request.scope))
         except RequestError as error:
-            seconds = error.extensions.get("retryAfter")
-            headers = {} if seconds is None else {"Retry-After": str(seconds)}
+            headers = {"WWW-Authenticate": "Bearer"} if error.code is RequestErrorCode.UNAUTHENTICATED else {}
+            if (seconds := error.extensions.get("retryAfter")) is not None:
+                headers["Retry-After"] = str(seconds)
             return PlainTextResponse(f"{error.message}\n", STATUS.get(error.code, 400), headers)
         if self._printed is None:
             text = await anyio.to_thread.run_sync(self.schema.as_str)

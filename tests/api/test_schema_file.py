@@ -35,6 +35,7 @@ async def test_administrators_are_shown_it_and_nobody_else(installation: Install
         assert (refused.status_code, refused.text, refused.headers["cache-control"]) == (403, WHO_MAY, "no-store")
     stranger = await http.get(PATH)
     assert (stranger.status_code, stranger.text) == (401, "Log in first: this needs a valid access token.\n")
+    assert stranger.headers["www-authenticate"] == "Bearer"
     clock.turn(minutes=20)
     expired = await http.get(PATH, headers=bearing(installation.admin.token))
     message = "The access token has expired. Refresh the session, or log in again.\n"
