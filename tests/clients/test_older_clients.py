@@ -7,12 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.clients.conftest import HERE, ROOT, run
+from memberstaff_client import Record
+from tests.clients.conftest import HERE, run
 from tests.clock import TODAY
 from tests.installation import Installation
-
-OLDER = (ROOT / "schema.graphql").read_text().replace('  """At work for half of the day."""\n  HALF_DAY\n', "")
-"""The schema before it had HALF_DAY."""
+from tests.older_schema import OLDER
 
 CACHES = """
 import { readFileSync } from "node:fs";
@@ -51,7 +50,6 @@ export function shown({ status }: StatusFragment): string {
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A front end of that time."""
-    assert "HALF_DAY" not in OLDER
     (tmp_path / "node_modules").symlink_to(HERE / "node_modules", target_is_directory=True)
     (tmp_path / "package.json").write_text('{"type": "module"}')
     (tmp_path / "schema.graphql").write_text(OLDER)
@@ -81,3 +79,10 @@ async def test_a_switch_needs_a_default_only_with_types_that_expect_more(project
     assert await run(project, "typescript/bin/tsc", *options, "closed.ts") == ""
     with pytest.raises(AssertionError, match="TS2366"):
         await run(project, "typescript/bin/tsc", *options, "open.ts")
+
+
+def test_the_client_for_python_hands_on_any_status() -> None:
+    texts = dict.fromkeys(("id", "staffId", "staffName", "staffCategory", "sequence"), "x")
+    nothing = dict.fromkeys(("staffPhotoUrl", "note", "photoUrl", "updatedAt", "updatedBy"))
+    node = {**texts, **nothing, "date": TODAY, "version": 1, "status": "AT_THE_DENTIST"}
+    assert Record.of(node).status == "AT_THE_DENTIST"
