@@ -239,6 +239,7 @@ class AttendanceDay(Node):
             edges=edges,
             page_info=PageInfo.of([edge.cursor for edge in edges], after=after, more=len(board.records) > size),
             feed_cursor=cursor,
+            roster_version=self.day.roster_version,
             day=self.day,
             which=which,
         )
@@ -299,6 +300,12 @@ class AttendanceConnection:
         description=(
             "The feed's cursor when the first page was read; the same on every page, since page cursors contain it. "
             "Pass it to attendanceUpdated(after:)."
+        )
+    )
+    roster_version: int = strawberry.field(
+        description=(
+            "The day's `rosterVersion` when this page was read: the list is out of date when the day's is greater, "
+            "which a cache may already know."
         )
     )
     day: strawberry.Private[Day]

@@ -21,7 +21,7 @@ EVERYTHING = """query Everything($date: Date) {
   attendanceDay(date: $date) {
     date state isWorkingDay label rosterVersion
     summary { total unmarked present late }
-    records { totalCount feedCursor edges { node {
+    records { totalCount feedCursor rosterVersion edges { node {
       staffId staffName staffCategory staffPhotoUrl status note photoUrl updatedAt updatedBy version feedCursor
       staff { name category photoUrl externalRef startsOn endsOn version }
       day { label }

@@ -145,3 +145,7 @@ async def test_the_days_state_comes_at_once_and_then_with_each_change(on_any_pat
             i={"id": on_any_path.staff["Amina"], "name": "Amina B."},
         )
         assert (await board.event())["attendanceDayUpdated"]["rosterVersion"] == 5
+    listed = "query ($date: Date!) { attendanceDay(date: $date) { rosterVersion records { rosterVersion } } }"
+    assert await on_any_path.viewer.ask(listed, date=TODAY) == {
+        "attendanceDay": {"rosterVersion": 5, "records": {"rosterVersion": 5}}
+    }
