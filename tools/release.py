@@ -25,6 +25,7 @@ def release(root: Path, version: str, today: dt.date) -> list[Path]:
     if not re.fullmatch(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)", version):
         raise CannotRelease(f"{version} is not a version such as 0.2.0.")
     projects, changelog = [root / "pyproject.toml", root / "clients/python/pyproject.toml"], root / "CHANGELOG.md"
+    client = root / "clients" / "typescript"
     schema = root / "docs" / "schema"
     history = changelog.read_text(encoding="utf-8")
     before = re.findall(r"^## (\d+)\.(\d+)\.(\d+) ", history, re.MULTILINE)
@@ -40,6 +41,8 @@ def release(root: Path, version: str, today: dt.date) -> list[Path]:
     line = f'version = "{version}"'
     texts = {
         **{file: re.sub(r'(?m)^version = ".*"$', line, text, count=1) for file, text in stated.items()},
+        client / "package.json": with_version(client / "package.json", version, times=1),
+        client / "package-lock.json": with_version(client / "package-lock.json", version, times=2),
         changelog: history.replace(UNRELEASED, f"## {version} ({today})\n", 1),
         schema / "changes.md": changes.replace(UNRELEASED, f"## {version} ({today})\n", 1),
         schema / "released.graphql": (root / "schema.graphql").read_text(encoding="utf-8"),
@@ -48,6 +51,11 @@ def release(root: Path, version: str, today: dt.date) -> list[Path]:
     for file, text in texts.items():
         file.write_text(text, encoding="utf-8")
     return list(texts)
+
+
+def with_version(file: Path, version: str, *, times: int) -> str:
+    """The text of one of npm's files, whose first `version`s are the package's own."""
+    return re.sub(r'"version": "[^"]*"', f'"version": "{version}"', file.read_text(encoding="utf-8"), count=times)
 
 
 def uncommitted(root: Path) -> list[str]:

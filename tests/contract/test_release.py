@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import shutil
 import subprocess
 import tomllib
@@ -13,6 +14,8 @@ import pytest
 from tests.contract.environments import ROOT
 from tools.release import CannotRelease, release, uncommitted
 
+PYTHON = ("pyproject.toml", "clients/python/pyproject.toml")
+NPM = ("clients/typescript/package.json", "clients/typescript/package-lock.json")
 DAY = dt.date(2026, 12, 1)
 CHANGELOG = """# Changelog
 
@@ -38,8 +41,8 @@ def checkout(tmp_path: Path) -> Path:
     """What a release writes to, after 0.1.9."""
     (tmp_path / "docs").mkdir()
     shutil.copytree(ROOT / "docs" / "schema", tmp_path / "docs" / "schema")
-    (tmp_path / "clients" / "python").mkdir(parents=True)
-    for name in ("pyproject.toml", "clients/python/pyproject.toml", "schema.graphql"):
+    for name in (*PYTHON, *NPM, "schema.graphql"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
     with (tmp_path / "docs/schema/breaking.toml").open("a") as record:
         record.write(ACCEPTED)
@@ -58,15 +61,23 @@ def test_a_release_sets_version_date_and_the_schema_that_clients_rely_on(checkou
     assert sorted(file.relative_to(checkout).as_posix() for file in written) == [
         "CHANGELOG.md",
         "clients/python/pyproject.toml",
+        "clients/typescript/package-lock.json",
+        "clients/typescript/package.json",
         "docs/schema/breaking.toml",
         "docs/schema/changes.md",
         "docs/schema/released.graphql",
         "pyproject.toml",
     ]
-    for name in ("pyproject.toml", "clients/python/pyproject.toml"):
+    for name in PYTHON:
         project = tomllib.loads((checkout / name).read_text())
         before = tomllib.loads((ROOT / name).read_text())
         assert project == {**before, "project": {**before["project"], "version": "0.2.0"}}
+    for name in NPM:
+        package = json.loads((ROOT / name).read_text())
+        package["version"] = "0.2.0"
+        if "packages" in package:
+            package["packages"][""]["version"] = "0.2.0"
+        assert json.loads((checkout / name).read_text()) == package
     assert (checkout / "CHANGELOG.md").read_text() == CHANGELOG.replace("## Unreleased", "## 0.2.0 (2026-12-01)")
     assert (checkout / "docs/schema/released.graphql").read_text() == (checkout / "schema.graphql").read_text()
     told = (ROOT / "docs/schema/changes.md").read_text().replace("## Unreleased", "## 0.2.0 (2026-12-01)")

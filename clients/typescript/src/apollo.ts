@@ -1,0 +1,70 @@
+/** Apollo Client 4: a link, what the cache has to know, and a day that stays live. */
+import { ApolloLink, type ApolloClient, type DocumentNode, type TypePolicies } from "@apollo/client";
+import { print, relayStylePagination } from "@apollo/client/utilities";
+import { Observable } from "rxjs";
+import { Answers } from "./answers.ts";
+import type { BoardDay, Change, Day, DayEvents, Documents, RecordChange } from "./day.ts";
+import type { Session } from "./session.ts";
+import { standard } from "./standard.ts";
+import { run, type Subscriptions } from "./transport.ts";
+import { follow } from "./watch.ts";
+
+export * from "./day.ts";
+export { BoardDocument, ChangesDocument, MarkDocument, StateDocument } from "./documents.ts";
+export { possibleTypes } from "./schema.ts";
+
+/** Lists that `fetchMore` extends: each argument but those of the page makes a list of its own. */
+export const typePolicies: TypePolicies = {
+  Query: {
+    fields: {
+      accounts: relayStylePagination(["search"]),
+      audit: relayStylePagination(["account", "action", "from", "subject", "to"]),
+      staff: relayStylePagination(["filter"]),
+    },
+  },
+  Attendance: { fields: { history: relayStylePagination() } },
+  AttendanceDay: { fields: { records: relayStylePagination(["scope", "search", "statuses"]) } },
+};
+
+/** Sends queries and mutations over HTTP, and subscriptions over a connection. What it hands on never goes back. */
+export function createLink(session: Session, subscriptions: Subscriptions): ApolloLink {
+  const answers = new Answers();
+  return new ApolloLink(
+    ({ query, variables, operationName, operationType }) =>
+      new Observable((observer) =>
+        run(session, subscriptions, operationType, { query: print(query), variables, operationName }, {
+          next: ({ data, ...result }) => observer.next({ ...result, data: answers.keep(query, data) }),
+          error: (error) => observer.error(error),
+          complete: () => observer.complete(),
+        }),
+      ),
+  );
+}
+
+/**
+ * Keep a day in the client's cache live, and tell of its changes; answers how to stop. Whoever watches it again goes on
+ * after the last change that was told of.
+ */
+export function watchDay<TDay extends Day = BoardDay, TChange extends Change = RecordChange>(
+  client: ApolloClient,
+  date: string,
+  events: DayEvents<NoInfer<TDay>, NoInfer<TChange>> = {},
+  documents?: Documents<TDay, TChange>,
+): () => void {
+  return follow<DocumentNode, TDay, TChange>(client, date, events, { ...standard, ...documents }, {
+    cached: (query, variables) => client.readQuery({ query, variables }),
+    async read(query, variables) {
+      const { data } = await client.query({ query, variables, fetchPolicy: "network-only", errorPolicy: "none" });
+      return data;
+    },
+    subscribe(query, variables, next, end) {
+      const results = client.subscribe({ query, variables, errorPolicy: "none" });
+      const subscription = results.subscribe({
+        next: ({ data, error }) => (error ? end(error) : next(data)),
+        error: end,
+        complete: end,
+      });
+      return () => subscription.unsubscribe();
+    },
+  });
+}

@@ -1,0 +1,37 @@
+/** A day that is followed: what asks for it, and what is told of it. */
+import type { BoardQuery, ChangesSubscription, StateSubscription } from "./documents.ts";
+import type { TypedDocument } from "./typed.ts";
+
+export type BoardDay = NonNullable<BoardQuery["attendanceDay"]>;
+export type RecordChange = ChangesSubscription["attendanceUpdated"];
+export type DayState = StateSubscription["attendanceDayUpdated"];
+
+/** What has to be known of a day, beside what a front end shows. */
+export interface Day {
+  records: { feedCursor: string; rosterVersion: number };
+}
+
+/** What has to be known of a change. */
+export interface Change {
+  feedCursor: string;
+}
+
+/** A front end's own documents. */
+export interface Documents<TDay, TChange> {
+  /** Reads the day, with `records { feedCursor rosterVersion }`. */
+  board: TypedDocument<{ attendanceDay?: TDay | null }, { date: string }>;
+  /** Follows its changes, with `feedCursor`; what it selects is what a change brings up to date. */
+  changes: TypedDocument<{ attendanceUpdated: TChange }, { date: string; after?: string | null }>;
+}
+
+/** What is told about a day that is followed; whatever shows the day from the client's cache needs none of it. */
+export interface DayEvents<TDay = Day, TChange = Change> {
+  /** The day was read: at first, and again when its people have changed, or changes were missed. Lists are then new. */
+  onDay?: (day: TDay) => void;
+  /** Somebody's attendance has changed. Each change comes once, in order, with values that are as new as the cache's. */
+  onChange?: (change: TChange) => void;
+  /** The day itself has changed: its lock, its label, its counts or its people. Told at first, too. */
+  onState?: (state: DayState) => void;
+  /** It is over, and why: SessionEnded, or an error that would come again. Without this it is thrown, for whoever logs. */
+  onError?: (error: Error) => void;
+}

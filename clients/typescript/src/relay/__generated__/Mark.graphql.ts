@@ -1,0 +1,506 @@
+/**
+ * @generated SignedSource<<06344ac8e4ebc4c062dea1c058b64439>>
+ * @lightSyntaxTransform
+ */
+
+/* tslint:disable */
+/* eslint-disable */
+// @ts-nocheck
+
+import type { ConcreteRequest } from 'relay-runtime';
+export type AttendanceStatus = "ABSENT" | "HALF_DAY" | "LATE" | "ON_LEAVE" | "PRESENT" | "REMOTE" | "UNMARKED" | "%future added value";
+export type DayState = "LOCKED" | "OPEN" | "%future added value";
+export type ErrorCode = "BAD_CREDENTIALS" | "DAY_LOCKED" | "DUPLICATE" | "FUTURE_DATE" | "INVALID" | "LIMIT_EXCEEDED" | "NOT_FOUND" | "STAFF_INACTIVE" | "VERSION_CONFLICT" | "%future added value";
+export type UpdateAttendanceInput = {
+  clientMutationId?: string | null | undefined;
+  expectedVersion?: number | null | undefined;
+  note?: string | null | undefined;
+  photoUrl?: string | null | undefined;
+  status?: AttendanceStatus | null | undefined;
+  target: AttendanceTarget;
+};
+export type AttendanceTarget = {
+  id: string;
+  staffDate?: never;
+} | {
+  id?: never;
+  staffDate: StaffDateInput;
+};
+export type StaffDateInput = {
+  date: string;
+  staffId: string;
+};
+export type Mark$variables = {
+  input: UpdateAttendanceInput;
+};
+export type Mark$data = {
+  readonly updateAttendance: {
+    readonly attendance: {
+      readonly date: string;
+      readonly day: {
+        readonly date: string;
+        readonly id: string;
+        readonly isWorkingDay: boolean;
+        readonly label: string | null | undefined;
+        readonly rosterVersion: number;
+        readonly sequence: string;
+        readonly state: DayState;
+        readonly summary: {
+          readonly absent: number;
+          readonly halfDay: number;
+          readonly id: string;
+          readonly late: number;
+          readonly onLeave: number;
+          readonly present: number;
+          readonly presentRate: number | null | undefined;
+          readonly remote: number;
+          readonly sequence: string;
+          readonly total: number;
+          readonly unmarked: number;
+        };
+      };
+      readonly feedCursor: string;
+      readonly id: string;
+      readonly note: string | null | undefined;
+      readonly photoUrl: string | null | undefined;
+      readonly sequence: string;
+      readonly staffCategory: string;
+      readonly staffId: string;
+      readonly staffName: string;
+      readonly staffPhotoUrl: string | null | undefined;
+      readonly status: AttendanceStatus;
+      readonly updatedAt: string | null | undefined;
+      readonly updatedBy: string | null | undefined;
+      readonly version: number;
+    } | null | undefined;
+    readonly errors: ReadonlyArray<{
+      readonly code: ErrorCode;
+      readonly current?: {
+        readonly date: string;
+        readonly feedCursor: string;
+        readonly id: string;
+        readonly note: string | null | undefined;
+        readonly photoUrl: string | null | undefined;
+        readonly sequence: string;
+        readonly staffCategory: string;
+        readonly staffId: string;
+        readonly staffName: string;
+        readonly staffPhotoUrl: string | null | undefined;
+        readonly status: AttendanceStatus;
+        readonly updatedAt: string | null | undefined;
+        readonly updatedBy: string | null | undefined;
+        readonly version: number;
+      } | null | undefined;
+      readonly message: string;
+      readonly path: ReadonlyArray<string>;
+    }>;
+  } | null | undefined;
+};
+export type Mark = {
+  response: Mark$data;
+  variables: Mark$variables;
+};
+
+const node: ConcreteRequest = (function(){
+var v0 = [
+  {
+    "defaultValue": null,
+    "kind": "LocalArgument",
+    "name": "input"
+  }
+],
+v1 = [
+  {
+    "kind": "Variable",
+    "name": "input",
+    "variableName": "input"
+  }
+],
+v2 = {
+  "alias": null,
+  "args": null,
+  "kind": "ScalarField",
+  "name": "id",
+  "storageKey": null
+},
+v3 = {
+  "alias": null,
+  "args": null,
+  "kind": "ScalarField",
+  "name": "date",
+  "storageKey": null
+},
+v4 = {
+  "alias": null,
+  "args": null,
+  "kind": "ScalarField",
+  "name": "staffId",
+  "storageKey": null
+},
+v5 = {
+  "alias": null,
+  "args": null,
+  "kind": "ScalarField",
+  "name": "staffName",
+  "storageKey": null
+},
+v6 = {
+  "alias": null,
+  "args": null,
+  "kind": "ScalarField",
+  "name": "staffCategory",
+  "storageKey": null
+},
+v7 = {
+  "alias": null,
+  "args": null,
+  "kind": "ScalarField",
+  "name": "staffPhotoUrl",
+  "storageKey": null
+},
+v8 = {
+  "alias": null,
+  "args": null,
+  "kind": "ScalarField",
+  "name": "status",
+  "storageKey": null
+},
+v9 = {
+  "alias": null,
+  "args": null,
+  "kind": "ScalarField",
+  "name": "note",
+  "storageKey": null
+},
+v10 = {
+  "alias": null,
+  "args": null,
+  "kind": "ScalarField",
+  "name": "photoUrl",
+  "storageKey": null
+},
+v11 = {
+  "alias": null,
+  "args": null,
+  "kind": "ScalarField",
+  "name": "updatedAt",
+  "storageKey": null
+},
+v12 = {
+  "alias": null,
+  "args": null,
+  "kind": "ScalarField",
+  "name": "updatedBy",
+  "storageKey": null
+},
+v13 = {
+  "alias": null,
+  "args": null,
+  "kind": "ScalarField",
+  "name": "version",
+  "storageKey": null
+},
+v14 = {
+  "alias": null,
+  "args": null,
+  "kind": "ScalarField",
+  "name": "sequence",
+  "storageKey": null
+},
+v15 = {
+  "alias": null,
+  "args": null,
+  "kind": "ScalarField",
+  "name": "feedCursor",
+  "storageKey": null
+},
+v16 = {
+  "alias": null,
+  "args": null,
+  "concreteType": "Attendance",
+  "kind": "LinkedField",
+  "name": "attendance",
+  "plural": false,
+  "selections": [
+    (v2/*:: as any*/),
+    (v3/*:: as any*/),
+    (v4/*:: as any*/),
+    (v5/*:: as any*/),
+    (v6/*:: as any*/),
+    (v7/*:: as any*/),
+    (v8/*:: as any*/),
+    (v9/*:: as any*/),
+    (v10/*:: as any*/),
+    (v11/*:: as any*/),
+    (v12/*:: as any*/),
+    (v13/*:: as any*/),
+    (v14/*:: as any*/),
+    (v15/*:: as any*/),
+    {
+      "alias": null,
+      "args": null,
+      "concreteType": "AttendanceDay",
+      "kind": "LinkedField",
+      "name": "day",
+      "plural": false,
+      "selections": [
+        (v2/*:: as any*/),
+        (v3/*:: as any*/),
+        {
+          "alias": null,
+          "args": null,
+          "kind": "ScalarField",
+          "name": "state",
+          "storageKey": null
+        },
+        {
+          "alias": null,
+          "args": null,
+          "kind": "ScalarField",
+          "name": "label",
+          "storageKey": null
+        },
+        {
+          "alias": null,
+          "args": null,
+          "kind": "ScalarField",
+          "name": "isWorkingDay",
+          "storageKey": null
+        },
+        {
+          "alias": null,
+          "args": null,
+          "kind": "ScalarField",
+          "name": "rosterVersion",
+          "storageKey": null
+        },
+        (v14/*:: as any*/),
+        {
+          "alias": null,
+          "args": null,
+          "concreteType": "DaySummary",
+          "kind": "LinkedField",
+          "name": "summary",
+          "plural": false,
+          "selections": [
+            (v2/*:: as any*/),
+            {
+              "alias": null,
+              "args": null,
+              "kind": "ScalarField",
+              "name": "total",
+              "storageKey": null
+            },
+            {
+              "alias": null,
+              "args": null,
+              "kind": "ScalarField",
+              "name": "unmarked",
+              "storageKey": null
+            },
+            {
+              "alias": null,
+              "args": null,
+              "kind": "ScalarField",
+              "name": "present",
+              "storageKey": null
+            },
+            {
+              "alias": null,
+              "args": null,
+              "kind": "ScalarField",
+              "name": "late",
+              "storageKey": null
+            },
+            {
+              "alias": null,
+              "args": null,
+              "kind": "ScalarField",
+              "name": "halfDay",
+              "storageKey": null
+            },
+            {
+              "alias": null,
+              "args": null,
+              "kind": "ScalarField",
+              "name": "remote",
+              "storageKey": null
+            },
+            {
+              "alias": null,
+              "args": null,
+              "kind": "ScalarField",
+              "name": "onLeave",
+              "storageKey": null
+            },
+            {
+              "alias": null,
+              "args": null,
+              "kind": "ScalarField",
+              "name": "absent",
+              "storageKey": null
+            },
+            {
+              "alias": null,
+              "args": null,
+              "kind": "ScalarField",
+              "name": "presentRate",
+              "storageKey": null
+            },
+            (v14/*:: as any*/)
+          ],
+          "storageKey": null
+        }
+      ],
+      "storageKey": null
+    }
+  ],
+  "storageKey": null
+},
+v17 = {
+  "alias": null,
+  "args": null,
+  "kind": "ScalarField",
+  "name": "code",
+  "storageKey": null
+},
+v18 = {
+  "alias": null,
+  "args": null,
+  "kind": "ScalarField",
+  "name": "message",
+  "storageKey": null
+},
+v19 = {
+  "alias": null,
+  "args": null,
+  "kind": "ScalarField",
+  "name": "path",
+  "storageKey": null
+},
+v20 = {
+  "kind": "InlineFragment",
+  "selections": [
+    {
+      "alias": null,
+      "args": null,
+      "concreteType": "Attendance",
+      "kind": "LinkedField",
+      "name": "current",
+      "plural": false,
+      "selections": [
+        (v2/*:: as any*/),
+        (v3/*:: as any*/),
+        (v4/*:: as any*/),
+        (v5/*:: as any*/),
+        (v6/*:: as any*/),
+        (v7/*:: as any*/),
+        (v8/*:: as any*/),
+        (v9/*:: as any*/),
+        (v10/*:: as any*/),
+        (v11/*:: as any*/),
+        (v12/*:: as any*/),
+        (v13/*:: as any*/),
+        (v14/*:: as any*/),
+        (v15/*:: as any*/)
+      ],
+      "storageKey": null
+    }
+  ],
+  "type": "VersionConflictError",
+  "abstractKey": null
+};
+return {
+  "fragment": {
+    "argumentDefinitions": (v0/*:: as any*/),
+    "kind": "Fragment",
+    "metadata": null,
+    "name": "Mark",
+    "selections": [
+      {
+        "alias": null,
+        "args": (v1/*:: as any*/),
+        "concreteType": "UpdateAttendancePayload",
+        "kind": "LinkedField",
+        "name": "updateAttendance",
+        "plural": false,
+        "selections": [
+          (v16/*:: as any*/),
+          {
+            "alias": null,
+            "args": null,
+            "concreteType": null,
+            "kind": "LinkedField",
+            "name": "errors",
+            "plural": true,
+            "selections": [
+              (v17/*:: as any*/),
+              (v18/*:: as any*/),
+              (v19/*:: as any*/),
+              (v20/*:: as any*/)
+            ],
+            "storageKey": null
+          }
+        ],
+        "storageKey": null
+      }
+    ],
+    "type": "Mutation",
+    "abstractKey": null
+  },
+  "kind": "Request",
+  "operation": {
+    "argumentDefinitions": (v0/*:: as any*/),
+    "kind": "Operation",
+    "name": "Mark",
+    "selections": [
+      {
+        "alias": null,
+        "args": (v1/*:: as any*/),
+        "concreteType": "UpdateAttendancePayload",
+        "kind": "LinkedField",
+        "name": "updateAttendance",
+        "plural": false,
+        "selections": [
+          (v16/*:: as any*/),
+          {
+            "alias": null,
+            "args": null,
+            "concreteType": null,
+            "kind": "LinkedField",
+            "name": "errors",
+            "plural": true,
+            "selections": [
+              {
+                "alias": null,
+                "args": null,
+                "kind": "ScalarField",
+                "name": "__typename",
+                "storageKey": null
+              },
+              (v17/*:: as any*/),
+              (v18/*:: as any*/),
+              (v19/*:: as any*/),
+              (v20/*:: as any*/)
+            ],
+            "storageKey": null
+          }
+        ],
+        "storageKey": null
+      }
+    ]
+  },
+  "params": {
+    "cacheID": "93a4856e029be0bf5d882f6fe5467254",
+    "id": null,
+    "metadata": {},
+    "name": "Mark",
+    "operationKind": "mutation",
+    "text": "mutation Mark(\n  $input: UpdateAttendanceInput!\n) {\n  updateAttendance(input: $input) {\n    attendance {\n      id\n      date\n      staffId\n      staffName\n      staffCategory\n      staffPhotoUrl\n      status\n      note\n      photoUrl\n      updatedAt\n      updatedBy\n      version\n      sequence\n      feedCursor\n      day {\n        id\n        date\n        state\n        label\n        isWorkingDay\n        rosterVersion\n        sequence\n        summary {\n          id\n          total\n          unmarked\n          present\n          late\n          halfDay\n          remote\n          onLeave\n          absent\n          presentRate\n          sequence\n        }\n      }\n    }\n    errors {\n      __typename\n      code\n      message\n      path\n      ... on VersionConflictError {\n        current {\n          id\n          date\n          staffId\n          staffName\n          staffCategory\n          staffPhotoUrl\n          status\n          note\n          photoUrl\n          updatedAt\n          updatedBy\n          version\n          sequence\n          feedCursor\n        }\n      }\n    }\n  }\n}\n"
+  }
+};
+})();
+
+(node as any).hash = "b9543ef3ad331cb6e96f40f896b02d69";
+
+export default node;

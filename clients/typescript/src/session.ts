@@ -1,0 +1,167 @@
+/** A login: its access token, which lives for minutes, and the refresh token with which it is renewed. */
+import { codeOf, retryAfter, type GraphQLErrors } from "./errors.ts";
+import { wait } from "./waiting.ts";
+
+const FIELDS = "accessToken expiresAt refreshToken errors { message }";
+const LOGIN = `mutation Login($input: LoginInput!) { login(input: $input) { ${FIELDS} } }`;
+const REFRESH = `mutation RefreshSession($input: RefreshSessionInput!) { refreshSession(input: $input) { ${FIELDS} } }`;
+const LOGOUT = "mutation Logout { logout { errors { message } } }";
+
+/** How long before its end a token is renewed, in milliseconds; halfway, if it lives for less than twice this. */
+const AHEAD = 60_000;
+
+/** How long an answer about tokens may take, in milliseconds. */
+const PATIENCE = 20_000;
+
+/** Errors of a login or a refresh after which it is tried again. */
+const PASSING = ["RATE_LIMITED", "UNAVAILABLE", "INTERNAL"];
+
+/**
+ * How a session begins: with a password, with a refresh token that was stored, or with the cookie of an earlier login.
+ * `cookie` keeps the refresh token in an HttpOnly cookie, for pages of the server itself.
+ */
+export type Credentials =
+  | { email: string; password: string; cookie?: boolean }
+  | { refreshToken: string }
+  | { cookie: true };
+
+export interface SessionOptions {
+  /** Stores each new refresh token, for the next start, and null when the session is over. Awaited. */
+  store?: (refreshToken: string | null) => unknown;
+  /** In place of the global `fetch`, for all requests: to add headers, or to trace them. */
+  fetch?: typeof fetch;
+}
+
+interface Tokens {
+  accessToken: string;
+  refreshToken: string | null;
+  /** By this machine's clock, in milliseconds since 1970: when to renew the access token. */
+  renewAt: number;
+}
+
+interface Payload {
+  accessToken: string | null;
+  expiresAt: string | null;
+  refreshToken: string | null;
+  errors: { message: string }[];
+}
+
+/** The login is over: wrong password, logged out, disabled, or too long away. The message is for people. */
+export class SessionEnded extends Error {
+  override readonly name = "SessionEnded";
+}
+
+export class Session {
+  /** The server's, without a slash at the end. */
+  readonly address: string;
+  /** Where it answers GraphQL. */
+  readonly url: string;
+  readonly fetch: typeof fetch;
+  readonly #store: (refreshToken: string | null) => unknown;
+  #tokens!: Promise<Tokens>;
+
+  /** `address` is the server's, such as https://attendance.school.example. Logs in at once; `token` says how it went. */
+  constructor(address: string, credentials: Credentials, { store = () => {}, fetch: own }: SessionOptions = {}) {
+    this.address = address.replace(/\/+$/, "");
+    this.url = `${this.address}/graphql`;
+    this.fetch = own ?? ((input, init) => fetch(input, init));
+    this.#store = store;
+    const { refreshToken } = credentials as { refreshToken?: string };
+    this.#expect("email" in credentials ? this.#ask(LOGIN, credentials) : this.#ask(REFRESH, { refreshToken }));
+  }
+
+  /** A good access token, renewed before it expires. Waits while the server cannot be reached. Throws SessionEnded. */
+  async token(): Promise<string> {
+    const asked = this.#tokens;
+    const tokens = await asked;
+    if (Date.now() >= tokens.renewAt) this.#renew(asked, tokens);
+    return (await this.#tokens).accessToken;
+  }
+
+  /** The server has refused this token: the next one is another. Throws SessionEnded. */
+  async refused(token: string): Promise<void> {
+    const asked = this.#tokens;
+    const tokens = await asked;
+    if (tokens.accessToken === token) this.#renew(asked, tokens);
+  }
+
+  /** Milliseconds until the token is to be renewed. Throws SessionEnded. */
+  async remaining(): Promise<number> {
+    return Math.max(0, (await this.#tokens).renewAt - Date.now());
+  }
+
+  /** End the session, here and on the server. Throws when the server cannot be reached: then it has not ended. */
+  async logout(): Promise<void> {
+    await this.#send(LOGOUT, undefined, await this.token());
+    await this.#end(new SessionEnded("You have logged out."));
+  }
+
+  /** Renew these tokens, unless somebody has begun to. */
+  #renew(asked: Promise<Tokens>, { refreshToken }: Tokens): void {
+    if (this.#tokens === asked) this.#expect(this.#ask(REFRESH, refreshToken ? { refreshToken } : {}));
+  }
+
+  #expect(tokens: Promise<Tokens>): void {
+    this.#tokens = tokens;
+    tokens.catch(() => {}); // whoever awaits the token is told
+  }
+
+  /** Ask until there is an answer: one that is lost is asked for again, with the same refresh token. */
+  async #ask(query: string, input: object): Promise<Tokens> {
+    for (let failures = 0; ; failures += 1) {
+      const answer = await this.#send(query, { input }).catch(() => null);
+      const [payload] = Object.values(answer?.data ?? {});
+      if (payload?.accessToken && payload.expiresAt) {
+        return this.#keep(payload.accessToken, payload.expiresAt, payload.refreshToken);
+      }
+      const code = codeOf(answer?.errors);
+      if (payload || (code && !PASSING.includes(code))) {
+        const [error] = payload?.errors ?? answer?.errors ?? [];
+        throw await this.#end(new SessionEnded(error?.message ?? "The login has ended."));
+      }
+      await wait(failures, retryAfter(answer?.errors));
+    }
+  }
+
+  async #send(query: string, variables?: object, token?: string): Promise<Answer> {
+    const response = await this.fetch(this.url, {
+      method: "POST",
+      headers: { "content-type": "application/json", ...(token && { authorization: `Bearer ${token}` }) },
+      body: JSON.stringify({ query, variables }),
+      signal: AbortSignal.timeout(PATIENCE),
+    });
+    return (await response.json()) as Answer;
+  }
+
+  async #keep(accessToken: string, expiresAt: string, refreshToken: string | null): Promise<Tokens> {
+    if (refreshToken) await this.#store(refreshToken);
+    const lifetime = lifetimeOf(accessToken, expiresAt);
+    return { accessToken, refreshToken, renewAt: Date.now() + Math.max(lifetime - AHEAD, lifetime / 2) };
+  }
+
+  async #end(over: SessionEnded): Promise<SessionEnded> {
+    this.#expect(Promise.reject(over));
+    await this.#store(null);
+    return over;
+  }
+}
+
+interface Answer {
+  data?: Record<string, Payload | null> | null;
+  errors?: GraphQLErrors;
+}
+
+/**
+ * Milliseconds that a token lives from now on. This machine's clock may be wrong, as on many wall displays, so what
+ * counts is what the token says of itself, if it is a JWT.
+ */
+function lifetimeOf(token: string, expiresAt: string): number {
+  try {
+    const claims = atob((token.split(".")[1] ?? "").replaceAll("-", "+").replaceAll("_", "/"));
+    const { iat, exp } = JSON.parse(claims) as { iat?: unknown; exp?: unknown };
+    if (typeof iat === "number" && typeof exp === "number") return (exp - iat) * 1_000;
+  } catch {
+    // no JWT
+  }
+  return Date.parse(expiresAt) - Date.now();
+}

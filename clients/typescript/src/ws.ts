@@ -1,0 +1,144 @@
+/** Subscriptions over one WebSocket, with graphql-ws. */
+import { createClient, MessageType, type SubscribePayload } from "graphql-ws";
+import { errorsIn } from "./errors.ts";
+import { SessionEnded, type Session } from "./session.ts";
+import { cursorIn, type Request, type Result, type Sink, type Subscriptions } from "./transport.ts";
+import { wait } from "./waiting.ts";
+
+/** Milliseconds between pings, and until an answer is given up: a socket can die without being closed. */
+const KEEP_ALIVE = 10_000;
+const PONG = 5_000;
+const OPENING = 10_000;
+
+/** The close code of a login that has ended: a password was changed, perhaps, and the session goes on with new tokens. */
+const LOGIN_ENDED = 4401;
+const TOKEN_EXPIRED = 4403;
+
+/**
+ * The socket is opened by the first subscription and closed after the last. It comes back for ever, and each
+ * subscription keeps its id, under which it resumes after its last event. Before the token expires, a ping brings the
+ * next one.
+ */
+export function connect(session: Session): Subscriptions {
+  const cursors = new Map<string, string>(); // of each subscription, by its id
+  let ids = 0;
+  let id = ""; // of the subscription that is beginning
+  let token = ""; // of the socket
+  let socket: WebSocket | null = null;
+  let opening: Timer;
+  let renewal: Timer;
+  let pong: Timer;
+
+  const expectPong = (): void => {
+    clearTimeout(pong);
+    pong = setTimeout(() => client.terminate(), PONG);
+  };
+
+  /** Send the next token in time, as long as this is the socket. */
+  const renew = async (to: WebSocket): Promise<void> => {
+    const remaining = await session.remaining();
+    if (socket !== to) return;
+    renewal = setTimeout(() => {
+      session.token().then(
+        (next) => {
+          if (socket !== to) return;
+          token = next;
+          to.send(JSON.stringify({ type: MessageType.Ping, payload: { authorization: `Bearer ${token}` } }));
+          expectPong();
+          void renew(to);
+        },
+        () => {}, // the server closes the socket
+      );
+    }, remaining);
+  };
+
+  const client = createClient({
+    url: session.url.replace(/^http/, "ws"),
+    connectionParams: async () => {
+      token = await session.token();
+      return { authorization: `Bearer ${token}`, resume: Object.fromEntries(cursors) };
+    },
+    generateID: () => id,
+    keepAlive: KEEP_ALIVE,
+    connectionAckWaitTimeout: OPENING,
+    retryAttempts: Infinity,
+    retryWait: wait,
+    shouldRetry: (error) => !(error instanceof SessionEnded),
+    on: {
+      connecting: () => {
+        opening = setTimeout(() => client.terminate(), OPENING);
+      },
+      opened: () => clearTimeout(opening),
+      connected: (opened) => {
+        socket = opened as WebSocket;
+        renew(socket).catch(() => {});
+      },
+      ping: (received) => {
+        if (!received) expectPong();
+      },
+      pong: (received) => {
+        if (received) clearTimeout(pong);
+      },
+      closed: (event) => {
+        socket = null;
+        for (const timer of [opening, renewal, pong]) clearTimeout(timer);
+        if ((event as CloseEvent).code === TOKEN_EXPIRED) void session.refused(token).catch(() => {});
+      },
+    },
+  });
+
+  return {
+    subscribe(request: Request, sink: Sink) {
+      const own = String((ids += 1));
+      let stop = (): void => {};
+      let over = false;
+      const finish = (): void => {
+        over = true;
+        cursors.delete(own);
+        stop(); // also after a fatal close, or the client would keep its next socket open for it
+      };
+      const failed = (error: unknown): void => {
+        const { code, reason } = error as Partial<CloseEvent>;
+        if (code === LOGIN_ENDED) {
+          stop();
+          void session
+            .refused(token)
+            .catch(() => {}) // then the next connection says so
+            .then(() => wait(0))
+            .then(() => over || begin());
+          return;
+        }
+        finish();
+        if (Array.isArray(error)) {
+          sink.next({ errors: errorsIn(error) });
+          sink.complete();
+        } else {
+          sink.error(error instanceof Error ? error : new Error(`The socket was closed: ${code} ${reason}`));
+        }
+      };
+      const begin = (): void => {
+        id = own;
+        stop = client.subscribe(request as SubscribePayload, {
+          next: (result) => {
+            if (over) return;
+            const cursor = cursorIn(result.data);
+            if (cursor !== undefined) cursors.set(own, cursor);
+            sink.next(result as Result);
+          },
+          error: (error) => {
+            if (!over) failed(error);
+          },
+          complete: () => {
+            if (over) return;
+            finish();
+            sink.complete();
+          },
+        });
+      };
+      begin();
+      return finish;
+    },
+  };
+}
+
+type Timer = ReturnType<typeof setTimeout> | undefined;
