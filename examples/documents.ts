@@ -1,6 +1,7 @@
-/** What a board asks for. Whatever answers a record or a day answers its id: so caches know what has changed. */
+/** What a board asks for. Whatever answers a record, a day or its counts answers its id and sequence: see docs/clients.md. */
 import { graphql } from "./gql/index.ts";
 
+// #region page
 export const Row = graphql(`
   fragment Row on Attendance {
     id
@@ -9,6 +10,7 @@ export const Row = graphql(`
     note
     updatedBy
     version
+    sequence
     feedCursor
   }
 `);
@@ -16,8 +18,11 @@ export const Row = graphql(`
 export const Counters = graphql(`
   fragment Counters on AttendanceDay {
     id
+    sequence
+    rosterVersion
     summary {
       id
+      sequence
       total
       unmarked
       present
@@ -26,6 +31,7 @@ export const Counters = graphql(`
     }
   }
 `);
+// #endregion
 
 export const Board = graphql(`
   query Board($date: Date!) {
@@ -33,6 +39,7 @@ export const Board = graphql(`
       ...Counters
       records(first: 1000) {
         feedCursor
+        rosterVersion
         edges {
           node {
             ...Row

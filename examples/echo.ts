@@ -1,6 +1,6 @@
+import { SessionEnded, type Session, wait } from "@memberstaff/client";
 import Echo from "laravel-echo";
 import type PusherClient from "pusher-js";
-import { SessionEnded, type Session, wait } from "./session.ts";
 
 /** The data of `attendance.updated`: as Laravel sent it, and where it stands in its day's feed. */
 export interface Updated {
@@ -75,10 +75,11 @@ export class Live {
     let renewed = false;
     for (let tries = 0; this.echo.socketId() === socketId; tries += 1) {
       try {
+        const token = await this.#session.token();
         const fields = { socket_id: socketId, channel_name: channel, cursor: this.#cursors.get(channel) };
         const response = await fetch(`${address}/broadcasting/auth`, {
           method: "POST",
-          headers: { "content-type": "application/json", authorization: `Bearer ${await this.#session.token()}` },
+          headers: { "content-type": "application/json", authorization: `Bearer ${token}` },
           body: JSON.stringify(fields),
         });
         const answer = (await response.json()) as Answer & { message?: string };
@@ -86,7 +87,7 @@ export class Live {
         if (response.ok) return done(null, answer);
         if (response.status === 401 && !renewed) {
           renewed = true;
-          this.#session.refused();
+          await this.#session.refused(token);
           continue;
         }
         if (response.status < 500 && response.status !== 429) return done(new Error(answer.message), null);

@@ -138,19 +138,29 @@ def test_a_mark_that_finds_nobody_or_is_refused_says_why_in_a_sentence(demo: Dem
         assert (done.returncode, done.stdout, done.stderr) == (1, "", reason + "\n")
 
 
-@pytest.mark.parametrize("name", ["graphql-ws.ts", "graphql-sse.ts", "apollo.ts", "urql.ts", "follow.py", "mark.py"])
+OWN_PARTS = ["session.ts", "board.ts", "apollo.ts", "react.tsx", "urql.ts", "relay.ts"]
+CLIENT_FILES = [*OWN_PARTS, "documents.ts", "main.tsx", "follow.py", "mark.py"]
+
+
+@pytest.mark.parametrize("name", CLIENT_FILES)
 def test_the_clients_on_the_page_are_the_files_that_are_tested(name: str) -> None:
     code = (ROOT / "examples" / name).read_text(encoding="utf-8")
     shown = re.search(r"# ?region page\n(.*?)\n[/ ]*# ?endregion", code, re.DOTALL)
     assert shown is not None
-    language = "python" if name.endswith(".py") else "ts"
+    language = {".py": "python"}.get(Path(name).suffix, Path(name).suffix[1:])
     assert f"```{language}\n{shown[1].strip()}\n```\n\nFrom [`examples/{name}`](../examples/{name})." in CLIENTS
 
 
 def test_no_code_on_the_page_of_clients_is_untested() -> None:
-    assert (
-        len(re.findall(r"^```\w+$", CLIENTS, re.MULTILINE)) == len(re.findall(r"^From \[", CLIENTS, re.MULTILINE)) == 6
-    )
+    blocks, sources = re.findall(r"^```\w+$", CLIENTS, re.MULTILINE), re.findall(r"^From \[", CLIENTS, re.MULTILINE)
+    assert len(blocks) == len(sources) == len(CLIENT_FILES)
+
+
+@pytest.mark.parametrize("name", OWN_PARTS)
+def test_a_customers_own_part_is_ten_lines_at_most(name: str) -> None:
+    code = (ROOT / "examples" / name).read_text(encoding="utf-8")
+    own = [line for line in code.splitlines() if line.strip() and not line.startswith(("import ", "// #"))]
+    assert len(own) <= 10
 
 
 def test_the_figures_in_the_readme_are_those_of_the_page() -> None:

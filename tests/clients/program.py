@@ -1,13 +1,14 @@
-"""One Node program with some of the examples' clients in it, which says what they show and hear."""
+"""One Node program with some clients in it, which says what they show and hear."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 from collections import defaultdict
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from memberstaff.access import Role
 from tests.installation import PASSWORD, email
 from tests.waiting import WAIT_SECONDS
 
+CACHES = [f"{library}-{transport}" for library in ("apollo", "urql", "relay") for transport in ("websocket", "events")]
+CLIENTS = [*CACHES, "plain-websocket", "plain-events", "eventsource"]
 PATIENCE_SECONDS = 2 * WAIT_SECONDS
 """How long a client may take at most; those that come back wait longer after each failure."""
 
@@ -30,24 +33,42 @@ class Program:
     """By client and kind: what it has said, oldest first."""
 
     async def tell(self, command: str, **values: Any) -> None:
-        """Have every client do something: `show`, `watch`, or `mark` with an `input`; each says `done`."""
+        """Have every client do something: `show`, `watch`, or `mark` with an `input`; each says `done`.
+
+        `hold` keeps back what the server answers to requests with a `text`, or the `events` of sockets; `release`
+        lets it through.
+        """
         assert self.process.stdin is not None
         self.process.stdin.write(json.dumps({"command": command, **values}).encode() + b"\n")
         await self.process.stdin.drain()
 
     async def hear(self, what: str, last: Any, *clients: str) -> None:
         """Wait until the last that each client has said of this kind is `last`."""
-        assert self.process.stdout is not None
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 while any(self.said[client][what][-1:] != [last] for client in clients):
-                    line = await self.process.stdout.readline()
-                    assert line, "the program has ended"
-                    client, kind, value = json.loads(line)
-                    self.said[client][kind].append(value)
+                    await self.listen()
         except TimeoutError:
             said = {client: self.said[client][what] for client in clients}
             pytest.fail(f"{what} {last!r} was not said by all: {said}")
+
+    async def listen(self) -> None:
+        """Wait for what is said next."""
+        assert self.process.stdout is not None
+        line = await self.process.stdout.readline()
+        assert line, "the program has ended"
+        client, kind, value = json.loads(line)
+        self.said[client][kind].append(value)
+
+
+def rows_and_counts(boards: Sequence[Mapping[str, object]]) -> tuple[list[Any], list[Any]]:
+    """What stood in a board's rows and what in its counts, one after another: either may change before the other."""
+
+    def shown(kind: type) -> list[Any]:
+        parts = ({name: value for name, value in board.items() if isinstance(value, kind)} for board in boards)
+        return [part for part, _ in groupby(parts)]
+
+    return shown(str), shown(int)
 
 
 @asynccontextmanager

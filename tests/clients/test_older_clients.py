@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from memberstaff_client import Record
-from tests.clients.conftest import HERE, run
+from tests.clients.conftest import PACKAGES, run
 from tests.clock import TODAY
 from tests.installation import Installation
 from tests.older_schema import OLDER
@@ -50,7 +50,7 @@ export function shown({ status }: StatusFragment): string {
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A front end of that time."""
-    (tmp_path / "node_modules").symlink_to(HERE / "node_modules", target_is_directory=True)
+    (tmp_path / "node_modules").symlink_to(PACKAGES, target_is_directory=True)
     (tmp_path / "package.json").write_text('{"type": "module"}')
     (tmp_path / "schema.graphql").write_text(OLDER)
     return tmp_path

@@ -6,12 +6,9 @@ from pathlib import Path
 
 from tests.clients.follower import following, following_in_a_thread
 from tests.clients.killable import killable
-from tests.clients.program import playing
+from tests.clients.program import CLIENTS, playing
 from tests.clock import TODAY
 from tests.infrastructure.redis import Redis
-
-CLIENTS = ["apollo-websocket", "apollo-multipart", "urql-websocket", "urql-events"]
-CLIENTS += ["graphql-ws", "graphql-sse", "event-source"]
 
 
 async def test_every_client_resumes_after_the_server_was_killed(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tests.clients.conftest import HERE, ROOT, run
+from tests.clients.conftest import PACKAGES, ROOT, run
 from tests.installation import Installation
 
 
@@ -14,7 +14,7 @@ async def test_codegen_reads_the_schema_from_the_server(installation: Installati
     address = {f"{installation.address.http}/schema.graphql": {"headers": headers}}
     sources = {"from-server.ts": [address], "from-file.ts": str(ROOT / "schema.graphql")}
     made = {name: {"schema": schema, "plugins": ["typescript"]} for name, schema in sources.items()}
-    (tmp_path / "node_modules").symlink_to(HERE / "node_modules", target_is_directory=True)
+    (tmp_path / "node_modules").symlink_to(PACKAGES, target_is_directory=True)
     (tmp_path / "codegen.json").write_text(json.dumps({"generates": made}))
     assert await run(tmp_path, "@graphql-codegen/cli/cjs/bin.js", "--config", "codegen.json", "--silent") == ""
     types = (tmp_path / "from-server.ts").read_text()

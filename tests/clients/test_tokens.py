@@ -6,12 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.clients.program import playing
+from tests.clients.program import CLIENTS, playing
 from tests.clock import TODAY, TurnedClock
 from tests.installation import Installation, renew_tokens
-
-CLIENTS = ["apollo-websocket", "apollo-multipart", "urql-websocket", "urql-events"]
-CLIENTS += ["graphql-ws", "graphql-sse", "event-source"]
 
 
 @pytest.mark.parametrize("client", CLIENTS)

@@ -7,7 +7,7 @@ import { createInterface } from "node:readline";
 import Echo, { type EchoOptions } from "laravel-echo";
 import type PusherClient from "pusher-js";
 import { Live, type Updated } from "../examples/echo.ts";
-import { Session } from "../examples/session.ts";
+import { Session } from "@memberstaff/client";
 
 interface Told {
   command: keyof typeof does;
@@ -69,7 +69,7 @@ const does = {
   leave: ({ client, channel }: Told): void => echoes.get(client)!.leave(channel),
   /** The example, with a login. */
   async live({ client, pusher, key, email, password }: Told): Promise<void> {
-    const session = new Session(address, email, password);
+    const session = new Session(address, { email, password });
     await session.token();
     sessions.set(client, session);
     const live = new Live(session, key, Pusher[pusher]);

@@ -1,32 +1,35 @@
+import { BoardDocument, MarkDocument, watchDay } from "@memberstaff/client/urql";
 import { pipe, subscribe } from "wonka";
-import { Board, Mark } from "../examples/documents.ts";
-import { createUrql, watchDay } from "../examples/urql.ts";
-import { type Play, change, screen } from "./player.ts";
+import { createUrql } from "../examples/urql.ts";
+import { type Play, shown, telling } from "./player.ts";
 
-export const urql =
-  (subscriptions: "websocket" | "events"): Play =>
-  (session, date, say) => {
-    const client = createUrql(session, subscriptions);
-    return {
-      async show() {
-        const board = client.query(Board, { date });
-        await board.toPromise();
-        let shown = "";
-        pipe(
-          board,
-          subscribe(({ data, error }) => {
-            if (error) throw error;
-            if (!data?.attendanceDay) return;
-            const seen = screen(data.attendanceDay);
-            if (JSON.stringify(seen) !== shown) say("board", seen); // urql tells the same again to whoever asks anew
-            shown = JSON.stringify(seen);
-          }),
-        );
-      },
-      watch: () => watchDay(client, date, (row) => say("change", change(row))),
-      async mark({ input }) {
-        const { data } = await client.mutation(Mark, { input }).toPromise();
-        say("marked", data!.updateAttendance!.errors);
-      },
-    };
+/** With the documents of the package. */
+export const urql: Play = (session, subscriptions, date, say) => {
+  const client = createUrql(session, subscriptions);
+  let stop = () => {};
+  return {
+    async show() {
+      const show = shown(say);
+      const board = client.query(BoardDocument, { date });
+      await board.toPromise();
+      pipe(
+        board,
+        subscribe(({ data, error }) => {
+          if (error) throw error;
+          if (data?.attendanceDay) show(data.attendanceDay);
+        }),
+      );
+    },
+    watch() {
+      stop = watchDay(client, date, telling(say));
+    },
+    unwatch: () => stop(),
+    async refetch() {
+      await client.query(BoardDocument, { date }, { requestPolicy: "network-only" }).toPromise();
+    },
+    async mark({ input }) {
+      const { data } = await client.mutation(MarkDocument, { input }).toPromise();
+      say("marked", data!.updateAttendance!.errors);
+    },
   };
+};

@@ -1,5 +1,6 @@
-/** What the generated types must refuse; never run. */
+/** What the types must refuse; never run. */
 import type { ApolloClient } from "@apollo/client";
+import { watchDay } from "@memberstaff/client/apollo";
 import { Board, Mark, Watch } from "../examples/documents.ts";
 
 export async function wrong(client: ApolloClient): Promise<void> {
@@ -13,4 +14,8 @@ export async function wrong(client: ApolloClient): Promise<void> {
   const target = { id: "an id" };
   // @ts-expect-error There is no such status.
   await client.mutate({ mutation: Mark, variables: { input: { target, status: "ILL" } } });
+  // @ts-expect-error A record has a staffName.
+  watchDay(client, "2026-01-12", { onChange: ({ name }) => name });
+  // @ts-expect-error A board is followed from its cursor, so it has to select it.
+  watchDay(client, "2026-01-12", {}, { board: Mark, changes: Watch });
 }

@@ -1,0 +1,105 @@
+/** What stands before the caches, by itself; fails when something does not hold. */
+import assert from "node:assert/strict";
+import { NewestStore } from "@memberstaff/client/relay";
+import { parse } from "graphql";
+import relayRuntime from "relay-runtime";
+import { Answers } from "../node_modules/@memberstaff/client/dist/answers.js";
+
+const { RecordSource } = relayRuntime;
+const BOARD = parse(`
+  query Board { day: attendanceDay { ...Day records(first: 9) { edges { node { ...Row } } } } }
+  fragment Day on AttendanceDay { __typename id sequence label: state summary { __typename id sequence present } }
+  fragment Row on Attendance { __typename id sequence status }
+`);
+const NODE = parse(`
+  query One($id: ID!) {
+    node(id: $id) {
+      __typename
+      id
+      ... on Attendance { order: sequence feedCursor now: status status: note again: note history(first: 2) { edges { cursor } } }
+      ... on AttendanceDay { sequence state: label }
+    }
+  }
+`);
+
+const row = (sequence: string, status: string) => ({ __typename: "Attendance", id: "A", sequence, status });
+const board = (sequence: string, label: string, present: number, ...rows: object[]) => ({
+  day: {
+    __typename: "AttendanceDay",
+    id: "D",
+    sequence,
+    label,
+    summary: { __typename: "DaySummary", id: "S", sequence, present },
+    records: { edges: rows.map((node) => ({ node })) },
+  },
+});
+const one = (order: string, now: string, status: string | null, feedCursor: string) => ({
+  node: { __typename: "Attendance", id: "A", order, feedCursor, now, status, again: status, history: { edges: [] } },
+});
+
+// Answers in any order end at the same, newest values, under whatever keys they were asked for.
+const given = [
+  [BOARD, board("11", "OPEN", 0, row("11", "UNMARKED"))],
+  [NODE, one("12", "LATE", "Bus", "c12")],
+  [BOARD, board("13", "LOCKED", 1, row("13", "PRESENT"))],
+] as const;
+for (const order of permutations([...given])) {
+  const answers = new Answers();
+  for (const [document, data] of order) answers.keep(document, data);
+  assert.deepEqual(answers.keep(BOARD, board("10", "OPEN", 7, row("10", "ABSENT"))), board("13", "LOCKED", 1, row("13", "PRESENT")));
+  assert.deepEqual(answers.keep(NODE, one("10", "ABSENT", null, "c10")), one("13", "PRESENT", "Bus", "c10"));
+}
+
+// Another object, and what has no sequence, are left alone.
+const answers = new Answers();
+answers.keep(BOARD, board("13", "LOCKED", 1));
+const day = { node: { __typename: "AttendanceDay", id: "E", sequence: "12", state: null } };
+assert.deepEqual(answers.keep(NODE, day), day);
+assert.deepEqual(answers.keep(BOARD, { day: null }), { day: null });
+assert.equal(answers.keep(BOARD, undefined), undefined);
+const { sequence: _, ...bare } = row("", "LATE");
+assert.deepEqual(answers.keep(BOARD, { day: { records: { edges: [{ node: bare }] } } }), {
+  day: { records: { edges: [{ node: bare }] } },
+});
+
+// Whom a field leads to is as new as the object; what is known of whom is not, and another selection is another value.
+const BY = parse("{ node { id sequence updatedByAccount { id displayName } staff { name } } }");
+const EMAIL = parse("{ node { id sequence updatedByAccount { id displayName: email } } }");
+const by = (sequence: string, account: object | null, name: string) => ({
+  node: { id: "B", sequence, updatedByAccount: account, staff: { name } },
+});
+const [anna, omar] = [{ id: "1", displayName: "Anna" }, { id: "2", displayName: "Omar" }];
+answers.keep(BY, by("12", omar, "Zoë"));
+assert.deepEqual(answers.keep(BY, by("11", anna, "Zoé")), by("12", omar, "Zoé"));
+assert.deepEqual(answers.keep(BY, by("10", null, "Zoé")), by("12", omar, "Zoé"));
+const email = { node: { id: "B", sequence: "10", updatedByAccount: { id: "1", displayName: "anna@school.example" } } };
+assert.deepEqual(answers.keep(EMAIL, email), { node: { ...email.node, sequence: "12" } });
+
+// What stands behind a field has a sequence of its own, also in an older answer.
+const DAY = parse("{ node { id sequence day { id sequence state } } }");
+const on = (sequence: string, day: string, state: string) => ({
+  node: { id: "C", sequence, day: { id: "F", sequence: day, state } },
+});
+answers.keep(DAY, on("12", "20", "OPEN"));
+assert.deepEqual(answers.keep(DAY, on("11", "21", "LOCKED")), on("12", "21", "LOCKED"));
+assert.deepEqual(answers.keep(DAY, on("12", "20", "OPEN")), on("12", "21", "LOCKED"));
+
+// Relay's store: what was guessed is no answer, and is forgotten with the guess.
+const store = new NewestStore(new RecordSource());
+const publish = (sequence: string, status: string) =>
+  store.publish(RecordSource.create({ A: { __id: "A", ...row(sequence, status) } }));
+const stored = () => store.getSource().get<{ status: string }>("A")?.status;
+publish("12", "LATE");
+store.snapshot();
+publish("12", "ABSENT");
+assert.equal(stored(), "ABSENT");
+store.restore();
+publish("11", "PRESENT");
+assert.equal(stored(), "LATE");
+publish("13", "ABSENT");
+assert.equal(stored(), "ABSENT");
+
+function permutations<T>(items: T[]): T[][] {
+  if (items.length < 2) return [items];
+  return items.flatMap((item, index) => permutations(items.toSpliced(index, 1)).map((rest) => [item, ...rest]));
+}

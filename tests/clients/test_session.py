@@ -1,0 +1,113 @@
+"""The session of the TypeScript client: it begins in several ways, renews itself, and says when it is over."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from memberstaff.access import Role
+from tests.clients.program import Program, playing, started
+from tests.clock import TODAY, TurnedClock
+from tests.databases import Engine
+from tests.installation import PASSWORD, Installation, email, install, renew_tokens
+
+OVER = "SessionEnded"
+REFUSED = "The session has ended, or the refresh token is not valid. Log in again."
+
+
+async def tell(program: Program, command: str, **values: Any) -> dict[str, list[Any]]:
+    """Have the session do something; answers what it has said so far."""
+    before = len(program.said["session"]["done"])
+    await program.tell(command, **values)
+    while len(program.said["session"]["done"]) == before:
+        await program.listen()
+    return program.said["session"]
+
+
+async def test_a_stored_refresh_token_goes_on_with_the_session(workshop: Path, installation: Installation) -> None:
+    async with started(workshop, "players/session.ts", installation.address.http) as program:
+        login = {"email": email(Role.VIEWER), "password": PASSWORD}
+        [stored] = (await tell(program, "begin", credentials=login))["stored"]
+    async with started(workshop, "players/session.ts", installation.address.http) as program:
+        said = await tell(program, "begin", credentials={"refreshToken": stored})
+        assert said["in"] == [True]
+        [newer] = said["stored"]
+        assert newer != stored
+
+
+async def test_a_refused_token_is_renewed_once_however_many_requests_it_was_refused_to(
+    workshop: Path, installation: Installation
+) -> None:
+    async with started(workshop, "players/session.ts", installation.address.http) as program:
+        login = {"email": email(Role.VIEWER), "password": PASSWORD}
+        await tell(program, "begin", credentials=login)
+        said = await tell(program, "refused")
+        assert said["in"] == [True, True]
+        assert len(said["stored"]) == len(set(said["stored"])) == 2
+
+
+@pytest.mark.parametrize(
+    ("credentials", "reason"),
+    [
+        ({"email": email(Role.VIEWER), "password": "wrong"}, "The email or the password is wrong."),
+        ({"refreshToken": "nonsense"}, REFUSED),
+        ({"cookie": True}, REFUSED),
+    ],
+    ids=["a wrong password", "no refresh token", "no cookie"],
+)
+async def test_a_session_that_does_not_begin_says_why(
+    workshop: Path, installation: Installation, credentials: dict[str, Any], reason: str
+) -> None:
+    async with started(workshop, "players/session.ts", installation.address.http) as program:
+        said = await tell(program, "begin", credentials=credentials)
+        assert (said["over"], said["stored"], said["in"]) == ([[OVER, reason]], [None], [])
+
+
+async def test_whoever_logs_out_has_no_token_and_nothing_stored(workshop: Path, installation: Installation) -> None:
+    async with started(workshop, "players/session.ts", installation.address.http) as program:
+        await tell(program, "begin", credentials={"email": email(Role.VIEWER), "password": PASSWORD})
+        [stored] = program.said["session"]["stored"]
+        await tell(program, "logout")
+        said = await tell(program, "token")
+        assert (said["over"], said["stored"]) == ([[OVER, "You have logged out."]], [stored, None])
+    async with started(workshop, "players/session.ts", installation.address.http) as program:
+        said = await tell(program, "begin", credentials={"refreshToken": stored})
+        assert said["over"] == [[OVER, REFUSED]]
+
+
+async def test_a_socket_outlives_its_token(
+    workshop: Path, database_url: str, clock: TurnedClock, engine: Engine
+) -> None:
+    """The client renews halfway through so short a life, and tells the socket; the server's clock is turned by hand."""
+    settings: dict[str, Any] = {"poll_seconds": 0.05, "logins_per_minute": 100, "access_token_seconds": 10}
+    async with (
+        install(database_url, clock=clock, **settings) as installation,
+        playing(workshop, installation.address.http, TODAY, "plain-websocket") as program,
+    ):
+        await program.tell("show")
+        await program.hear("done", "show", "plain-websocket")
+        clock.turn(seconds=5)
+        await program.hear("renewed", 1, "plain-websocket")
+        await program.hear("renewal", "acknowledged", "network")
+        clock.turn(seconds=6)
+        await renew_tokens(installation)
+        await installation.marker.mark(installation.staff["Amina"], TODAY, status="LATE")
+        await program.hear("change", "Amina LATE", "plain-websocket")
+        assert program.said["network"]["sockets"] == [1]
+
+
+async def test_a_login_that_has_ended_ends_what_it_follows(workshop: Path, installation: Installation) -> None:
+    clients = ["apollo-websocket", "urql-websocket", "relay-websocket", "apollo-events", "plain-events"]
+    disable = "mutation ($input: UpdateAccountInput!) { updateAccount(input: $input) { errors { message } } }"
+    async with playing(workshop, installation.address.http, TODAY, *clients) as program:
+        await program.tell("show")
+        await program.hear("done", "show", *clients)
+        await program.tell("watch")
+        await installation.marker.mark(installation.staff["Amina"], TODAY, status="LATE")
+        await program.hear("change", "Amina LATE", *clients)
+        accounts = (await installation.admin.ask("{ accounts { edges { node { id role } } } }"))["accounts"]["edges"]
+        [marker] = [edge["node"]["id"] for edge in accounts if edge["node"]["role"] == "MARKER"]
+        await installation.admin.ask(disable, input={"id": marker, "isDisabled": True})
+        await program.hear("refused", OVER, *clients)
