@@ -71,6 +71,18 @@ def rows_and_counts(boards: Sequence[Mapping[str, object]]) -> tuple[list[Any], 
     return shown(str), shown(int)
 
 
+def all_showed(program: Program, clients: Sequence[str], *boards: Mapping[str, object]) -> None:
+    """Fail unless each client has shown these boards and nothing else."""
+    showed = {client: rows_and_counts(program.said[client]["board"]) for client in clients}
+    assert showed == dict.fromkeys(clients, rows_and_counts(boards))
+
+
+def all_told(program: Program, clients: Sequence[str], *changes: str) -> None:
+    """Fail unless each client has told of these changes and nothing else."""
+    told = {client: tuple(program.said[client]["change"]) for client in clients}
+    assert told == dict.fromkeys(clients, changes)
+
+
 @asynccontextmanager
 async def playing(workshop: Path, address: str, date: str, *clients: str) -> AsyncIterator[Program]:
     """The named clients, each logged in as the front desk; they must have nothing to complain about."""
