@@ -10,7 +10,6 @@ from strawberry import Maybe
 
 from memberstaff.attendance import commands, queries
 from memberstaff.attendance.commands import BulkOutcome, ErrorPolicy
-from memberstaff.attendance.model import Day
 from memberstaff.attendance.queries import BoardFilter
 from memberstaff.attendance.rules import Mark, VersionConflict
 from memberstaff.changes import Status
@@ -257,7 +256,7 @@ class AttendanceMutation:
             outcome = await info.context.mark(date, input.to_mark(staff_id))
         except Refusal as refusal:
             await info.context.caller()  # reject unauthenticated callers before they learn what was wrong
-            errors = await user_errors(info, refusal)
+            errors = user_errors(refusal)
             return UpdateAttendancePayload(attendance=None, errors=errors, client_mutation_id=input.client_mutation_id)
         return UpdateAttendancePayload(
             attendance=Attendance.of(outcome.record, outcome),
@@ -279,7 +278,7 @@ class AttendanceMutation:
         try:
             outcome, errors = await _bulk(info, input)
         except Refusals as refused:
-            errors = await user_errors(info, *refused.refusals)
+            errors = user_errors(*refused.refusals)
             return BulkUpdateAttendancePayload(errors=errors, client_mutation_id=input.client_mutation_id, outcome=None)
         return BulkUpdateAttendancePayload(errors=errors, client_mutation_id=input.client_mutation_id, outcome=outcome)
 
@@ -316,8 +315,7 @@ async def _bulk(info: Info, input: BulkUpdateAttendanceInput) -> tuple[BulkOutco
                 await idempotency.store_answer(
                     work, key, {"before": outcome.before, "after": outcome.after, "refused": refused}
                 )
-            day = await calendar.day(work, input.date) if outcome.refusals else None
-            return outcome, [_user_error(refusal, day) for refusal in outcome.refusals]
+            return outcome, user_errors(*outcome.refusals)
     except Refusal as refusal:
         raise Refusals(refusal) from None
 
@@ -327,20 +325,17 @@ def _request(input: BulkUpdateAttendanceInput) -> object:
     return repr((input.date, input.error_policy, input.change))
 
 
-async def user_errors(info: Info, *refusals: Refusal) -> list[UserError]:
+def user_errors(*refusals: Refusal) -> list[UserError]:
     """Refusals as errors of a payload; a version conflict includes the stored record."""
-    conflict = next((refusal for refusal in refusals if isinstance(refusal, VersionConflict)), None)
-    day = await info.context.load.day.load(conflict.current.date) if conflict is not None else None
-    return [_user_error(refusal, day) for refusal in refusals]
+    return [_user_error(refusal) for refusal in refusals]
 
 
-def _user_error(refusal: Refusal, day: Day | None) -> UserError:
+def _user_error(refusal: Refusal) -> UserError:
     if not isinstance(refusal, VersionConflict):
         return InputError.of(refusal)
-    assert day is not None
     return VersionConflictError(
         code=ErrorCode.VERSION_CONFLICT,
         message=refusal.message,
         path=list(refusal.path),
-        current=Attendance.of(refusal.current, day),
+        current=Attendance.of(refusal.current, refusal.day),
     )

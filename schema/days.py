@@ -51,8 +51,13 @@ class SetAttendanceDayStateInput:
 class AttendanceDayPayload:
     """Returned by updateAttendanceDay and setAttendanceDayState."""
 
-    day: AttendanceDay | None = strawberry.field(description="The day as it is now; null if refused.")
     errors: list[UserError] = strawberry.field(description="Empty on success.")
+    date: strawberry.Private[dt.date | None]
+
+    @strawberry.field(description="The day as it is now; null if refused, or beside an error.")
+    async def day(self, info: Info) -> AttendanceDay | None:
+        # In a snapshot of its own: within the transaction, what others change meanwhile is seen in part.
+        return AttendanceDay.of(await info.context.load.day.load(self.date)) if self.date is not None else None
 
 
 @strawberry.type
@@ -109,20 +114,18 @@ class DaysMutation:
         calendar = info.context.application.calendar
         try:
             async with info.context.work() as work:
-                day = await calendar.set_locked(
-                    work, input.date, locked=input.state is DayState.LOCKED, reason=input.reason
-                )
+                await calendar.set_locked(work, input.date, locked=input.state is DayState.LOCKED, reason=input.reason)
         except Refusal as refusal:
-            return AttendanceDayPayload(day=None, errors=[InputError.of(refusal)])
-        return AttendanceDayPayload(day=AttendanceDay.of(day), errors=[])
+            return AttendanceDayPayload(errors=[InputError.of(refusal)], date=None)
+        return AttendanceDayPayload(errors=[], date=input.date)
 
 
 async def _update_day(info: Info, input: UpdateAttendanceDayInput) -> AttendanceDayPayload:
     try:
         async with info.context.work() as work:
-            day = await info.context.application.calendar.update(
+            await info.context.application.calendar.update(
                 work, input.date, working=value_or_unset(input.is_working_day), label=value_or_unset(input.label)
             )
     except Refusal as refusal:
-        return AttendanceDayPayload(day=None, errors=[InputError.of(refusal)])
-    return AttendanceDayPayload(day=AttendanceDay.of(day), errors=[])
+        return AttendanceDayPayload(errors=[InputError.of(refusal)], date=None)
+    return AttendanceDayPayload(errors=[], date=input.date)

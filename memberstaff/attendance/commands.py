@@ -90,7 +90,7 @@ async def update_each(
             current = records.get(mark.staff_id)
             if current is None:
                 raise Refusal(ErrorCode.NOT_FOUND, "There is no such person.", "target")
-            after = rules.apply(mark.checked(), current, locked=day.locked, today=work.today)
+            after = rules.apply(mark.checked(), current, day, today=work.today)
         except (Refusal, RequestError) as error:
             outcomes.append(error)
             continue
@@ -132,7 +132,7 @@ def judge(
             seen.add(mark.staff_id)
             if mark.staff_id not in records:
                 raise Refusal(ErrorCode.NOT_FOUND, "There is no such person.", "staffId")
-            after = rules.apply(mark.checked(), records[mark.staff_id], locked=day.locked, today=today)
+            after = rules.apply(mark.checked(), records[mark.staff_id], day, today=today)
         except Refusal as refusal:
             refusals.append(refusal.under("entries", str(index)))
         else:

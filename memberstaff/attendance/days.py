@@ -66,7 +66,7 @@ class Calendar:
         assert row is not None
         return _day(row)
 
-    async def update(self, work: Work, on: date, *, working: bool | None | Unset, label: str | None | Unset) -> Day:
+    async def update(self, work: Work, on: date, *, working: bool | None | Unset, label: str | None | Unset) -> None:
         """Set whether it is a working day (None: what its weekday says), and its label. Raises Refusal."""
         work.require(Right.MANAGE_DAYS)
         day = await self.lock_row(work, on)
@@ -76,20 +76,20 @@ class Calendar:
         if label is not UNSET:
             given = label.strip() if label is not None else ""
             values["label"] = line(given, longest=LONGEST_NAME, what="The label", path="label") if given else None
-        return await self._change(work, day, "updated", values)
+        await self._change(work, day, "updated", values)
 
-    async def set_locked(self, work: Work, on: date, *, locked: bool, reason: str | None) -> Day:
+    async def set_locked(self, work: Work, on: date, *, locked: bool, reason: str | None) -> None:
         """Lock a day, which then takes no marks, or unlock it."""
         work.require(Right.MANAGE_DAYS)
         reason = paragraph(reason, longest=LONGEST_REASON, what="The reason", path="reason")
         day = await self.lock_row(work, on)
         if locked and on > work.today:
             raise Refusal(ErrorCode.FUTURE_DATE, f"{on} is in the future and cannot be locked.", "date")
-        return await self._change(work, day, "locked" if locked else "unlocked", {"locked": locked}, reason=reason)
+        await self._change(work, day, "locked" if locked else "unlocked", {"locked": locked}, reason=reason)
 
-    async def _change(self, work: Work, day: Day, action: str, values: dict[str, Any], **details: Any) -> Day:
+    async def _change(self, work: Work, day: Day, action: str, values: dict[str, Any], **details: Any) -> None:
         if all(getattr(day, name) == value for name, value in values.items()):
-            return day
+            return
         await work.write(
             update(attendance_day)
             .where(attendance_day.c.date == day.date)
@@ -97,7 +97,6 @@ class Calendar:
         )
         await work.audit("day", day.date.isoformat(), action, {**values, **details})
         work.announce_day(day.epoch, DayProgress(day.date, day.position, day.day_version + 1))
-        return await self.day(work, day.date)
 
 
 def _day(row: Row[Any]) -> Day:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import date
 
-from memberstaff.attendance.model import Record
+from memberstaff.attendance.model import Day, Record
 from memberstaff.changes import Status
 from memberstaff.errors import ErrorCode, Refusal
 from memberstaff.inputs import LONGEST_NOTE, UNSET, Unset, paragraph, photo_address
@@ -37,8 +37,10 @@ class Mark:
         return replace(self, note=note, photo_url=photo)
 
 
-def apply(mark: Mark, to: Record, *, locked: bool, today: date) -> Record | None:
-    """The record with a checked mark applied; None when that changes nothing. Raises Refusal.
+def apply(mark: Mark, to: Record, day: Day, *, today: date) -> Record | None:
+    """The record with a checked mark applied; None when that changes nothing. `day` is its day, locked for this work.
+
+    Raises Refusal.
 
     A mark that changes nothing is a retry of one that was acknowledged, so it succeeds even if the day has been
     locked since, and even with an old `expected_version`.
@@ -51,11 +53,11 @@ def apply(mark: Mark, to: Record, *, locked: bool, today: date) -> Record | None
     after = to._replace(**values)  # type: ignore[arg-type]
     if after == to:
         return None
-    check_day(to.date, after.status, locked=locked, today=today)
+    check_day(to.date, after.status, locked=day.locked, today=today)
     if not to.person.is_employed_on(to.date) or to.person.name is None:
         raise Refusal(ErrorCode.STAFF_INACTIVE, f"This person is not employed on {to.date}.", "staffId")
     if mark.expected_version is not None and mark.expected_version != to.version:
-        raise VersionConflict(to, mark.expected_version)
+        raise VersionConflict(to, mark.expected_version, day)
     return after
 
 
@@ -68,12 +70,13 @@ def check_day(day: date, status: Status, *, locked: bool, today: date) -> None:
 
 
 class VersionConflict(Refusal):
-    """Somebody else changed the record first; `current` is the record now, for the client to show."""
+    """Somebody else changed the record first; `current` is the record now, for people to see, read with its `day`."""
 
-    def __init__(self, current: Record, expected: int) -> None:
+    def __init__(self, current: Record, expected: int, day: Day) -> None:
         super().__init__(
             ErrorCode.VERSION_CONFLICT,
             f"Somebody else has changed this record: it is at version {current.version}, not {expected}.",
             "expectedVersion",
         )
         self.current = current
+        self.day = day

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
+from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi
 from sqlalchemy.exc import DBAPIError, DisconnectionError, PendingRollbackError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -62,6 +63,8 @@ def is_outage(error: BaseException) -> bool:
         return False
     if error.connection_invalidated or isinstance(error.orig, OSError):
         return True
+    if isinstance(error.orig, AsyncAdapt_asyncpg_dbapi.InvalidCachedStatementError):
+        return True  # a migration has changed a type; SQLAlchemy prepares the statement anew from now on
     state = getattr(error.orig, "sqlstate", None)
     if state is not None:
         return str(state).startswith(OUTAGES)

@@ -9,6 +9,7 @@ import pytest
 from memberstaff.access import COMMAND_LINE, Role
 from memberstaff.db.installation import new_epoch
 from memberstaff.db.tables import attendance, attendance_day, attendance_revision
+from schema.context import Context
 from tests.clock import TODAY
 from tests.installation import Installation
 
@@ -18,6 +19,11 @@ MARK = f"""mutation ($input: UpdateAttendanceInput!) {{
   updateAttendance(input: $input) {{ attendance {{ {FIELDS} }} errors {{ message }} }} }}"""
 EVENTS = f"""subscription ($date: Date!) {{ attendanceUpdated(date: $date) {{ {FIELDS} }} }}"""
 LABEL = """mutation ($input: OpenAttendanceDayInput!) { openAttendanceDay(input: $input) { errors { message } } }"""
+UPDATE_DAY = """mutation ($input: UpdateAttendanceDayInput!) {
+  updateAttendanceDay(input: $input) { day { sequence label rosterVersion } errors { message } } }"""
+CONFLICT = """mutation ($input: UpdateAttendanceInput!) {
+  updateAttendance(input: $input) { errors { ... on VersionConflictError { current { sequence staffName } } } } }"""
+DAY = "query ($date: Date!) { attendanceDay(date: $date) { sequence label rosterVersion } }"
 RENAME = """mutation ($input: UpdateStaffInput!) { updateStaff(input: $input) { errors { message } } }"""
 
 
@@ -92,6 +98,50 @@ async def test_whatever_changes_an_object_raises_its_sequence(
     assert rises(before, await read(installation)) == (False, False, False)
     await change(installation)
     assert rises(before, await read(installation)) == expected
+
+
+@pytest.mark.parametrize("engine", ["postgresql"])  # SQLite has one writer at a time
+@pytest.mark.parametrize("new", [True, False], ids=["a new label", "the same label"])
+async def test_the_day_that_a_change_of_it_gives_is_not_mixed_of_two_states(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch, new: bool
+) -> None:
+    """Its sequence is a sum of versions, which must not be that of another state."""
+    await label(installation)
+    older = (await installation.admin.ask(DAY, date=TODAY))["attendanceDay"]
+    calendar = installation.application.calendar
+    change = calendar.update
+
+    async def change_while_somebody_is_renamed(*arguments: Any, **values: Any) -> None:
+        await change(*arguments, **values)
+        await rename(installation)
+
+    monkeypatch.setattr(type(calendar), "update", staticmethod(change_while_somebody_is_renamed))
+    given = {"date": TODAY, "label": "Open day" if new else "Sports day"}
+    day = (await installation.admin.ask(UPDATE_DAY, input=given))["updateAttendanceDay"]["day"]
+    assert day == (await installation.admin.ask(DAY, date=TODAY))["attendanceDay"]
+    assert (day["rosterVersion"], day["label"]) == (older["rosterVersion"] + 1, given["label"])
+    assert day["sequence"] > older["sequence"]
+
+
+async def test_the_record_of_a_conflict_is_as_old_as_its_sequence_says(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = await mark(installation, "Amina", "LATE")
+    marked = Context.mark
+
+    async def marked_and_renamed(*arguments: Any) -> Any:
+        try:
+            return await marked(*arguments)
+        finally:
+            await rename(installation)
+
+    monkeypatch.setattr(Context, "mark", marked_and_renamed)
+    target = {"staffDate": {"staffId": installation.staff["Amina"], "date": TODAY}}
+    given = {"target": target, "status": "PRESENT", "expectedVersion": 7}
+    [error] = (await installation.marker.ask(CONFLICT, input=given))["updateAttendance"]["errors"]
+    assert error == {"current": {"sequence": before["sequence"], "staffName": "Amina"}}
+    after = await read(installation)
+    assert (after["staffName"], after["sequence"] > before["sequence"]) == ("Amina B.", True)
 
 
 async def test_an_event_a_mutations_answer_and_a_refetch_of_the_same_are_the_same(installation: Installation) -> None:

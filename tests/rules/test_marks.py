@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
 
-from memberstaff.attendance.model import Record
+from memberstaff.attendance.model import Day, Record
 from memberstaff.attendance.rules import Mark, VersionConflict, apply
 from memberstaff.changes import Status
 from memberstaff.errors import ErrorCode, Refusal
@@ -19,7 +20,8 @@ LATE = UNMARKED._replace(status=Status.LATE, note="Bus", version=3)
 
 
 def marked(to: Record, *, locked: bool = False, **values: object) -> Record | None:
-    return apply(Mark(1, **values).checked(), to, locked=locked, today=MONDAY)  # type: ignore[arg-type]
+    day = Day(MONDAY, locked, True, None, 0, 0, 1, 1)
+    return apply(Mark(1, **values).checked(), to, replace(day, date=to.date), today=MONDAY)  # type: ignore[arg-type]
 
 
 def refused(to: Record, *, locked: bool = False, **values: object) -> ErrorCode:

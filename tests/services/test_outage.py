@@ -33,6 +33,12 @@ async def ask(database: Database, *statements: str) -> None:
             await reading.scalar(text(statement))
 
 
+async def alter(database: Database, statement: str) -> None:
+    """Change a table, as a migration does, and keep it."""
+    async with database.write() as work:
+        await work.write(text(statement))
+
+
 async def still_answers(database: Database) -> bool:
     async with database.read() as reading:
         return bool(await reading.scalar(text("SELECT 1")) == 1)
@@ -54,6 +60,16 @@ PASSES = [
     "XX000",  # PostgreSQL's own mistake
 ]
 STAYS = ["0A000", "22P02", "23503", "23505", "25006", "25P02", "42501", "42601", "42P01", "55000", "55006", "P0001"]
+
+
+@ONLY_POSTGRES
+async def test_a_statement_whose_types_a_migration_has_changed_is_prepared_anew(database: Database) -> None:
+    await alter(database, "CREATE TABLE probe AS SELECT 1 AS number")
+    await ask(database, "SELECT number FROM probe")
+    await alter(database, "ALTER TABLE probe ALTER number TYPE bigint")
+    with pytest.raises(Unavailable):
+        await ask(database, "SELECT number FROM probe")
+    await ask(database, "SELECT number FROM probe")
 
 
 @ONLY_POSTGRES

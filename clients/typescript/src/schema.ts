@@ -162,7 +162,7 @@ export type AttendanceDayRecordsArgs = {
 /** The day, or why it was not changed. */
 export type AttendanceDayPayload = {
   __typename?: 'AttendanceDayPayload';
-  /** The day as it is now; null if refused. */
+  /** The day as it is now; null if refused, or beside an error. */
   day?: Maybe<AttendanceDay>;
   /** Empty on success. */
   errors: Array<UserError>;
