@@ -8,7 +8,7 @@ publish.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 from functools import cache
@@ -71,6 +71,11 @@ class MarkOutcome:
     epoch: int
     roster_version: int
 
+    def named(self, changed_by: Mapping[int, str | None]) -> MarkOutcome:
+        """The same with the name of who made the change, by its position, as every board is told it."""
+        name = changed_by.get(self.record.position, self.record.updated_by)
+        return replace(self, record=self.record._replace(updated_by=name))
+
 
 async def update_each(
     work: Work, calendar: Calendar, on: date, marks: Sequence[tuple[Caller, Mark]]
@@ -98,8 +103,8 @@ async def update_each(
             current = records[mark.staff_id] = numbered(work, day, len(changed), after, caller)
             changed.append((current, caller))
         outcomes.append(MarkOutcome(current, day.epoch, day.roster_version))
-    await append(work, day, changed)
-    return outcomes
+    names = await append(work, day, changed)
+    return [outcome.named(names) if isinstance(outcome, MarkOutcome) else outcome for outcome in outcomes]
 
 
 async def update_many(

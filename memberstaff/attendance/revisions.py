@@ -111,10 +111,13 @@ def _given(record: Record, caller: Caller) -> dict[str, Any]:
     }
 
 
-async def append(work: Work, day: Day, changed: Sequence[Entry]) -> None:
-    """Append a revision for each record; a person may occur several times, with rising versions."""
+async def append(work: Work, day: Day, changed: Sequence[Entry]) -> dict[int, str | None]:
+    """Append a revision for each record; a person may occur several times, with rising versions.
+
+    Answers with the name of who made each change, by its position: the caller's own may be older.
+    """
     if not changed:
-        return
+        return {}
     rows = as_json([_given(record, caller) for record, caller in changed])
     stored = await work.rows(_insert_revisions(work.dialect), {"on": day.date, "now": work.now, "rows": rows})
     names = {row.position: row.changed_by_name for row in stored}
@@ -139,6 +142,7 @@ async def append(work: Work, day: Day, changed: Sequence[Entry]) -> None:
     ]
     await apply(work, day, len(changes))
     work.announce_day(day.epoch, DayProgress(day.date, day.position + len(changes), day.day_version), changes)
+    return names
 
 
 async def apply(work: Work, day: Day, added: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -31,6 +32,13 @@ async def test_a_mark_is_stored_logged_and_announced(school: School) -> None:
     assert record.updated_by == "Front desk"
     assert await school.log() == [(1, school.people["Amina"], 1, "LATE")]
     assert school.announced() == [("Amina", Status.LATE)]
+
+
+async def test_a_mark_gives_the_name_of_its_account_that_everybody_is_told(school: School) -> None:
+    """And not an older one, that of the caller before the day's lock."""
+    school.marker = replace(school.marker, display_name="An older name")
+    assert (await school.mark("Amina", Status.LATE)).updated_by == "Front desk"
+    assert (await school.mark("Amina", Status.LATE)).updated_by == "Front desk"
 
 
 async def test_a_retry_succeeds_with_an_old_version_and_announces_nothing(school: School) -> None:
