@@ -1,10 +1,12 @@
 // #region page
 import { Session } from "@memberstaff/client";
 
-export function begin(address: string, email: string, password: string): Session {
-  const stored = localStorage.getItem("memberstaff");
-  return new Session(address, stored ? { refreshToken: stored } : { email, password }, {
-    store: (token) => (token ? localStorage.setItem("memberstaff", token) : localStorage.removeItem("memberstaff")),
-  });
+/** Goes on with the session of this browser; `token()` throws SessionEnded if there is none. */
+export function goOn(address: string): Session {
+  return new Session(address, { stored: true }, { storage: localStorage });
+}
+
+export function logIn(address: string, email: string, password: string): Session {
+  return new Session(address, { email, password }, { storage: localStorage });
 }
 // #endregion

@@ -49,20 +49,33 @@ async def test_a_refused_token_is_renewed_once_however_many_requests_it_was_refu
 
 
 @pytest.mark.parametrize(
-    ("credentials", "reason"),
+    ("credentials", "reason", "stored"),
     [
-        ({"email": email(Role.VIEWER), "password": "wrong"}, "The email or the password is wrong."),
-        ({"refreshToken": "nonsense"}, REFUSED),
-        ({"cookie": True}, REFUSED),
+        ({"email": email(Role.VIEWER), "password": "wrong"}, "The email or the password is wrong.", []),
+        ({"refreshToken": "nonsense"}, REFUSED, [None]),
+        ({"stored": True}, "Nobody is logged in.", []),
+        ({"cookie": True}, REFUSED, [None]),
     ],
-    ids=["a wrong password", "no refresh token", "no cookie"],
+    ids=["a wrong password", "no refresh token", "nothing stored", "no cookie"],
 )
 async def test_a_session_that_does_not_begin_says_why(
-    workshop: Path, installation: Installation, credentials: dict[str, Any], reason: str
+    workshop: Path, installation: Installation, credentials: dict[str, Any], reason: str, stored: list[None]
 ) -> None:
     async with started(workshop, "players/session.ts", installation.address.http) as program:
         said = await tell(program, "begin", credentials=credentials)
-        assert (said["over"], said["stored"], said["in"]) == ([[OVER, reason]], [None], [])
+        assert (said["over"], said["stored"], said["in"]) == ([[OVER, reason]], stored, [])
+
+
+async def test_tabs_share_a_stored_session(workshop: Path, installation: Installation, clock: TurnedClock) -> None:
+    """A refresh token that was replaced some time ago would end it."""
+    async with started(workshop, "players/session.ts", installation.address.http) as program:
+        await tell(program, "begin", credentials={"email": email(Role.VIEWER), "password": PASSWORD})
+        await tell(program, "open")
+        for _ in range(2):
+            clock.turn(seconds=60)
+            said = await tell(program, "renew")
+        assert said["tabs"] == [4, 4]
+        assert len(said["stored"]) == len(set(said["stored"])) == 1 + 3 + 4 + 4
 
 
 async def test_whoever_logs_out_has_no_token_and_nothing_stored(workshop: Path, installation: Installation) -> None:

@@ -2,7 +2,7 @@
 export { codeOf, errorsIn, hasCode, OperationFailed, retryAfter } from "./errors.ts";
 export type { GraphQLError, GraphQLErrors } from "./errors.ts";
 export { Session, SessionEnded } from "./session.ts";
-export type { Credentials, SessionOptions } from "./session.ts";
+export type { Credentials, SessionOptions, TokenStorage } from "./session.ts";
 export { cursorIn, execute } from "./transport.ts";
 export type { Request, Result, Sink, Subscriptions } from "./transport.ts";
 export { wait } from "./waiting.ts";

@@ -1,5 +1,5 @@
 /** A login: its access token, which lives for minutes, and the refresh token with which it is renewed. */
-import { codeOf, retryAfter, type GraphQLErrors } from "./errors.ts";
+import { codeOf, hasCode, OperationFailed, retryAfter, type GraphQLErrors } from "./errors.ts";
 import { wait } from "./waiting.ts";
 
 const FIELDS = "accessToken expiresAt refreshToken errors { message }";
@@ -17,17 +17,25 @@ const PATIENCE = 20_000;
 const PASSING = ["RATE_LIMITED", "UNAVAILABLE", "INTERNAL"];
 
 /**
- * How a session begins: with a password, with a refresh token that was stored, or with the cookie of an earlier login.
- * `cookie` keeps the refresh token in an HttpOnly cookie, for pages of the server itself.
+ * How a session begins: with a password, with the one that is in the storage, with a refresh token from elsewhere, or with
+ * the cookie of an earlier login. `cookie` keeps the refresh token in an HttpOnly cookie, for pages of the server itself.
  */
 export type Credentials =
   | { email: string; password: string; cookie?: boolean }
+  | { stored: true }
   | { refreshToken: string }
   | { cookie: true };
 
+/** `localStorage`, or what has its methods and may answer later. */
+export interface TokenStorage {
+  getItem: (key: string) => string | null | Promise<string | null>;
+  setItem: (key: string, value: string) => unknown;
+  removeItem: (key: string) => unknown;
+}
+
 export interface SessionOptions {
-  /** Stores each new refresh token, for the next start, and null when the session is over. Awaited. */
-  store?: (refreshToken: string | null) => unknown;
+  /** Keeps the refresh token, for the next start and for other tabs: all that share a storage share the session. */
+  storage?: TokenStorage;
   /** In place of the global `fetch`, for all requests: to add headers, or to trace them. */
   fetch?: typeof fetch;
 }
@@ -57,17 +65,21 @@ export class Session {
   /** Where it answers GraphQL. */
   readonly url: string;
   readonly fetch: typeof fetch;
-  readonly #store: (refreshToken: string | null) => unknown;
+  readonly #storage: TokenStorage | undefined;
+  /** In the storage. */
+  readonly #key: string;
   #tokens!: Promise<Tokens>;
 
   /** `address` is the server's, such as https://attendance.school.example. Logs in at once; `token` says how it went. */
-  constructor(address: string, credentials: Credentials, { store = () => {}, fetch: own }: SessionOptions = {}) {
+  constructor(address: string, credentials: Credentials, { storage, fetch: own }: SessionOptions = {}) {
     this.address = address.replace(/\/+$/, "");
     this.url = `${this.address}/graphql`;
     this.fetch = own ?? ((input, init) => fetch(input, init));
-    this.#store = store;
-    const { refreshToken } = credentials as { refreshToken?: string };
-    this.#expect("email" in credentials ? this.#ask(LOGIN, credentials) : this.#ask(REFRESH, { refreshToken }));
+    this.#storage = storage;
+    this.#key = `memberstaff ${this.address}`;
+    const { refreshToken = null } = credentials as { refreshToken?: string };
+    if ("email" in credentials) this.#expect(this.#ask(LOGIN, credentials));
+    else this.#expect(this.#refresh(refreshToken, "stored" in credentials));
   }
 
   /** A good access token, renewed before it expires. Waits while the server cannot be reached. Throws SessionEnded. */
@@ -92,13 +104,28 @@ export class Session {
 
   /** End the session, here and on the server. Throws when the server cannot be reached: then it has not ended. */
   async logout(): Promise<void> {
-    await this.#send(LOGOUT, undefined, await this.token());
+    const { errors } = await this.#send(LOGOUT, undefined, await this.token());
+    if (errors && hasCode(errors, ...PASSING)) throw new OperationFailed(errors);
     await this.#end(new SessionEnded("You have logged out."));
   }
 
   /** Renew these tokens, unless somebody has begun to. */
   #renew(asked: Promise<Tokens>, { refreshToken }: Tokens): void {
-    if (this.#tokens === asked) this.#expect(this.#ask(REFRESH, refreshToken ? { refreshToken } : {}));
+    if (this.#tokens === asked) this.#expect(this.#refresh(refreshToken));
+  }
+
+  /**
+   * New tokens for the newest refresh token: another tab may have renewed the stored one. One tab at a time, since a token
+   * that was replaced ends the session.
+   */
+  async #refresh(own: string | null, stored = false): Promise<Tokens> {
+    const refresh = async (): Promise<Tokens> => {
+      const refreshToken = (await this.#storage?.getItem(this.#key)) ?? own;
+      if (!refreshToken && stored) throw new SessionEnded("Nobody is logged in.");
+      return this.#ask(REFRESH, refreshToken ? { refreshToken } : {});
+    };
+    const { locks } = globalThis.navigator ?? {};
+    return this.#storage && locks ? locks.request(this.#key, refresh) : refresh();
   }
 
   #expect(tokens: Promise<Tokens>): void {
@@ -117,7 +144,9 @@ export class Session {
       const code = codeOf(answer?.errors);
       if (payload || (code && !PASSING.includes(code))) {
         const [error] = payload?.errors ?? answer?.errors ?? [];
-        throw await this.#end(new SessionEnded(error?.message ?? "The login has ended."));
+        const over = new SessionEnded(error?.message ?? "The login has ended.");
+        if (query === REFRESH) await this.#end(over);
+        throw over;
       }
       await wait(failures, retryAfter(answer?.errors));
     }
@@ -134,15 +163,14 @@ export class Session {
   }
 
   async #keep(accessToken: string, expiresAt: string, refreshToken: string | null): Promise<Tokens> {
-    if (refreshToken) await this.#store(refreshToken);
+    if (refreshToken) await this.#storage?.setItem(this.#key, refreshToken);
     const lifetime = lifetimeOf(accessToken, expiresAt);
     return { accessToken, refreshToken, renewAt: Date.now() + Math.max(lifetime - AHEAD, lifetime / 2) };
   }
 
-  async #end(over: SessionEnded): Promise<SessionEnded> {
+  async #end(over: SessionEnded): Promise<void> {
     this.#expect(Promise.reject(over));
-    await this.#store(null);
-    return over;
+    await this.#storage?.removeItem(this.#key);
   }
 }
 

@@ -8,11 +8,35 @@ import { Session, type Credentials } from "@memberstaff/client";
 const [address] = process.argv.slice(2) as [string];
 const say = (what: string, value: unknown) => console.log(JSON.stringify(["session", what, value]));
 let session: Session;
+let tabs: Session[];
+const values = new Map<string, string>();
+/** That of a browser, which tabs share. */
+const storage = {
+  getItem: async (key: string) => values.get(key) ?? null,
+  async setItem(key: string, value: string) {
+    values.set(key, value);
+    say("stored", value);
+  },
+  async removeItem(key: string) {
+    values.delete(key);
+    say("stored", null);
+  },
+};
 
 const does = {
   async begin({ credentials }: { credentials: Credentials }) {
-    session = new Session(address, credentials, { store: (token) => say("stored", token) });
+    session = new Session(address, credentials, { storage });
     await does.token();
+  },
+  /** Other tabs go on with the stored session. */
+  async open() {
+    tabs = [session, ...[1, 2, 3].map(() => new Session(address, { stored: true }, { storage }))];
+    await Promise.all(tabs.map((tab) => tab.token()));
+  },
+  /** All tabs renew their tokens, at once. */
+  async renew() {
+    await Promise.all(tabs.map(async (tab) => tab.refused(await tab.token())));
+    say("tabs", (await Promise.all(tabs.map((tab) => tab.token()))).length);
   },
   async token() {
     try {
