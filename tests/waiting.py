@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-WAIT_SECONDS = 30.0
+WAIT_SECONDS = 60.0
 """How long a test waits for what must come; a test that passes never waits that long."""
 
 

@@ -60,7 +60,7 @@ class Demo:
     def stop(self) -> str:
         """Ctrl-C; answers what was printed."""
         self.process.send_signal(signal.SIGINT)
-        printed, _ = self.process.communicate(timeout=20)
+        printed, _ = self.process.communicate(timeout=60)
         assert self.process.returncode in {0, 130, -signal.SIGINT}, printed
         assert "Traceback" not in printed
         return printed
@@ -76,7 +76,7 @@ class Demo:
     def try_to_run(self, script: str, *arguments: str, token: str = "") -> subprocess.CompletedProcess[str]:
         environment = {**os.environ, "ADDRESS": self.address, "TOKEN": token}
         return subprocess.run(
-            [ROOT / "examples" / script, *arguments], env=environment, capture_output=True, text=True, timeout=20
+            [ROOT / "examples" / script, *arguments], env=environment, capture_output=True, text=True, timeout=60
         )
 
 

@@ -48,9 +48,9 @@ class Board:
         """Press the button of a status."""
         await self.row(name).get_by_role("button", name=f"{status}: {name}", exact=True).click()
 
-    async def shows(self, name: str, status: str, *, within: float = 5_000) -> None:
+    async def shows(self, name: str, status: str) -> None:
         """Wait until somebody's status is this one, in words."""
-        await expect(self.row(name).locator(".status")).to_have_text(status, timeout=within)
+        await expect(self.row(name).locator(".status")).to_have_text(status)
 
     async def count(self, status: str) -> int:
         """What the filter's button says."""

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from uuid import uuid4
 
 import pytest
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, async_playwright, expect
 
 from memberstaff.access import Role
 from tests.browser.house import House
@@ -23,6 +23,9 @@ from tests.clock import TurnedClock
 from tests.databases import Engine
 from tests.infrastructure.browser import Chromium, find
 from tests.infrastructure.redis import Redis
+from tests.waiting import WAIT_SECONDS
+
+expect.set_options(timeout=WAIT_SECONDS * 1000)
 
 MORNING = datetime(2026, 1, 12, 9, 30, tzinfo=UTC)
 """A Monday on which about half of the demo's people have been marked."""

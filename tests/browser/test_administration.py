@@ -117,7 +117,7 @@ async def test_the_wall_shows_who_is_missing_and_follows_the_day(open_page: Open
     await expect(wall.locator("[data-light]")).to_have_attribute("data-light", "live")
     [name] = await desk.names("UNMARKED")
     await desk.mark(name, "Absent")
-    await expect(wall.locator(".tile").filter(has_text=name).locator(".pill")).to_have_text("Absent", timeout=1_000)
+    await expect(wall.locator(".tile").filter(has_text=name).locator(".pill")).to_have_text("Absent")
     await desk.mark(name, "Present")
     await expect(wall.locator(".tile").filter(has_text=name)).to_have_count(0)
     await expect(wall.get_by_role("button")).to_have_count(0)
@@ -152,7 +152,7 @@ async def test_the_playground_is_logged_in_already_and_hears_changes(open_page: 
     await Board(page).open()
     await page.locator(".account summary").click()
     await page.get_by_role("link", name="API playground").click()
-    await expect(editor).to_contain_text("Today", timeout=20_000)  # the editor is three megabytes of script
+    await expect(editor).to_contain_text("Today")  # the editor is three megabytes of script
     await page.get_by_role("button", name=re.compile("Execute")).click()
     await expect(page.locator(".result-window")).to_contain_text('"attendanceDay"')
     await page.get_by_role("tab", name="Changes").click()

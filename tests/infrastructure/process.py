@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-START_SECONDS = 30.0
+START_SECONDS = 90.0
 LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 SET_PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG
 KEPT_PORTS: deque[socket.socket] = deque()

@@ -34,7 +34,7 @@ WORLD = World(
 )
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("engine", ["postgresql"])
 async def test_whatever_is_sent_the_server_lives_and_serves_others(
     engine: Engine, databases: Databases, own_redis: RedisServer, tmp_path: Path

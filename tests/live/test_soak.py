@@ -14,7 +14,7 @@ from tests.soak.run import soak
 from tests.soak.subscriptions import TRANSPORTS
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 async def test_nothing_is_lost_whatever_breaks(
     own_postgres: PostgresServer, own_redis: RedisServer, tmp_path: Path
 ) -> None:

@@ -31,7 +31,7 @@ async def answer(port: int, request: bytes = LIVE, source: str = "127.0.0.1") ->
     return b""
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 async def test_silent_connections_and_a_log_that_nobody_reads_keep_nobody_out(tmp_path: Path) -> None:
     port = free_port()
     serve = [sys.executable, "-m", "memberstaff", "serve", "--demo", "--data", tmp_path, "--port", port]
@@ -60,7 +60,7 @@ async def test_silent_connections_and_a_log_that_nobody_reads_keep_nobody_out(tm
     assert process.returncode == -signal.SIGTERM
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("redirected", ["2>&-", ">/dev/full 2>/dev/full"])
 async def test_a_server_starts_without_a_place_for_its_log_and_counts_what_is_missing(
     tmp_path: Path, redirected: str

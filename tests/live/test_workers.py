@@ -41,7 +41,7 @@ async def cluster(own_postgres: PostgresServer, own_redis: RedisServer, tmp_path
         cluster.end()
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 async def test_two_workers_behave_as_one_and_stop_as_one_under_load(cluster: Cluster) -> None:
     [node] = cluster.nodes
     start, _ = await board(cluster, 0, TODAY)

@@ -36,7 +36,7 @@ SECRET = "for the soak only, and long enough for HS256"
 DATABASE_URL = "MEMBERSTAFF_DATABASE_URL"
 CHANNEL = "soak"
 """The Redis channel of the servers' notifications."""
-START_SECONDS = 40.0
+START_SECONDS = 90.0
 STOP_SECONDS = 30.0
 
 
