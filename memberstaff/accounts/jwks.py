@@ -21,7 +21,7 @@ import structlog
 from jwt import PyJWK
 
 from memberstaff.addresses import is_loopback
-from memberstaff.errors import RequestError, RequestErrorCode
+from memberstaff.errors import Unavailable
 
 log = structlog.get_logger(__name__)
 
@@ -43,11 +43,12 @@ MOST_BYTES = 1_000_000
 """Of an answer; an issuer's keys take some thousands."""
 
 
-class IssuerUnreachable(RequestError):
-    """The issuer's keys are unavailable, so its tokens can be neither accepted nor rejected."""
+class IssuerUnreachable(Unavailable):
+    """The issuer's keys are unavailable, so its tokens can be neither accepted nor rejected; no change was made."""
 
-    def __init__(self) -> None:
-        super().__init__(RequestErrorCode.INTERNAL, "The identity provider cannot be reached. Try again in a moment.")
+    def __init__(self, retry_after: float) -> None:
+        why = "The identity provider cannot be reached. Try again in a moment."
+        super().__init__(why, retry_after, applied=False)
 
 
 class IssuerKeys:
@@ -69,7 +70,8 @@ class IssuerKeys:
         if key is None or (self._is_due(now) and self._fetching is None):
             await self._fetch(now)
         if self._fetched_at is None or now - self._fetched_at >= STALE:
-            raise IssuerUnreachable
+            asked_again_at = (self._tried_at or now) + PAUSE
+            raise IssuerUnreachable((asked_again_at - now).total_seconds())
         return self._matching(key_id, algorithm)
 
     def _is_due(self, now: datetime) -> bool:

@@ -85,8 +85,13 @@ async def test_an_issuer_that_was_never_reached_is_not_the_tokens_fault(office: 
         with pytest.raises(IssuerUnreachable, match="The identity provider cannot be reached"):
             await office.whoami(issuer.token())
     assert issuer.asked == 1
+    office.clock.turn(seconds=20)
+    with pytest.raises(IssuerUnreachable) as unreachable:
+        await office.whoami(issuer.token())
+    extensions = {"code": "UNAVAILABLE", "retryAfter": 10, "applied": False}
+    assert unreachable.value.formatted["extensions"] == extensions
     issuer.ill = False
-    office.clock.turn(seconds=30)
+    office.clock.turn(seconds=10)
     assert (await office.whoami(issuer.token())).role is Role.MARKER
 
 
