@@ -164,9 +164,14 @@ class EventStream:
             self._events = self.interpreter.feed(chunk)
         return self._events.pop(0)
 
+    async def content(self) -> bytes:
+        """The response, if it says its length."""
+        async with asyncio.timeout(WAIT_SECONDS):
+            return await self._reader.readexactly(int(self.headers["content-length"]))
+
     async def body(self) -> dict[str, Any]:
         """The response, if it is no stream after all."""
-        answer: dict[str, Any] = json.loads(await self._reader.readexactly(int(self.headers["content-length"])))
+        answer: dict[str, Any] = json.loads(await self.content())
         return answer
 
     async def moved(self) -> str:

@@ -24,7 +24,10 @@ class ServerSentEvent:
 
 
 class Interpreter:
-    """Of one EventSource: its last event id outlives a connection, after which `reset` drops what is incomplete."""
+    """Of one EventSource: its last event id outlives a connection, after which `reset` drops what is incomplete.
+
+    The next response begins with no id all the same, and its first blank line takes the last one away.
+    """
 
     def __init__(self) -> None:
         self.last_event_id = ""
@@ -38,7 +41,7 @@ class Interpreter:
         self._text = ""
         self._type = ""
         self._data: list[str] = []
-        self._id = self.last_event_id
+        self._id = ""
 
     def feed(self, data: bytes) -> list[ServerSentEvent]:
         """The events that these bytes complete."""

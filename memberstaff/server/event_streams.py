@@ -31,8 +31,18 @@ RETRY_SECONDS = (1.0, 4.0)
 OVER = "complete"
 """The id of the last event of a stream that is over: an EventSource comes back with it, and is told to stop."""
 
-MAY_GO_ON = frozenset({RequestErrorCode.UNAUTHENTICATED, RequestErrorCode.UNAVAILABLE, RequestErrorCode.RATE_LIMITED})
+MAY_GO_ON = frozenset(
+    {
+        RequestErrorCode.UNAUTHENTICATED,
+        RequestErrorCode.UNAVAILABLE,
+        RequestErrorCode.RATE_LIMITED,
+        RequestErrorCode.INTERNAL,
+    }
+)
 """Errors of a stream that are not the end of it: the client may come back, with another token or later."""
+
+FAULT_SECONDS = 5.0
+"""After which an EventSource comes back to a server in which something went wrong: it may pass."""
 
 
 class ServerSentEvents(Framing):
@@ -66,17 +76,21 @@ class ServerSentEvents(Framing):
     def complete(self, *, is_over: bool) -> bytes:
         return self._event(OVER if is_over else None, b"event: complete\ndata: \n")
 
-    def come_back(self, error: RequestError) -> bytes:
-        """The whole stream of a client that is refused for now, with a comment that says why."""
-        seconds = error.extensions["retryAfter"]
-        return b": %b\nretry: %d\n\n" % (" ".join(error.message.split()).encode(), _milliseconds(seconds, seconds + 1))
+    def come_back(self, why: str, seconds: float, last_event_id: str | None) -> bytes:
+        """The whole stream of a client that is refused for now, with a comment that says why.
+
+        It has the id that the client came with, which a stream without one would take away.
+        """
+        comment = b": %b\nretry: %d\n" % (" ".join(why.split()).encode(), _milliseconds(seconds, seconds + 1))
+        return comment + self._event(last_event_id, b"")
 
     def _next(self, payload: bytes) -> bytes:
         """The JSON must contain no line break."""
         return b"event: next\ndata: %b\n" % payload
 
     def _event(self, cursor: str | None, fields: bytes) -> bytes:
-        return (b"id: %b\n" % cursor.encode("ascii") if cursor is not None else b"") + fields + b"\n"
+        """An event. The cursor is ours, or what a header said, in Latin-1 as headers are read."""
+        return fields + b"\n" if cursor is None else b"id: %b\n%b\n" % (cursor.encode("latin-1"), fields)
 
 
 class Multipart(Framing):

@@ -33,7 +33,7 @@ from memberstaff.server.connection import Connection
 from memberstaff.server.connection_limiter import ConnectionLimits
 from memberstaff.server.device_cookie import device_cookie
 from memberstaff.server.event_streams import error_body, json_bytes, response_body
-from memberstaff.server.graphql_streams import StreamEndpoint
+from memberstaff.server.graphql_streams import StreamEndpoint, come_back, fault
 from memberstaff.server.host import Host, close
 from memberstaff.server.negotiate import GRAPHQL, JSON, MULTIPART, SSE, Accepted, is_json, negotiate, negotiate_coding
 from memberstaff.server.request_context import connection_of
@@ -87,10 +87,12 @@ class HttpEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         media = JSON
         connection = connection_of(scope)
+        is_event_source = False
         try:
             headers = Headers(scope=scope)
             accepted = self.check(scope["method"], headers)
             media = accepted.single or JSON
+            is_event_source = scope["method"] == "GET" and accepted.single is None
             await self.strangers.identify(connection)
             request = await self.request(scope, headers, connection, receive)
         except HTTPError as error:
@@ -101,7 +103,13 @@ class HttpEndpoint:
             status = STATUS.get(error.code, 400) if is_status else 200
             # Perhaps of a body that was not read to its end.
             end = {} if isinstance(error, PersistedQueryNotSupported) else {"Connection": "close"}
-            await _response(error_body(error), status, media, end)(scope, receive, send)
+            later = come_back(error_body(error), scope) if is_event_source else None
+            await (later or _response(error_body(error), status, media, end))(scope, receive, send)
+            return
+        except Exception as error:
+            if not is_event_source:
+                raise
+            await refusal(error_body(fault(error, connection)), 500, scope)(scope, receive, send)
             return
         response = await self.single(request, accepted, scope) if accepted.single is not None else None
         if response is not None:
@@ -112,9 +120,9 @@ class HttpEndpoint:
             return
         except OperationRefused as refused:
             result = PreExecutionError(None, refused.errors)
-            response = _response(response_body(result), status_of(result), JSON)
+            response = refusal(response_body(result), status_of(result), scope)
         except RequestError as error:
-            response = _response(error_body(error), STATUS.get(error.code, 400), JSON)
+            response = refusal(error_body(error), STATUS.get(error.code, 400), scope)
         except InvalidOperationTypeError:
             response = not_by_get(JSON)
         await response(scope, receive, send)
@@ -271,6 +279,12 @@ def status_of(result: PreExecutionError) -> int:
     """The status for an operation that did not run."""
     code = (result.errors[0].extensions or {}).get("code") if result.errors else None
     return STATUS.get(code, 400) if code else 400
+
+
+def refusal(body: dict[str, Any], status: int, scope: Scope) -> Response:
+    """The response for a stream that does not begin."""
+    later = come_back(body, scope) if scope["method"] == "GET" else None
+    return later or _response(body, status, JSON)
 
 
 def not_by_get(media: str) -> Response:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from collections.abc import Iterable
 from contextlib import ExitStack
+from typing import Any
 
+from graphql import GraphQLError
 from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
+from strawberry.schema.exceptions import InvalidOperationTypeError
 from strawberry.types.execution import PreExecutionError
 from strawberry.types.graphql import OperationType
 
+from memberstaff.engine.masking import internal_error
 from memberstaff.engine.request import OperationRequest
 from memberstaff.engine.schema import OperationRefused, Schema
 from memberstaff.engine.shared_subscriptions import subscribe
-from memberstaff.errors import RequestError, RequestErrorCode, Unauthenticated
+from memberstaff.errors import RequestError, Unauthenticated, Unavailable
 from memberstaff.fanout.event_source import EndOfEvents
 from memberstaff.fanout.retry import until_available
 from memberstaff.fanout.subscriber_groups import Membership
@@ -22,6 +28,7 @@ from memberstaff.server.connection import Connection
 from memberstaff.server.connection_limiter import ConnectionLimits
 from memberstaff.server.event_streams import (
     EVENTS,
+    FAULT_SECONDS,
     FRAMINGS,
     OVER,
     EventStream,
@@ -41,14 +48,15 @@ BY_GET = frozenset({OperationType.QUERY, OperationType.SUBSCRIPTION})
 """Neither changes anything, so it may be sent by what another site can make a browser send."""
 ANY = frozenset(OperationType)
 
-FOR_NOW = frozenset({RequestErrorCode.RATE_LIMITED, RequestErrorCode.UNAVAILABLE})
+PATIENCE_SECONDS = 10.0
+"""For a subscription to begin, before anything is sent: a proxy waits longer, and ends its waiting with a status."""
 
 
 class StreamEndpoint:
     """Streams a subscription's events, or a single result. An operation that is refused is one event, with the errors.
 
-    A resume (a request with Last-Event-ID) is refused by a status, on which an EventSource stops; whatever is refused
-    for now is so too, except that a GET, which an EventSource sends, is told when to come back.
+    A resume (a request with Last-Event-ID) is refused by a status, on which an EventSource stops, and so is whatever is
+    refused for now; `come_back` is for a GET, which an EventSource sends.
     """
 
     def __init__(self, schema: Schema, host: Host, limits: ConnectionLimits) -> None:
@@ -61,7 +69,7 @@ class StreamEndpoint:
 
         Raises before the response has begun: OperationRefused, RequestError and InvalidOperationTypeError.
         """
-        last_event_id = (Headers(scope=scope).get("last-event-id") if form == SSE else None) or None
+        last_event_id = last_event_id_of(scope) if form == SSE else None
         if last_event_id == OVER:
             await Response(status_code=204)(scope, receive, send)
             return
@@ -93,18 +101,21 @@ class StreamEndpoint:
             except Disconnected:
                 return
             except EndOfEvents:
-                begun = stream.framing.begin(None) + stream.framing.complete(is_over=True)
+                begun = stream.framing.begin(last_event_id) + stream.framing.complete(is_over=True)
             except OperationRefused as refused:
-                if last_event_id is not None:
+                if last_event_id is not None or is_for_now(refused.errors):
                     raise
                 begun = stream.framing.whole(json_bytes(response_body(PreExecutionError(None, refused.errors))))
             except RequestError as error:
-                if is_get and error.code in FOR_NOW:
-                    begun = EVENTS.come_back(error)
-                elif last_event_id is not None or error.code in FOR_NOW:
+                if last_event_id is not None or is_for_now([error]):
                     raise
-                else:
-                    begun = stream.framing.whole(json_bytes(error_body(error)))
+                begun = stream.framing.whole(json_bytes(error_body(error)))
+            except InvalidOperationTypeError:
+                raise
+            except Exception as error:
+                if not is_get:
+                    raise
+                raise fault(error, connection) from None
             finally:
                 await close(context)
             if isinstance(begun, bytes):
@@ -129,10 +140,32 @@ class StreamEndpoint:
 
         Raises OperationRefused, RequestError, InvalidOperationTypeError and EndOfEvents.
         """
-        kind = await self.schema.check(request.query, request.operation_name, context, allowed)
-        if kind is not OperationType.SUBSCRIPTION:
-            result = await self.schema.answer(request, context, allowed)
-            return stream.framing.whole(json_bytes(response_body(result)))
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS) as patience:
+                kind = await self.schema.check(request.query, request.operation_name, context, allowed)
+                if kind is OperationType.SUBSCRIPTION:
+                    return await self.join(stream, context, request, connection, stack, last_event_id)
+        except TimeoutError:
+            if patience.expired():
+                raise Unavailable("This subscription cannot begin just now. Try again in a moment.") from None
+            raise
+        result = await self.schema.answer(request, context, allowed)
+        if allowed is BY_GET and is_for_now(result.errors or ()):
+            raise OperationRefused(result.errors or [])  # an EventSource would not ask again
+        return stream.framing.whole(json_bytes(response_body(result)))
+
+    async def join(
+        self,
+        stream: EventStream,
+        context: OperationContext,
+        request: OperationRequest,
+        connection: Connection,
+        stack: ExitStack,
+        last_event_id: str | None,
+    ) -> Membership:
+        """Have a subscription's events sent to the stream. Raises OperationRefused, RequestError and EndOfEvents."""
+        if isinstance(connection.stranger, Unavailable):
+            raise connection.stranger  # it says when; what is waited for here comes back sooner
         stack.enter_context(self.limits.addresses.counted(connection.network, "this address"))
         stack.callback(connection.set_on_end(lambda _, reason: stream.end(Unauthenticated(reason))))
         _, account_id = await until_available(context.authorize)
@@ -141,3 +174,29 @@ class StreamEndpoint:
         stack.callback(membership.leave)
         stream.joined(membership.leave)
         return membership
+
+
+def last_event_id_of(scope: Scope) -> str | None:
+    """The id of the last event that a client has seen, from which it resumes."""
+    return Headers(scope=scope).get("last-event-id") or None
+
+
+def is_for_now(errors: Iterable[RequestError | GraphQLError]) -> bool:
+    """Whether some say when to try again."""
+    return any("retryAfter" in (error.extensions or {}) for error in errors)
+
+
+def fault(error: Exception, connection: Connection) -> Unavailable:
+    """What an EventSource is told of an exception, which is logged: it may pass."""
+    log.error("Request failed", exc_info=error)
+    return Unavailable(internal_error(connection.request_id).message, FAULT_SECONDS)
+
+
+def come_back(body: dict[str, Any], scope: Scope) -> Response | None:
+    """The response to an EventSource that is refused for now, which stops at any status but 200; None if it is not."""
+    errors = [error for error in body["errors"] if "retryAfter" in error.get("extensions", {})]
+    if not errors:
+        return None
+    last = max(errors, key=lambda error: int(error["extensions"]["retryAfter"]))
+    text = EVENTS.come_back(last["message"], last["extensions"]["retryAfter"], last_event_id_of(scope))
+    return Response(text, headers={name.decode(): value.decode() for name, value in EVENTS.headers})

@@ -230,27 +230,6 @@ async def test_a_mutation_is_not_repeated_by_who_comes_back(installation: Instal
     assert day["summary"]["total"] == (4 if get else 5)
 
 
-async def test_an_event_source_that_is_refused_for_now_is_told_when_to_come_back(
-    database_url: str, clock: TurnedClock
-) -> None:
-    """Any status but 200 would end it for good; other clients are sent the status."""
-    async with (
-        install(database_url, clock=clock, max_sockets_per_account=1) as small,
-        small.stream(WATCH, SSE, date=TODAY) as stream,
-    ):
-        last = {"Last-Event-ID": await stream.moved()}
-        async with small.stream(WATCH, SSE, headers=last, date=TODAY) as refused:
-            assert (refused.status, refused.headers["retry-after"]) == (429, "5")
-        async with small.stream(WATCH, SSE, get=True, headers=last, date=TODAY) as refused:
-            assert (refused.status, refused.headers["content-type"]) == (200, SSE)
-            text = await refused.chunk()
-            assert refused.interpreter.feed(text) == []
-            assert refused.interpreter.last_event_id == ""  # the client keeps the one that it has
-            assert 5_000 <= (refused.interpreter.retry or 0) <= 6_000
-            assert text.startswith(b": Too many connections from this account. ")
-            assert await refused.chunk() == b""
-
-
 async def test_a_stream_whose_access_ends_may_go_on_with_another_login(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -60,6 +60,8 @@ class ToyContext:
 
     async def authorize(self) -> tuple[object, int | None]:
         """A scope that nobody else has: each subscription is a group of one."""
+        if self.connection.authorization == "broken-token":
+            raise RuntimeError("the database is away")
         caller = TOKENS.get(self.connection.authorization or "")
         return object(), caller.account_id if caller else None
 
@@ -116,6 +118,8 @@ class ToyHost:
         return caller
 
     async def stranger(self, connection: Connection) -> RequestError | None:
+        if connection.authorization == "puzzling-token":
+            raise RuntimeError("no key fits")
         known = (connection.authorization or "") in {*TOKENS, "broken-token"}
         return None if known else Unauthenticated()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from datetime import date
 from itertools import pairwise
 
@@ -13,7 +14,6 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from memberstaff.attendance.cursor import Cursor
-from memberstaff.errors import RateLimited
 from memberstaff.fanout.event_source import Batch
 from memberstaff.server.event_streams import EVENTS, FRAMINGS, OVER
 from memberstaff.server.listeners import framed
@@ -74,11 +74,23 @@ def test_an_event_that_breaks_off_does_not_move_the_last_id() -> None:
 
 
 def test_who_is_refused_for_now_is_told_why_in_one_line_and_when_to_come_back() -> None:
-    text = EVENTS.come_back(RateLimited("Too many.\r\n\r\nid: x", 3))
+    text = EVENTS.come_back("Too many.\r\n\r\nid: x", 3, None)
     found, interpreter = read(text)
     assert text.startswith(b": Too many. id: x\n")
     assert (found, interpreter.last_event_id) == ([], "")
     assert 3_000 <= (interpreter.retry or 0) <= 4_000
+
+
+@pytest.mark.parametrize("last", [str(Cursor(5, TODAY, 7)), "nonsense", "\xc3\xa9", OVER])
+@pytest.mark.parametrize("text", [EVENTS.begin, lambda last: EVENTS.come_back("Too many.", 3, last)])
+def test_a_response_takes_nothing_from_the_id_with_which_its_client_came(
+    text: Callable[[str], bytes], last: str
+) -> None:
+    for length in range(len(text(last)) + 1):
+        interpreter = Interpreter()
+        interpreter.last_event_id = header = last.encode("latin-1").decode()  # as an EventSource read it before
+        assert interpreter.feed(text(last)[:length]) == []
+        assert interpreter.last_event_id == header
 
 
 def test_a_batch_with_cursors_alone_is_nothing_to_multipart() -> None:
