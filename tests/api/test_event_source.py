@@ -66,6 +66,7 @@ async def test_who_is_told_to_come_back_misses_nothing_meanwhile(database_url: s
                 assert (await told(refused, ""))[0] == why
         await small.marker.mark(small.staff["Amina"], TODAY, status="LATE")
         async with small.stream(WATCH, SSE, get=True, headers=resume, date=TODAY) as stream:
+            assert await stream.moved() == last
             assert (await stream.change())["staffName"] == "Amina"
 
 
