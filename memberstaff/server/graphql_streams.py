@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from typing import Any
 
@@ -20,7 +20,7 @@ from memberstaff.engine.masking import internal_error
 from memberstaff.engine.request import OperationRequest
 from memberstaff.engine.schema import OperationRefused, Schema
 from memberstaff.engine.shared_subscriptions import subscribe
-from memberstaff.errors import RequestError, Unauthenticated, Unavailable
+from memberstaff.errors import RequestError, RequestErrorCode, Unauthenticated, Unavailable
 from memberstaff.fanout.event_source import EndOfEvents
 from memberstaff.fanout.retry import until_available
 from memberstaff.fanout.subscriber_groups import Membership
@@ -150,8 +150,9 @@ class StreamEndpoint:
                 raise Unavailable("This subscription cannot begin just now. Try again in a moment.") from None
             raise
         result = await self.schema.answer(request, context, allowed)
-        if allowed is BY_GET and is_for_now(result.errors or ()):
-            raise OperationRefused(result.errors or [])  # an EventSource would not ask again
+        later = [error for error in result.errors or () if "retryAfter" in (error.extensions or {})]
+        if allowed is BY_GET and later:
+            raise OperationRefused(later)  # an EventSource would not ask again
         return stream.framing.whole(json_bytes(response_body(result)))
 
     async def join(
@@ -182,21 +183,29 @@ def last_event_id_of(scope: Scope) -> str | None:
 
 
 def is_for_now(errors: Iterable[RequestError | GraphQLError]) -> bool:
-    """Whether some say when to try again."""
-    return any("retryAfter" in (error.extensions or {}) for error in errors)
+    """Whether the client may be accepted later."""
+    return any(passes_in(error.formatted.get("extensions", {})) is not None for error in errors)
 
 
-def fault(error: Exception, connection: Connection) -> Unavailable:
-    """What an EventSource is told of an exception, which is logged: it may pass."""
+def passes_in(extensions: Mapping[str, Any]) -> float | None:
+    """After how many seconds to try again; None if an error with these extensions stays."""
+    if extensions.get("code") == RequestErrorCode.INTERNAL:
+        return FAULT_SECONDS
+    seconds: float | None = extensions.get("retryAfter")
+    return seconds
+
+
+def fault(error: Exception, connection: Connection) -> RequestError:
+    """What an EventSource is told of an exception, which is logged."""
     log.error("Request failed", exc_info=error)
-    return Unavailable(internal_error(connection.request_id).message, FAULT_SECONDS)
+    return internal_error(connection.request_id)
 
 
 def come_back(body: dict[str, Any], scope: Scope) -> Response | None:
     """The response to an EventSource that is refused for now, which stops at any status but 200; None if it is not."""
-    errors = [error for error in body["errors"] if "retryAfter" in error.get("extensions", {})]
-    if not errors:
+    passing = [(passes_in(error.get("extensions", {})), error["message"]) for error in body["errors"]]
+    seconds, why = max(((seconds, why) for seconds, why in passing if seconds is not None), default=(None, ""))
+    if seconds is None:
         return None
-    last = max(errors, key=lambda error: int(error["extensions"]["retryAfter"]))
-    text = EVENTS.come_back(last["message"], last["extensions"]["retryAfter"], last_event_id_of(scope))
+    text = EVENTS.come_back(why, seconds, last_event_id_of(scope))
     return Response(text, headers={name.decode(): value.decode() for name, value in EVENTS.headers})

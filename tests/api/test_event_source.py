@@ -162,13 +162,20 @@ async def test_a_stranger_without_allowance_comes_back_to_learn_that_they_are_on
     assert in_json.status_code == 429
 
 
-@pytest.mark.parametrize("token", ["broken-token", "puzzling-token"])
-async def test_what_fails_inside_may_pass_and_has_a_reference(token: str) -> None:
-    subscription = {"query": "subscription { count(to: 1) }"}
+@pytest.mark.parametrize(
+    ("token", "query"),
+    [
+        ("broken-token", "subscription { count(to: 1) }"),
+        ("broken-token", "{ __typename __schema { queryType { name } } }"),
+        ("puzzling-token", "subscription { count(to: 1) }"),
+    ],
+)
+async def test_what_fails_inside_may_pass_and_has_a_reference(token: str, query: str) -> None:
+    asked = {"query": query}
     headers = {**EVENTS, "authorization": f"Bearer {token}", "last-event-id": "mine"}
     async with api() as (http, _):
-        got = await http.get("/graphql", params=subscription, headers=headers)
-        posted = await http.post("/graphql", json=subscription, headers=headers)
+        got = await http.get("/graphql", params=asked, headers=headers)
+        posted = await http.post("/graphql", json=asked, headers=headers)
     comment = f"Internal server error. If you report it, quote reference {got.headers['x-request-id']}."
     assert got.status_code == 200
     assert re.fullmatch(rf": {comment}\nretry: [56]\d\d\d\nid: mine\n\n", got.text)

@@ -52,6 +52,8 @@ class ToyContext:
         return self.connection.stranger
 
     async def may_introspect(self) -> bool:
+        if self.connection.authorization == "broken-token":
+            raise RuntimeError("the database is away")
         return self.connection.authorization == "amina-token"
 
     @property
