@@ -103,6 +103,14 @@ class BadRequest(RequestError):
         super().__init__(RequestErrorCode.BAD_REQUEST, message, reason=reason.value)
 
 
+class TooExpensive(RequestError):
+    """It would return `cost` objects, and may return `limit`."""
+
+    def __init__(self, message: str, *, cost: int, limit: int) -> None:
+        reason = BadRequestReason.OPERATION_TOO_EXPENSIVE.value
+        super().__init__(RequestErrorCode.BAD_REQUEST, message, reason=reason, cost=cost, limit=limit)
+
+
 class Unauthenticated(RequestError):
     """Nobody is logged in, or not any longer."""
 

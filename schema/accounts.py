@@ -18,7 +18,7 @@ from memberstaff.errors import ErrorCode, Refusal
 from .context import Info
 from .ids import account_key, global_id
 from .optional import value_or_none
-from .payloads import InputError, UserError
+from .payloads import ONE_ERROR, InputError, UserError
 from .relay import After, First, Node, PageInfo, page_cursor, page_size, parse_page_cursor
 from .scope import LONGEST_SEARCH
 
@@ -123,7 +123,9 @@ class AccountPayload:
     """Returned by createAccount and updateAccount."""
 
     account: Account | None = strawberry.field(default=None, description="The account as stored; null if refused.")
-    errors: list[UserError] = strawberry.field(default_factory=list, description="Empty on success.")
+    errors: list[UserError] = strawberry.field(
+        default_factory=list, description="Empty on success.", metadata=ONE_ERROR
+    )
 
 
 @strawberry.type(description="The tokens of your new session, or why the password was not changed.")
@@ -137,7 +139,9 @@ class ChangePasswordPayload:
         default=None, description="Null when it is in the cookie, if the session's was there."
     )
     expires_at: dt.datetime | None = strawberry.field(default=None, description="When the access token expires.")
-    errors: list[UserError] = strawberry.field(default_factory=list, description="Empty on success.")
+    errors: list[UserError] = strawberry.field(
+        default_factory=list, description="Empty on success.", metadata=ONE_ERROR
+    )
 
 
 @strawberry.type

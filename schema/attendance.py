@@ -15,14 +15,15 @@ from memberstaff.attendance.rules import Mark, VersionConflict
 from memberstaff.changes import Status
 from memberstaff.db import idempotency
 from memberstaff.engine.fast_inputs import fast_input
-from memberstaff.errors import ErrorCode, Refusal, Refusals
+from memberstaff.engine.limits import SIZED_BY
+from memberstaff.errors import ErrorCode, Refusal, Refusals, TooExpensive
 
 from .context import Info
 from .entities import Attendance, AttendanceDay
 from .enums import describe
 from .ids import attendance_key, staff_key
 from .optional import value_or_unset
-from .payloads import InputError, UserError
+from .payloads import ERROR_FOR_EACH, MOST_LISTED, ONE_ERROR, InputError, UserError, listed
 from .scalars import URL
 from .scope import StaffScope, staff_filter
 
@@ -114,7 +115,7 @@ class UpdateAttendancePayload:
     """Returned by updateAttendance."""
 
     attendance: Attendance | None = strawberry.field(description="The record as stored; null if refused.")
-    errors: list[UserError] = strawberry.field(description="Empty on success.")
+    errors: list[UserError] = strawberry.field(description="Empty on success.", metadata=ONE_ERROR)
     client_mutation_id: str | None = strawberry.field(description="From the input.")
 
 
@@ -189,7 +190,7 @@ class BulkUpdateAttendanceInput:
 class BulkUpdateAttendancePayload:
     """Returned by bulkUpdateAttendance. What is read after the commit may fail, which must not hide the commit."""
 
-    errors: list[UserError] = strawberry.field(description="Empty if everything succeeded.")
+    errors: list[UserError] = strawberry.field(description=f"Empty if everything succeeded. {ERROR_FOR_EACH}")
     client_mutation_id: str | None = strawberry.field(description="From the input.")
     outcome: strawberry.Private[BulkOutcome | None]
 
@@ -199,14 +200,16 @@ class BulkUpdateAttendancePayload:
 
     @strawberry.field(
         description=(
-            "The records changed by this request, by name. Null only beside an error: the changes are made all the "
-            "same."
-        ),
-        metadata={"list_size": 1_000},
+            "The records changed by this request, by name. Null only beside an error, as when there are more than "
+            f"{MOST_LISTED:,}: the changes are made all the same."
+        )
     )
     async def attendances(self, info: Info) -> list[Attendance] | None:
         if self.outcome is None or self.outcome.before == self.outcome.after:
             return []
+        if (changed := self.outcome.after - self.outcome.before) > MOST_LISTED:
+            why = f"{changed:,} records were changed, and up to {MOST_LISTED:,} are listed. Query the day."
+            raise TooExpensive(why, cost=changed, limit=MOST_LISTED)
         snapshot = await info.context.snapshot()
         day = await info.context.load.day.load(self.outcome.date)
         found = await queries.changed_since(snapshot, self.outcome.date, self.outcome.before, until=self.outcome.after)
@@ -268,7 +271,8 @@ class AttendanceMutation:
         description=(
             "Record many people's attendance for one day, in one transaction. "
             "Requires MARKER for today, and ADMIN for other days."
-        )
+        ),
+        metadata={SIZED_BY: ("input", "change", "entries"), "page_limit": MOST_LISTED},
     )
     async def bulk_update_attendance(
         self,
@@ -278,7 +282,7 @@ class AttendanceMutation:
         try:
             outcome, errors = await _bulk(info, input)
         except Refusals as refused:
-            errors = user_errors(*refused.refusals)
+            errors = user_errors(*listed(refused.refusals, "entries"))
             return BulkUpdateAttendancePayload(errors=errors, client_mutation_id=input.client_mutation_id, outcome=None)
         return BulkUpdateAttendancePayload(errors=errors, client_mutation_id=input.client_mutation_id, outcome=outcome)
 
@@ -310,12 +314,13 @@ async def _bulk(info: Info, input: BulkUpdateAttendanceInput) -> tuple[BulkOutco
                 outcome = await commands.fill(
                     work, calendar, input.date, fill.status, which, only_unmarked=fill.only_unmarked
                 )
+            refused = listed(outcome.refusals, "entries")
             if key is not None:
-                refused = [(refusal.code, refusal.message, refusal.path) for refusal in outcome.refusals]
+                told = [(refusal.code, refusal.message, refusal.path) for refusal in refused]
                 await idempotency.store_answer(
-                    work, key, {"before": outcome.before, "after": outcome.after, "refused": refused}
+                    work, key, {"before": outcome.before, "after": outcome.after, "refused": told}
                 )
-            return outcome, user_errors(*outcome.refusals)
+            return outcome, user_errors(*refused)
     except Refusal as refusal:
         raise Refusals(refusal) from None
 

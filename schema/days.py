@@ -13,7 +13,7 @@ from memberstaff.errors import Refusal
 from .context import Info
 from .entities import AttendanceDay, DayState
 from .optional import value_or_unset
-from .payloads import InputError, UserError
+from .payloads import ONE_ERROR, InputError, UserError
 
 DAY_SETTINGS = "Settings of a day. Omitted fields are not changed."
 
@@ -51,7 +51,7 @@ class SetAttendanceDayStateInput:
 class AttendanceDayPayload:
     """Returned by updateAttendanceDay and setAttendanceDayState."""
 
-    errors: list[UserError] = strawberry.field(description="Empty on success.")
+    errors: list[UserError] = strawberry.field(description="Empty on success.", metadata=ONE_ERROR)
     date: strawberry.Private[dt.date | None]
 
     @strawberry.field(description="The day as it is now; null if refused, or beside an error.")

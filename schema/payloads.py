@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import strawberry
 
 from memberstaff.errors import ErrorCode, Refusal
 
 from .enums import describe
+
+MOST_LISTED = 1_000
+"""Items of each list in a payload, however many the input has."""
+
+ONE_ERROR = {"list_size": 1}
+"""Metadata of the `errors` of a payload that tells only what is wrong first."""
+
+ERROR_FOR_EACH = f"Of more than {MOST_LISTED:,}, the last one, LIMIT_EXCEEDED, says how many are left out."
 
 describe(
     ErrorCode,
@@ -41,3 +51,13 @@ class InputError(UserError):
     def of(cls, refusal: Refusal) -> InputError:
         """From a refusal."""
         return cls(code=refusal.code, message=refusal.message, path=list(refusal.path))
+
+
+def listed(refusals: Sequence[Refusal], where: str) -> Sequence[Refusal]:
+    """As many of them as a payload tells; the last one then counts the others, at this path in the input."""
+    if len(refusals) <= MOST_LISTED:
+        return refusals
+    shown = refusals[: MOST_LISTED - 1]
+    left = len(refusals) - len(shown)
+    message = f"{left:,} more are wrong. Up to {MOST_LISTED:,} errors are listed: send fewer at once."
+    return [*shown, Refusal(ErrorCode.LIMIT_EXCEEDED, message, where)]

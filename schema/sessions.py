@@ -17,7 +17,7 @@ from memberstaff.server.session_cookie import SessionCookie
 
 from .context import Info
 from .ids import global_id
-from .payloads import InputError, UserError
+from .payloads import ONE_ERROR, InputError, UserError
 from .relay import Node
 
 
@@ -99,7 +99,9 @@ class SessionPayload:
     expires_at: dt.datetime | None = strawberry.field(default=None, description="When the access token expires.")
     viewer: Viewer | None = strawberry.field(default=None, description="Who is logged in now; null if refused.")
     errors: list[UserError] = strawberry.field(
-        default_factory=list, description="Empty on success. BAD_CREDENTIALS, whichever of them was wrong."
+        default_factory=list,
+        description="Empty on success. BAD_CREDENTIALS, whichever of them was wrong.",
+        metadata=ONE_ERROR,
     )
 
     @classmethod
@@ -119,7 +121,7 @@ class SessionPayload:
 class LogoutPayload:
     """Returned by logout."""
 
-    errors: list[UserError] = strawberry.field(default_factory=list, description="Always empty.")
+    errors: list[UserError] = strawberry.field(default_factory=list, description="Always empty.", metadata=ONE_ERROR)
 
 
 @strawberry.type

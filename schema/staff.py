@@ -12,6 +12,7 @@ from strawberry.utils.str_converters import to_camel_case
 from memberstaff.access import Right
 from memberstaff.db import idempotency
 from memberstaff.db.work import Work
+from memberstaff.engine.limits import SIZED_BY
 from memberstaff.errors import Refusal, Refusals
 from memberstaff.inputs import UNSET, Unset
 from memberstaff.staff import commands, importing, queries
@@ -23,14 +24,11 @@ from .context import Info
 from .enums import describe
 from .ids import staff_key
 from .optional import value_or_unset
-from .payloads import InputError, UserError
+from .payloads import ERROR_FOR_EACH, MOST_LISTED, ONE_ERROR, InputError, UserError, listed
 from .people import Staff
 from .relay import After, First, PageInfo, page_cursor, page_size, parse_page_cursor
 from .scalars import URL
 from .scope import SEARCH, StaffScope, staff_filter
-
-MOST_PREVIEWED = 1_000
-"""Rows in the preview of an import."""
 
 
 @strawberry.input(description="Filters a list of people: those who match every field that is given.")
@@ -150,7 +148,7 @@ class StaffPayload:
     """Returned by createStaff and updateStaff."""
 
     staff: Staff | None = strawberry.field(description="The person as stored; null if refused.")
-    errors: list[UserError] = strawberry.field(description="Empty on success.")
+    errors: list[UserError] = strawberry.field(description="Empty on success.", metadata=ONE_ERROR)
 
 
 @strawberry.input(description="People to add or change, in one transaction.")
@@ -202,10 +200,11 @@ class ImportStaffPayload:
     updated: int = strawberry.field(description="Number of people whose data changed.")
     unchanged: int = strawberry.field(description="Number of people whose data was up to date.")
     changes: list[StaffImportChange] = strawberry.field(
-        description=f"In a dry run, the first {MOST_PREVIEWED:,} rows that would change; otherwise empty.",
-        metadata={"list_size": MOST_PREVIEWED},
+        description=f"In a dry run, the first {MOST_LISTED:,} rows that would change; otherwise empty."
     )
-    errors: list[UserError] = strawberry.field(description="An error for each invalid row; empty on success.")
+    errors: list[UserError] = strawberry.field(
+        description=f"An error for each invalid row; empty on success. {ERROR_FOR_EACH}"
+    )
 
 
 @strawberry.type
@@ -264,7 +263,10 @@ class StaffMutation:
             return StaffPayload(staff=None, errors=[InputError.of(refusal)])
         return StaffPayload(staff=Staff.of(person), errors=[])
 
-    @strawberry.mutation(description="Add or change many people in one transaction. Requires ADMIN.")
+    @strawberry.mutation(
+        description="Add or change many people in one transaction. Requires ADMIN.",
+        metadata={SIZED_BY: ("input", "rows"), "page_limit": MOST_LISTED},
+    )
     async def import_staff(
         self, info: Info, input: Annotated[ImportStaffInput, strawberry.argument(description="The people.")]
     ) -> ImportStaffPayload | None:
@@ -272,7 +274,7 @@ class StaffMutation:
             async with info.context.work() as work:
                 return await _import(work, input)
         except Refusals as refused:
-            errors: list[UserError] = [InputError.of(refusal) for refusal in refused.refusals]
+            errors: list[UserError] = [InputError.of(refusal) for refusal in listed(refused.refusals, "rows")]
         except Refusal as refusal:
             errors = [InputError.of(refusal)]
         return ImportStaffPayload(created=0, updated=0, unchanged=0, changes=[], errors=errors)
@@ -291,5 +293,5 @@ async def _import(work: Work, input: ImportStaffInput) -> ImportStaffPayload:
     counts = {"created": outcome.created, "updated": outcome.updated, "unchanged": outcome.unchanged}
     if key is not None:
         await idempotency.store_answer(work, key, counts)  # without names, which would outlast a person's erasure
-    changes = outcome.changes[:MOST_PREVIEWED] if input.dry_run else ()
+    changes = outcome.changes[:MOST_LISTED] if input.dry_run else ()
     return ImportStaffPayload(**counts, changes=[StaffImportChange.of(change) for change in changes], errors=[])

@@ -1,11 +1,11 @@
-"""What an operation costs: the objects that it could return, as a formula over the variables that are page sizes.
+"""What an operation costs: the objects that it could return, as a formula over the variables that say how many.
 
 The formula is made once per document, together with its other limits, and computed for each request.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,9 +15,12 @@ from graphql import (
     GraphQLField,
     GraphQLInt,
     IntValueNode,
+    ListValueNode,
     NullValueNode,
+    ObjectValueNode,
     OperationDefinitionNode,
     OperationType,
+    ValueNode,
     VariableNode,
 )
 
@@ -59,21 +62,37 @@ class PageSize:
     default: int
     largest: int
 
-    def given(self, sizes: Mapping[str, int | None]) -> int:
-        """The size of the page in a request, given its variables."""
-        asked = sizes.get(self.variable)
+    def given(self, value: Any) -> int:
+        """The size of the page in a request, given the value of the variable."""
+        asked = _integer(value)
         return self.default if asked is None else _bounded(asked, self.largest)
+
+
+@dataclass(frozen=True, slots=True)
+class InputLength:
+    """The length of a list in a mutation's input: that of a variable, or at this path in one."""
+
+    variable: str
+    path: tuple[str, ...]
+    largest: int
+
+    def given(self, value: Any) -> int:
+        """The length in a request, given the value of the variable."""
+        return _length(value, self.path, self.largest)
+
+
+ListSize = PageSize | InputLength
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Term:
-    """Objects whose number depends on a request: `each`, for each item of the page, or once without a page.
+    """Objects whose number depends on a request: `each`, for each item of the page or input, or once without either.
 
     The latter is a fragment, so that a formula stays as short as its document, however often the fragment is spread.
     """
 
     each: Objects
-    page: PageSize | None = None
+    size: ListSize | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +102,8 @@ class OperationCost:
     node: OperationDefinitionNode
     objects: Objects
     terms: list[Term]
-    defaults: Mapping[str, int | None]
-    """Of each variable that is a page size: its default, or None."""
+    defaults: Mapping[ListSize, int | ValueNode | None]
+    """Of the variable of each size: its default, or None."""
     limit: int
 
     @property
@@ -100,11 +119,11 @@ class OperationCost:
         if self.is_fixed:
             return self.objects.fixed
         given = variables or {}
-        sizes = {name: _integer(given.get(name, default)) for name, default in self.defaults.items()}
+        sizes = {size: size.given(given.get(size.variable, default)) for size, default in self.defaults.items()}
         values: dict[Term, int] = {}
         for term in self.terms:
             each = term.each.value(values)
-            values[term] = each if term.page is None else each * term.page.given(sizes)
+            values[term] = each if term.size is None else each * sizes[term.size]
         return self.objects.value(values)
 
     def excess(self, cost: int) -> GraphQLError | None:
@@ -114,7 +133,9 @@ class OperationCost:
         what = (
             "Each event of the subscription" if self.node.operation is OperationType.SUBSCRIPTION else "The operation"
         )
-        message = f"{what} could return {count(cost)} objects; the limit is {self.limit:,}. Ask for smaller pages."
+        is_of_input = any(isinstance(size, InputLength) for size in self.defaults)
+        advice = "Ask for smaller pages, or send fewer at once." if is_of_input else "Ask for smaller pages."
+        message = f"{what} could return {count(cost)} objects; the limit is {self.limit:,}. {advice}"
         reason = BadRequestReason.OPERATION_TOO_EXPENSIVE.value
         extensions = {"reason": reason, "cost": min(cost, MOST_REPORTED), "limit": self.limit}
         return GraphQLError(message, self.node, extensions=extensions)
@@ -126,8 +147,8 @@ class Formulas:
     def __init__(self) -> None:
         self.terms: list[Term] = []
 
-    def page(self, size: int | PageSize, each: Objects) -> Objects:
-        """The objects of a page."""
+    def page(self, size: int | ListSize, each: Objects) -> Objects:
+        """The objects of a page, or of a list that is as long as the input."""
         product = Objects()
         if isinstance(size, int):
             product.add(each, size)
@@ -141,14 +162,11 @@ class Formulas:
 
     def operation(self, node: OperationDefinitionNode, objects: Objects, limit: int) -> OperationCost:
         """The cost of an operation of the document."""
-        sizes = {term.page.variable for term in self.terms if term.page is not None}
-        given = {each.variable.name.value: each.default_value for each in node.variable_definitions or ()}
-        defaults = {
-            name: int(default.value) if isinstance(default, IntValueNode) else None
-            for name, default in given.items()
-            if name in sizes
-        }
-        return OperationCost(node, objects, self.terms, defaults, limit)
+        declared = {each.variable.name.value: each.default_value for each in node.variable_definitions or ()}
+        sizes = {term.size for term in self.terms if term.size is not None}
+        return OperationCost(
+            node, objects, self.terms, {size: _default(declared.get(size.variable)) for size in sizes}, limit
+        )
 
     def _term(self, term: Term) -> Term:
         self.terms.append(term)
@@ -175,6 +193,20 @@ def page_size(node: FieldNode, field_def: GraphQLField, largest: int) -> int | P
     )
 
 
+def input_length(node: FieldNode, path: Sequence[str], largest: int) -> int | InputLength:
+    """The length of the list at this path in the arguments of a field: how many its answer can have of each list.
+
+    It counts as the largest where there is none, since something else then says how many.
+    """
+    argument, *rest = path
+    value = next((given.value for given in node.arguments or () if given.name.value == argument), None)
+    while rest and isinstance(value, ObjectValueNode):
+        value = _member(value, rest.pop(0))
+    if isinstance(value, VariableNode):
+        return InputLength(value.name.value, tuple(rest), largest)
+    return _length(value, rest, largest)
+
+
 def count(number: int) -> str:
     """Format a count, which nested fragments can make thousands of digits long."""
     return f"{number:,}" if number < 1_000_000 else "over a million"
@@ -193,3 +225,29 @@ def _integer(value: Any) -> int | None:
     except GraphQLError:
         return 0
     return coerced
+
+
+def _default(value: ValueNode | None) -> int | ValueNode | None:
+    if isinstance(value, IntValueNode):
+        return int(value.value)
+    return value if isinstance(value, ListValueNode | ObjectValueNode) else None
+
+
+def _length(value: Any, path: Iterable[str], largest: int) -> int:
+    """The length of the list at the path in a value, as JSON or as written in the document; at least 1, for an error.
+
+    As a list, any other value is one of itself.
+    """
+    for name in path:
+        value = _member(value, name)
+    if value is None or isinstance(value, NullValueNode):
+        return largest
+    items = value.values if isinstance(value, ListValueNode) else value
+    return min(max(1, len(items)), largest) if isinstance(items, list | tuple) else 1
+
+
+def _member(value: Any, name: str) -> Any:
+    """The member of an object; None for anything else, which is invalid."""
+    if isinstance(value, ObjectValueNode):
+        return next((each.value for each in value.fields if each.name.value == name), None)
+    return value.get(name) if isinstance(value, dict) else None

@@ -26,7 +26,7 @@ from graphql import (
     is_list_type,
 )
 
-from memberstaff.engine.cost import PAGE_LIMIT, Formulas, Objects, OperationCost, count, page_size
+from memberstaff.engine.cost import PAGE_LIMIT, Formulas, Objects, OperationCost, count, input_length, page_size
 from memberstaff.errors import BadRequestReason
 
 LIST_SIZE = 10
@@ -48,6 +48,10 @@ INTROSPECTION = frozenset({"__schema", "__type"})
 
 ONCE = "once_per_operation"
 """Metadata key of root fields allowed once in an operation: ten logins in a request would be ten guesses."""
+
+SIZED_BY = "sized_by"
+"""Metadata key of a mutation whose payload has lists with at most one item for each of a list in the input, and at most
+`page_limit`: the path to that list, such as `("input", "rows")`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +86,7 @@ class Size:
     cost: Objects = field(default_factory=Objects)
     """Objects below that object, except those in `paged`."""
     paged: Objects = field(default_factory=Objects)
-    """Objects below it for each item of the enclosing field's page, such as `edges` below `records(first: 50)`."""
+    """Objects below it for each item of the enclosing field's page or input: `edges` below `records(first: 50)`."""
     introspection_depth: int = 0
     introspection_cost: int = 0
 
@@ -206,7 +210,9 @@ class _Walk:
         objects = Objects()
         paged = Objects()
         if field_def is not None and is_composite_type(get_named_type(field_def.type)):
-            page = page_size(node, field_def, _number(field_def, "page_limit") or PAGE_LIMIT)
+            largest = _number(field_def, "page_limit") or PAGE_LIMIT
+            path = _metadata(field_def).get(SIZED_BY)
+            page = page_size(node, field_def, largest) if path is None else input_length(node, path, largest)
             each = Objects(1)
             each.add(below.cost)
             each.add(self.formulas.page(LIST_SIZE if page is None else page, below.paged))

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 
 import strawberry
 
-from memberstaff.engine.limits import ONCE, Limits
+from memberstaff.engine.limits import ONCE, SIZED_BY, Limits
 
 LIMITS = Limits(depth=6, aliases=3, directives=2, tokens=500, characters=3_000, root_fields=4, cost=1_000)
 
@@ -54,8 +54,28 @@ class Query:
         return People(edges=[])
 
 
+@strawberry.input
+class Batch:
+    rows: list[str] | None = None
+
+
+@strawberry.input
+class Hire:
+    batch: Batch | None = None
+
+
+@strawberry.type
+class Hired:
+    people: list[Person]
+    boss: Person
+
+
 @strawberry.type
 class Mutation:
+    @strawberry.mutation(metadata={SIZED_BY: ("input", "batch", "rows"), "page_limit": 30})
+    def hire(self, input: Hire | None = None) -> Hired:
+        return Hired(people=[], boss=Person())
+
     @strawberry.mutation(metadata={ONCE: True})
     def login(self, name: str) -> str:
         return name

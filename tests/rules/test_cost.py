@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from graphql import parse
+from graphql import (
+    GraphQLField,
+    get_named_type,
+    get_nullable_type,
+    is_composite_type,
+    is_list_type,
+    parse,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 from strawberry.types.execution import PreExecutionError
@@ -16,6 +24,8 @@ from strawberry.types.execution import PreExecutionError
 from memberstaff.engine.cost import OperationCost
 from memberstaff.engine.limits import Limits, measure
 from memberstaff.engine.schema import build_schema
+from memberstaff.staff.commands import Details
+from schema.audit import MOST_DETAILS
 from schema.root import make_schema
 from tests.calls import at_most
 from tests.rules.people import LIMITS, Mutation, Query, Subscription
@@ -96,6 +106,37 @@ def test_a_page_size_in_a_variable_counts_with_its_value(query: str, variables: 
 @pytest.mark.parametrize("invalid", ["5", 1.5, True, 2**31, 10**400, [5], {}])
 def test_a_page_size_that_is_no_int_counts_as_nothing_since_the_operation_does_not_run(invalid: Any) -> None:
     assert formula(f"query ($n: Int) {{ people(first: $n) {EDGES} }}").of({"n": invalid}) == 1
+
+
+@pytest.mark.parametrize(
+    ("query", "variables", "length"),
+    [
+        ('mutation { hire(input: {batch: {rows: ["a", "b", "c"]}}) %s }', {}, 3),
+        ('mutation { hire(input: {batch: {rows: "a"}}) %s }', {}, 1),
+        ("mutation { hire(input: {batch: {rows: []}}) %s }", {}, 1),
+        ("mutation { hire(input: {batch: {rows: null}}) %s }", {}, 30),
+        ("mutation { hire(input: {batch: {}}) %s }", {}, 30),
+        ("mutation { hire(input: {}) %s }", {}, 30),
+        ("mutation { hire %s }", {}, 30),
+        ("mutation ($a: String!) { hire(input: {batch: {rows: [$a, $a]}}) %s }", {"a": "x"}, 2),
+        ("mutation ($r: [String!]) { hire(input: {batch: {rows: $r}}) %s }", {"r": ["a", "b"]}, 2),
+        ("mutation ($r: [String!]) { hire(input: {batch: {rows: $r}}) %s }", {"r": "a"}, 1),
+        ("mutation ($r: [String!]) { hire(input: {batch: {rows: $r}}) %s }", {}, 30),
+        ('mutation ($r: [String!] = ["a", "b"]) { hire(input: {batch: {rows: $r}}) %s }', {}, 2),
+        ('mutation ($r: [String!] = ["a", "b"]) { hire(input: {batch: {rows: $r}}) %s }', {"r": ["a"] * 31}, 30),
+        ("mutation ($b: Batch) { hire(input: {batch: $b}) %s }", {"b": {"rows": ["a"] * 29}}, 29),
+        ("mutation ($i: Hire) { hire(input: $i) %s }", {"i": {"batch": {"rows": ["a"] * 4}}}, 4),
+        ("mutation ($i: Hire) { hire(input: $i) %s }", {"i": {"batch": {"rows": None}}}, 30),
+        ("mutation ($i: Hire) { hire(input: $i) %s }", {"i": {"batch": None}}, 30),
+        ("mutation ($i: Hire) { hire(input: $i) %s }", {"i": None}, 30),
+        ('mutation ($i: Hire = {batch: {rows: ["a", "b"]}}) { hire(input: $i) %s }', {}, 2),
+        ('mutation ($i: Hire = {batch: {rows: "a"}}) { hire(input: $i) %s }', {"i": {}}, 30),
+        ("mutation ($i: Hire) { hire(input: $i) { ...h } } fragment h on Hired %s", {"i": {"batch": {"rows": []}}}, 1),
+    ],
+)
+def test_a_list_of_a_payload_counts_as_long_as_the_input(query: str, variables: dict[str, Any], length: int) -> None:
+    selection = "{ people { parents { name } } boss { friends { name } } }"
+    assert formula(query.replace("%s", selection)).of(variables) == 1 + length * (1 + 2) + 1 + 10
 
 
 def test_each_operation_of_a_document_has_its_own_defaults() -> None:
@@ -255,6 +296,36 @@ def test_every_page_of_the_api_has_a_default_size() -> None:
     fields = [(name, of) for type_ in types for name, of in getattr(type_, "fields", {}).items()]
     sizes = {name: of.args["first"].default_value for name, of in fields if "first" in getattr(of, "args", {})}
     assert sizes == {"accounts": 50, "audit": 50, "history": 20, "records": 100, "staff": 50}
+
+
+def test_every_list_of_objects_in_the_api_has_a_size_that_its_cost_counts_with() -> None:
+    """Its own, that of the page it is in, or that of the mutation's input; none is merely assumed."""
+    types = make_schema(Limits()).core.type_map.values()
+    own = [type_ for type_ in types if is_composite_type(type_) and not type_.name.startswith("__")]
+    fields = [(type_.name, name, of) for type_ in own for name, of in getattr(type_, "fields", {}).items()]
+
+    def metadata(of: GraphQLField) -> Any:
+        return of.extensions["strawberry-definition"].metadata if of.extensions else {}
+
+    def is_sized(of: GraphQLField) -> bool:
+        return "first" in of.args or "sized_by" in metadata(of)
+
+    assumed = [
+        f"{type_}.{name}"
+        for type_, name, of in fields
+        if is_list_type(get_nullable_type(of.type))
+        and is_composite_type(get_named_type(of.type))
+        and not is_sized(of)
+        and "list_size" not in metadata(of)
+        and not all(is_sized(parent) for _, _, parent in fields if get_named_type(parent.type).name == type_)
+    ]
+    assert assumed == []
+    sized = {f"{type_}.{name}": metadata(of)["sized_by"] for type_, name, of in fields if "sized_by" in metadata(of)}
+    assert sized == {
+        "Mutation.bulkUpdateAttendance": ("input", "change", "entries"),
+        "Mutation.importStaff": ("input", "rows"),
+    }
+    assert len(dataclasses.fields(Details)) <= MOST_DETAILS
 
 
 def test_a_subscription_is_priced_for_each_event() -> None:

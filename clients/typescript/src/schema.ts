@@ -410,13 +410,13 @@ export type BulkUpdateAttendanceInput = {
 /** The day after a bulk change, or why it was refused. */
 export type BulkUpdateAttendancePayload = {
   __typename?: 'BulkUpdateAttendancePayload';
-  /** The records changed by this request, by name. Null only beside an error: the changes are made all the same. */
+  /** The records changed by this request, by name. Null only beside an error, as when there are more than 1,000: the changes are made all the same. */
   attendances?: Maybe<Array<Attendance>>;
   /** From the input. */
   clientMutationId?: Maybe<Scalars['String']['output']>;
   /** The day as it is now; null if everything was refused, or beside an error. */
   day?: Maybe<AttendanceDay>;
-  /** Empty if everything succeeded. */
+  /** Empty if everything succeeded. Of more than 1,000, the last one, LIMIT_EXCEEDED, says how many are left out. */
   errors: Array<UserError>;
 };
 
@@ -543,7 +543,7 @@ export type ImportStaffPayload = {
   changes: Array<StaffImportChange>;
   /** Number of new people. */
   created: Scalars['Int']['output'];
-  /** An error for each invalid row; empty on success. */
+  /** An error for each invalid row; empty on success. Of more than 1,000, the last one, LIMIT_EXCEEDED, says how many are left out. */
   errors: Array<UserError>;
   /** Number of people whose data was up to date. */
   unchanged: Scalars['Int']['output'];
