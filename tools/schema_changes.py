@@ -44,18 +44,24 @@ TOLD_OTHERWISE = {
 """Of these the page has no sentences: a description speaks for itself, and what was added is listed by type."""
 
 Entry = Mapping[str, str]
+"""`[[accepted]]`: a breaking `change`, in graphql-core's words. `[[behaviour]]`: one that the schemas do not show, in
+our own words, and the part of the schema that it is `of`."""
 
 
 def complaints(released: str, current: str, record: str) -> list[str]:
     """What is wrong with the way from one schema to the other, in sentences; none when all is well."""
     old, new = build_schema(released), build_schema(current)
     made = {change.description for change in find_schema_changes(old, new) if _breaks(change, old)}
-    accepted = _accepted(record)
+    accepted, behaviour = _entries(record, "accepted"), _entries(record, "behaviour")
+    entries = {**accepted, **behaviour}
+    parts = _parts(old) & _parts(new)
+    strange = sorted(entry.get("of", "nothing") for entry in behaviour.values() if entry.get("of") not in parts)
     return [
         *(f"Breaks clients, and is not recorded: {change}" for change in sorted(made - accepted.keys())),
         *(f"Recorded, but not a change that was made: {change}" for change in sorted(accepted.keys() - made)),
-        *(f"Recorded without a reason: {change}" for change in _without(accepted, "reason")),
-        *(f"Recorded without what a client has to do: {change}" for change in _without(accepted, "client")),
+        *(f"Recorded of what is not in both schemas: {part}" for part in strange),
+        *(f"Recorded without a reason: {change}" for change in _without(entries, "reason")),
+        *(f"Recorded without what a client has to do: {change}" for change in _without(entries, "client")),
     ]
 
 
@@ -68,7 +74,7 @@ def section(released: str, current: str, record: str) -> str:
     safe = [change for change in changes if change not in breaking and change not in dangerous]
     before = _deprecated(old)
     parts = {
-        "Clients must change": _decisions(breaking, _accepted(record)),
+        "Clients must change": _decisions([change.description for change in breaking], record),
         "Deprecated": sorted(f"- `{name}`: {why}" for name, why in _deprecated(new).items() if name not in before),
         "Look whether it concerns you": _listed(dangerous),
         "New": [*_additions(old, new), *_listed(safe)],
@@ -101,8 +107,8 @@ def main(arguments: list[str]) -> None:
         sys.exit(f"{PAGE.relative_to(ROOT)} is out of date: run `./dev format`.")
 
 
-def _accepted(record: str) -> dict[str, Entry]:
-    return {entry["change"]: entry for entry in tomllib.loads(record).get("accepted", [])}
+def _entries(record: str, kind: str) -> dict[str, Entry]:
+    return {entry["change"]: entry for entry in tomllib.loads(record).get(kind, [])}
 
 
 def _without(accepted: Mapping[str, Entry], key: str) -> list[str]:
@@ -122,15 +128,17 @@ def _listed(changes: Sequence[SchemaChange]) -> list[str]:
     return sorted(f"- {change.description}" for change in changes)
 
 
-def _decisions(changes: list[SchemaChange], accepted: Mapping[str, Entry]) -> list[str]:
-    """Breaking changes, those together about which the same was decided."""
-    decided: defaultdict[tuple[str, str], list[SchemaChange]] = defaultdict(list)
-    for change in changes:
-        entry = accepted.get(change.description, {})
-        decided[entry.get("client", ""), entry.get("reason", "")].append(change)
+def _decisions(changes: list[str], record: str) -> list[str]:
+    """What breaks clients, those changes together about which the same was decided."""
+    accepted, behaviour = _entries(record, "accepted"), _entries(record, "behaviour")
+    decided: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    for change in [*changes, *behaviour]:
+        entry = accepted.get(change) or behaviour.get(change, {})
+        part = f"`{entry['of']}`: " if "of" in entry else ""
+        decided[entry.get("client", ""), entry.get("reason", "")].append(f"- {part}{change}")
     lines = []
     for (client, reason), alike in sorted(decided.items()):
-        lines += [f"- {client}", "", f"  Why: {reason}", "", *(f"  {line}" for line in _listed(alike)), ""]
+        lines += [f"- {client}", "", f"  Why: {reason}", "", *(f"  {line}" for line in sorted(alike)), ""]
     return lines
 
 
@@ -140,6 +148,13 @@ def _own_types(schema: GraphQLSchema) -> dict[str, Any]:
         for name, type_ in schema.type_map.items()
         if not name.startswith("__") and not is_specified_scalar_type(type_)
     }
+
+
+def _parts(schema: GraphQLSchema) -> set[str]:
+    """The types, and their fields and values, by name."""
+    types = _own_types(schema)
+    members = ((name, {**getattr(of, "fields", {}), **getattr(of, "values", {})}) for name, of in types.items())
+    return {*types, *(f"{name}.{member}" for name, found in members for member in found)}
 
 
 def _deprecated(schema: GraphQLSchema) -> dict[str, str]:

@@ -69,6 +69,52 @@ def test_a_record_of_what_was_not_changed_fails_and_so_does_one_without_a_reason
     ]
 
 
+BEHAVIOUR = """[[behaviour]]
+of = "Person.name"
+change = "The family name comes first."
+reason = "Lists are sorted by it."
+client = "Show it as it is."
+"""
+
+
+def test_what_the_schemas_do_not_show_is_recorded_by_hand_and_told_with_the_rest() -> None:
+    assert complaints(PERSON, PERSON, BEHAVIOUR) == []
+    told = """### Clients must change
+
+- Show it as it is.
+
+  Why: Lists are sorted by it.
+
+  - `Person.name`: The family name comes first."""
+    assert section(PERSON, PERSON, BEHAVIOUR) == told
+    both = section(PERSON, NOW, RECORDED + BEHAVIOUR)
+    assert both.startswith(TOLD.partition("\n\n### Deprecated")[0] + told.removeprefix("### Clients must change"))
+
+
+@pytest.mark.parametrize("part", ["Status", "Status.IN", "Query.person"])
+def test_what_is_recorded_by_hand_is_of_any_part_of_the_schema(part: str) -> None:
+    assert complaints(PERSON, PERSON, BEHAVIOUR.replace("Person.name", part)) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "now", "told"),
+    [
+        ('of = "Person.name"', 'of = "Person.surname"', "Recorded of what is not in both schemas: Person.surname"),
+        ('of = "Person.name"', 'of = "Person.fax"', "Recorded of what is not in both schemas: Person.fax"),
+        ('of = "Person.name"', "", "Recorded of what is not in both schemas: nothing"),
+        ('reason = "Lists are sorted by it."', "", "Recorded without a reason: The family name comes first."),
+        (
+            'client = "Show it as it is."',
+            "",
+            "Recorded without what a client has to do: The family name comes first.",
+        ),
+    ],
+)
+def test_a_record_by_hand_that_leaves_something_out_fails(line: str, now: str, told: str) -> None:
+    without_fax = PERSON.replace("fax: String ", "")
+    assert complaints(PERSON, without_fax, RECORDED + BEHAVIOUR.replace(line, now)) == [told]
+
+
 NOW = """type Query { person(id: ID = null): Person people: [Person!] }
 enum Status { IN OUT }
 type Person { name: String! phone: Phone status: Status old: Int @deprecated(reason: "Use `phone`.") }
@@ -130,3 +176,9 @@ def test_a_page_that_is_not_current_fails_the_check_and_is_mended(
     schema_changes.main([])
     assert (tmp_path / "changes.md").read_text() == PAGE.read_text()
     schema_changes.main(["--check"])
+
+
+def test_who_opened_a_day_by_its_date_alone_is_told_what_to_send() -> None:
+    clients, _, _ = section(*(file.read_text() for file in (RELEASED, SCHEMA, RECORD))).partition("\n### ")
+    assert "- `OpenAttendanceDayInput.isWorkingDay`: Omitted, it does not change" in clients
+    assert "- Send `isWorkingDay: true` to make a day a working day: " in clients
