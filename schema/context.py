@@ -21,7 +21,7 @@ from memberstaff.attendance.day_version import DayVersion
 from memberstaff.attendance.rules import Mark
 from memberstaff.db.clock import today
 from memberstaff.db.work import Reading, Work
-from memberstaff.errors import RequestError, Unauthenticated, Unavailable
+from memberstaff.errors import RequestError, Unavailable
 from memberstaff.fanout.subscriber_groups import SubscriberGroups
 from memberstaff.server.client_address import UNKNOWN
 from memberstaff.server.connection import Connection
@@ -203,14 +203,12 @@ class Context:
             self.connection.resume.pop(self.operation_id, None)
 
     async def may_introspect(self) -> bool:
-        """Whether introspection is enabled in the settings, or the caller is an administrator."""
+        """Whether everybody may introspect, or the caller, as an administrator, may. Raises Unauthenticated."""
         if self.application.settings.introspects_to_anybody:
             return True
         async with self.turn():
             try:
                 return (await self.caller()).may(Right.INTROSPECT)
-            except Unauthenticated:
-                return False
             finally:
                 await self.release()  # no connection is held while the operation waits for its turn
 

@@ -120,7 +120,8 @@ when to refetch it.
 
 A field of Query or Mutation is null where it has failed, and the error has its name in `path`; the other fields are not
 affected. `extensions.code` of an error says why: UNAUTHENTICATED, FORBIDDEN, RATE_LIMITED, RESTART_REQUIRED,
-UNAVAILABLE, BAD_REQUEST or INTERNAL. What is wrong with the input of a mutation is in the `errors` of its payload.
+UNAVAILABLE, BAD_REQUEST, PERSISTED_QUERY_NOT_SUPPORTED or INTERNAL. What is wrong with the input of a mutation is in
+the `errors` of its payload.
 
 Inputs keep what they leave out. Ids and cursors are opaque."""
 

@@ -30,7 +30,7 @@ class OperationContext(SubscriptionContext, Protocol):
         """Whether the caller may read the schema. Raises RequestError."""
 
     async def close(self) -> None:
-        """Release what the operation holds; called once, before its result is sent, however it ended."""
+        """Release what the operation holds, before its result is sent, however it ended; again, it does nothing."""
 
 
 async def close(context: OperationContext) -> None:

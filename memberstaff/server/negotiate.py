@@ -10,6 +10,10 @@ GRAPHQL = "application/graphql-response+json"
 SSE = "text/event-stream"
 MULTIPART = "multipart/mixed"
 
+LONGEST = 1_000
+"""Characters of a header that is read; those of browsers have up to 200. A longer one, which would hold the event loop,
+is as good as none: RFC 9110, section 12.5, lets a server disregard it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
@@ -26,6 +30,8 @@ def is_json(content_type: str | None) -> bool:
 
     Other sites' forms can send text/plain without a CORS preflight, but not this.
     """
+    if content_type is not None and len(content_type) > LONGEST:
+        return False
     media, parameters = _media(content_type or "")
     charset = parameters.pop("charset", "utf-8").lower()
     return media == JSON and not parameters and charset in {"utf-8", "utf8"}
@@ -33,7 +39,7 @@ def is_json(content_type: str | None) -> bool:
 
 def negotiate(accept: Sequence[str], streams: Collection[str] = (SSE, MULTIPART)) -> Accepted:
     """What the Accept headers prefer, of a stream one of `streams`; JSON for */* or no header."""
-    ranges = [part for line in accept for part in _split(line, ",") if part.strip()]
+    ranges = _ranges(accept)
     if not ranges:
         return Accepted(JSON, None)
     single: tuple[float, str] | None = None
@@ -61,13 +67,20 @@ def negotiate_coding(accept_encoding: Sequence[str], codings: Iterable[str]) -> 
     12.1, lets a server disregard what it cannot honour.
     """
     weights: dict[str, float] = {}
-    for part in (part for line in accept_encoding for part in _split(line, ",") if part.strip()):
+    for part in _ranges(accept_encoding):
         name, parameters = _media(part)
         weights["gzip" if name == "x-gzip" else name] = _weight(parameters)
     others = weights.get("*", 0.0)
     best = max(codings, key=lambda coding: weights.get(coding, others))
     weight = weights.get(best, others)
     return best if weight > 0 and weight >= weights.get("identity", others) else None
+
+
+def _ranges(lines: Sequence[str]) -> list[str]:
+    """What a header lists, in one line or several."""
+    if sum(map(len, lines)) > LONGEST:
+        return []
+    return [part for line in lines for part in _split(line, ",") if part.strip()]
 
 
 def _media(header: str) -> tuple[str, dict[str, str]]:

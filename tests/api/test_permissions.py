@@ -278,7 +278,7 @@ async def test_a_disabled_account_is_out_at_once(installation: Installation) -> 
 
 async def test_only_administrators_introspect(installation: Installation) -> None:
     document = "{ __schema { queryType { name } } }"
-    assert (await installation.nobody.fail(document))[0] == NO
+    assert (await installation.nobody.fail(document))[0] == LOGIN
     assert (await installation.marker.fail(document))[0] == NO
     assert await installation.admin.ask(document) == {"__schema": {"queryType": {"name": "Query"}}}
 

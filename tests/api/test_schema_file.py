@@ -42,6 +42,16 @@ async def test_administrators_are_shown_it_and_nobody_else(installation: Install
     assert (expired.status_code, expired.text) == (401, message)
 
 
+async def test_whoever_has_logged_out_is_told_to_log_in_and_not_that_they_may_not(installation: Installation) -> None:
+    for client in (installation.admin, installation.viewer):
+        await client.ask("mutation { logout { errors { message } } }")
+        refused = await installation.http.get(PATH, headers=bearing(client.token))
+        assert (refused.status_code, refused.text) == (401, "The session has been ended. Log in again.\n")
+        assert refused.headers["www-authenticate"] == "Bearer"
+        asked = await client.send("{ __schema { queryType { name } } }")
+        assert [error["extensions"]["code"] for error in asked["errors"]] == ["UNAUTHENTICATED"]
+
+
 async def test_everybody_is_shown_it_where_introspection_is_allowed(database_url: str) -> None:
     async with install(database_url, introspection=True) as school:
         shown = [await school.http.get(PATH), await school.http.get(PATH, headers=bearing(school.viewer.token))]

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from memberstaff.server import compression
 from memberstaff.server.compression import CODINGS, LEAST_BYTES, SHARE, WAITING_BYTES, Compressor
-from memberstaff.server.negotiate import negotiate_coding
+from memberstaff.server.negotiate import GRAPHQL, JSON, Accepted, is_json, negotiate, negotiate_coding
+from tests.calls import at_most
 
 BODY = b"Amina PRESENT " * 1_000
 
@@ -54,6 +55,16 @@ BODY = b"Amina PRESENT " * 1_000
 )
 def test_the_coding_is_the_one_that_the_client_prefers(accepted: list[str], coding: str | None) -> None:
     assert negotiate_coding(accepted, CODINGS) == coding
+
+
+@pytest.mark.parametrize("long", [["br," * 10_000], ["br"] * 10_000, ["br;" * 10_000], ["br" + " " * 30_000]])
+def test_a_header_that_is_longer_than_any_clients_is_as_good_as_none(long: list[str]) -> None:
+    with at_most(calls=40):
+        assert negotiate_coding(long, CODINGS) is None
+        assert negotiate([GRAPHQL, *long]) == Accepted(JSON, None)
+        assert not is_json(JSON + " " * 1_000)
+    assert negotiate_coding(["br" + " " * 998], CODINGS) == "br"
+    assert negotiate([GRAPHQL + " " * (1_000 - len(GRAPHQL))]) == Accepted(GRAPHQL, None)
 
 
 @given(st.lists(st.text(max_size=40), max_size=3))

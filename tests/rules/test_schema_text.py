@@ -19,6 +19,7 @@ from graphql import (
 )
 
 from memberstaff.engine.limits import Limits
+from memberstaff.errors import RequestErrorCode
 from schema.asgi import export_sdl
 from schema.root import make_schema
 
@@ -174,3 +175,7 @@ def test_what_is_not_live_says_so_and_when_to_ask_again() -> None:
         ("AttendanceDay", "Live: "),
     ):
         assert words in (texts[name] or ""), name
+
+
+def test_every_code_of_an_error_is_named_where_the_schema_says_what_a_client_meets() -> None:
+    assert [code for code in RequestErrorCode if f"{code}" not in (SCHEMA.description or "")] == []
