@@ -208,7 +208,7 @@ class BulkUpdateAttendancePayload:
         if self.outcome is None or self.outcome.before == self.outcome.after:
             return []
         if (changed := self.outcome.after - self.outcome.before) > MOST_LISTED:
-            why = f"{changed:,} records were changed, and up to {MOST_LISTED:,} are listed. Query the day."
+            why = f"{changed:,} records were changed, and up to {MOST_LISTED:,} are listed. The day has them all."
             raise TooExpensive(why, cost=changed, limit=MOST_LISTED)
         snapshot = await info.context.snapshot()
         day = await info.context.load.day.load(self.outcome.date)

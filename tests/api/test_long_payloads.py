@@ -91,6 +91,6 @@ async def test_more_than_a_thousand_records_are_marked_and_not_listed(installati
     [error] = answer["errors"]
     assert (error["path"], error["message"], error["extensions"]) == (
         ["bulkUpdateAttendance", "attendances"],
-        "1,001 records were changed, and up to 1,000 are listed. Query the day.",
+        "1,001 records were changed, and up to 1,000 are listed. The day has them all.",
         {"code": "BAD_REQUEST", "reason": "OPERATION_TOO_EXPENSIVE", "cost": 1_001, "limit": 1_000},
     )

@@ -110,7 +110,7 @@ async def test_a_report_of_more_categories_than_it_can_show_says_how_to_ask(inst
         ),
         (
             "mutation { "
-            + " ".join(f"i{n}: importStaff(input: {{rows: []}}) {{ changes {{ row }} }}" for n in range(5))
+            + " ".join(f"i{n}: importStaff(input: {{rows: null}}) {{ changes {{ row }} }}" for n in range(5))
             + " }",
             "The operation could return 5,005 objects; the limit is 5,000. Ask for smaller pages.",
         ),
