@@ -154,8 +154,9 @@ WS = websockets.Subprotocol("graphql-transport-ws")
 
 
 def settings(database_url: str, **changes: Any) -> Settings:
-    """The settings of a test's installation."""
-    return Settings(**{"database_url": SecretStr(database_url), "secret_key": SecretStr(SECRET), **changes})
+    """The settings of a test's installation; a database hangs only where a test wants it to."""
+    chosen = {"database_url": SecretStr(database_url), "secret_key": SecretStr(SECRET), "database_seconds": 60}
+    return Settings(**{**chosen, **changes})
 
 
 @asynccontextmanager
