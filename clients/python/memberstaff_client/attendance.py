@@ -59,8 +59,18 @@ class Attendance:
         await self.close()
 
     async def close(self) -> None:
-        """Close the connections. The session stays open, for the next start."""
+        """Close the connections. A session in a `storage` stays open, for the next start; another ends.
+
+        That is not sure: a server that does not answer within a moment keeps the session until it expires.
+        """
         await self._connection.close()
+
+    async def logout(self) -> None:
+        """End the session, on the server and in the storage; what is called or followed then raises SessionEnded.
+
+        Raises RequestRefused and SessionEnded if the session may go on: the server cannot be reached, say.
+        """
+        await self._connection.logout()
 
     async def execute(self, document: str, /, **variables: Any) -> dict[str, Any]:
         """The data of a query or a mutation; dates may be among the variables.

@@ -7,10 +7,13 @@ from contextlib import aclosing
 from typing import Any
 
 from memberstaff_client.answers import Endpoint, data_of_event
-from memberstaff_client.errors import RequestRefused, SessionEnded
-from memberstaff_client.patience import UNAUTHENTICATED, Patience
+from memberstaff_client.errors import UNAUTHENTICATED, RequestRefused, SessionEnded
+from memberstaff_client.patience import Patience
 from memberstaff_client.session import Session
 from memberstaff_client.transport import Answer, Body
+
+MOMENT_SECONDS = 2.0
+"""For how long closing waits for a server that may be away."""
 
 
 class Connection:
@@ -24,7 +27,7 @@ class Connection:
     @property
     def closed(self) -> bool:
         """Whether `close` was called."""
-        return self._transport.closed
+        return self._session.left or self._transport.closed
 
     async def execute(self, document: str, variables: Mapping[str, Any]) -> dict[str, Any]:
         """The data of a query or a mutation. Raises LoginRefused, SessionEnded and RequestRefused."""
@@ -68,8 +71,16 @@ class Connection:
         return Patience(self._transport.sleep)
 
     async def close(self) -> None:
-        """Close what is open to the server."""
-        await self._transport.close()
+        """Close what is open to the server, and the session if it is stored nowhere."""
+        try:
+            if not self.closed:
+                await self._transport.briefly(self._session.leave, MOMENT_SECONDS)
+        finally:
+            await self._transport.close()
+
+    async def logout(self) -> None:
+        """End the session. Raises RequestRefused and SessionEnded if it may go on."""
+        await self._session.logout()
 
     async def _send(self, body: Body) -> dict[str, Any]:
         token = await self._session.token()

@@ -9,6 +9,8 @@ from memberstaff_client.records import Record
 
 INTERNAL = "INTERNAL"
 """The code of what nobody foresaw."""
+UNAUTHENTICATED = "UNAUTHENTICATED"
+"""The code of a token that is not taken."""
 
 LONGEST_SECONDS = 86_400.0
 """That anybody is asked to wait; more is a mistake."""

@@ -7,9 +7,8 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 
-from memberstaff_client.errors import RequestRefused, seconds
+from memberstaff_client.errors import UNAUTHENTICATED, RequestRefused, seconds
 
-UNAUTHENTICATED = "UNAUTHENTICATED"
 RESTART_REQUIRED = "RESTART_REQUIRED"
 AT_ONCE = frozenset({UNAUTHENTICATED, RESTART_REQUIRED})
 """The codes after which another token, or another board, is all that it takes."""

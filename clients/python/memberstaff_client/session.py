@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from threading import Lock
 from typing import Protocol
 
 from memberstaff_client.answers import Endpoint, understood
-from memberstaff_client.errors import LoginRefused, SessionEnded
+from memberstaff_client.errors import UNAUTHENTICATED, LoginRefused, RequestRefused, SessionEnded, Unavailable
 
 TOKEN = re.compile("[!-~]+")
 LOGIN = """mutation ($input: LoginInput!) {
@@ -20,6 +21,7 @@ LOGIN = """mutation ($input: LoginInput!) {
 REFRESH = """mutation ($input: RefreshSessionInput!) {
   session: refreshSession(input: $input) { accessToken refreshToken errors { message } }
 }"""
+LOGOUT = "mutation { logout { errors { code message } } }"
 
 
 class Storage(Protocol):
@@ -30,6 +32,9 @@ class Storage(Protocol):
 
     def save(self, refresh_token: str) -> None:
         """Keep it instead of the last one, before this returns."""
+
+    def clear(self) -> None:
+        """Keep none: the session has ended."""
 
 
 class TokenFile:
@@ -59,6 +64,10 @@ class TokenFile:
                 raise
         written.replace(self.path)
 
+    def clear(self) -> None:
+        """Remove the file."""
+        self.path.unlink(missing_ok=True)
+
 
 class Memory:
     """A storage that lasts as long as the program."""
@@ -72,6 +81,10 @@ class Memory:
     def save(self, refresh_token: str) -> None:
         """Keep it."""
         self._token = refresh_token
+
+    def clear(self) -> None:
+        """Keep none."""
+        self._token = None
 
 
 class Session:
@@ -100,10 +113,17 @@ class Session:
         self._access_token = ""
         self._was_refused = False
         self._refusing = Lock()  # of two threads, one has found out
+        self._is_over = False
+        self.left = False
+        """Whether `leave` was called."""
 
     async def token(self) -> str:
         """The access token, renewed if it was refused. Raises LoginRefused, SessionEnded and RequestRefused."""
         async with self._lock:
+            if self.left:
+                raise Unavailable("This client was closed.", "UNAVAILABLE")
+            if self._is_over:
+                raise SessionEnded("You have logged out.")
             token = self._access_token
             if not token:
                 token = self._access_token = await self._renewed()
@@ -122,23 +142,65 @@ class Session:
             before, self._was_refused = self._was_refused, True
             return before
 
+    async def logout(self) -> None:
+        """End it for good: on the server, and then here. Raises RequestRefused and SessionEnded if it may go on."""
+        async with self._lock:
+            if not self._is_over:
+                await self._end()
+                self._is_over = True
+
+    async def leave(self) -> None:
+        """End it if no later start can go on with it. Raises nothing: if it cannot be ended, it will expire."""
+        self.left = True
+        if isinstance(self._storage, Memory):
+            with suppress(Exception):
+                async with self._lock:
+                    if self._storage.load() is not None:
+                        await self._end()
+
+    async def _end(self) -> None:
+        if self._access_token and await self._took_logout():
+            return
+        self._access_token, _ = await self._gone_on()  # without it, there is none to end
+        if self._access_token and not await self._took_logout():
+            raise SessionEnded("The server takes no token of this session.")
+
+    async def _took_logout(self) -> bool:
+        """Whether the server has ended the session of the access token; False if it does not take the token."""
+        try:
+            data = await self._endpoint.ask({"query": LOGOUT}, self._access_token)
+        except RequestRefused as error:
+            if error.code == UNAUTHENTICATED:
+                return False
+            raise
+        with understood():
+            for refusal in data["logout"]["errors"]:
+                raise RequestRefused(refusal["message"], refusal["code"])
+        self._access_token = ""
+        self._storage.clear()
+        return True
+
     async def _renewed(self) -> str:
-        if self._fetch_token is not None:
-            token = await self._fetch_token()
-            if not TOKEN.fullmatch(token):
-                raise ValueError("What the token callback gave cannot be a token.")
-            return token
-        why = "Nobody is logged in: the storage has no refresh token."
-        if (refresh_token := self._storage.load()) is not None:
-            access_token, why = await self._open(REFRESH, {"refreshToken": refresh_token})
-            if access_token:
-                return access_token
+        access_token, why = await self._gone_on()
+        if access_token:
+            return access_token
         if self._credentials is None:
             raise SessionEnded(why)
         access_token, why = await self._open(LOGIN, self._credentials)
         if not access_token:
             raise LoginRefused(why)
         return access_token
+
+    async def _gone_on(self) -> tuple[str, str]:
+        """A new access token of the session that there is, or "" and why there is none."""
+        if self._fetch_token is not None:
+            token = await self._fetch_token()
+            if not TOKEN.fullmatch(token):
+                raise ValueError("What the token callback gave cannot be a token.")
+            return token, ""
+        if (refresh_token := self._storage.load()) is None:
+            return "", "Nobody is logged in: the storage has no refresh token."
+        return await self._open(REFRESH, {"refreshToken": refresh_token})
 
     async def _open(self, document: str, values: dict[str, str | None]) -> tuple[str, str]:
         """The access token, or "" and why there is none."""

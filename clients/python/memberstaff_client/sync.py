@@ -81,8 +81,12 @@ class Attendance:
         self.close()
 
     def close(self) -> None:
-        """Close the connections. The session stays open, for the next start."""
+        """Close the connections. A session in a `storage` stays open, for the next start; another ends if it can."""
         run(self._attendance.close())
+
+    def logout(self) -> None:
+        """End the session, on the server and in the storage; what is called or followed then raises SessionEnded."""
+        run(self._attendance.logout())
 
     def execute(self, document: str, /, **variables: Any) -> dict[str, Any]:
         """The data of a query or a mutation; dates may be among the variables."""

@@ -10,11 +10,11 @@ import asyncio
 import datetime as dt
 import json
 import socket
-from collections.abc import AsyncGenerator, Coroutine, Generator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, aclosing, contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
-from threading import Event, Lock
+from threading import Event, Lock, Thread
 from typing import Any, Protocol, TypeVar, cast
 
 import httpx2
@@ -56,6 +56,9 @@ class Transport(Protocol):
 
     async def sleep(self, seconds: float) -> None:
         """Wait so long, or until it is closed."""
+
+    async def briefly(self, doing: Callable[[], Coroutine[Any, Any, None]], seconds: float) -> None:
+        """Do what raises nothing, and give up after so long, whatever it waits for."""
 
     def lock(self) -> AbstractAsyncContextManager[Any]:
         """A new lock."""
@@ -171,6 +174,11 @@ class OverEventLoop:
             async with asyncio.timeout(seconds):
                 await self._closing.wait()
 
+    async def briefly(self, doing: Callable[[], Coroutine[Any, Any, None]], seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await doing()
+
     def lock(self) -> AbstractAsyncContextManager[Any]:
         return asyncio.Lock()
 
@@ -212,6 +220,13 @@ class Blocking:
 
     async def sleep(self, seconds: float) -> None:
         self._closing.wait(seconds)
+
+    async def briefly(self, doing: Callable[[], Coroutine[Any, Any, None]], seconds: float) -> None:
+        # A thread, since a lookup of a name, a lock and an answer that trickles know no common deadline.
+        thread = Thread(target=lambda: run(doing()), daemon=True)
+        with suppress(RuntimeError):  # Python is ending, and begins no thread
+            thread.start()
+            thread.join(seconds)
 
     def lock(self) -> AbstractAsyncContextManager[Any]:
         lock = Lock()
