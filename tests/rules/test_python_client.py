@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import os
 import random
+import subprocess
+import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -149,6 +153,10 @@ def test_an_address_may_be_in_capitals_in_any_script_and_of_version_six() -> Non
         sync.Attendance(address, email="a@b.example", password="secret").close()
 
 
+def full_disk(_: int) -> None:
+    raise OSError("full")
+
+
 def test_a_token_file_holds_the_last_token_whole_and_half_a_write_leaves_the_one_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -159,8 +167,38 @@ def test_a_token_file_holds_the_last_token_whole_and_half_a_write_leaves_the_one
         assert file.load() == token
     with pytest.raises(UnicodeEncodeError):
         file.save("ä")
+    with monkeypatch.context() as patched, pytest.raises(OSError, match="full"):
+        patched.setattr(os, "fsync", full_disk)
+        file.save("third")
     assert file.load() == "second"
     assert [each.name for each in tmp_path.iterdir()] == ["token"]
+    file.clear()
+    file.clear()
+    assert [*tmp_path.iterdir()] == []
+
+
+SAVED_AND_KILLED = """
+import os, sys
+from memberstaff_client import TokenFile
+os.fsync = lambda _: os.kill(os.getpid(), 9)
+TokenFile(sys.argv[1]).save("newest")
+"""
+
+
+def test_what_a_crash_leaves_beside_a_token_file_is_read_by_nobody_else_and_gone_with_the_next_token(
+    tmp_path: Path,
+) -> None:
+    file = TokenFile(tmp_path / "token")
+    for end in (partial(file.save, "next"), file.clear):
+        for _ in range(2):
+            killed = subprocess.run([sys.executable, "-c", SAVED_AND_KILLED, str(file.path)], check=False)
+            assert killed.returncode == -9
+        [left] = [each for each in tmp_path.iterdir() if each != file.path]
+        assert (left.name, oct(left.stat().st_mode & 0o777)) == ("token.new", "0o600")
+        left.chmod(0o644)  # as somebody else may have made it
+        end()
+        assert {each.name: oct(each.stat().st_mode & 0o777) for each in tmp_path.iterdir()} in ({"token": "0o600"}, {})
+    assert [*tmp_path.iterdir()] == []
 
 
 def test_everything_that_goes_wrong_is_an_error_of_the_package() -> None:

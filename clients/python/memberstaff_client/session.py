@@ -7,7 +7,6 @@ import re
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from threading import Lock
 from typing import Protocol
 
@@ -42,6 +41,7 @@ class TokenFile:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
+        self._newer = self.path.with_name(f"{self.path.name}.new")
 
     def load(self) -> str | None:
         """None without the file."""
@@ -51,22 +51,27 @@ class TokenFile:
             return None
 
     def save(self, refresh_token: str) -> None:
-        """Replace the file whole, so that a crash cannot leave half a token."""
+        """Replace the file whole, so that a crash cannot leave half a token, and no more than one file beside it."""
         content = refresh_token.encode("ascii")
-        with NamedTemporaryFile(dir=self.path.parent, delete=False) as file:  # with mode 0600
-            written = Path(file.name)
-            try:
+        self._newer.unlink(missing_ok=True)
+        try:
+            with open(self._newer, "xb", opener=_for_me_alone) as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-            except OSError:
-                written.unlink()
-                raise
-        written.replace(self.path)
+            self._newer.replace(self.path)
+        except BaseException:
+            self._newer.unlink(missing_ok=True)
+            raise
 
     def clear(self) -> None:
-        """Remove the file."""
+        """Remove the file, and what a crash has left beside it."""
+        self._newer.unlink(missing_ok=True)
         self.path.unlink(missing_ok=True)
+
+
+def _for_me_alone(path: str, flags: int) -> int:
+    return os.open(path, flags, mode=0o600)
 
 
 class Memory:
