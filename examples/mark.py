@@ -1,12 +1,12 @@
-"""Mark somebody today:   EMAIL=… PASSWORD=… python examples/mark.py NAME STATUS."""
+"""Mark somebody today:   ADDRESS=… EMAIL=… PASSWORD=… python examples/mark.py NAME STATUS."""
 
+# region page
 import os
 import sys
 
 from memberstaff_client.sync import Attendance
 
 
-# region page
 def mark(address: str, email: str, password: str, name: str, status: str) -> str:
     """Mark whoever has this name on today's board, without an event loop."""
     with Attendance(address, email=email, password=password) as attendance:
@@ -16,8 +16,6 @@ def mark(address: str, email: str, password: str, name: str, status: str) -> str
         return f"{record.name} {record.status}, version {record.version}"
 
 
-# endregion
-
 if __name__ == "__main__":
-    address = os.environ.get("ADDRESS", "http://127.0.0.1:8000")
-    print(mark(address, os.environ["EMAIL"], os.environ["PASSWORD"], *sys.argv[1:]))
+    print(mark(os.environ["ADDRESS"], os.environ["EMAIL"], os.environ["PASSWORD"], *sys.argv[1:]))
+# endregion
