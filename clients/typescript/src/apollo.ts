@@ -13,17 +13,20 @@ export * from "./day.ts";
 export { BoardDocument, ChangesDocument, MarkDocument, StateDocument } from "./documents.ts";
 export { possibleTypes } from "./schema.ts";
 
-/** Lists that `fetchMore` extends: each argument but those of the page makes a list of its own. */
+/**
+ * Lists that `fetchMore` extends: each argument but `after` makes a list of its own. So does the size of a page, or a list
+ * of five would replace one of a thousand.
+ */
 export const typePolicies: TypePolicies = {
   Query: {
     fields: {
-      accounts: relayStylePagination(["search"]),
-      audit: relayStylePagination(["account", "action", "from", "subject", "to"]),
-      staff: relayStylePagination(["filter"]),
+      accounts: relayStylePagination(["first", "search"]),
+      audit: relayStylePagination(["account", "action", "first", "from", "subject", "to"]),
+      staff: relayStylePagination(["filter", "first"]),
     },
   },
-  Attendance: { fields: { history: relayStylePagination() } },
-  AttendanceDay: { fields: { records: relayStylePagination(["scope", "search", "statuses"]) } },
+  Attendance: { fields: { history: relayStylePagination(["first"]) } },
+  AttendanceDay: { fields: { records: relayStylePagination(["first", "scope", "search", "statuses"]) } },
 };
 
 /** Sends queries and mutations over HTTP, and subscriptions over a connection. What it hands on never goes back. */
@@ -33,7 +36,7 @@ export function createLink(session: Session, subscriptions: Subscriptions): Apol
     ({ query, variables, operationName, operationType }) =>
       new Observable((observer) =>
         run(session, subscriptions, operationType, { query: print(query), variables, operationName }, {
-          next: ({ data, ...result }) => observer.next({ ...result, data: answers.keep(query, data) }),
+          next: ({ data, ...result }) => observer.next({ ...result, data: answers.keep(query, data, variables) }),
           error: (error) => observer.error(error),
           complete: () => observer.complete(),
         }),

@@ -15,15 +15,28 @@ interface Known {
 /** An object's own field, and the key under which its value stands. */
 export type Own = readonly [field: string, key: string];
 
+/** What tells an answer about an object from others. */
+export interface Order {
+  id: string;
+  sequence: string;
+}
+
+/** The `id` and `sequence` of an object that was answered, if it has both. */
+export function orderOf(object: Record<string, unknown>, fields: readonly Own[]): Order | null {
+  const value = (name: string): unknown => object[fields.find(([field]) => field === name)?.[1] ?? ""];
+  const [id, sequence] = [value("id"), value("sequence")];
+  return typeof id === "string" && typeof sequence === "string" ? { id, sequence } : null;
+}
+
 /** The newest value seen of each field of the objects that have an `id`, which is unique across all types, and a `sequence`. */
 export class Newest {
   readonly #objects = new Map<string, Map<string, Known>>();
 
   /** Put into an object that was answered the newest value seen in the place of each older one. */
   update(object: Record<string, unknown>, fields: readonly Own[]): void {
-    const value = (name: string): unknown => object[fields.find(([field]) => field === name)?.[1] ?? ""];
-    const [id, sequence] = [value("id"), value("sequence")];
-    if (typeof id !== "string" || typeof sequence !== "string") return;
+    const order = orderOf(object, fields);
+    if (!order) return;
+    const { id, sequence } = order;
     const known = this.#objects.get(id) ?? new Map<string, Known>();
     for (const [field, key] of fields) {
       if (field === CURSOR) continue;

@@ -25,11 +25,11 @@ export function watchDay<TDay extends Day = BoardDay, TChange extends Change = R
     async read(query, variables) {
       const { data, errors } = await execute(session, { query: print(query), variables });
       if (errors) throw new OperationFailed(errors);
-      return answers.keep(query, data);
+      return answers.keep(query, data, variables);
     },
     subscribe: (query, variables, next, end) =>
       subscriptions.subscribe({ query: print(query), variables }, {
-        next: ({ data, errors }) => (errors ? end(new OperationFailed(errors)) : next(answers.keep(query, data))),
+        next: ({ data, errors }) => (errors ? end(new OperationFailed(errors)) : next(answers.keep(query, data, variables))),
         error: end,
         complete: end,
       }),

@@ -16,6 +16,7 @@ interface Node {
 }
 
 export interface Field {
+  name: string;
   /** Tells its value from those of the object's other fields; null if it is a list, or depends on arguments. */
   value: string | null;
   selection: Selection;
@@ -51,6 +52,11 @@ export class Selection {
     return fields;
   }
 
+  /** Whether it is of a list with pages. */
+  get isList(): boolean {
+    return [...this.fields().values()].some(({ name }) => name === "edges");
+  }
+
   #collect({ selectionSet }: Node, typename: string, byKey: Map<string, Node[]>): void {
     for (const node of selectionSet?.selections ?? []) {
       if (node.kind === "Field") {
@@ -66,8 +72,9 @@ export class Selection {
   #field(nodes: readonly Node[]): Field {
     const [{ name, arguments: given, selectionSet }] = nodes as [Node];
     const selection = new Selection(nodes, this.#fragments);
-    if (given?.length) return { value: null, selection };
-    return { value: selectionSet ? selection.#reference(name!.value) : name!.value, selection };
+    const field = { name: name!.value, selection };
+    if (given?.length) return { ...field, value: null };
+    return { ...field, value: selectionSet ? selection.#reference(field.name) : field.name };
   }
 
   /** The value of a field that leads to an object with an id; null if that has a sequence of its own. */

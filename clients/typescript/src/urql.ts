@@ -45,7 +45,10 @@ export function newestExchange(): Exchange {
     (operations) =>
       pipe(
         forward(operations),
-        map((result) => ({ ...result, data: answers.keep<unknown>(result.operation.query, result.data) })),
+        map((result) => {
+          const { query, variables } = result.operation;
+          return { ...result, data: answers.keep<unknown>(query, result.data, variables) };
+        }),
       );
 }
 

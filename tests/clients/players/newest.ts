@@ -1,5 +1,7 @@
 /** What stands before the caches, by itself; fails when something does not hold. */
 import assert from "node:assert/strict";
+import { InMemoryCache } from "@apollo/client";
+import { possibleTypes, typePolicies } from "@memberstaff/client/apollo";
 import { NewestStore } from "@memberstaff/client/relay";
 import { parse } from "graphql";
 import relayRuntime from "relay-runtime";
@@ -49,6 +51,47 @@ for (const order of permutations([...given])) {
   assert.deepEqual(answers.keep(BOARD, board("10", "OPEN", 7, row("10", "ABSENT"))), board("13", "LOCKED", 1, row("13", "PRESENT")));
   assert.deepEqual(answers.keep(NODE, one("10", "ABSENT", null, "c10")), one("13", "PRESENT", "Bus", "c10"));
 }
+
+// So do lists, each by the sequence of the object that it belongs to, and with the newest values of what stands in it.
+const LIST = parse("query ($n: Int) { day { id sequence records(first: $n) { rosterVersion edges { node { id sequence status } } } } }");
+const list = (sequence: string, rosterVersion: number, ...names: string[]) => ({
+  day: { id: "L", sequence, records: { rosterVersion, edges: names.map((id) => ({ node: { id, sequence: "20", status: "LATE" } })) } },
+});
+const lists = new Answers();
+lists.keep(LIST, list("21", 7, "Y"), { n: 9 });
+assert.deepEqual(lists.keep(LIST, list("22", 8, "Y", "Z"), { n: 9 }), list("22", 8, "Y", "Z"));
+assert.deepEqual(lists.keep(LIST, list("21", 7, "Y"), { n: 9 }), list("22", 8, "Y", "Z"));
+assert.deepEqual(lists.keep(LIST, list("22", 8, "Y"), { n: 1 }), list("22", 8, "Y"));
+const restored = list("31", 2, "Y");
+assert.deepEqual(lists.keep(LIST, restored, { n: 9 }), restored);
+
+// In Apollo's cache a list of another size is another list.
+const cache = new InMemoryCache({ possibleTypes, typePolicies });
+const page = (...ids: string[]) => ({
+  attendanceDay: {
+    __typename: "AttendanceDay",
+    id: "D",
+    records: {
+      __typename: "AttendanceConnection",
+      edges: ids.map((id) => ({ __typename: "AttendanceEdge", cursor: id, node: { __typename: "Attendance", id } })),
+      pageInfo: { __typename: "PageInfo", hasNextPage: ids.length < 3, endCursor: ids.at(-1)! },
+    },
+  },
+});
+const PAGE = parse(`
+  query Page($first: Int, $after: String) {
+    attendanceDay { id records(first: $first, after: $after) { edges { cursor node { id } } pageInfo { hasNextPage endCursor } } }
+  }
+`);
+const read = (first: number) => {
+  const found = cache.readQuery<ReturnType<typeof page>>({ query: PAGE, variables: { first } });
+  return found?.attendanceDay.records.edges.map(({ node }) => node.id);
+};
+cache.writeQuery({ query: PAGE, variables: { first: 1000 }, data: page("1", "2", "3") });
+cache.writeQuery({ query: PAGE, variables: { first: 1 }, data: page("1") });
+assert.deepEqual([read(1000), read(1)], [["1", "2", "3"], ["1"]]);
+cache.writeQuery({ query: PAGE, variables: { first: 1, after: "1" }, data: page("2") });
+assert.deepEqual([read(1000), read(1)], [["1", "2", "3"], ["1", "2"]]);
 
 // Another object, and what has no sequence, are left alone.
 const answers = new Answers();
