@@ -75,6 +75,12 @@ def test_every_subpath_is_tried_and_every_peer_is_optional() -> None:
     assert PACKAGE["peerDependenciesMeta"] == {name: {"optional": True} for name in peers}
 
 
+def test_both_majors_of_graphql_that_its_libraries_take_may_be_installed_beside_it() -> None:
+    ours = PACKAGE["peerDependencies"]["graphql"]
+    theirs = json.loads((PACKAGES / "@apollo/client/package.json").read_text(encoding="utf-8"))
+    assert ours == theirs["peerDependencies"]["graphql"] == "^16.0.0 || ^17.0.0"
+
+
 async def test_the_package_has_its_code_its_types_a_readme_and_a_licence_and_nothing_else(tmp_path: Path) -> None:
     install_client(tmp_path)
     files = [file for file in (tmp_path / "node_modules/@memberstaff/client").rglob("*") if file.is_file()]
