@@ -17,6 +17,19 @@ export class OperationFailed extends Error {
   }
 }
 
+/** An answer that is not memberstaff's: a proxy's page, or that of another program. */
+export class NoAnswer extends Error {
+  override readonly name = "NoAnswer";
+
+  /** `retryAfter` is what the header of this name says, in seconds; otherwise 0. */
+  constructor(
+    readonly status: number,
+    readonly retryAfter: number,
+  ) {
+    super(`The server's answer, with the status ${status}, cannot be read.`);
+  }
+}
+
 /** The GraphQL errors in an array, or in an error of this package, Apollo Client, urql or Relay; otherwise none. */
 export function errorsIn(error: unknown): GraphQLErrors {
   if (Array.isArray(error)) return error as GraphQLErrors;
@@ -38,6 +51,7 @@ export function hasCode(error: unknown, ...codes: string[]): boolean {
 
 /** The seconds that the server wants to be left alone for, if it says so; otherwise 0. */
 export function retryAfter(error: unknown): number {
+  if (error instanceof NoAnswer) return error.retryAfter;
   const told = errorsIn(error).map(({ extensions }) => extensions?.retryAfter);
   return Math.max(0, ...told.filter((seconds) => typeof seconds === "number"));
 }

@@ -1,5 +1,5 @@
 /** What every client needs: a session, and what the server's errors say. */
-export { codeOf, errorsIn, hasCode, OperationFailed, retryAfter } from "./errors.ts";
+export { codeOf, errorsIn, hasCode, NoAnswer, OperationFailed, retryAfter } from "./errors.ts";
 export type { GraphQLError, GraphQLErrors } from "./errors.ts";
 export { Session, SessionEnded } from "./session.ts";
 export type { Credentials, SessionOptions, TokenStorage } from "./session.ts";

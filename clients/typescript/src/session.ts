@@ -1,5 +1,6 @@
 /** A login: its access token, which lives for minutes, and the refresh token with which it is renewed. */
 import { codeOf, hasCode, OperationFailed, retryAfter, type GraphQLErrors } from "./errors.ts";
+import { resultOf } from "./transport.ts";
 import { wait } from "./waiting.ts";
 
 const FIELDS = "accessToken expiresAt refreshToken errors { message }";
@@ -102,10 +103,20 @@ export class Session {
     return Math.max(0, (await this.#tokens).renewAt - Date.now());
   }
 
-  /** End the session, here and on the server. Throws when the server cannot be reached: then it has not ended. */
+  /** End the session, here and on the server. Throws when the server does not say that it has: then it has not ended. */
   async logout(): Promise<void> {
-    const { errors } = await this.#send(LOGOUT, undefined, await this.token());
-    if (errors && hasCode(errors, ...PASSING)) throw new OperationFailed(errors);
+    try {
+      let token = await this.token();
+      let answer = await this.#send(LOGOUT, undefined, token);
+      if (hasCode(answer.errors, "UNAUTHENTICATED")) {
+        await this.refused(token);
+        token = await this.token();
+        answer = await this.#send(LOGOUT, undefined, token);
+      }
+      if (!answer.data?.logout) throw new OperationFailed(answer.errors ?? []);
+    } catch (error) {
+      if (!(error instanceof SessionEnded)) throw error; // it is over all the same
+    }
     await this.#end(new SessionEnded("You have logged out."));
   }
 
@@ -136,7 +147,8 @@ export class Session {
   /** Ask until there is an answer: one that is lost is asked for again, with the same refresh token. */
   async #ask(query: string, input: object): Promise<Tokens> {
     for (let failures = 0; ; failures += 1) {
-      const answer = await this.#send(query, { input }).catch(() => null);
+      let lost: unknown;
+      const answer = await this.#send(query, { input }).catch((error: unknown) => void (lost = error));
       const [payload] = Object.values(answer?.data ?? {});
       if (payload?.accessToken && payload.expiresAt) {
         return this.#keep(payload.accessToken, payload.expiresAt, payload.refreshToken);
@@ -148,7 +160,7 @@ export class Session {
         if (query === REFRESH) await this.#end(over);
         throw over;
       }
-      await wait(failures, retryAfter(answer?.errors));
+      await wait(failures, retryAfter(lost ?? answer?.errors));
     }
   }
 
@@ -159,7 +171,7 @@ export class Session {
       body: JSON.stringify({ query, variables }),
       signal: AbortSignal.timeout(PATIENCE),
     });
-    return (await response.json()) as Answer;
+    return resultOf(response);
   }
 
   async #keep(accessToken: string, expiresAt: string, refreshToken: string | null): Promise<Tokens> {

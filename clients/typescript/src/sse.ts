@@ -41,7 +41,7 @@ async function follow(session: Session, request: Request, sink: Sink, over: Abor
     } catch (error) {
       if (over.aborted) return;
       if (error instanceof SessionEnded) return sink.error(error);
-      if (error instanceof Busy) pause = error.seconds;
+      pause = error instanceof Busy ? error.seconds : retryAfter(error);
     }
     if (!over.aborted) await wait(failures, pause);
   }
@@ -90,8 +90,7 @@ async function* stream(
     const complete = { type: "complete", id: "", result: {} };
     if (response.status === 204) return yield complete;
     if (response.status === 429 || response.status >= 500) {
-      const result = await resultOf(response);
-      throw new Busy(Math.max(retryAfter(result.errors), Number(response.headers.get("retry-after")) || 0));
+      throw new Busy(retryAfter((await resultOf(response)).errors));
     }
     if (!response.body || !response.headers.get("content-type")?.startsWith("text/event-stream")) {
       yield { type: "next", id: "", result: await resultOf(response) };

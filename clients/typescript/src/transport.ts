@@ -1,5 +1,5 @@
 /** An operation, and its way to the server and back: over HTTP, or as one of the subscriptions of a connection. */
-import { hasCode, type GraphQLErrors } from "./errors.ts";
+import { hasCode, NoAnswer, type GraphQLErrors } from "./errors.ts";
 import type { Session } from "./session.ts";
 
 export interface Request {
@@ -31,8 +31,8 @@ export interface Subscriptions {
 const PATIENCE = 60_000;
 
 /**
- * The answer to a query or a mutation. A refused token is renewed once. Throws SessionEnded, and what `fetch` throws;
- * an Error when there is no answer in a minute, or none of the server's but, say, a proxy's page.
+ * The answer to a query or a mutation. A refused token is renewed once. Throws SessionEnded, and what `fetch` throws,
+ * also when there is no answer in a minute; NoAnswer when it is none of the server's but, say, a proxy's page.
  */
 export async function execute(session: Session, request: Request, signal?: AbortSignal): Promise<Result> {
   for (let renewed = false; ; renewed = true) {
@@ -55,11 +55,11 @@ export async function execute(session: Session, request: Request, signal?: Abort
   }
 }
 
-/** A response's result. Throws an Error when it has none. */
+/** A response's result. Throws NoAnswer when it has none. */
 export async function resultOf(response: Response): Promise<Result> {
   const result = await response.json().catch(() => null);
   if (typeof result === "object" && result !== null && ("data" in result || "errors" in result)) return result as Result;
-  throw new Error(`The server's answer, with the status ${response.status}, cannot be read.`);
+  throw new NoAnswer(response.status, Number(response.headers.get("retry-after")) || 0);
 }
 
 /** Run an operation, as Apollo Client, urql and Relay do; answers how to end it. */
