@@ -54,7 +54,7 @@ export function watchDay<TDay extends Day = BoardDay, TChange extends Change = R
   events: DayEvents<NoInfer<TDay>, NoInfer<TChange>> = {},
   documents?: Documents<TDay, TChange>,
 ): () => void {
-  return follow<DocumentNode, TDay, TChange>(client, date, events, { ...standard, ...documents }, {
+  const begin = () => follow<DocumentNode, TDay, TChange>(client, date, events, { ...standard, ...documents }, {
     cached: (query, variables) => client.readQuery({ query, variables }),
     async read(query, variables) {
       const { data } = await client.query({ query, variables, fetchPolicy: "network-only", errorPolicy: "none" });
@@ -70,4 +70,13 @@ export function watchDay<TDay extends Day = BoardDay, TChange extends Change = R
       return () => subscription.unsubscribe();
     },
   });
+  let stop = begin();
+  const again = async (): Promise<void> => {
+    stop();
+    stop = begin();
+  };
+  const unregister = [client.onClearStore(again), client.onResetStore(again)]; // the day is no longer in the cache
+  return () => {
+    for (const each of [stop, ...unregister]) each();
+  };
 }
