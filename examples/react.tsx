@@ -7,9 +7,10 @@ export function Board({ date }: { date: string }) {
   const client = useApolloClient();
   const { data } = useQuery(BoardDocument, { variables: { date }, fetchPolicy: "cache-only" });
   const [error, setError] = useState<Error>();
-  useEffect(() => watchDay(client, date, { onError: setError }), [client, date]);
+  const [waiting, setWaiting] = useState<Error>();
+  useEffect(() => watchDay(client, date, { onWaiting: setWaiting, onError: setError }), [client, date]);
   if (error) return <p role="alert">{error.message}</p>;
-  const edges = data?.attendanceDay?.records.edges ?? [];
-  return <ul>{edges.map(({ node }) => <li key={node.id}>{`${node.staffName}: ${node.status}`}</li>)}</ul>;
+  if (!data?.attendanceDay) return <p role="status">{waiting ? `No answer yet: ${waiting.message}` : "Loading …"}</p>;
+  return <ul>{data.attendanceDay.records.edges.map(({ node }) => <li key={node.id}>{`${node.staffName}: ${node.status}`}</li>)}</ul>;
 }
 // #endregion

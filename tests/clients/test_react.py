@@ -17,6 +17,7 @@ from playwright.async_api import Browser, Dialog, Page, expect
 from memberstaff.access import Role
 from tests.clients.conftest import bundle
 from tests.clock import TODAY
+from tests.infrastructure.process import free_port
 from tests.installation import PASSWORD, Installation, email
 
 PAGE = '<!doctype html><html lang="en"><meta charset="utf-8"><body><script type="module" src="main.js"></script></body>'
@@ -86,3 +87,11 @@ async def test_a_board_in_react_says_why_it_shows_nothing(
     async with board(browser, site, *words) as (page, errors):
         await expect(page.get_by_role("alert")).to_have_text("The email or the password is wrong.")
         assert errors == []
+
+
+async def test_a_board_in_react_says_that_it_waits_for_a_server_that_cannot_be_reached(
+    browser: Browser, site: str
+) -> None:
+    words = (f"http://127.0.0.1:{free_port()}", email(Role.MARKER), PASSWORD, TODAY)
+    async with board(browser, site, *words) as (page, _):
+        await expect(page.get_by_role("status")).to_have_text("No answer yet: Failed to fetch")

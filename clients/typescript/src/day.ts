@@ -32,6 +32,12 @@ export interface DayEvents<TDay = Day, TChange = Change> {
   onChange?: (change: TChange) => void;
   /** The day itself has changed: its lock, its label, its counts or its people. Told at first, too. */
   onState?: (state: DayState) => void;
+  /**
+   * The day cannot be read or followed now, and why: no network, say, or a server that is busy or does not allow this
+   * page's origin. It is tried again by itself, not before `seconds`; `onDay` or `onState` says that it has worked. A
+   * connection that breaks off later comes back untold.
+   */
+  onWaiting?: (error: Error, seconds: number) => void;
   /** It is over, and why: SessionEnded, or an error that would come again. Without this it is thrown, for whoever logs. */
   onError?: (error: Error) => void;
 }

@@ -1,5 +1,5 @@
 /** A login: its access token, which lives for minutes, and the refresh token with which it is renewed. */
-import { codeOf, hasCode, OperationFailed, retryAfter, type GraphQLErrors } from "./errors.ts";
+import { codeOf, hasCode, NoAnswer, OperationFailed, retryAfter, type GraphQLErrors } from "./errors.ts";
 import { resultOf } from "./transport.ts";
 import { wait } from "./waiting.ts";
 
@@ -55,7 +55,10 @@ interface Payload {
   errors: { message: string }[];
 }
 
-/** The login is over: wrong password, logged out, disabled, or too long away. The message is for people. */
+/**
+ * The login is over, or cannot begin: wrong password, logged out, disabled, too long away; a storage that fails, or an
+ * address at which something else answers. The message is for people.
+ */
 export class SessionEnded extends Error {
   override readonly name = "SessionEnded";
 }
@@ -70,10 +73,14 @@ export class Session {
   /** In the storage. */
   readonly #key: string;
   #tokens!: Promise<Tokens>;
+  /** Those who want to know when the server was asked for tokens in vain. */
+  readonly #impatient = new Set<(failure: unknown) => void>();
+  /** Whether memberstaff has answered, and not only what stands at its address or before it. */
+  #isMet = false;
 
-  /** `address` is the server's, such as https://attendance.school.example. Logs in at once; `token` says how it went. */
+  /** `address` is the server's, such as https://attendance.school.example, with or without `/graphql`. Logs in at once; `token` says how it went. */
   constructor(address: string, credentials: Credentials, { storage, fetch: own }: SessionOptions = {}) {
-    this.address = address.replace(/\/+$/, "");
+    this.address = address.replace(/(\/graphql)?\/*$/, "");
     this.url = `${this.address}/graphql`;
     this.fetch = own ?? ((input, init) => fetch(input, init));
     this.#storage = storage;
@@ -83,8 +90,19 @@ export class Session {
     else this.#expect(this.#refresh(refreshToken, "stored" in credentials));
   }
 
-  /** A good access token, renewed before it expires. Waits while the server cannot be reached. Throws SessionEnded. */
-  async token(): Promise<string> {
+  /**
+   * A good access token, renewed before it expires. Waits while the server cannot be reached; `now` waits for one try,
+   * and throws why it has failed. Throws SessionEnded.
+   */
+  async token({ now = false } = {}): Promise<string> {
+    const token = this.#token();
+    if (!now) return token;
+    let failed!: (failure: unknown) => void;
+    const failure = new Promise<never>((_, reject) => this.#impatient.add((failed = reject)));
+    return Promise.race([token, failure]).finally(() => this.#impatient.delete(failed));
+  }
+
+  async #token(): Promise<string> {
     const asked = this.#tokens;
     const tokens = await asked;
     if (Date.now() >= tokens.renewAt) this.#renew(asked, tokens);
@@ -131,7 +149,7 @@ export class Session {
    */
   async #refresh(own: string | null, stored = false): Promise<Tokens> {
     const refresh = async (): Promise<Tokens> => {
-      const refreshToken = (await this.#storage?.getItem(this.#key)) ?? own;
+      const refreshToken = (await this.#stored((storage) => storage.getItem(this.#key))) ?? own;
       if (!refreshToken && stored) throw new SessionEnded("Nobody is logged in.");
       return this.#ask(REFRESH, refreshToken ? { refreshToken } : {});
     };
@@ -149,6 +167,10 @@ export class Session {
     for (let failures = 0; ; failures += 1) {
       let lost: unknown;
       const answer = await this.#send(query, { input }).catch((error: unknown) => void (lost = error));
+      this.#isMet ||= answer !== undefined;
+      if (!this.#isMet && lost instanceof NoAnswer && lost.status < 500 && lost.status !== 429) {
+        throw new SessionEnded(`${this.address} is not the address of memberstaff. ${lost.message}`, { cause: lost });
+      }
       const [payload] = Object.values(answer?.data ?? {});
       if (payload?.accessToken && payload.expiresAt) {
         return this.#keep(payload.accessToken, payload.expiresAt, payload.refreshToken);
@@ -160,7 +182,9 @@ export class Session {
         if (query === REFRESH) await this.#end(over);
         throw over;
       }
-      await wait(failures, retryAfter(lost ?? answer?.errors));
+      const failure = lost ?? new OperationFailed(answer?.errors ?? []);
+      for (const tell of this.#impatient) tell(failure);
+      await wait(failures, retryAfter(failure));
     }
   }
 
@@ -175,14 +199,23 @@ export class Session {
   }
 
   async #keep(accessToken: string, expiresAt: string, refreshToken: string | null): Promise<Tokens> {
-    if (refreshToken) await this.#storage?.setItem(this.#key, refreshToken);
+    if (refreshToken) await this.#stored((storage) => storage.setItem(this.#key, refreshToken));
     const lifetime = lifetimeOf(accessToken, expiresAt);
     return { accessToken, refreshToken, renewAt: Date.now() + Math.max(lifetime - AHEAD, lifetime / 2) };
   }
 
   async #end(over: SessionEnded): Promise<void> {
     this.#expect(Promise.reject(over));
-    await this.#storage?.removeItem(this.#key);
+    await this.#stored((storage) => storage.removeItem(this.#key));
+  }
+
+  /** What the storage answers. Throws SessionEnded when it throws: whoever went on would lose the session later. */
+  async #stored<T>(use: (storage: TokenStorage) => T): Promise<Awaited<T> | undefined> {
+    try {
+      return this.#storage && (await use(this.#storage));
+    } catch (cause) {
+      throw new SessionEnded(`The storage of the session has failed: ${(cause as Error).message}`, { cause });
+    }
   }
 }
 

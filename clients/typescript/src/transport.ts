@@ -23,7 +23,10 @@ export interface Sink {
 
 /** A connection for subscriptions: that of `@memberstaff/client/ws` or `@memberstaff/client/sse`. */
 export interface Subscriptions {
-  /** Subscribe; answers how to unsubscribe. What breaks off is resumed after its last event, and `sink` is not told. */
+  /**
+   * Subscribe; answers how to unsubscribe. What breaks off is resumed after its last event, and `sink` is not told. Over a
+   * WebSocket `feedCursor` says which that was: an operation of your own selects it, by that name.
+   */
   subscribe: (request: Request, sink: Sink) => () => void;
 }
 
@@ -36,7 +39,7 @@ const PATIENCE = 60_000;
  */
 export async function execute(session: Session, request: Request, signal?: AbortSignal): Promise<Result> {
   for (let renewed = false; ; renewed = true) {
-    const token = await session.token();
+    const token = await session.token({ now: true });
     const late = AbortSignal.timeout(PATIENCE);
     const response = await session.fetch(session.url, {
       method: "POST",
@@ -85,11 +88,8 @@ export function run(
   return () => over.abort();
 }
 
-/** The cursor in an event or in a day's records, from which a subscription goes on. */
+/** The cursor in an event or in a day's records, whatever their aliases, from which a subscription goes on. */
 export function cursorIn(data: unknown): string | undefined {
-  const { attendanceUpdated, attendanceDay } = (data ?? {}) as {
-    attendanceUpdated?: { feedCursor?: string };
-    attendanceDay?: { records?: { feedCursor?: string } } | null;
-  };
-  return attendanceUpdated?.feedCursor ?? attendanceDay?.records?.feedCursor;
+  const roots = Object.values((data ?? {}) as Record<string, { feedCursor?: string; records?: { feedCursor?: string } } | null>);
+  return roots.map((root) => root?.feedCursor ?? root?.records?.feedCursor).find((cursor) => cursor !== undefined);
 }

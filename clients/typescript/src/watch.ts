@@ -42,7 +42,7 @@ export function follow<TDocument, TDay extends Day, TChange extends Change>(
   const told = cursors.get(client) ?? new Map<string, string>();
   cursors.set(client, told);
   const follower = new Follower(date, events, documents, operations, told);
-  void follower.start();
+  queueMicrotask(() => void follower.start()); // whoever is told has been answered how to stop
   return () => follower.stop();
 }
 
@@ -66,6 +66,7 @@ class Follower<TDocument, TDay extends Day, TChange extends Change> {
   ) {}
 
   async start(): Promise<void> {
+    if (this.#over) return;
     const cached = this.#dayIn(this.operations.cached(this.documents.board, { date: this.date }));
     if (!cached) return this.#restart();
     this.#show(cached);
@@ -185,6 +186,8 @@ class Follower<TDocument, TDay extends Day, TChange extends Change> {
       });
       return false;
     }
+    const why = error instanceof Error ? error : new Error("The subscription has ended.");
+    this.#tell(() => this.events.onWaiting?.(why, Math.ceil(retryAfter(error))));
     await wait(this.#failures, retryAfter(error));
     this.#failures += 1;
     return !this.#over;
