@@ -78,6 +78,16 @@ async def test_tabs_share_a_stored_session(workshop: Path, installation: Install
         assert len(said["stored"]) == len(set(said["stored"])) == 1 + 3 + 4 + 4
 
 
+async def test_a_tab_ends_when_somebody_else_has_logged_in(workshop: Path, installation: Installation) -> None:
+    """It shares the storage, and would go on as another account."""
+    async with started(workshop, "players/session.ts", installation.address.http) as program:
+        await tell(program, "begin", credentials={"email": email(Role.VIEWER), "password": PASSWORD})
+        said = await tell(program, "replace", credentials={"email": email(Role.ADMIN), "password": PASSWORD})
+        assert said["over"] == [[OVER, "Somebody else has logged in here since."]]
+        assert said["in"] == [True, True, True]
+        assert None not in said["stored"]
+
+
 async def test_whoever_logs_out_has_no_token_and_nothing_stored(workshop: Path, installation: Installation) -> None:
     async with started(workshop, "players/session.ts", installation.address.http) as program:
         await tell(program, "begin", credentials={"email": email(Role.VIEWER), "password": PASSWORD})

@@ -3,12 +3,15 @@ import { codeOf, hasCode, NoAnswer, OperationFailed, retryAfter, type GraphQLErr
 import { resultOf } from "./transport.ts";
 import { wait } from "./waiting.ts";
 
-const FIELDS = "accessToken expiresAt refreshToken errors { message }";
+const FIELDS = "accessToken expiresAt refreshToken viewer { accountId } errors { message }";
 const LOGIN = `mutation Login($input: LoginInput!) { login(input: $input) { ${FIELDS} } }`;
 const REFRESH = `mutation RefreshSession($input: RefreshSessionInput!) { refreshSession(input: $input) { ${FIELDS} } }`;
 const LOGOUT = "mutation Logout { logout { errors { message } } }";
 
-/** How long before its end a token is renewed, in milliseconds; halfway, if it lives for less than twice this. */
+/**
+ * How long before its end a token is renewed, in milliseconds; halfway, if it lives for less than twice this. One of
+ * somebody else's is asked for that often.
+ */
 const AHEAD = 60_000;
 
 /** How long an answer about tokens may take, in milliseconds. */
@@ -20,12 +23,15 @@ const PASSING = ["RATE_LIMITED", "UNAVAILABLE", "INTERNAL"];
 /**
  * How a session begins: with a password, with the one that is in the storage, with a refresh token from elsewhere, or with
  * the cookie of an earlier login. `cookie` keeps the refresh token in an HttpOnly cookie, for pages of the server itself.
+ * `token` is for access tokens that somebody else renews: it is asked once a minute, and when one was refused; it may throw
+ * SessionEnded, and after other errors it is asked again.
  */
 export type Credentials =
   | { email: string; password: string; cookie?: boolean }
   | { stored: true }
   | { refreshToken: string }
-  | { cookie: true };
+  | { cookie: true }
+  | { token: () => string | Promise<string> };
 
 /** `localStorage`, or what has its methods and may answer later. */
 export interface TokenStorage {
@@ -52,6 +58,7 @@ interface Payload {
   accessToken: string | null;
   expiresAt: string | null;
   refreshToken: string | null;
+  viewer?: { accountId: string } | null;
   errors: { message: string }[];
 }
 
@@ -72,21 +79,28 @@ export class Session {
   readonly #storage: TokenStorage | undefined;
   /** In the storage. */
   readonly #key: string;
+  readonly #given: (() => string | Promise<string>) | undefined;
   #tokens!: Promise<Tokens>;
+  /** Whose session it is. */
+  #account: string | undefined;
   /** Those who want to know when the server was asked for tokens in vain. */
   readonly #impatient = new Set<(failure: unknown) => void>();
   /** Whether memberstaff has answered, and not only what stands at its address or before it. */
   #isMet = false;
 
-  /** `address` is the server's, such as https://attendance.school.example, with or without `/graphql`. Logs in at once; `token` says how it went. */
+  /**
+   * `address` is the server's, such as https://attendance.school.example, with or without `/graphql`. Logs in at once;
+   * `token` says how it went.
+   */
   constructor(address: string, credentials: Credentials, { storage, fetch: own }: SessionOptions = {}) {
     this.address = address.replace(/(\/graphql)?\/*$/, "");
     this.url = `${this.address}/graphql`;
     this.fetch = own ?? ((input, init) => fetch(input, init));
     this.#storage = storage;
     this.#key = `memberstaff ${this.address}`;
-    const { refreshToken = null } = credentials as { refreshToken?: string };
-    if ("email" in credentials) this.#expect(this.#ask(LOGIN, credentials));
+    const { refreshToken = null, token } = credentials as { refreshToken?: string; token?: () => string | Promise<string> };
+    this.#given = token;
+    if ("email" in credentials) this.#expect(this.#ask(LOGIN, () => credentials));
     else this.#expect(this.#refresh(refreshToken, "stored" in credentials));
   }
 
@@ -133,7 +147,8 @@ export class Session {
       }
       if (!answer.data?.logout) throw new OperationFailed(answer.errors ?? []);
     } catch (error) {
-      if (!(error instanceof SessionEnded)) throw error; // it is over all the same
+      if (error instanceof SessionEnded) return; // it was over, and what is stored may be somebody else's
+      throw error;
     }
     await this.#end(new SessionEnded("You have logged out."));
   }
@@ -144,17 +159,28 @@ export class Session {
   }
 
   /**
-   * New tokens for the newest refresh token: another tab may have renewed the stored one. One tab at a time, since a token
-   * that was replaced ends the session.
+   * New tokens for the newest refresh token: another tab may have renewed the stored one, and one that was replaced ends the
+   * session.
    */
-  async #refresh(own: string | null, stored = false): Promise<Tokens> {
-    const refresh = async (): Promise<Tokens> => {
+  #refresh(own: string | null, stored = false): Promise<Tokens> {
+    if (this.#given) return this.#borrow(this.#given);
+    return this.#ask(REFRESH, async () => {
       const refreshToken = (await this.#stored((storage) => storage.getItem(this.#key))) ?? own;
       if (!refreshToken && stored) throw new SessionEnded("Nobody is logged in.");
-      return this.#ask(REFRESH, refreshToken ? { refreshToken } : {});
-    };
-    const { locks } = globalThis.navigator ?? {};
-    return this.#storage && locks ? locks.request(this.#key, refresh) : refresh();
+      return refreshToken ? { refreshToken } : {};
+    });
+  }
+
+  /** Somebody else's token. */
+  async #borrow(given: () => string | Promise<string>): Promise<Tokens> {
+    for (let failures = 0; ; failures += 1) {
+      try {
+        return { accessToken: await given(), refreshToken: null, renewAt: Date.now() + AHEAD };
+      } catch (failure) {
+        if (failure instanceof SessionEnded) throw failure;
+        await this.#pause(failures, failure);
+      }
+    }
   }
 
   #expect(tokens: Promise<Tokens>): void {
@@ -163,29 +189,45 @@ export class Session {
   }
 
   /** Ask until there is an answer: one that is lost is asked for again, with the same refresh token. */
-  async #ask(query: string, input: object): Promise<Tokens> {
+  async #ask(query: string, input: () => object): Promise<Tokens> {
     for (let failures = 0; ; failures += 1) {
-      let lost: unknown;
-      const answer = await this.#send(query, { input }).catch((error: unknown) => void (lost = error));
-      this.#isMet ||= answer !== undefined;
-      if (!this.#isMet && lost instanceof NoAnswer && lost.status < 500 && lost.status !== 429) {
-        throw new SessionEnded(`${this.address} is not the address of memberstaff. ${lost.message}`, { cause: lost });
-      }
-      const [payload] = Object.values(answer?.data ?? {});
-      if (payload?.accessToken && payload.expiresAt) {
-        return this.#keep(payload.accessToken, payload.expiresAt, payload.refreshToken);
-      }
-      const code = codeOf(answer?.errors);
-      if (payload || (code && !PASSING.includes(code))) {
-        const [error] = payload?.errors ?? answer?.errors ?? [];
-        const over = new SessionEnded(error?.message ?? "The login has ended.");
-        if (query === REFRESH) await this.#end(over);
-        throw over;
-      }
-      const failure = lost ?? new OperationFailed(answer?.errors ?? []);
-      for (const tell of this.#impatient) tell(failure);
-      await wait(failures, retryAfter(failure));
+      let failure: unknown;
+      const tokens = await this.#alone(async () => {
+        const variables = { input: await input() };
+        const answer = await this.#send(query, variables).catch((error: unknown) => void (failure = error));
+        if (answer) failure = new OperationFailed(answer.errors ?? []);
+        return this.#answered(query, answer, failure);
+      });
+      if (tokens) return tokens;
+      await this.#pause(failures, failure);
     }
+  }
+
+  /** One tab at a time: of two, one would show a token that the other has had replaced. */
+  #alone<T>(ask: () => Promise<T>): Promise<T> {
+    const { locks } = globalThis.navigator ?? {};
+    return this.#storage && locks ? locks.request(this.#key, ask) : ask();
+  }
+
+  /** The tokens in an answer; null if it is to be asked for again. Throws SessionEnded. */
+  async #answered(query: string, answer: Answer | void, failure: unknown): Promise<Tokens | null> {
+    this.#isMet ||= Boolean(answer);
+    if (!this.#isMet && failure instanceof NoAnswer && failure.status < 500 && failure.status !== 429) {
+      throw new SessionEnded(`${this.address} is not the address of memberstaff. ${failure.message}`, { cause: failure });
+    }
+    const [payload] = Object.values(answer?.data ?? {});
+    if (payload?.accessToken && payload.expiresAt) return this.#keep(payload, payload.accessToken, payload.expiresAt);
+    const code = codeOf(answer?.errors);
+    if (!payload && (!code || PASSING.includes(code))) return null;
+    const [error] = payload?.errors ?? answer?.errors ?? [];
+    const over = new SessionEnded(error?.message ?? "The login has ended.");
+    if (query === REFRESH) await this.#end(over);
+    throw over;
+  }
+
+  async #pause(failures: number, failure: unknown): Promise<void> {
+    for (const tell of this.#impatient) tell(failure);
+    await wait(failures, retryAfter(failure));
   }
 
   async #send(query: string, variables?: object, token?: string): Promise<Answer> {
@@ -198,8 +240,10 @@ export class Session {
     return resultOf(response);
   }
 
-  async #keep(accessToken: string, expiresAt: string, refreshToken: string | null): Promise<Tokens> {
+  async #keep({ refreshToken, viewer }: Payload, accessToken: string, expiresAt: string): Promise<Tokens> {
     if (refreshToken) await this.#stored((storage) => storage.setItem(this.#key, refreshToken));
+    this.#account ??= viewer?.accountId;
+    if (viewer && viewer.accountId !== this.#account) throw new SessionEnded("Somebody else has logged in here since.");
     const lifetime = lifetimeOf(accessToken, expiresAt);
     return { accessToken, refreshToken, renewAt: Date.now() + Math.max(lifetime - AHEAD, lifetime / 2) };
   }

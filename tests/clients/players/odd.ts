@@ -118,6 +118,18 @@ const failed = [["SessionEnded", "The storage of the session has failed: It is f
 assert.deepEqual(await watched(new Session(address, credentials, { storage: { ...storage, setItem: full } })), failed);
 assert.deepEqual(await watched(new Session(address, { stored: true }, { storage: { ...storage, getItem: full } })), failed);
 
+// Somebody else's tokens are taken as they come, and asked for again after an error.
+const given = ["t", "u"];
+const borrowed = new Session(address, {
+  token: async () => {
+    if (given.length === 2 && told.push("asked") === 1) throw new Error("Not now.");
+    return given.shift()!;
+  },
+});
+assert.equal(await borrowed.token(), "t");
+await borrowed.refused("t");
+assert.deepEqual([await borrowed.token(), told.splice(0)], ["u", ["asked", "asked"]]);
+
 // A subscription of one's own goes on after its last event, whatever it calls the field.
 assert.equal(cursorIn({ mine: { feedCursor: "c" } }), "c");
 assert.equal(cursorIn({ day: { records: { feedCursor: "d" } } }), "d");

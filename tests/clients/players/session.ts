@@ -33,6 +33,16 @@ const does = {
     tabs = [session, ...[1, 2, 3].map(() => new Session(address, { stored: true }, { storage }))];
     await Promise.all(tabs.map((tab) => tab.token()));
   },
+  /** Somebody else logs in, in another tab; then every tab renews its token. */
+  async replace({ credentials }: { credentials: Credentials }) {
+    const other = new Session(address, credentials, { storage });
+    const first = session;
+    await other.token();
+    for (session of [first, other, other]) {
+      await session.refused(await session.token());
+      await does.token();
+    }
+  },
   /** All tabs renew their tokens, at once. */
   async renew() {
     await Promise.all(tabs.map(async (tab) => tab.refused(await tab.token())));
