@@ -46,6 +46,7 @@ PAYLOADS = {
     + b"".join(b"x-%d: %b\r\n" % (number, b"y" * 330) for number in range(90))
     + b"\r\n",
     "endless": b"GET /nothing HTTP/1.1\r\nHost: localhost\r\nx: " + b"y" * 1_000_000,
+    "after": b"GET /nothing HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n" + b"y" * 1_000_000,
     "ahead": b"GET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n" * 30,
     "leaving": b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
     "files": b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",

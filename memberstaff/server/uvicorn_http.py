@@ -16,7 +16,9 @@ from typing import Any
 from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from memberstaff.server import head_bounds
 from memberstaff.server.client_address import UNKNOWN
+from memberstaff.server.head_bounds import HEAD_BYTES, HeadTooLarge
 from memberstaff.server.open_connections import Slot, open_connections_of
 from memberstaff.server.uvicorn_websocket import WebSocketProtocol, settings_of
 from memberstaff.server.websocket_handshake import ordinary_key
@@ -24,30 +26,16 @@ from memberstaff.server.websocket_handshake import ordinary_key
 CONNECTION = "memberstaff.http"
 """The ASGI extension with the connection's protocol."""
 
-HEAD_BYTES = 32 * 1024
-"""Of a request line with its headers, of the trailers after a chunked body, and of one chunk's extensions."""
-HEAD_LINES = 100
-"""Headers and trailers of a request."""
-URL_BYTES = 8 * 1024
-
-NOT_HTTP = ("400 Bad Request", "This is not a valid HTTP request.")
-URL_TOO_LONG = ("414 URI Too Long", "A URL may have 8 KiB.")
-TOO_LARGE = ("431 Request Header Fields Too Large", "The headers of a request may have 32 KiB and 100 lines.")
-
-HANDSHAKE_WITH_BODY = ("400 Bad Request", "A WebSocket handshake has no body.")
-BODY_HEADERS = frozenset({b"content-length", b"transfer-encoding"})
-
 PARSED_AT_ONCE = 2 * 1024
 """Bytes; by so many a request may exceed the bounds before it is refused, and so much of a pipeline is begun."""
 HELD_BYTES = 64 * 1024 * 1024
 """Of all connections together: each may have sent a chunk, of up to 256 KB, that waits for its turn."""
 
+REFUSAL_SECONDS = 1.0
+"""For which a client can read over TLS why it is refused."""
+
 LATE_SECONDS = 0.5
 """A timer that is this late shows that the process was busy, as when thousands of clients connect at once."""
-
-
-class HeadTooLarge(Exception):
-    """Raised to the parser, which stops there."""
 
 
 def protocol_of(scope: Scope) -> HttpProtocol | None:
@@ -79,8 +67,10 @@ class HttpProtocol(HttpToolsProtocol):
         """Bytes received since the parser had last completed a head, a piece of a body, or a message."""
         self.held = b""
         """Received behind a pipelined request, and not parsed: a chunk can hold thousands of requests."""
-        self.refusal = NOT_HTTP
+        self.refusal = head_bounds.NOT_HTTP
         """Status and text for what the parser stops at."""
+        self.is_refused = False
+        """Whether no more is read, because a request was refused; the connection is about to be closed."""
         self.unsent = 0
         """Size of the write buffer when the write timer was started."""
         self.write_timeout_timer: asyncio.TimerHandle | None = None
@@ -165,8 +155,10 @@ class HttpProtocol(HttpToolsProtocol):
             # Their responses would be written between the socket's frames, and its end would not be told to them.
             self.send_400_response("")
             return
-        if any(name in BODY_HEADERS and value.strip() != b"0" for name, value in self.headers):
-            self.refusal = HANDSHAKE_WITH_BODY  # websockets would wait for the body, which goes to this parser
+        if any(name in head_bounds.BODY_HEADERS and value.strip() != b"0" for name, value in self.headers):
+            self.refusal = (
+                head_bounds.HANDSHAKE_WITH_BODY
+            )  # websockets would wait for the body, which goes to this parser
             self.send_400_response("")
             return
         create: Any = self.ws_protocol_class
@@ -186,12 +178,16 @@ class HttpProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Called with received bytes; those of a head start the headers timer, and wait for their turn."""
+        if self.is_refused:
+            return
         if self.held or self.pipeline:
             self.hold(self.held + data)
             self.flow.pause_reading()  # an event stream has it resumed, to learn when its client leaves
             return
         if self.is_idle and self.slot is not None and not self.slot.takes_turn(self.begin):
-            self.hold(data)  # and if more comes, reading is paused; most requests are a single piece
+            self.hold(data)
+            if len(data) > HEAD_BYTES:  # otherwise only when more comes: most requests are a single piece
+                self.flow.pause_reading()
             self._unset_keepalive_if_required()
             return
         self.parse(data)
@@ -228,10 +224,10 @@ class HttpProtocol(HttpToolsProtocol):
             piece = data[start : start + PARSED_AT_ONCE]
             self.unparsed += len(piece)
             super().data_received(piece)
-            if self.transport.is_closing() or self.transport.get_protocol() is not self:
+            if self.is_refused or self.transport.is_closing() or self.transport.get_protocol() is not self:
                 return
             if self.unparsed > HEAD_BYTES:
-                self.refusal = TOO_LARGE
+                self.refusal = head_bounds.TOO_LARGE
                 self.send_400_response("")
                 return
             if self.pipeline:  # reading is paused until its turn comes
@@ -267,16 +263,16 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_url(self, url: bytes) -> None:
         super().on_url(url)
-        if len(self.url) > URL_BYTES:
-            self.refusal = URL_TOO_LONG
+        if len(self.url) > head_bounds.URL_BYTES:
+            self.refusal = head_bounds.URL_TOO_LONG
             raise HeadTooLarge
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Called with a header, or with a trailer: those are dropped, since they come after access was checked."""
         self.head_lines += 1
         self.head_bytes += len(name) + len(value) + len(b": \r\n")
-        if self.head_lines > HEAD_LINES or self.head_bytes > HEAD_BYTES:
-            self.refusal = TOO_LARGE
+        if self.head_lines > head_bounds.HEAD_LINES or self.head_bytes > HEAD_BYTES:
+            self.refusal = head_bounds.TOO_LARGE
             raise HeadTooLarge
         if self.in_head:
             super().on_header(name, value)
@@ -295,7 +291,12 @@ class HttpProtocol(HttpToolsProtocol):
             status, text = self.refusal
             head = f"HTTP/1.1 {status}\r\nContent-Type: text/plain\r\nContent-Length: {len(text)}\r\n"
             self.transport.write(f"{head}Connection: close\r\n\r\n{text}".encode("ascii"))
-        self.transport.close()
+        if self.transport.get_extra_info("ssl_object") is None:
+            self.transport.close()
+        else:  # `close` would decrypt all that the client goes on to send, for up to 30 s
+            self.is_refused = True
+            self.flow.pause_reading()
+            self.loop.call_later(REFUSAL_SECONDS, self.transport.abort)
 
     def on_headers_complete(self) -> None:
         """Start the application, with this protocol in its scope."""

@@ -17,6 +17,7 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from memberstaff.server.client_address import UNKNOWN
+from memberstaff.server.client_hello import client_hello
 from memberstaff.server.open_connections import Slot, open_connections_of
 from memberstaff.server.uvicorn_http import HttpProtocol
 from memberstaff.server.uvicorn_websocket import settings_of
@@ -76,20 +77,21 @@ class TLSGate(asyncio.Protocol):
         transport.abort()
 
     async def shake_hands(self, connection: socket.socket, slot: Slot) -> None:
-        """Agree on TLS within `headers_seconds` of its turn; never raises but when cancelled.
+        """Agree on TLS; never raises but when cancelled.
 
-        A handshake costs the server more than most requests, and takes turns with them.
+        The client has `headers_seconds` to begin, and as many to complete the handshake once its turn has come: it
+        costs the server more than most requests, and takes turns with them.
         """
+        seconds = settings_of(self.http.app_state).headers_seconds
         turn = asyncio.Event()
-        if slot.takes_turn(turn.set):
-            turn.set()
         try:
+            async with asyncio.timeout(seconds):
+                await client_hello(connection)
+            if slot.takes_turn(turn.set):
+                turn.set()
             await turn.wait()
             await self.http.loop.connect_accepted_socket(
-                lambda: self.http,
-                connection,
-                ssl=self.context,
-                ssl_handshake_timeout=settings_of(self.http.app_state).headers_seconds,
+                lambda: self.http, connection, ssl=self.context, ssl_handshake_timeout=seconds
             )
         except OSError as error:
             log.debug("No TLS with a client", extra={"reason": type(error).__name__})

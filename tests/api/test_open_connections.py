@@ -12,6 +12,7 @@ from typing import Any, Self
 import pytest
 from websockets.exceptions import InvalidStatus
 
+from memberstaff.server import uvicorn_http
 from memberstaff.server.app import ServerApp
 from tests.api.clients import SECONDS, client
 from tests.api.toy import toy
@@ -143,6 +144,58 @@ async def test_a_stop_does_not_wait_for_half_a_handshake(tmp_path: Path, caplog:
             await (await stack.enter_async_context(Stranger(address))).connect()
             await until(lambda: len(app.open_connections) == 1)
         assert "shutdown exceeded" not in caplog.text
+
+
+async def test_a_hello_without_end_is_given_up(tmp_path: Path) -> None:
+    async with served(self_signed(tmp_path)) as (address, app), Stranger(address) as stranger:
+        reader = await stranger.connect()
+        stranger.open[0][1].write(b"\x16\x03\x01\x00\x04\x01\xff\xff\xff" + b"\x16\x03\x01\x40\x00" + bytes(20_000))
+        assert await is_closed(reader)
+        await until(lambda: len(app.open_connections) == 0)
+
+
+async def test_a_hello_in_several_records_is_answered(tmp_path: Path) -> None:
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = ANYBODY.wrap_bio(incoming, outgoing)
+    with pytest.raises(ssl.SSLWantReadError):
+        tls.do_handshake()
+    hello = outgoing.read()[5:]
+    async with served(self_signed(tmp_path)) as (address, _), Stranger(address) as stranger:
+        reader = await stranger.connect()
+        for start in range(0, len(hello), 100):
+            record = hello[start : start + 100]
+            stranger.open[0][1].write(b"\x16\x03\x01" + len(record).to_bytes(2) + record)
+        while outgoing.pending == 0:
+            incoming.write(await asyncio.wait_for(reader.read(4_096), SECONDS))
+            with suppress(ssl.SSLWantReadError):
+                tls.do_handshake()
+        assert tls.version() == "TLSv1.3"
+
+
+async def test_nothing_is_decrypted_of_a_client_that_was_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    decrypted = 0
+    read = ssl.SSLObject.read
+
+    def reading(self: ssl.SSLObject, *arguments: Any) -> Any:
+        nonlocal decrypted
+        found = read(self, *arguments)
+        if self.server_side:
+            decrypted += found if isinstance(found, int) else len(found)
+        return found
+
+    monkeypatch.setattr(ssl.SSLObject, "read", reading)
+    monkeypatch.setattr(uvicorn_http, "REFUSAL_SECONDS", 0.2)
+    async with served(self_signed(tmp_path)) as (address, app), Stranger(address) as stranger:
+        reader = await stranger.connect(ssl=ANYBODY)
+        writer = stranger.open[0][1]
+        writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\nx: " + b"y" * 16 * 1024 * 1024)
+        with suppress(ConnectionError):
+            refusal = await asyncio.wait_for(reader.readline(), SECONDS)
+            assert refusal == b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
+        await until(lambda: len(app.open_connections) == 0)
+    assert decrypted < 1024 * 1024
 
 
 async def test_sockets_count_with_the_other_connections(tls: dict[str, str]) -> None:

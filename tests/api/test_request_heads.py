@@ -10,7 +10,8 @@ import pytest
 
 from memberstaff.server import uvicorn_http
 from memberstaff.server.app import ServerApp
-from memberstaff.server.uvicorn_http import HEAD_BYTES, HEAD_LINES, PARSED_AT_ONCE, URL_BYTES, HttpProtocol
+from memberstaff.server.head_bounds import HEAD_BYTES, HEAD_LINES, URL_BYTES
+from memberstaff.server.uvicorn_http import PARSED_AT_ONCE, HttpProtocol
 from tests.api.clients import SECONDS
 from tests.api.toy import toy
 from tests.serving import Address, serving

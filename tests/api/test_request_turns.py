@@ -94,10 +94,15 @@ async def test_each_request_of_a_pipeline_waits_for_its_turn(monkeypatch: pytest
     assert max(after - before for before, after in pairwise(begun)) == 1
 
 
-async def test_handshakes_of_tls_wait_for_their_turns(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    hello = ssl.MemoryBIO()
+@pytest.mark.parametrize("withheld", [0, 1, 7, 200], ids=["nothing", "a byte", "two headers", "most of it"])
+async def test_handshakes_of_tls_wait_for_their_turns(
+    withheld: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Also those whose clients have connected before, and all begin at one moment."""
+    outgoing = ssl.MemoryBIO()
     with pytest.raises(ssl.SSLWantReadError):
-        ssl.create_default_context().wrap_bio(ssl.MemoryBIO(), hello, server_hostname="localhost").do_handshake()
+        ssl.create_default_context().wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname="localhost").do_handshake()
+    hello = outgoing.read()
     begun: list[int] = []
     """The iterations in which handshakes began."""
     app, host = toy()
@@ -116,7 +121,11 @@ async def test_handshakes_of_tls_wait_for_their_turns(monkeypatch: pytest.Monkey
 
         monkeypatch.setattr(loop, "connect_accepted_socket", began)
         iterations, counting = [0], [loop.call_soon(count)]
-        with clients(address, [MANY] * 10, hello.read()):
+        with clients(address, [MANY] * 10, hello[:withheld]) as strangers:
+            await until(lambda: len(address.server.server_state.connections) == 10)
+            assert begun == []
+            for stranger in strangers:
+                stranger.sendall(hello[withheld:])
             await until(lambda: len(begun) == 10)
         counting[0].cancel()
     assert len(set(begun)) == 10
