@@ -198,7 +198,7 @@ def _spread(seconds: Sequence[float]) -> dict[str, float]:
 def main() -> None:
     """Print what was found, as JSON."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.access", description=__doc__)
-    parser.add_argument("--sockets", type=int, default=9_000, help="with a login each; 0: leave them out")
+    parser.add_argument("--sockets", type=int, default=15_000, help="with a login each; 0: leave them out")
     parser.add_argument("--sessions", type=int, default=100_000, help="in one process; 0: leave them out")
     options = parser.parse_args()
     machine.require_linux()

@@ -161,12 +161,26 @@ long mark_number(const char *digits) {
 
 /* ---- Sockets ---- */
 
+/* An address may have no more of a server than it has left, and its open files bound it. */
+enum { OF_ONE_ADDRESS = 2000 };
+
+/* The next address of the loopback, as further clients would have. */
+static void bind_source(int made) {
+    static int connected;
+    int one = 1, others = connected++ / OF_ONE_ADDRESS;
+    if (!others) return;
+    setsockopt(made, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one);
+    struct sockaddr_in from = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK + (uint32_t)others)};
+    if (bind(made, (struct sockaddr *)&from, sizeof from) < 0) fail("cannot bind to another address of the loopback");
+}
+
 int connect_tcp(int port, int wait) {
     int one = 1, made = socket(AF_INET, SOCK_STREAM | (wait ? 0 : SOCK_NONBLOCK), 0);
     if (made < 0) fail("no more sockets: is `ulimit -n` too low?");
     setsockopt(made, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
     inet_pton(AF_INET, "127.0.0.1", &to.sin_addr);
+    bind_source(made);
     if (connect(made, (struct sockaddr *)&to, sizeof to) < 0 && errno != EINPROGRESS) fail("cannot connect");
     if (wait) fcntl(made, F_SETFL, O_NONBLOCK);
     return made;

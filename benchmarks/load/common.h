@@ -59,7 +59,8 @@ long mark_number(const char *digits); /* -1 when these are not digits */
 
 /* ---- Sockets ---- */
 
-int connect_tcp(int port, int wait); /* to 127.0.0.1, non-blocking afterwards; `wait` until it is connected */
+int connect_tcp(int port, int wait); /* to 127.0.0.1, from several addresses when there are thousands;
+    non-blocking afterwards; `wait` until it is connected */
 void send_all(int socket, const char *bytes, size_t length);
 char *read_file(const char *path); /* without the line ends at its end */
 
