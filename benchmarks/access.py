@@ -40,8 +40,8 @@ from memberstaff.access import Role
 from memberstaff.accounts.access_watcher import AccessWatcher
 from memberstaff.accounts.sessions import end_session
 from memberstaff.accounts.tokens import Claims
+from memberstaff.db.database import Database
 from memberstaff.db.tables import account, session
-from memberstaff.db.work import Database
 from schema.asgi import COLLECTED_AFTER
 
 REVOKED = 10

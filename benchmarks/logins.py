@@ -15,7 +15,7 @@ from memberstaff.accounts import directory, sessions
 from memberstaff.accounts.passwords import Passwords
 from memberstaff.accounts.sessions import Lifetime
 from memberstaff.accounts.tokens import AccessTokens, Claims
-from memberstaff.db.work import Database
+from memberstaff.db.database import Database
 from memberstaff.settings import load
 
 DAY = timedelta(days=1)

@@ -20,9 +20,9 @@ from memberstaff.attendance.day_version import DayVersions
 from memberstaff.attendance.days import Calendar
 from memberstaff.attendance.group_commit import GroupCommit
 from memberstaff.db.clock import Clock, utc_now
+from memberstaff.db.database import Database
 from memberstaff.db.migrate import is_current
 from memberstaff.db.retention import Retention
-from memberstaff.db.work import Database
 from memberstaff.fanout.byte_lru import ByteLRU
 from memberstaff.fanout.subscriber_groups import SubscriberGroups
 from memberstaff.fanout.turns import FairTurns, HalfTime

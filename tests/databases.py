@@ -14,9 +14,9 @@ from zoneinfo import ZoneInfo
 import asyncpg
 from sqlalchemy import make_url
 
+from memberstaff.db.database import Database
 from memberstaff.db.migrate import migrate
 from memberstaff.db.tables import metadata
-from memberstaff.db.work import Database
 from tests.infrastructure.postgres import Postgres
 
 Engine = Literal["sqlite", "postgresql"]

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from sqlalchemy import event
 
-from memberstaff.db.work import Database
+from memberstaff.db.database import Database
 
 
 @contextmanager

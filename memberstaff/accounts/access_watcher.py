@@ -20,7 +20,7 @@ from memberstaff.accounts.admissions import Admission, Admissions, Revocable
 from memberstaff.accounts.sessions import Session
 from memberstaff.accounts.tokens import Claims, NoAccess, NoAccessReason
 from memberstaff.db.batcher import Batcher
-from memberstaff.db.work import Database
+from memberstaff.db.database import Database
 from memberstaff.notify.notification import Notification
 from memberstaff.notify.read_requests import ReadRequests
 

@@ -14,7 +14,7 @@ from memberstaff.access import Role
 from memberstaff.accounts.jwks import KEY_TYPES, IssuerKeys
 from memberstaff.accounts.provisioning import Identity, provision
 from memberstaff.accounts.tokens import LONGEST_TOKEN, Claims, NoAccess, NoAccessReason, instant
-from memberstaff.db.work import Database
+from memberstaff.db.database import Database
 from memberstaff.errors import Forbidden, Refusal
 from memberstaff.inputs import LONGEST_NAME, line
 from memberstaff.settings import Settings

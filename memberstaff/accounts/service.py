@@ -21,8 +21,9 @@ from memberstaff.accounts.refresh_tokens import RefreshTokens
 from memberstaff.accounts.sessions import Lifetime, Session
 from memberstaff.accounts.tokens import AccessTokens, Claims, issuer
 from memberstaff.db.audit import count_refused
+from memberstaff.db.database import Database
 from memberstaff.db.tables import account, session
-from memberstaff.db.work import Database, Work
+from memberstaff.db.work import Work
 from memberstaff.errors import ErrorCode, RateLimited, Refusal, Unauthenticated, Unavailable
 from memberstaff.settings import Settings
 

@@ -11,7 +11,7 @@ from memberstaff.accounts.sessions import identify_all
 from memberstaff.accounts.tokens import Claims
 from memberstaff.attendance import log
 from memberstaff.db.batcher import Batcher
-from memberstaff.db.work import Database
+from memberstaff.db.database import Database
 
 
 @dataclass(frozen=True, slots=True)

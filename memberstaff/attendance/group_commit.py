@@ -13,7 +13,7 @@ from memberstaff.attendance.commands import MarkOutcome
 from memberstaff.attendance.days import Calendar
 from memberstaff.attendance.rules import Mark
 from memberstaff.db.batcher import Batcher
-from memberstaff.db.work import Database
+from memberstaff.db.database import Database
 from memberstaff.errors import Refusal, RequestError
 
 MOST_MARKS = 200

@@ -16,8 +16,9 @@ from memberstaff.attendance.days import Calendar
 from memberstaff.attendance.rules import Mark
 from memberstaff.changes import Status
 from memberstaff.db.arrays import any_of
+from memberstaff.db.database import Database
 from memberstaff.db.tables import staff
-from memberstaff.db.work import Database, Reading
+from memberstaff.db.work import Reading
 from memberstaff.errors import ErrorCode, Refusal, Refusals
 from memberstaff.inputs import Unset, fold, sendable
 

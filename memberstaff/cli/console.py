@@ -20,8 +20,9 @@ from sqlalchemy.exc import DBAPIError
 from memberstaff import origin
 from memberstaff.access import COMMAND_LINE
 from memberstaff.application import Unmigrated
+from memberstaff.db.database import Database
 from memberstaff.db.migrate import is_current
-from memberstaff.db.work import Database, Work
+from memberstaff.db.work import Work
 from memberstaff.errors import Refusal, Refusals, RequestError, Unavailable
 from memberstaff.installed import describe
 from memberstaff.settings import InvalidSettings, Settings, load

@@ -17,10 +17,11 @@ from sqlalchemy import ColumnElement, Row, literal, select, tuple_, union
 from memberstaff import origin
 from memberstaff.access import Reader, Right
 from memberstaff.addresses import networks_of
+from memberstaff.db.database import Database
 from memberstaff.db.tables import account, audit
 from memberstaff.db.types import Instant
 from memberstaff.db.upsert import insert
-from memberstaff.db.work import Database, Reading, Work
+from memberstaff.db.work import Reading, Work
 
 NOBODY = ""
 """The `subject_id` of an account that does not exist."""

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 log = structlog.get_logger(__name__)
 
@@ -31,6 +32,14 @@ def answered_within(seconds: float, driver_connection: Any) -> Iterator[None]:
         yield
     finally:
         timer.cancel()
+
+
+def connection_answered_within(seconds: float | None, connection: AsyncConnection) -> AbstractContextManager[None]:
+    """`answered_within` for a connection of the pool; no bound without `seconds`, as for SQLite."""
+    pooled = None if connection.invalidated else connection.sync_connection
+    if seconds is None or pooled is None:
+        return nullcontext()
+    return answered_within(seconds, pooled.connection.driver_connection)
 
 
 def connection_arguments(seconds: float | None) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Column, Table, delete, select, tuple_
 
+from memberstaff.db.database import Database
 from memberstaff.db.tables import (
     access_change,
     access_head,
@@ -29,7 +30,6 @@ from memberstaff.db.tables import (
     session,
     staff,
 )
-from memberstaff.db.work import Database
 from memberstaff.errors import Unavailable
 
 PRUNE_SECONDS = 60.0

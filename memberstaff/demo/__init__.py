@@ -11,10 +11,11 @@ from sqlalchemy import func, select
 from memberstaff.access import COMMAND_LINE
 from memberstaff.accounts import directory
 from memberstaff.accounts.passwords import Passwords
+from memberstaff.db.database import Database
 from memberstaff.db.installation import raise_roster_version
 from memberstaff.db.migrate import migrate
 from memberstaff.db.tables import account, attendance, attendance_day, attendance_revision, staff
-from memberstaff.db.work import Database, Work
+from memberstaff.db.work import Work
 from memberstaff.demo import avatar
 from memberstaff.demo.logins import Login
 from memberstaff.demo.marks import DemoMark, marks

@@ -16,8 +16,8 @@ from sqlalchemy import func, select
 
 from memberstaff.attendance import log as change_log
 from memberstaff.changes import Change
+from memberstaff.db.database import Database
 from memberstaff.db.tables import attendance_day, installation
-from memberstaff.db.work import Database
 from memberstaff.errors import RestartRequired
 from memberstaff.live.splice import Gap, splice
 from memberstaff.notify.notification import Notification

@@ -17,7 +17,8 @@ import structlog
 from memberstaff.attendance import log as change_log
 from memberstaff.attendance.cursor import Cursor
 from memberstaff.changes import Change, DayProgress
-from memberstaff.db.work import Database, Reading
+from memberstaff.db.database import Database
+from memberstaff.db.work import Reading
 from memberstaff.errors import RestartRequired, Unavailable
 from memberstaff.fanout.subscriber_group import MAX_ATTEMPTS
 from memberstaff.live.splice import Gap, splice

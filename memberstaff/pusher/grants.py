@@ -14,10 +14,10 @@ from sqlalchemy import Text, delete, select, tuple_
 
 from memberstaff.accounts.tokens import Claims
 from memberstaff.db.batcher import Batcher
+from memberstaff.db.database import Database
 from memberstaff.db.rows import as_json, from_json
 from memberstaff.db.tables import channel_grant
 from memberstaff.db.upsert import insert
-from memberstaff.db.work import Database
 
 LIFETIME = timedelta(seconds=60)
 """From the response to the subscription; clients subscribe at once."""

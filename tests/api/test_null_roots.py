@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from memberstaff.access import COMMAND_LINE
-from memberstaff.db.work import Database
+from memberstaff.db.database import Database
 from tests.clock import MONDAY, TODAY
 from tests.databases import UTC_ZONE
 from tests.front_ends import Client

@@ -17,9 +17,9 @@ from sqlalchemy import select, update
 from memberstaff.access import COMMAND_LINE, Role
 from memberstaff.accounts import directory
 from memberstaff.attendance.cursor import Cursor
+from memberstaff.db.database import Database
 from memberstaff.db.migrate import migrate
 from memberstaff.db.tables import account, installation, staff
-from memberstaff.db.work import Database
 from memberstaff.staff.commands import Details
 from memberstaff.staff.importing import import_staff
 from schema.ids import global_id

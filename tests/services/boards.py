@@ -15,7 +15,7 @@ from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.util import await_only
 
 from memberstaff.access import COMMAND_LINE
-from memberstaff.db.work import Database
+from memberstaff.db.database import Database
 from memberstaff.staff import commands as staff_commands
 from memberstaff.staff.commands import Details
 from tests.databases import UTC_ZONE

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from memberstaff.access import COMMAND_LINE, Caller, Role
+from memberstaff.db.database import Database
 from memberstaff.db.tables import account
-from memberstaff.db.work import Database
 from memberstaff.live.feed import Feed
 from memberstaff.notify.notification import Notification
 from memberstaff.staff import commands as staff_commands

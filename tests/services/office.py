@@ -17,8 +17,9 @@ from memberstaff.accounts.directory import Account
 from memberstaff.accounts.passwords import Passwords
 from memberstaff.accounts.service import Accounts, IssuedSession
 from memberstaff.accounts.tokens import NoAccess, NoAccessReason
+from memberstaff.db.database import Database
 from memberstaff.db.tables import access_change, audit, session
-from memberstaff.db.work import Database, Work
+from memberstaff.db.work import Work
 from memberstaff.errors import ErrorCode, Refusal
 from memberstaff.notify.notification import Notification
 from memberstaff.settings import Settings

@@ -18,8 +18,9 @@ from memberstaff.attendance.model import Record
 from memberstaff.attendance.queries import BoardFilter
 from memberstaff.attendance.rules import Mark
 from memberstaff.changes import Status
+from memberstaff.db.database import Database
 from memberstaff.db.tables import attendance, attendance_day, attendance_revision
-from memberstaff.db.work import Database, Work
+from memberstaff.db.work import Work
 from memberstaff.notify.notification import Notification
 from memberstaff.staff.queries import StaffFilter
 from tests.clock import MONDAY

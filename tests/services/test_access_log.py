@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import select
 
 from memberstaff.accounts import access_log, directory, sessions
+from memberstaff.db.database import Database
 from memberstaff.db.retention import Retention
 from memberstaff.db.tables import access_change, access_head
-from memberstaff.db.work import Database
 from tests.clock import TurnedClock
 from tests.services.office import PASSWORD, Office, process
 

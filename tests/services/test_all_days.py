@@ -12,9 +12,9 @@ from sqlalchemy import delete, update
 
 from memberstaff.access import COMMAND_LINE
 from memberstaff.changes import Status
+from memberstaff.db.database import Database
 from memberstaff.db.installation import new_epoch
 from memberstaff.db.tables import attendance_day, attendance_revision
-from memberstaff.db.work import Database
 from memberstaff.errors import RestartRequired
 from memberstaff.live import all_days
 from memberstaff.live.all_days import AllDays

@@ -9,7 +9,7 @@ import pytest
 
 from memberstaff.attendance.cursor import Cursor
 from memberstaff.changes import Change, Status
-from memberstaff.db.work import Database
+from memberstaff.db.database import Database
 from memberstaff.live.all_days import AllDays
 from memberstaff.live.sources import BATCH_BYTES, AllDaysChanges
 from tests.services.boards import NEVER, running

@@ -16,7 +16,7 @@ from memberstaff.attendance.report import ReportFilter, report
 from memberstaff.attendance.rules import Mark
 from memberstaff.changes import Status
 from memberstaff.db.arrays import any_of
-from memberstaff.db.work import Database
+from memberstaff.db.database import Database
 from memberstaff.pusher.grants import Grants
 from memberstaff.staff import queries as staff_queries
 from memberstaff.staff.commands import Details

@@ -16,7 +16,7 @@ from memberstaff.access import COMMAND_LINE, Caller, Role
 from memberstaff.accounts import directory
 from memberstaff.db import audit
 from memberstaff.db.audit import AuditFilter, Entry, Place, Subject
-from memberstaff.db.work import Database
+from memberstaff.db.database import Database
 from memberstaff.errors import Forbidden, RateLimited, Refusal
 from memberstaff.origin import Origin
 from tests.clock import TurnedClock

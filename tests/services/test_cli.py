@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import select
 
 from memberstaff.cli.install import settings_page
+from memberstaff.db.database import Database
 from memberstaff.db.tables import staff
-from memberstaff.db.work import Database
 from memberstaff.settings import Settings
 from schema.ids import global_id
 from tests.clock import TurnedClock

@@ -19,7 +19,7 @@ from memberstaff.accounts.passwords import PasswordHash
 from memberstaff.cli import audit as command
 from memberstaff.db import audit
 from memberstaff.db.audit import count_refused
-from memberstaff.db.work import Database
+from memberstaff.db.database import Database
 from memberstaff.origin import Origin
 from tests.clock import TurnedClock
 from tests.services.command_line import memberstaff, said

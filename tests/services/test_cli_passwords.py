@@ -14,8 +14,8 @@ import pytest
 from sqlalchemy import select
 
 from memberstaff.accounts.passwords import Passwords
+from memberstaff.db.database import Database
 from memberstaff.db.tables import account
-from memberstaff.db.work import Database
 from tests.databases import UTC_ZONE
 from tests.services.command_line import SECONDS, environment, memberstaff, said
 

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import event, text
 from sqlalchemy.exc import InvalidRequestError
 
-from memberstaff.db.work import Database
+from memberstaff.db.database import Database
 from tests.databases import UTC_ZONE, Databases
 
 SLOW = text("SELECT 7 FROM pg_sleep(0.2)")

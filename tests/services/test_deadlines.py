@@ -13,8 +13,9 @@ from structlog.testing import capture_logs
 
 from memberstaff.access import Role
 from memberstaff.db import deadline, pool
+from memberstaff.db.database import Database
 from memberstaff.db.tables import account
-from memberstaff.db.work import Database, Work
+from memberstaff.db.work import Work
 from memberstaff.errors import Unavailable
 from tests.databases import UTC_ZONE
 from tests.freezing import Line, line_to

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from memberstaff.accounts import directory
 from memberstaff.accounts.known_devices import LONGEST, MOST_ACCOUNTS, KnownDevices
-from memberstaff.db.work import Database
+from memberstaff.db.database import Database
 from memberstaff.errors import RateLimited, Refusal
 from memberstaff.keyring import Keyring
 from tests.clock import TurnedClock

@@ -11,8 +11,8 @@ from sqlalchemy import select
 
 from memberstaff.accounts import login_limits
 from memberstaff.accounts.login_limits import Source
+from memberstaff.db.database import Database
 from memberstaff.db.tables import rate_limit
-from memberstaff.db.work import Database
 from memberstaff.errors import RateLimited, Refusal
 from tests.clock import TurnedClock
 from tests.services.office import Office, process

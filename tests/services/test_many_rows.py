@@ -16,8 +16,9 @@ from memberstaff.attendance import report as reports
 from memberstaff.attendance.log import after
 from memberstaff.changes import Status
 from memberstaff.db import work as units
+from memberstaff.db.database import Database
 from memberstaff.db.tables import account
-from memberstaff.db.work import CONVERTED_AT_ONCE, Database, Reading
+from memberstaff.db.work import CONVERTED_AT_ONCE, Reading
 from memberstaff.staff import importing
 from memberstaff.staff.commands import Details
 from memberstaff.staff.importing import import_staff

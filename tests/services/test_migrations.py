@@ -11,9 +11,9 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, inspect, select
 from sqlalchemy.exc import IntegrityError
 
+from memberstaff.db.database import Database
 from memberstaff.db.migrate import is_current, migrate
 from memberstaff.db.tables import account, installation, metadata, refresh_token, session
-from memberstaff.db.work import Database
 from tests.databases import UTC_ZONE, Databases, Engine
 
 

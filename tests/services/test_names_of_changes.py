@@ -11,9 +11,9 @@ from memberstaff.access import COMMAND_LINE
 from memberstaff.accounts.directory import rename as rename_account
 from memberstaff.attendance.rules import Mark
 from memberstaff.changes import Change, Status
+from memberstaff.db.database import Database
 from memberstaff.db.installation import raise_roster_version
 from memberstaff.db.tables import staff
-from memberstaff.db.work import Database
 from memberstaff.live.all_days import AllDays
 from memberstaff.live.feed import Feed
 from tests.services.boards import NEVER, rename, running

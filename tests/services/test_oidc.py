@@ -14,9 +14,9 @@ from sqlalchemy import select
 from memberstaff.access import Role
 from memberstaff.accounts import directory
 from memberstaff.accounts.tokens import NoAccessReason
+from memberstaff.db.database import Database
 from memberstaff.db.retention import Retention
 from memberstaff.db.tables import account, session
-from memberstaff.db.work import Database
 from memberstaff.errors import ErrorCode, Forbidden, Refusal
 from tests.clock import TurnedClock
 from tests.services.issuer import (

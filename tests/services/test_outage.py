@@ -11,9 +11,9 @@ from sqlalchemy import URL, make_url, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from memberstaff.db import sqlite, work
+from memberstaff.db import sqlite
+from memberstaff.db.database import Database
 from memberstaff.db.outage import is_outage, outages
-from memberstaff.db.work import Database
 from memberstaff.errors import Unavailable
 from memberstaff.notify.notification import Notification
 from tests.databases import UTC_ZONE, Databases
@@ -187,7 +187,7 @@ async def test_a_locked_file_is_an_outage(database_url: str, monkeypatch: pytest
 async def test_whoever_waits_for_other_writers_of_a_process_does_not_wait_for_all_of_them(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(work, "BUSY_MILLISECONDS", 1)
+    monkeypatch.setattr("memberstaff.db.database.BUSY_MILLISECONDS", 1)
     database = Database(database_url, zone=UTC_ZONE)
     async with database.write():
         with pytest.raises(Unavailable) as unavailable:

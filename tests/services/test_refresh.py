@@ -12,8 +12,8 @@ from memberstaff.access import Role
 from memberstaff.accounts import directory
 from memberstaff.accounts.service import IssuedSession
 from memberstaff.accounts.tokens import NoAccessReason
+from memberstaff.db.database import Database
 from memberstaff.db.tables import refresh_token
-from memberstaff.db.work import Database
 from memberstaff.errors import ErrorCode
 from tests.clock import TurnedClock
 from tests.services.office import GENEROUS, Office, process, said

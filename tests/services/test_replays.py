@@ -11,8 +11,8 @@ import pytest
 
 from memberstaff.access import COMMAND_LINE
 from memberstaff.changes import DayProgress, Status
+from memberstaff.db.database import Database
 from memberstaff.db.installation import new_epoch
-from memberstaff.db.work import Database
 from memberstaff.errors import RestartRequired
 from memberstaff.live.all_days import AllDays
 from memberstaff.live.feed import Feed

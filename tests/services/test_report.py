@@ -17,9 +17,10 @@ from memberstaff.attendance import queries
 from memberstaff.attendance.days import Calendar
 from memberstaff.attendance.report import ReportedDay, ReportFilter, report
 from memberstaff.changes import Status
+from memberstaff.db.database import Database
 from memberstaff.db.tables import attendance, attendance_day, staff
 from memberstaff.db.types import Instant
-from memberstaff.db.work import Database, Reading
+from memberstaff.db.work import Reading
 from memberstaff.inputs import fold
 from tests.calls import at_most
 

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import Table, func, select
 
 from memberstaff.db import retention
+from memberstaff.db.database import Database
 from memberstaff.db.idempotency import claim
 from memberstaff.db.retention import Retention
 from memberstaff.db.tables import (
@@ -23,7 +24,7 @@ from memberstaff.db.tables import (
     refresh_token,
     session,
 )
-from memberstaff.db.work import Database, Work
+from memberstaff.db.work import Work
 from tests.clock import TurnedClock
 from tests.databases import UTC_ZONE
 from tests.infrastructure.process import free_port

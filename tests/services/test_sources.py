@@ -13,8 +13,8 @@ from memberstaff.access import COMMAND_LINE
 from memberstaff.attendance import log as change_log
 from memberstaff.attendance.cursor import Cursor
 from memberstaff.changes import Change, Status
+from memberstaff.db.database import Database
 from memberstaff.db.installation import new_epoch
-from memberstaff.db.work import Database
 from memberstaff.errors import RestartRequired, Unavailable
 from memberstaff.fanout.byte_lru import ByteLRU
 from memberstaff.live.feed import Feed

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
+from memberstaff.db.database import Database
 from memberstaff.db.migrate import migrate
-from memberstaff.db.work import Database
 from tests.databases import UTC_ZONE
 
 

@@ -12,9 +12,9 @@ import pytest
 from sqlalchemy import func, select, text
 
 from memberstaff.access import COMMAND_LINE, Caller, Role
+from memberstaff.db.database import Database
 from memberstaff.db.installation import raise_roster_version
 from memberstaff.db.tables import audit, installation, staff
-from memberstaff.db.work import Database
 from memberstaff.errors import ErrorCode, Forbidden, Refusals
 from memberstaff.inputs import UNSET
 from memberstaff.staff import commands

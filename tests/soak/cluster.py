@@ -19,8 +19,8 @@ from sqlalchemy import make_url
 from memberstaff.access import COMMAND_LINE, Role
 from memberstaff.accounts import directory
 from memberstaff.accounts.passwords import Passwords
+from memberstaff.db.database import Database
 from memberstaff.db.migrate import migrate
-from memberstaff.db.work import Database
 from memberstaff.staff.commands import Details
 from memberstaff.staff.importing import import_staff
 from tests.clock import MONDAY

@@ -17,9 +17,9 @@ from pathlib import Path
 
 from sqlalchemy import select
 
+from memberstaff.db.database import Database
 from memberstaff.db.migrate import migrate
 from memberstaff.db.tables import attendance_revision
-from memberstaff.db.work import Database
 from schema.ids import global_id
 from tests.clock import MONDAY, TODAY
 from tests.databases import UTC_ZONE
