@@ -12,6 +12,12 @@ from memberstaff.errors import Unavailable
 FIRST_SECONDS = 0.25
 LONGEST_SECONDS = 4.0
 
+MAX_ATTEMPTS = 3
+"""Attempts to render an event, unless the database is away, before its subscriptions end with UNAVAILABLE."""
+
+RETRY_SECONDS = 5
+"""`retryAfter` of a subscription refused by a limit, or ended by an event that could not be rendered."""
+
 Result = TypeVar("Result")
 
 

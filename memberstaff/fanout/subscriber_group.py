@@ -6,42 +6,21 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Collection, Hashable
 from contextvars import ContextVar
-from typing import NamedTuple
 
 import structlog
 
 from memberstaff.errors import RequestError, Unavailable
-from memberstaff.fanout.event_source import Batch, EndOfEvents, EventSource, Listener
-from memberstaff.fanout.retry import Backoff
+from memberstaff.fanout.event_source import EndOfEvents, EventSource, Listener
+from memberstaff.fanout.renderings import Rendering, Renderings
+from memberstaff.fanout.retry import RETRY_SECONDS, Backoff
 
 log = structlog.get_logger(__name__)
 
 SHORT_SECONDS = 0.000_5
 """A send that took less (a few dozen members) is not followed by a pause."""
 
-MAX_ATTEMPTS = 3
-"""Attempts to render an event, unless the database is away, before its subscriptions end with UNAVAILABLE."""
-
-RETRY_SECONDS = 5
-"""`retryAfter` of a subscription refused by a limit, or ended by an event that could not be rendered."""
-
 CATCHING_UP_FOR: ContextVar[Hashable] = ContextVar("catching_up_for", default=None)
 """The owner of the member that this task catches up for."""
-
-
-class Rendering(NamedTuple):
-    """What a source returned. Renderings are numbered in the order in which they start."""
-
-    position: int
-    batch: Batch
-    number: int
-    seen: int
-    """The last rendering that had started when this one was done: a later one read the same data or newer."""
-
-
-class _InFlight(NamedTuple):
-    number: int
-    result: asyncio.Future[Rendering]
 
 
 class Member:
@@ -84,8 +63,7 @@ class SubscriberGroup:
         """`Rendering.seen` of what the live members were sent last."""
         self._changed = asyncio.Event()
         """Set, and replaced, when the position changes, the first live member is added, or the last one is removed."""
-        self._renderings = 0
-        self._in_flight: dict[int, _InFlight] = {}
+        self._renderings = Renderings(source)
         self._opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._running = asyncio.create_task(self._run())
 
@@ -202,7 +180,7 @@ class SubscriberGroup:
                     while not self._live:
                         await self._changed.wait()
                     before = self._position
-                    rendering = await self._render(before, self._sent)
+                    rendering = await self._renderings.after(before, self._sent)
                     if self._position != before or rendering.number <= self._sent:
                         continue  # a member that caught up meanwhile has been sent more, or newer data beside it
                     began = loop.time()
@@ -243,7 +221,7 @@ class SubscriberGroup:
                 if member.listener.blocked:  # again, by another operation of the same socket
                     await asyncio.sleep(0)
                 elif member.position < self._position:
-                    rendering = await self._render(member.position, member.rendering)
+                    rendering = await self._renderings.after(member.position, member.rendering)
                     if rendering.batch.payloads or rendering.batch.cursors:
                         if member.listener.blocked:
                             continue
@@ -264,61 +242,6 @@ class SubscriberGroup:
             self._end_member(member, None)
         except Exception as error:
             self._end_member(member, error)
-
-    async def _render(self, position: int, seen: int) -> Rendering:
-        """The events after a position; members that ask at the same time share one rendering.
-
-        It must have started after rendering number `seen`, the member's last: an earlier one may have read, besides the
-        events, older data than the member has already been sent.
-        """
-        while (current := self._in_flight.get(position)) is not None and current.number > seen:
-            await asyncio.wait({current.result})
-            if not current.result.cancelled():  # by the member that rendered, when it left
-                return current.result.result()
-        self._renderings += 1
-        number = self._renderings
-        result: asyncio.Future[Rendering] = asyncio.get_running_loop().create_future()
-        mine = self._in_flight[position] = _InFlight(number, result)
-        try:
-            reached, batch = await self._read(position)
-        except asyncio.CancelledError:
-            result.cancel()
-            raise
-        except Exception as error:
-            result.set_exception(error)
-            result.exception()  # marks it as retrieved: nobody else may be waiting
-            raise
-        else:
-            rendering = Rendering(reached, batch, number, self._renderings)
-            result.set_result(rendering)
-            return rendering
-        finally:
-            if self._in_flight.get(position) is mine:
-                del self._in_flight[position]
-
-    async def _read(self, position: int) -> tuple[int, Batch]:
-        """The source's next events, retried while it is unavailable. Raises RequestError, EndOfEvents."""
-        backoff = Backoff()
-        failures = 0
-        while True:
-            try:
-                found = await self.source.after(position)
-            except Unavailable as error:
-                if backoff.is_first:
-                    log.warning("Events cannot be read; will retry", reason=error.message)
-            except (RequestError, EndOfEvents):
-                raise
-            except Exception as error:
-                failures += 1
-                log.warning("Failed to render an event", attempt=failures, exc_info=error)
-                if failures == MAX_ATTEMPTS:
-                    why = "The next event could not be rendered. Resume from the last one you received in a moment."
-                    raise Unavailable(why, RETRY_SECONDS) from error
-            else:
-                _raise_if_cancelled()
-                return found
-            _raise_if_cancelled()
-            await backoff.pause()
 
     def _complete(self) -> None:
         """End the group after its last event; members that are behind are sent what they lack first."""
@@ -346,10 +269,3 @@ class SubscriberGroup:
     def _end_member(self, member: Member, error: Exception | None) -> None:
         member.listener.end(error)
         self.leave(member)
-
-
-def _raise_if_cancelled() -> None:
-    """Go on with a cancellation that something below has taken for an error, or has finished in spite of."""
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError

@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from memberstaff.errors import RateLimited, Unavailable
 from memberstaff.fanout.event_source import EventSource, Listener
-from memberstaff.fanout.subscriber_group import RETRY_SECONDS, SubscriberGroup
+from memberstaff.fanout.retry import RETRY_SECONDS
+from memberstaff.fanout.subscriber_group import SubscriberGroup
 from memberstaff.fanout.turns import Turns
 
 RENDERINGS = 2

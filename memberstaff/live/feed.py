@@ -20,7 +20,7 @@ from memberstaff.changes import Change, DayProgress
 from memberstaff.db.database import Database
 from memberstaff.db.work import Reading
 from memberstaff.errors import RestartRequired, Unavailable
-from memberstaff.fanout.subscriber_group import MAX_ATTEMPTS
+from memberstaff.fanout.retry import MAX_ATTEMPTS
 from memberstaff.live.splice import Gap, splice
 from memberstaff.live.watched_day import WatchedDay
 from memberstaff.notify.notification import Notification

@@ -8,7 +8,7 @@ import pytest
 
 from memberstaff.errors import RestartRequired, Unavailable
 from memberstaff.fanout.event_source import Batch, EndOfEvents
-from memberstaff.fanout.subscriber_group import MAX_ATTEMPTS
+from memberstaff.fanout.retry import MAX_ATTEMPTS
 from memberstaff.fanout.subscriber_groups import SubscriberGroups
 from tests.rules.groups import Numbers, Reader, group_of, settled
 
