@@ -14,7 +14,8 @@ from tests.databases import Databases, Engine
 from tests.fuzz import inspection
 from tests.fuzz.cases import AnyCase, World
 from tests.fuzz.findings import Findings
-from tests.fuzz.run import SURFACES, Fuzzer, case_of, fuzz
+from tests.fuzz.fuzzer import SURFACES, Fuzzer, case_of
+from tests.fuzz.run import fuzz
 from tests.fuzz.socket_cases import frame
 from tests.fuzz.target import Target
 from tests.infrastructure.redis import RedisServer
@@ -96,8 +97,10 @@ asyncio.run(main())
 async def test_a_server_that_fails_is_found_out(
     what: str, body: bytes, found: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tests.fuzz.run.SETTLE_SECONDS", 1.0)
-    monkeypatch.setattr("tests.fuzz.run.MOST_GROWTH_MIB", 4.0)  # which a few requests come to, on the slowest machine
+    monkeypatch.setattr("tests.fuzz.fuzzer.SETTLE_SECONDS", 1.0)
+    monkeypatch.setattr(
+        "tests.fuzz.fuzzer.MOST_GROWTH_MIB", 4.0
+    )  # which a few requests come to, on the slowest machine
     program = tmp_path / "toy.py"
     program.write_text(TOY.format(what=what, body=body))
     target = Target([sys.executable, "-u", str(program)], tmp_path)

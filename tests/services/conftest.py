@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from memberstaff.access import COMMAND_LINE, Caller, Role
+from memberstaff.accounts.access_watcher import AccessWatcher
 from memberstaff.db.database import Database
 from memberstaff.db.tables import account
 from memberstaff.live.feed import Feed
@@ -19,6 +20,7 @@ from memberstaff.staff.commands import Details
 from tests.clock import TurnedClock
 from tests.databases import UTC_ZONE
 from tests.services.boards import NEVER, Line, line_of, running
+from tests.services.doors import AMINA
 from tests.services.issuer import Issuer, serving
 from tests.services.office import Office, process
 from tests.services.school import TODAY, School
@@ -94,3 +96,10 @@ async def office(database: Database, clock: TurnedClock, office_settings: dict[s
     """One process of an installation in which nobody is employed yet."""
     async with process(database, clock, **office_settings) as opened:
         yield opened
+
+
+@pytest.fixture
+async def watcher(office: Office) -> AccessWatcher:
+    """One that does nothing of its own accord, in an office with somebody."""
+    await office.employ(AMINA)
+    return AccessWatcher(office.database, poll_seconds=NEVER, full_check_seconds=NEVER)

@@ -9,49 +9,29 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, event, select, update
+from sqlalchemy import delete, event, update
 
 from memberstaff.access import Role
 from memberstaff.accounts import access_log, access_watcher, directory, sessions
 from memberstaff.accounts.access_watcher import ROLE_CHANGED, AccessWatcher
-from memberstaff.accounts.sessions import Lifetime, end_session, open_session
+from memberstaff.accounts.sessions import end_session
 from memberstaff.accounts.tokens import Claims, NoAccess, NoAccessReason
 from memberstaff.db.installation import new_epoch
 from memberstaff.db.tables import access_change, access_head, account, session
 from memberstaff.db.work import Reading, Work
 from memberstaff.errors import Unavailable
-from memberstaff.notify import throttle
-from memberstaff.notify.notification import Notification
 from tests.calls import at_most
 from tests.services.boards import NEVER, OFTEN, held, running
+from tests.services.doors import AMINA, ENDED, Door, admitted, end_by_hand, log_out, opened
 from tests.services.office import Office
 from tests.statements import statements
 from tests.waiting import until
 
-AMINA = "amina@example.org"
 STATES = "FROM session JOIN account"
 """Occurs only in the statement that reads sessions one by one."""
 EXPIRED = (4403, "The access token has expired. Refresh the session, or log in again.")
 SESSION_EXPIRED = (4401, "The session has expired. Log in again.")
 DISABLED = (4401, "The account has been disabled. Ask an administrator.")
-ENDED = (4401, "The session has been ended. Log in again.")
-
-
-class Door:
-    """Something open."""
-
-    ended: tuple[int, str] | None = None
-
-    def end(self, code: int, reason: str) -> None:
-        """Remember how."""
-        self.ended = code, reason
-
-
-@pytest.fixture
-async def watcher(office: Office) -> AccessWatcher:
-    """One that does nothing of its own accord, in an office with somebody."""
-    await office.employ(AMINA)
-    return AccessWatcher(office.database, poll_seconds=NEVER, full_check_seconds=NEVER)
 
 
 @pytest.fixture
@@ -66,43 +46,6 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     monkeypatch.setattr(sessions, "sessions_of", noting)
     return asked
-
-
-async def opened(
-    office: Office, count: int, *, session_seconds: float = 86_400, token_seconds: float = 3_600
-) -> list[Claims]:
-    """So many sessions of Amina's, without a login."""
-    async with office.database.write() as work:
-        row = await work.row(account.select().where(account.c.email == AMINA))
-        assert row is not None
-        lasting = timedelta(seconds=session_seconds)
-        lifetime = Lifetime(idle=lasting, absolute=lasting)
-        found = [
-            await open_session(work, row.id, verified=row.password_hash, lifetime=lambda _: lifetime)
-            for _ in range(count)
-        ]
-    expires_at = office.clock.instant + timedelta(seconds=token_seconds)
-    return [Claims(each.caller.session_id, row.id, expires_at) for each in found if each is not None]
-
-
-async def admitted(watcher: AccessWatcher, claims: list[Claims]) -> list[Door]:
-    """A door for each, looked after from now on."""
-    doors = [Door() for _ in claims]
-    await asyncio.gather(*(watcher.admit(door, each) for door, each in zip(doors, claims, strict=True)))
-    await watcher.check()
-    return doors
-
-
-async def log_out(office: Office, claims: Claims) -> None:
-    """On another server."""
-    async with office.database.write() as work:
-        await end_session(work, claims.session_id)
-
-
-async def end_by_hand(office: Office, claims: Claims) -> None:
-    """With a shell on the database, past the log."""
-    async with office.database.write() as work:
-        await work.write(update(session).where(session.c.id == claims.session_id).values(ended_at=work.now))
 
 
 async def test_a_token_that_is_renewed_while_its_predecessor_is_looked_at_counts(
@@ -305,52 +248,3 @@ async def test_more_changes_than_a_page_of_the_log_are_all_read(
             await end_session(work, each.session_id)
     await watcher.check()
     assert [door.ended for door in doors] == [ENDED] * 35 + [None] * 5
-
-
-async def test_a_notification_is_followed_at_once_and_a_repeated_one_costs_nothing(
-    office: Office, watcher: AccessWatcher
-) -> None:
-    claims = await opened(office, 2)
-    doors = await admitted(watcher, claims)
-    async with running(watcher.run):
-        await log_out(office, claims[0])
-        watcher.on_notification(office.notifications[-1])
-        await until(lambda: doors[0].ended == ENDED)
-        with statements(office.database) as sent:
-            for _ in range(100):
-                for notification in office.notifications:
-                    watcher.on_notification(notification)
-                watcher.on_notification(Notification(epoch=1, access_number=7))
-                watcher.on_notification(Notification(epoch=0))
-                watcher.on_notification(Notification(epoch=1, roster_version=7))
-                await asyncio.sleep(0)
-            await log_out(office, claims[1])
-            watcher.on_notification(office.notifications[-1])
-            await until(lambda: doors[1].ended == ENDED)
-    assert len([each for each in sent if each.startswith("SELECT") and "access_head" in each]) <= 3
-
-
-async def test_numbers_that_the_log_does_not_have_are_believed_once_a_second_until_one_is_true(
-    office: Office, watcher: AccessWatcher, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Such as those of messages that were recorded before a backup was restored."""
-    monkeypatch.setattr(throttle, "CHECK_SECONDS", NEVER)
-    claims = await opened(office, 3)
-    doors = await admitted(watcher, claims)
-    await log_out(office, claims[0])
-    epoch = office.notifications[-1].epoch
-    async with running(watcher.run):
-        with statements(office.database) as sent:
-            for number in range(100, 200):
-                watcher.on_notification(Notification(epoch=epoch, access_number=number))
-                async with office.database.read() as reading:  # there is time for a check
-                    await reading.scalar(select(1))
-            await until(lambda: doors[0].ended == ENDED)
-        assert len([each for each in sent if each.startswith("SELECT") and "access_head" in each]) <= 3
-        await watcher.check()  # the next poll, after which no false one is open
-        for index in (1, 2):
-            await log_out(office, claims[index])
-            watcher.on_notification(office.notifications[-1])
-            if index == 1:
-                await watcher.check()
-            await until(lambda: doors[index].ended == ENDED)  # noqa: B023
