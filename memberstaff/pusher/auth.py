@@ -15,16 +15,16 @@ from memberstaff.accounts.sessions import identify
 from memberstaff.application import Application
 from memberstaff.attendance.cursor import LONGEST
 from memberstaff.engine.request import Malformed, decode, require_storable
-from memberstaff.errors import Forbidden, RequestError, RequestErrorCode
+from memberstaff.errors import Forbidden, RequestError
 from memberstaff.keyring import Keys
 from memberstaff.pusher import protocol
 from memberstaff.pusher.channels import Channel, Kind, find
 from memberstaff.pusher.grants import Grant, Grants
 from memberstaff.server.body import UnreadableBody, read_body
 from memberstaff.server.connection import bearer
+from memberstaff.server.refusals import STATUS, retry_after
 
 PATH = "/broadcasting/auth"
-STATUS = {RequestErrorCode.UNAUTHENTICATED: 401, RequestErrorCode.FORBIDDEN: 403, RequestErrorCode.RATE_LIMITED: 429}
 LONGEST_BODY = 10_000
 
 
@@ -54,7 +54,8 @@ class Authorisation:
         except Malformed as error:
             return JSONResponse({"message": str(error)}, 422)
         except RequestError as error:
-            return JSONResponse({"message": error.message}, STATUS.get(error.code, 500))
+            headers = retry_after([error.extensions])
+            return JSONResponse({"message": error.message}, STATUS.get(error.code, 500), headers)
 
     async def respond(self, request: Request) -> dict[str, Any]:
         """The response's body. Raises UnreadableBody, Malformed and RequestError."""

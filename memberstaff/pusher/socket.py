@@ -25,6 +25,7 @@ from memberstaff.pusher.listener import ChannelListener
 from memberstaff.pusher.presence import Presence
 from memberstaff.server.connection_limiter import ConnectionLimits
 from memberstaff.server.listeners import text_frame
+from memberstaff.server.refusals import STATUS
 from memberstaff.server.request_context import connection_of
 from memberstaff.server.token_bucket import TokenBucket
 from memberstaff.server.uvicorn_websocket import SOCKET, WebSocketProtocol
@@ -34,15 +35,6 @@ from memberstaff.server.websocket_endpoint import is_allowed_origin
 log = logging.getLogger("memberstaff.server")
 
 PREFIX = "/app/"
-
-STATUS = {
-    RequestErrorCode.UNAUTHENTICATED: 401,
-    RequestErrorCode.FORBIDDEN: 403,
-    RequestErrorCode.RESTART_REQUIRED: 409,
-    RequestErrorCode.RATE_LIMITED: 429,
-    RequestErrorCode.UNAVAILABLE: 503,
-}
-"""HTTP status of a refused subscription; 500 for other codes."""
 
 
 class ChannelSubscription:

@@ -33,9 +33,10 @@ from memberstaff.server.connection import Connection
 from memberstaff.server.connection_limiter import ConnectionLimits
 from memberstaff.server.device_cookie import device_cookie
 from memberstaff.server.event_streams import error_body, json_bytes, response_body
-from memberstaff.server.graphql_streams import StreamEndpoint, come_back, fault
+from memberstaff.server.graphql_streams import StreamEndpoint, come_back, fault, is_event_source
 from memberstaff.server.host import Host, close
 from memberstaff.server.negotiate import GRAPHQL, JSON, MULTIPART, SSE, Accepted, is_json, negotiate, negotiate_coding
+from memberstaff.server.refusals import STATUS, retry_after
 from memberstaff.server.request_context import connection_of
 from memberstaff.server.session_cookie import session_cookie
 from memberstaff.server.strangers import STRANGER_BYTES, Strangers, refresh_tokens_in
@@ -43,15 +44,6 @@ from memberstaff.server.strangers import STRANGER_BYTES, Strangers, refresh_toke
 QUERY_ONLY = frozenset({OperationType.QUERY})
 """Allowed by GET, which other sites can make a browser send, so it must be safe (RFC 9110, section 9.2.1)."""
 SINGLE_RESULT = frozenset({OperationType.QUERY, OperationType.MUTATION})
-STATUS = {
-    RequestErrorCode.UNAUTHENTICATED: 401,
-    RequestErrorCode.FORBIDDEN: 403,
-    RequestErrorCode.RESTART_REQUIRED: 409,
-    RequestErrorCode.RATE_LIMITED: 429,
-    RequestErrorCode.UNAVAILABLE: 503,
-    RequestErrorCode.INTERNAL: 500,
-}
-"""HTTP status of an operation that did not run, in application/graphql-response+json; 400 for other codes."""
 
 VARY = "Accept-Encoding"
 """Of every answer to a query, whether or not it is large enough to be compressed."""
@@ -85,46 +77,43 @@ class HttpEndpoint:
         self.compressor = Compressor()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        media = JSON
         connection = connection_of(scope)
-        is_event_source = False
+        accepted = Accepted(JSON, None)
         try:
             headers = Headers(scope=scope)
             accepted = self.check(scope["method"], headers)
-            media = accepted.single or JSON
-            is_event_source = scope["method"] == "GET" and accepted.single is None
             await self.strangers.identify(connection)
             request = await self.request(scope, headers, connection, receive)
         except HTTPError as error:
+            media = accepted.single or JSON
             await _response(error_body(error.error), error.status, media, error.headers)(scope, receive, send)
             return
         except RequestError as error:
-            is_status = media == GRAPHQL or error.code is RequestErrorCode.RATE_LIMITED
+            is_status = accepted.single != JSON or error.code is RequestErrorCode.RATE_LIMITED
             status = STATUS.get(error.code, 400) if is_status else 200
             # Perhaps of a body that was not read to its end.
             end = {} if isinstance(error, PersistedQueryNotSupported) else {"Connection": "close"}
-            later = come_back(error_body(error), scope) if is_event_source else None
-            await (later or _response(error_body(error), status, media, end))(scope, receive, send)
+            await refusal(error_body(error), status, accepted, scope, end)(scope, receive, send)
             return
         except Exception as error:
-            if not is_event_source:
+            if not is_event_source(accepted, scope):
                 raise
-            await refusal(error_body(fault(error, connection)), 500, scope)(scope, receive, send)
+            await refusal(error_body(fault(error, connection)), 500, accepted, scope)(scope, receive, send)
             return
         response = await self.single(request, accepted, scope) if accepted.single is not None else None
         if response is not None:
             await response(scope, receive, send)
             return
         try:
-            await self.streams(request, accepted.stream or SSE, scope, receive, send)
+            await self.streams(request, accepted, scope, receive, send)
             return
         except OperationRefused as refused:
             result = PreExecutionError(None, refused.errors)
-            response = refusal(response_body(result), status_of(result), scope)
+            response = refusal(response_body(result), status_of(result), accepted, scope)
         except RequestError as error:
-            response = refusal(error_body(error), STATUS.get(error.code, 400), scope)
+            response = refusal(error_body(error), STATUS.get(error.code, 400), accepted, scope)
         except InvalidOperationTypeError:
-            response = not_by_get(JSON)
+            response = not_by_get(accepted.single or JSON)
         await response(scope, receive, send)
 
     async def request(
@@ -281,10 +270,12 @@ def status_of(result: PreExecutionError) -> int:
     return STATUS.get(code, 400) if code else 400
 
 
-def refusal(body: dict[str, Any], status: int, scope: Scope) -> Response:
-    """The response for a stream that does not begin."""
-    later = come_back(body, scope) if scope["method"] == "GET" else None
-    return later or _response(body, status, JSON)
+def refusal(
+    body: dict[str, Any], status: int, accepted: Accepted, scope: Scope, headers: dict[str, str] | None = None
+) -> Response:
+    """The response to a request that is refused, in a form that depends on what the client accepts alone."""
+    later = come_back(body, scope) if is_event_source(accepted, scope) else None
+    return later or _response(body, status, accepted.single or JSON, headers)
 
 
 def not_by_get(media: str) -> Response:
@@ -299,8 +290,5 @@ def bad_request_body(message: str) -> dict[str, Any]:
 
 
 def _response(body: dict[str, Any], status: int, media: str, headers: dict[str, str] | None = None) -> Response:
-    response = Response(json_bytes(body), status, headers, media_type=f"{media}; charset=utf-8")
-    seconds = [each.get("extensions", {}).get("retryAfter", 0) for each in body.get("errors", ())]
-    if any(seconds):
-        response.headers["Retry-After"] = str(max(seconds))
-    return response
+    later = retry_after(error.get("extensions") or {} for error in body.get("errors", ()))
+    return Response(json_bytes(body), status, {**(headers or {}), **later}, media_type=f"{media}; charset=utf-8")

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
+from math import ceil
 from typing import Any
 
 from graphql import GraphQLError
@@ -37,7 +38,7 @@ from memberstaff.server.event_streams import (
     response_body,
 )
 from memberstaff.server.host import Host, OperationContext, close
-from memberstaff.server.negotiate import SSE
+from memberstaff.server.negotiate import SSE, Accepted
 from memberstaff.server.request_context import connection_of
 from memberstaff.server.uvicorn_http import protocol_of
 from memberstaff.server.websocket import Disconnected
@@ -56,7 +57,7 @@ class StreamEndpoint:
     """Streams a subscription's events, or a single result. An operation that is refused is one event, with the errors.
 
     A resume (a request with Last-Event-ID) is refused by a status, on which an EventSource stops, and so is whatever is
-    refused for now; `come_back` is for a GET, which an EventSource sends.
+    refused for now; `come_back` is for an EventSource.
     """
 
     def __init__(self, schema: Schema, host: Host, limits: ConnectionLimits) -> None:
@@ -64,16 +65,19 @@ class StreamEndpoint:
         self.host = host
         self.limits = limits
 
-    async def __call__(self, request: OperationRequest, form: str, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(
+        self, request: OperationRequest, accepted: Accepted, scope: Scope, receive: Receive, send: Send
+    ) -> None:
         """Respond.
 
         Raises before the response has begun: OperationRefused, RequestError and InvalidOperationTypeError.
         """
+        form = accepted.stream or SSE
         last_event_id = last_event_id_of(scope) if form == SSE else None
         if last_event_id == OVER:
             await Response(status_code=204)(scope, receive, send)
             return
-        is_get = scope["method"] == "GET"
+        allowed = BY_GET if scope["method"] == "GET" else ANY
         connection = connection_of(scope)
         connection.cookie = connection.device = None  # the headers are sent before an operation could set it
         context = self.host.context(connection, None)
@@ -92,7 +96,6 @@ class StreamEndpoint:
                 stack.enter_context(protocol.streaming())
             begun: bytes | Membership | None
             try:
-                allowed = BY_GET if is_get else ANY
                 begun = await stream.unless_disconnected(
                     self.begin(stream, context, request, connection, stack, allowed, last_event_id)
                 )
@@ -113,7 +116,7 @@ class StreamEndpoint:
             except InvalidOperationTypeError:
                 raise
             except Exception as error:
-                if not is_get:
+                if not is_event_source(accepted, scope):
                     raise
                 raise fault(error, connection) from None
             finally:
@@ -177,6 +180,11 @@ class StreamEndpoint:
         return membership
 
 
+def is_event_source(accepted: Accepted, scope: Scope) -> bool:
+    """Whether the client may be an EventSource, which accepts nothing else, and stops at any status but 200."""
+    return scope["method"] == "GET" and accepted.single is None
+
+
 def last_event_id_of(scope: Scope) -> str | None:
     """The id of the last event that a client has seen, from which it resumes."""
     return Headers(scope=scope).get("last-event-id") or None
@@ -202,10 +210,11 @@ def fault(error: Exception, connection: Connection) -> RequestError:
 
 
 def come_back(body: dict[str, Any], scope: Scope) -> Response | None:
-    """The response to an EventSource that is refused for now, which stops at any status but 200; None if it is not."""
+    """The response to an EventSource that is refused for now; None if it is refused for good."""
     passing = [(passes_in(error.get("extensions", {})), error["message"]) for error in body["errors"]]
     seconds, why = max(((seconds, why) for seconds, why in passing if seconds is not None), default=(None, ""))
     if seconds is None:
         return None
     text = EVENTS.come_back(why, seconds, last_event_id_of(scope))
-    return Response(text, headers={name.decode(): value.decode() for name, value in EVENTS.headers})
+    headers = {name.decode(): value.decode() for name, value in EVENTS.headers}
+    return Response(text, headers={**headers, "Retry-After": str(ceil(seconds))})

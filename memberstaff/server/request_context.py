@@ -1,4 +1,4 @@
-"""Middleware for every request: its id and client address, security headers of the response, and a log line."""
+"""Middleware for every request: its id and client address, headers that every response has, and a log line."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from uvicorn.protocols.utils import ClientDisconnected
 from memberstaff import origin
 from memberstaff.engine.masking import internal_error
 from memberstaff.server.connection import Connection, connection
+from memberstaff.server.refusals import FOR_NOW, RETRY_SECONDS
 from memberstaff.settings import Settings
 
 log = logging.getLogger("memberstaff.request")
@@ -67,6 +68,8 @@ class RequestContextMiddleware:
                         headers.setdefault(name, value)
                     if scope["scheme"] == "https":
                         headers["Strict-Transport-Security"] = HSTS
+                    if status in FOR_NOW:
+                        headers.setdefault("Retry-After", str(RETRY_SECONDS))
                 message["headers"] = headers.raw
             elif message["type"] == "websocket.close" and status is None:
                 status = 403

@@ -11,8 +11,8 @@ from starlette.responses import PlainTextResponse, Response
 from memberstaff.engine.schema import Schema
 from memberstaff.errors import Forbidden, RequestError, RequestErrorCode
 from memberstaff.server.connection import Connection
-from memberstaff.server.graphql_http import STATUS
 from memberstaff.server.host import Host, close
+from memberstaff.server.refusals import STATUS, retry_after
 from memberstaff.server.request_context import connection_of
 from memberstaff.server.strangers import Strangers
 from memberstaff.server.web import or_not_modified
@@ -34,9 +34,8 @@ class SchemaFile:
         try:
             await self.admit(connection_of(request.scope))
         except RequestError as error:
-            headers = {"WWW-Authenticate": "Bearer"} if error.code is RequestErrorCode.UNAUTHENTICATED else {}
-            if (seconds := error.extensions.get("retryAfter")) is not None:
-                headers["Retry-After"] = str(seconds)
+            challenge = {"WWW-Authenticate": "Bearer"} if error.code is RequestErrorCode.UNAUTHENTICATED else {}
+            headers = {**challenge, **retry_after([error.extensions])}
             return PlainTextResponse(f"{error.message}\n", STATUS.get(error.code, 400), headers)
         if self._printed is None:
             text = await anyio.to_thread.run_sync(self.schema.as_str)

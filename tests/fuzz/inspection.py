@@ -32,6 +32,8 @@ INSIDES: Mapping[str, re.Pattern[bytes]] = {
 }
 PAGES = re.compile(rb"(?im)^content-type: (?:text/(?:html|css|markdown)|(?:text|application)/javascript|image/|font/)")
 """Files of the dashboard, which are the same for everybody; they may name exceptions of JavaScript."""
+FOR_NOW = re.compile(rb"HTTP/1\.1 (429|503) [^\r]*\r\n(?:(?!retry-after: \d)[^\r]+\r\n)*\r\n", re.IGNORECASE)
+"""A refusal for now without a word about when to come back."""
 INTERNAL_CLOSES = {1011: "an internal error", 4500: "an internal error"}
 
 
@@ -43,6 +45,8 @@ def of_answer(sent: bytes, heard: bytes, secrets: Mapping[str, str], *, notes_al
     for name, text in told.items():
         if text in heard and text not in sent:
             yield f"said {name}"
+    for found in FOR_NOW.finditer(heard):
+        yield f"said {found[1].decode()} without Retry-After"
     if PAGES.search(heard):
         return
     for name, pattern in INSIDES.items():
