@@ -9,7 +9,6 @@ from typing import Annotated, Protocol, cast
 import strawberry
 
 from memberstaff.access import Reader, Right
-from memberstaff.attendance import queries
 from memberstaff.attendance.board_cache import Board
 from memberstaff.attendance.cursor import Cursor, cursor_text
 from memberstaff.attendance.model import Day, Record
@@ -231,8 +230,7 @@ class AttendanceDay(Node):
         place = parse_page_cursor(after, str, int, str)
         size = page_size(first, default=100, most=BOARD_PAGE)
         beyond = StaffPosition(place[0], place[1]) if place else None
-        boards, snapshot = info.context.application.board_cache, await info.context.snapshot()
-        board = await boards.page(snapshot, self.day, which, first=size + 1, after=beyond)
+        board = await info.context.load.board.load((self.day, which, size + 1, beyond))
         cursor = place[2] if place else str(self.day.cursor)
         edges = _edges_of(board, cursor) if board.is_complete else _edges(board, cursor)[:size]
         return AttendanceConnection(
@@ -318,4 +316,4 @@ class AttendanceConnection:
         )
     )
     async def total_count(self, info: Info) -> int:
-        return await queries.count(await info.context.snapshot(), self.day, self.which)
+        return await info.context.load.count.load((self.day, self.which))

@@ -12,13 +12,14 @@ from strawberry.dataloader import DataLoader
 
 from memberstaff.accounts import directory
 from memberstaff.attendance import queries
-from memberstaff.attendance.board_cache import BoardCache
+from memberstaff.attendance.board_cache import Board, BoardCache
 from memberstaff.attendance.days import Calendar
 from memberstaff.attendance.model import Day, Record, Summary
-from memberstaff.attendance.queries import Revision
+from memberstaff.attendance.queries import BoardFilter, Revision
 from memberstaff.db.work import Reading
 from memberstaff.staff import queries as staff_queries
 from memberstaff.staff.model import Person
+from memberstaff.staff.queries import StaffPosition
 
 Key = TypeVar("Key", bound=Hashable)
 Loaded = TypeVar("Loaded")
@@ -72,6 +73,28 @@ class Loaders:
             days = await self.day.load_many(dates)
             reading = await self._snapshot()
             return [await self._board_cache.summary(reading, day) for day in days]
+
+        return Loader(load_fn=load)
+
+    @cached_property
+    def board(self) -> Loader[tuple[Day, BoardFilter, int, StaffPosition | None], Board]:
+        """Pages of a day's board: the first so many of those who match, after a place. Many records lead to one day."""
+
+        async def load(pages: list[tuple[Day, BoardFilter, int, StaffPosition | None]]) -> list[Board]:
+            reading, boards = await self._snapshot(), self._board_cache
+            return [
+                await boards.page(reading, day, which, first=size, after=place) for day, which, size, place in pages
+            ]
+
+        return Loader(load_fn=load)
+
+    @cached_property
+    def count(self) -> Loader[tuple[Day, BoardFilter], int]:
+        """How many of a day's roster match."""
+
+        async def load(filters: list[tuple[Day, BoardFilter]]) -> list[int]:
+            reading = await self._snapshot()
+            return [await queries.count(reading, day, which) for day, which in filters]
 
         return Loader(load_fn=load)
 

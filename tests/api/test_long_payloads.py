@@ -9,10 +9,16 @@ import pytest
 from tests.api.bad import revisions
 from tests.clock import TODAY
 from tests.installation import Installation
+from tests.statements import statements
 
 CONFLICTS = """mutation ($input: BulkUpdateAttendanceInput!, $n: Int) { bulkUpdateAttendance(input: $input) {
   errors { code ... on VersionConflictError { current { day {
     records(first: $n) { edges { node { staffName } } } } } } } } }"""
+BOARDS = """mutation ($input: BulkUpdateAttendanceInput!) { bulkUpdateAttendance(input: $input) {
+  errors { ... on VersionConflictError { current { staff { name } updatedByAccount { id } day { summary { late }
+    records(first: 1) { edges { node { staffName } } totalCount }
+    late: records(statuses: [LATE]) { edges { node { staffName } } totalCount }
+  } } } } } }"""
 MARK = """mutation ($input: BulkUpdateAttendanceInput!) { bulkUpdateAttendance(input: $input) {
   day { summary { late } } attendances { staffName } errors { code message path } } }"""
 IMPORT = """mutation ($input: ImportStaffInput!) { importStaff(input: $input) {
@@ -50,6 +56,24 @@ async def test_what_each_error_could_return_counts_for_each_entry_before_anythin
     few = (await installation.marker.ask(CONFLICTS, input=marks(amina, 2), n=240))["bulkUpdateAttendance"]["errors"]
     assert [error["code"] for error in few] == ["VERSION_CONFLICT", "DUPLICATE"]
     assert len(few[0]["current"]["day"]["records"]["edges"]) == 4
+
+
+async def test_the_days_of_many_conflicts_cost_the_statements_of_one(installation: Installation) -> None:
+    sent = []
+    for name in installation.staff:
+        await installation.marker.mark(installation.staff[name], TODAY, status="LATE")
+    for number in (1, 4):
+        ids = [*installation.staff.values()][:number]
+        entries = [{"staffId": staff_id, "status": "ABSENT", "expectedVersion": 7} for staff_id in ids]
+        with statements(installation.application.database) as each:
+            answer = await installation.admin.ask(BOARDS, input={"date": TODAY, "change": {"entries": entries}})
+        errors = answer["bulkUpdateAttendance"]["errors"]
+        assert [error["current"]["day"]["records"] for error in errors] == [
+            {"edges": [{"node": {"staffName": "Amina"}}], "totalCount": 4}
+        ] * number
+        assert [error["current"]["day"]["late"]["totalCount"] for error in errors] == [4] * number
+        sent.append(each)
+    assert len(sent[0]) == len(sent[1]) == 13
 
 
 @pytest.mark.parametrize("policy", ["SKIP_FAILED", "REJECT_ALL"])
