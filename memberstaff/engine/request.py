@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, NoReturn
 from urllib.parse import parse_qsl
 
 import msgspec
 
+from memberstaff.engine.documents import Prepared
 from memberstaff.errors import BadRequestReason, PersistedQueryNotSupported
 
 DEEPEST = 64
@@ -37,14 +38,17 @@ LONGEST_ID = 128
 """Characters of an operation id on a socket; the clients we know send a UUID or a number."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class OperationRequest:
     """The parameters of a request, as in the GraphQL-over-HTTP specification."""
 
     query: str
-    variables: dict[str, Any] | None
-    operation_name: str | None
-    extensions: dict[str, Any] | None
+    variables: dict[str, Any] | None = None
+    operation_name: str | None = None
+    extensions: dict[str, Any] | None = None
+    prepared: Prepared | None = field(default=None, compare=False, repr=False)
+    """The document, once `Schema.prepare` has prepared it: a request asks for it more than once, and only what is
+    valid, and no stranger's, is cached."""
 
 
 def digest(

@@ -124,7 +124,7 @@ class ResponseCache:
         self, context: CacheContext, request: OperationRequest, coding: ContentCoding | None = None
     ) -> CachedResponse | None:
         """The response; None if the request has to be executed for its caller. Raises RequestError."""
-        prepared = await self._schema.prepare(request.query, context)
+        prepared = await self._schema.prepare(request, context)
         argument = self._argument(request, prepared)
         if isinstance(argument, NotCacheable):
             return None

@@ -178,26 +178,23 @@ class Schema(strawberry.Schema):
 
         The result is a PreExecutionError if the operation did not run.
         """
-        try:
-            prepared, _ = await self._check(query, operation_name, context_value, allowed_operation_types)
-        except OperationRefused as refused:
-            return PreExecutionError(None, refused.errors)
-        return await self.run(
-            prepared,
-            query,
-            variable_values,
-            context_value,
-            root_value,
-            operation_name,
-            operation_extensions,
-        )
+        request = OperationRequest(query or "", variable_values, operation_name, operation_extensions)
+        return await self.answer(request, context_value, allowed_operation_types, root_value)
 
     async def answer(
-        self, request: OperationRequest, context: Any, allowed: Iterable[OperationType] = EVERY_OPERATION
+        self,
+        request: OperationRequest,
+        context: Any,
+        allowed: Iterable[OperationType] | None = None,
+        root_value: Any | None = None,
     ) -> ExecutionResult:
         """`execute` what a client has sent."""
+        try:
+            prepared, _ = await self._check(request, context, allowed)
+        except OperationRefused as refused:
+            return PreExecutionError(None, refused.errors)
         operation, extensions = request.operation_name, request.extensions
-        return await self.execute(request.query, request.variables, context, None, operation, allowed, extensions)
+        return await self.run(prepared, request.query, request.variables, context, root_value, operation, extensions)
 
     async def run(
         self,
@@ -242,42 +239,34 @@ class Schema(strawberry.Schema):
         """The result with its errors masked, and internal ones logged."""
         return mask(result, _reference(context), operation, suggestions=self.suggestions)
 
-    async def prepare(self, query: str, context: Any) -> Prepared:
-        """The document, prepared in the caller's turn unless it is cached: that may hold the loop for a while."""
-        stranger = getattr(context, "stranger", None) is not None
-        async with nullcontext() if self.documents.is_prepared(query) else _turn(context, "turn_to_prepare"):
-            return self.documents.prepare(query, stranger=stranger)
-
-    def known_type(self, query: str, operation_name: str | None) -> OperationType | None:
-        """The type of the operation, of a document that is cached; None for any other."""
-        if not self.documents.is_prepared(query):
-            return None
-        operation = self.documents.prepare(query).operation(operation_name)
-        return None if isinstance(operation, GraphQLError) else operation
+    async def prepare(self, request: OperationRequest, context: Any) -> Prepared:
+        """The request's document, prepared once, in the caller's turn unless it is cached: that may hold the loop."""
+        if request.prepared is None:
+            query, stranger = request.query, getattr(context, "stranger", None) is not None
+            async with nullcontext() if self.documents.is_prepared(query) else _turn(context, "turn_to_prepare"):
+                request.prepared = self.documents.prepare(query, stranger=stranger)
+        return request.prepared
 
     async def check(
-        self,
-        query: str | None,
-        operation_name: str | None,
-        context: Any,
-        allowed: Iterable[OperationType] | None = None,
+        self, request: OperationRequest, context: Any, allowed: Iterable[OperationType] | None = None
     ) -> OperationType:
         """The type of the operation to run.
 
         Raises OperationRefused if it may not run, and InvalidOperationTypeError if its type is not among `allowed`.
         """
-        _, operation = await self._check(query, operation_name, context, allowed)
+        _, operation = await self._check(request, context, allowed)
         return operation
 
     async def _check(
-        self, query: str | None, operation_name: str | None, context: Any, allowed: Iterable[OperationType] | None
+        self, request: OperationRequest, context: Any, allowed: Iterable[OperationType] | None
     ) -> tuple[Prepared, OperationType]:
-        if not query:
+        operation_name = request.operation_name
+        if not request.query:
             raise OperationRefused(
                 [graphql_error(BadRequest("The request has no query.", BadRequestReason.MALFORMED_REQUEST))]
             )
         stranger: RequestError | None = getattr(context, "stranger", None)
-        prepared = await self.prepare(query, context)
+        prepared = await self.prepare(request, context)
         if prepared.needs_login and stranger is not None:
             raise OperationRefused([graphql_error(stranger)])
         if prepared.errors:

@@ -113,7 +113,7 @@ async def subscribe(
     be resumed from, or there are too many groups or the subscriber's are too costly.
     """
     # Held until the group has begun: the cache may drop it meanwhile.
-    prepared = await schema.prepare(request.query, context)
+    prepared = await schema.prepare(request, context)
     plan = plan_for(schema.core, prepared, request)
     cost = prepared.cost(request.operation_name, request.variables)
     if isinstance(cost, GraphQLError):

@@ -208,7 +208,7 @@ class HttpEndpoint:
             result = await self.schema.answer(request, context, QUERY_ONLY if is_get else SINGLE_RESULT)
             response = response_for(result, media)
             # A mutation's answer may carry a token, and its sender has chosen some of what stands beside it (BREACH).
-            if known and self.schema.known_type(request.query, request.operation_name) is OperationType.QUERY:
+            if known and is_query(request):
                 await close(context)  # no snapshot is held while it waits
                 await compress(response, coding, connection.account_id)
             if connection.cookie is not None and connection.cookie.header is not None:
@@ -231,6 +231,12 @@ class HttpEndpoint:
         accepted = Headers(scope=scope).getlist("accept-encoding")
         name = negotiate_coding(accepted, CODINGS) if accepted else None
         return None if name is None else Compression(name, self.compressor)
+
+
+def is_query(request: OperationRequest) -> bool:
+    """Whether an operation that was answered is a query."""
+    prepared = request.prepared
+    return prepared is not None and prepared.operation(request.operation_name) is OperationType.QUERY
 
 
 def read_cookies(scope: Scope) -> None:

@@ -145,7 +145,7 @@ class StreamEndpoint:
         """
         try:
             async with asyncio.timeout(PATIENCE_SECONDS) as patience:
-                kind = await self.schema.check(request.query, request.operation_name, context, allowed)
+                kind = await self.schema.check(request, context, allowed)
                 if kind is OperationType.SUBSCRIPTION:
                     return await self.join(stream, context, request, connection, stack, last_event_id)
         except TimeoutError:

@@ -272,7 +272,7 @@ class SocketHandler:
         """Send the result of a query or mutation, or have a group send a subscription's; never raises."""
         context = self.host.context(self.connection, operation.id)
         try:
-            kind = await self.schema.check(request.query, request.operation_name, context)
+            kind = await self.schema.check(request, context)
             if kind is OperationType.SUBSCRIPTION:
                 await self.join(operation, context, request)
                 return

@@ -164,7 +164,7 @@ async def test_a_document_that_leaves_the_cache_meanwhile_is_not_prepared_again_
         prepared.clear()
         async with office.one_more_follower(TODAY):
             await socket.subscribe("1", WATCH, date=TODAY)
-        assert prepared == [WATCH, WATCH]  # to check it and to begin, each in a turn
+        assert prepared == [WATCH]  # in a turn, to check it; and not again, to begin
 
 
 async def test_a_document_is_prepared_in_a_turn_unless_it_was_before(installation: Installation) -> None:

@@ -200,15 +200,18 @@ class Reversing:
         return body[::-1]
 
 
-BOARD = OperationRequest("{ board { title } }", None, None, None)
+def board() -> OperationRequest:
+    return OperationRequest("{ board { title } }")
+
+
 PLAIN = b'{"data":{"board":{"title":"Board"}}}'
 
 
 async def test_equal_questions_are_encoded_once_for_each_coding(cache: ResponseCache) -> None:
     coding, other = Reversing(), Reversing("other")
-    asking = [asyncio.ensure_future(cache.response(Context("Amina"), BOARD, coding)) for _ in range(50)]
-    asking.append(asyncio.ensure_future(cache.response(Context("Amina"), BOARD, other)))
-    asking.append(asyncio.ensure_future(cache.response(Context("Amina"), BOARD)))
+    asking = [asyncio.ensure_future(cache.response(Context("Amina"), board(), coding)) for _ in range(50)]
+    asking.append(asyncio.ensure_future(cache.response(Context("Amina"), board(), other)))
+    asking.append(asyncio.ensure_future(cache.response(Context("Amina"), board())))
     for _ in range(20):
         await asyncio.sleep(0)
     coding.gate.set()
@@ -216,27 +219,27 @@ async def test_equal_questions_are_encoded_once_for_each_coding(cache: ResponseC
     *answers, last, plain = await asyncio.gather(*asking)
     assert answers == [(PLAIN[::-1], "reversed")] * 50
     assert (last, plain) == ((PLAIN[::-1], "other"), (PLAIN, None))
-    assert await cache.response(Context("Victor"), BOARD, coding) == (PLAIN[::-1], "reversed")
+    assert await cache.response(Context("Victor"), board(), coding) == (PLAIN[::-1], "reversed")
     assert (coding.encoded, other.encoded) == (1, 1)
 
 
 async def test_encoded_answers_count_in_the_caches_bytes_and_are_those_of_their_version(cache: ResponseCache) -> None:
     coding = Reversing()
     coding.gate.set()
-    await cache.response(Context("Amina", current=1, shown=2), BOARD, coding)
+    await cache.response(Context("Amina", current=1, shown=2), board(), coding)
     assert (len(cache.cache), cache.cache.bytes) == (2, 2 * (len(PLAIN) + OVERHEAD))
-    await cache.response(Context("Amina", current=1, shown=1), BOARD, coding)
+    await cache.response(Context("Amina", current=1, shown=1), board(), coding)
     assert coding.encoded == 2  # what showed version 2 is not given to whoever must be shown version 1
-    await cache.response(Context("Amina", current=2, shown=2), BOARD, coding)
+    await cache.response(Context("Amina", current=2, shown=2), board(), coding)
     assert coding.encoded == 2
 
 
 async def test_what_cannot_be_encoded_now_is_sent_as_it_is_and_encoded_later(cache: ResponseCache) -> None:
     coding = Reversing(full=True)
     coding.gate.set()
-    assert await cache.response(Context("Amina"), BOARD, coding) == (PLAIN, None)
+    assert await cache.response(Context("Amina"), board(), coding) == (PLAIN, None)
     coding.full = False
-    assert await cache.response(Context("Amina"), BOARD, coding) == (PLAIN[::-1], "reversed")
+    assert await cache.response(Context("Amina"), board(), coding) == (PLAIN[::-1], "reversed")
 
 
 async def test_an_answer_with_errors_is_encoded_and_not_cached(cache: ResponseCache) -> None:
@@ -251,8 +254,8 @@ async def test_an_answer_with_errors_is_encoded_and_not_cached(cache: ResponseCa
 
 async def test_who_waits_for_an_encoding_that_breaks_off_is_sent_the_answer_as_it_is(cache: ResponseCache) -> None:
     coding = Reversing()
-    first = asyncio.ensure_future(cache.response(Context("Amina"), BOARD, coding))
-    second = asyncio.ensure_future(cache.response(Context("Victor"), BOARD, coding))
+    first = asyncio.ensure_future(cache.response(Context("Amina"), board(), coding))
+    second = asyncio.ensure_future(cache.response(Context("Victor"), board(), coding))
     while not coding.encoded:
         await asyncio.sleep(0)
     for _ in range(20):

@@ -176,6 +176,6 @@ async def listen(schema: Schema, context: Context, query: str, **variables: Any)
     listener = Listener()
     operation_name = variables.pop("operation_name", None)
     request = OperationRequest(query, variables or None, operation_name, None)
-    await schema.check(query, operation_name, context)
+    await schema.check(request, context)
     LEAVING.append((await subscribe(schema, context, request, listener)).leave)
     return listener
