@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Hashable
+from contextvars import ContextVar
 from typing import NamedTuple
 
 import structlog
@@ -10,8 +12,12 @@ import structlog
 from memberstaff.errors import RequestError, Unavailable
 from memberstaff.fanout.event_source import Batch, EndOfEvents, EventSource
 from memberstaff.fanout.retry import MAX_ATTEMPTS, RETRY_SECONDS, Backoff
+from memberstaff.fanout.turns import Payers
 
 log = structlog.get_logger(__name__)
+
+PAYERS: ContextVar[Payers] = ContextVar("payers")
+"""On whose behalf this task renders."""
 
 
 class Rendering(NamedTuple):
@@ -27,6 +33,7 @@ class Rendering(NamedTuple):
 class _InFlight(NamedTuple):
     number: int
     result: asyncio.Future[Rendering]
+    payers: Payers
 
 
 class Renderings:
@@ -37,20 +44,28 @@ class Renderings:
         self._started = 0
         self._in_flight: dict[int, _InFlight] = {}
 
-    async def after(self, position: int, seen: int) -> Rendering:
-        """The events after a position; members that ask at the same time share one rendering.
+    def join(self, position: int, owner: Hashable) -> None:
+        """Have this owner wait, too, for the rendering after a position that is under way, if there is one."""
+        if (current := self._in_flight.get(position)) is not None:
+            current.payers.join(owner)
+
+    async def after(self, position: int, seen: int, payers: Payers) -> Rendering:
+        """The events after a position, rendered in a turn of these payers; who asks at the same time shares it.
 
         It must have started after rendering number `seen`, the member's last: an earlier one may have read, besides the
         events, older data than the member has already been sent. Raises RequestError, EndOfEvents.
         """
         while (current := self._in_flight.get(position)) is not None and current.number > seen:
+            for owner in payers:
+                current.payers.join(owner)
             await asyncio.wait({current.result})
             if not current.result.cancelled():  # by the member that rendered, when it left
                 return current.result.result()
         self._started += 1
         number = self._started
         result: asyncio.Future[Rendering] = asyncio.get_running_loop().create_future()
-        mine = self._in_flight[position] = _InFlight(number, result)
+        mine = self._in_flight[position] = _InFlight(number, result, payers)
+        PAYERS.set(payers)
         try:
             reached, batch = await self._read(position)
         except asyncio.CancelledError:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Collection, Hashable
-from contextvars import ContextVar
 
 import structlog
 
@@ -13,14 +12,12 @@ from memberstaff.errors import RequestError, Unavailable
 from memberstaff.fanout.event_source import EndOfEvents, EventSource, Listener
 from memberstaff.fanout.renderings import Rendering, Renderings
 from memberstaff.fanout.retry import RETRY_SECONDS, Backoff
+from memberstaff.fanout.turns import Payers
 
 log = structlog.get_logger(__name__)
 
 SHORT_SECONDS = 0.000_5
 """A send that took less (a few dozen members) is not followed by a pause."""
-
-CATCHING_UP_FOR: ContextVar[Hashable] = ContextVar("catching_up_for", default=None)
-"""The owner of the member that this task catches up for."""
 
 
 class Member:
@@ -74,12 +71,6 @@ class SubscriberGroup:
     def owners(self) -> Collection[Hashable]:
         """The accounts that have members, in the order in which they came; until then the one that began the group."""
         return self._owners.keys() or (self._first_owner,)
-
-    @property
-    def payers(self) -> Collection[Hashable]:
-        """On whose behalf this task renders: what a member lacks, which may be all of the day, is its own affair."""
-        catching_up_for = CATCHING_UP_FOR.get()
-        return self.owners if catching_up_for is None else (catching_up_for,)
 
     async def join(
         self,
@@ -135,6 +126,7 @@ class SubscriberGroup:
 
     def _make_live(self, member: Member) -> None:
         self._live[member] = None
+        self._renderings.join(self._position, member.owner)
         if len(self._live) == 1:
             self._notify_changed()
 
@@ -180,7 +172,7 @@ class SubscriberGroup:
                     while not self._live:
                         await self._changed.wait()
                     before = self._position
-                    rendering = await self._renderings.after(before, self._sent)
+                    rendering = await self._renderings.after(before, self._sent, Payers(self._owners.keys()))
                     if self._position != before or rendering.number <= self._sent:
                         continue  # a member that caught up meanwhile has been sent more, or newer data beside it
                     began = loop.time()
@@ -214,14 +206,15 @@ class SubscriberGroup:
 
     async def _catch_up(self, member: Member) -> None:
         """Send one member what it lacks, at its own pace, until it can be live again."""
-        CATCHING_UP_FOR.set(member.owner)  # of this task
         try:
             while True:
                 await member.listener.drain()
                 if member.listener.blocked:  # again, by another operation of the same socket
                     await asyncio.sleep(0)
                 elif member.position < self._position:
-                    rendering = await self._renderings.after(member.position, member.rendering)
+                    # What a member lacks, which may be all of the day, is the affair of its own account.
+                    payers = Payers((member.owner,))
+                    rendering = await self._renderings.after(member.position, member.rendering, payers)
                     if rendering.batch.payloads or rendering.batch.cursors:
                         if member.listener.blocked:
                             continue

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Hashable
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from memberstaff.errors import RateLimited, Unavailable
 from memberstaff.fanout.event_source import EventSource, Listener
+from memberstaff.fanout.renderings import PAYERS
 from memberstaff.fanout.retry import RETRY_SECONDS
 from memberstaff.fanout.subscriber_group import SubscriberGroup
 from memberstaff.fanout.turns import Turns
@@ -130,9 +130,6 @@ class SubscriberGroups:
             if self._groups.get(key) is group:
                 del self._groups[key]
 
-        def turn() -> AbstractAsyncContextManager[Callable[[], bool]]:
-            return self._turns.turn(group.payers)
-
-        source.turn = turn
+        source.turn = lambda: self._turns.turn(PAYERS.get())
         group = self._groups[key] = SubscriberGroup(source, on_end, owner=owner)
         return group

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, OrderedDict, deque
-from collections.abc import AsyncIterator, Callable, Collection, Hashable
+from collections.abc import AsyncIterator, Callable, Collection, Hashable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from functools import partial
 
 from memberstaff.errors import Unavailable
 
@@ -22,6 +23,43 @@ MOST_CHARGED_SECONDS = 1.0
 """For a turn: nobody is to make up for a connection that hung, or for an hour in which the process was stopped."""
 
 
+class Payers(Collection[Hashable]):
+    """Owners on whose behalf something waits for a turn; who joins them while it waits may bring it forward."""
+
+    def __init__(self, owners: Collection[Hashable]) -> None:
+        self._owners = owners
+        self._joined: dict[Hashable, None] = {}
+        self.on_join: Callable[[Hashable], None] | None = None
+        """Set by whoever gives the turns."""
+
+    def __contains__(self, owner: object) -> bool:
+        return owner in self._owners or owner in self._joined
+
+    def __iter__(self) -> Iterator[Hashable]:
+        yield from self._owners
+        yield from self._joined
+
+    def __len__(self) -> int:
+        return len(self._owners) + len(self._joined)
+
+    def join(self, owner: Hashable) -> None:
+        """Have this owner wait for the turn, too."""
+        if owner not in self._owners:
+            self._joined[owner] = None
+        if self.on_join is not None:
+            self.on_join(owner)
+
+
+class _Waiting:
+    """What waits for a turn, in the queue of its payer."""
+
+    __slots__ = ("payer", "turn")
+
+    def __init__(self, payer: Hashable) -> None:
+        self.payer = payer
+        self.turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+
 class Turns:
     """Gives at most `limit` turns at a time; of the owners who wait, the one who has had the least time is next.
 
@@ -31,7 +69,7 @@ class Turns:
 
     def __init__(self, limit: int) -> None:
         self._free = limit
-        self._waiting: OrderedDict[Hashable, deque[asyncio.Future[None]]] = OrderedDict()
+        self._waiting: OrderedDict[Hashable, deque[_Waiting]] = OrderedDict()
         """Who waits, by owner; the one at the front is next of those who have had the same time."""
         self._had: dict[Hashable, float] = {}
         """Seconds that owners have had; forgotten when nobody waits."""
@@ -40,7 +78,7 @@ class Turns:
 
     @asynccontextmanager
     async def turn(self, owners: Collection[Hashable]) -> AsyncIterator[Callable[[], bool]]:
-        """Wait for a turn, which lasts as long as the block, on behalf of one of these owners.
+        """Wait for a turn, which lasts as long as the block, on behalf of one of these owners; `Payers` may be joined.
 
         Gives a function that tells whether the rest should be left for another turn: it has had its time, and other
         owners wait.
@@ -56,32 +94,51 @@ class Turns:
 
     async def _acquire(self, owners: Collection[Hashable]) -> Hashable:
         """Wait for a turn; returns the owner whose turn it is."""
-        payer = self._payer(owners)
-        anew = self._least - CREDIT_SECONDS
-        self._had[payer] = max(self._had.get(payer, anew), anew)
+        waiting = _Waiting(self._payer(owners))
         if self._free:
             self._free -= 1
-            waiting = None
+            self._had[waiting.payer] = self._has_had(waiting.payer)
+            waiting.turn.set_result(None)
         else:
-            waiting = asyncio.get_running_loop().create_future()
-            self._waiting.setdefault(payer, deque()).append(waiting)
+            self._enqueue(waiting)
+            if isinstance(owners, Payers):
+                owners.on_join = partial(self._join, waiting)
         try:
             # Even with a free turn: who never waits would otherwise go through in one go with all who asked together.
-            await (waiting or asyncio.sleep(0))
+            await (asyncio.sleep(0) if waiting.turn.done() else waiting.turn)
         except asyncio.CancelledError:
-            if waiting is None or not waiting.cancelled():
-                self._release(payer, 0.0)
+            if waiting.turn.cancelled():
+                self._leave(waiting)
             else:
-                self._leave(payer, waiting)
+                self._release(waiting.payer, 0.0)
             raise
-        return payer
+        return waiting.payer
 
-    def _leave(self, payer: Hashable, waiting: asyncio.Future[None]) -> None:
-        queue = self._waiting.get(payer, deque())
+    def _has_had(self, owner: Hashable) -> float:
+        """Seconds that an owner has had, who may come anew."""
+        anew = self._least - CREDIT_SECONDS
+        return max(self._had.get(owner, anew), anew)
+
+    def _enqueue(self, waiting: _Waiting) -> None:
+        self._had[waiting.payer] = self._has_had(waiting.payer)
+        self._waiting.setdefault(waiting.payer, deque()).append(waiting)
+
+    def _leave(self, waiting: _Waiting) -> None:
+        queue = self._waiting.get(waiting.payer, deque())
         with suppress(ValueError):  # a turn that ended in the meantime has passed over it
             queue.remove(waiting)
             if not queue:
-                del self._waiting[payer]
+                del self._waiting[waiting.payer]
+
+    def _join(self, waiting: _Waiting, owner: Hashable) -> None:
+        """Let what waits be this owner's, who waits for nothing else, if its turn comes earlier then."""
+        if waiting.turn.done() or owner in self._waiting:
+            return
+        is_behind = self._waiting[waiting.payer][0] is not waiting
+        if (self._has_had(owner), False) < (self._had[waiting.payer], is_behind):
+            self._leave(waiting)
+            waiting.payer = owner
+            self._enqueue(waiting)
 
     def _payer(self, owners: Collection[Hashable]) -> Hashable:
         """An owner who is not waiting for another turn, or else the first: sharing with somebody busy delays nobody."""
@@ -101,9 +158,9 @@ class Turns:
             waiting = queue.popleft()
             if queue:
                 self._waiting[owner] = queue  # at the end
-            if not waiting.done():  # it was cancelled
+            if not waiting.turn.done():  # it was cancelled
                 self._least = max(self._least, self._had[owner])
-                waiting.set_result(None)
+                waiting.turn.set_result(None)
                 return
         self._free += 1
         self._had.clear()

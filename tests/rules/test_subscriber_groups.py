@@ -127,25 +127,29 @@ async def test_groups_render_two_at_a_time_and_accounts_in_turns() -> None:
     assert (order, most) == (["a1", "a2", "b1", "a3", "a4", "a5"], 2)
 
 
+class InTurns(Numbers):
+    """What members lack is rendered in turns, which wait for the gate."""
+
+    def __init__(self, name: str, order: list[str], gate: asyncio.Event) -> None:
+        super().__init__()
+        self.name = name
+        self.order = order
+        self.open_gate = gate
+
+    async def after(self, position: int) -> tuple[int, Batch]:
+        while position == self.last:
+            await self._news.wait()
+        async with self.turn():
+            self.order.append(f"{self.name} {position}")
+            await self.open_gate.wait()
+            return await super().after(position)
+
+
 async def test_what_members_lack_is_rendered_in_turns_of_their_own_account() -> None:
     groups = SubscriberGroups(limit=100, limit_per_owner=100, cost_per_owner=100)
     gate = asyncio.Event()
     order: list[str] = []
-
-    class Slow(Numbers):
-        def __init__(self, name: str) -> None:
-            super().__init__()
-            self.name = name
-
-        async def after(self, position: int) -> tuple[int, Batch]:
-            if position == self.last:
-                return await super().after(position)
-            async with self.turn():
-                order.append(f"{self.name} {position}")
-                await gate.wait()
-                return await super().after(position)
-
-    shared, own = Slow("shared"), Slow("own")
+    shared, own = InTurns("shared", order, gate), InTurns("own", order, gate)
     shared.add(100)
     await groups.join("shared", lambda: shared, Reader(), owner="a", after=None)
     for position in range(6):
@@ -155,6 +159,34 @@ async def test_what_members_lack_is_rendered_in_turns_of_their_own_account() -> 
     gate.set()
     await settled()
     assert order[:3] == ["shared 0", "shared 1", "own -1"]
+
+
+@pytest.mark.parametrize("how", ["catching up", "live"])
+async def test_whoever_shares_a_rendering_does_not_wait_in_the_queue_of_whoever_began_it(how: str) -> None:
+    groups = SubscriberGroups(limit=100, limit_per_owner=100, cost_per_owner=100)
+    gate = asyncio.Event()
+    order: list[str] = []
+    busy, shared = InTurns("busy", order, gate), InTurns("shared", order, gate)
+    busy.add(40)
+    shared.add(6 if how == "catching up" else 3)
+    await groups.join("shared", lambda: shared, Reader(), owner="a", after=None)
+    for position in range(0, 40, 5):
+        await groups.join("busy", lambda: busy, Reader(), owner="a", after=f"{position}")
+    await settled()
+    if how == "catching up":
+        await groups.join("shared", lambda: shared, Reader(), owner="a", after="3")
+    else:
+        shared.add(3)
+    await settled()
+    reader = Reader()
+    await groups.join("shared", lambda: shared, reader, owner="b", after="3")
+    await settled()
+    assert order == ["busy 0", "busy 5"]
+    gate.set()
+    await settled()
+    assert order[2] == "shared 3"
+    assert order.count("shared 3") == 1
+    assert reader.seen == [4, 5, 6]
 
 
 async def test_a_source_that_cannot_be_made_begins_no_group() -> None:

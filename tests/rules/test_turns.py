@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection, Hashable
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from memberstaff.fanout.turns import (
     TURN_SECONDS,
     FairTurns,
     HalfTime,
+    Payers,
     Turns,
 )
 from tests.rules.groups import settled
@@ -34,9 +36,9 @@ class Queue:
 
     def ask(self, name: str, *owners: str) -> None:
         self.ends[name] = asyncio.Event()
-        self.tasks[name] = asyncio.create_task(self._take(name, owners or (name[0],)))
+        self.tasks[name] = asyncio.create_task(self.take(name, owners or (name[0],)))
 
-    async def _take(self, name: str, owners: tuple[str, ...]) -> None:
+    async def take(self, name: str, owners: Collection[Hashable]) -> None:
         async with self.turns.turn(owners):
             self.began.append(name)
             await self.ends[name].wait()
@@ -141,6 +143,31 @@ async def test_what_is_shared_waits_with_the_owner_who_waits_for_nothing_else(mo
     queue.ask("theirs", "a")
     await settled()
     assert await queue.end_all() == ["a1", "a2", "shared", "a3", "theirs"]
+
+
+@pytest.mark.parametrize(
+    ("had", "joins", "order"),
+    [
+        ({}, "b", ["a1", "a2", "shared", "a3"]),
+        ({}, "a", ["a1", "a2", "a3", "shared"]),
+        ({"b": 9.0}, "b", ["a1", "a2", "a3", "shared"]),
+    ],
+    ids=["somebody else", "the same", "somebody who has had more"],
+)
+async def test_who_joins_what_waits_brings_it_forward_to_their_own_place(
+    monkeypatch: pytest.MonkeyPatch, had: dict[str, float], joins: str, order: list[str]
+) -> None:
+    Loop(monkeypatch)
+    queue, payers = Queue(1), Payers(("a",))
+    for name in ("a1", "a2", "a3"):
+        queue.ask(name)
+    queue.ends["shared"] = asyncio.Event()
+    queue.tasks["shared"] = asyncio.create_task(queue.take("shared", payers))
+    await settled()
+    queue.turns._had.update(had)  # noqa: SLF001 - without an hour of turns
+    payers.join(joins)
+    assert [*payers] == (["a", "b"] if joins == "b" else ["a"])
+    assert await queue.end_all() == order
 
 
 async def test_so_many_have_a_turn_and_each_that_ends_gives_way_to_one(monkeypatch: pytest.MonkeyPatch) -> None:
