@@ -33,7 +33,6 @@ def mount(app: ServerApp, application: Application, *, ids: Ids, account_id: Cal
             channel=settings.echo_prefix + settings.echo_channel,
             lease=settings.broadcast_channel,
             keyring=settings.keyring,
-            clock=application.database.now,
         )
         application.services["relay"] = relay.run
     key = settings.echo_key or (DEMO_KEY if settings.demo else None)

@@ -1,7 +1,8 @@
 """Publishes changes in Laravel's Redis envelope, for an unmodified laravel-echo-server.
 
-The process that holds a lease publishes. Changes are lost while the lease changes hands, or while Redis is down, and
-come twice for up to ten seconds when somebody deletes the lease; laravel-echo-server's clients cannot resume.
+The process that holds a lease publishes: in the transaction that renews it, so that two that believe to hold it never
+do. A change is lost, or comes twice, if it is made while the lease changes hands, and is lost while Redis is down;
+laravel-echo-server's clients cannot resume.
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ import msgspec
 from redis.exceptions import RedisError, ResponseError, WatchError
 
 from memberstaff.changes import Change
-from memberstaff.db.clock import Clock
 from memberstaff.errors import RestartRequired
 from memberstaff.keyring import Keyring
 from memberstaff.live.all_days import AllDays
@@ -35,7 +35,7 @@ LEASE_BYTES = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """Who publishes; valid until then (Unix seconds), whatever expiry others have given the key."""
+    """Who publishes; valid until then (Unix seconds, by Redis's clock), whatever expiry others have given the key."""
 
     holder: str
     until: float
@@ -48,7 +48,7 @@ class Relay:
     """
 
     def __init__(
-        self, days: AllDays, payload: Payload, *, url: str, channel: str, lease: str, keyring: Keyring, clock: Clock
+        self, days: AllDays, payload: Payload, *, url: str, channel: str, lease: str, keyring: Keyring
     ) -> None:
         self._days = days
         self._payload = payload
@@ -56,14 +56,14 @@ class Relay:
         self._channel = channel
         self._key = f"{lease}:relay"
         self._seal = Seal(keyring, f"relay on {lease}")
-        self._clock = clock
         self._name = secrets.token_hex(8)
         self._leading = False
+        self._one_at_a_time = asyncio.Lock()
         self._log = MinuteLog()
 
     @property
     def leading(self) -> bool:
-        """Whether it is this process that publishes."""
+        """Whether this process believes to be the one that publishes."""
         return self._leading
 
     async def run(self) -> None:
@@ -71,7 +71,7 @@ class Relay:
         redis = redis_client(self._url, retries=1)
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._lead(redis))
+                tasks.create_task(self._renew(redis))
                 while True:
                     with suppress(RestartRequired):
                         await self._follow(redis)
@@ -93,39 +93,43 @@ class Relay:
 
     async def _publish(self, redis: Any, changes: Sequence[Change]) -> None:
         try:
-            async with redis.pipeline(transaction=False) as pipe:
-                for change in changes:
-                    pipe.publish(self._channel, envelope(self._payload.of(change, None, notes=False)))
-                await pipe.execute()
+            await self._take(redis, [envelope(self._payload.of(change, None, notes=False)) for change in changes])
             raise_if_cancelled()
         except (RedisError, OSError, TimeoutError) as error:
             self._log.warning("Failed to publish changes for laravel-echo-server", reason=type(error).__name__)
 
-    async def _lead(self, redis: Any) -> None:
+    async def _renew(self, redis: Any) -> None:
         """Take the lease when it is free, and renew it."""
         while True:
             try:
-                self._leading = await self._take(redis)
+                await self._take(redis)
                 raise_if_cancelled()
             except (RedisError, OSError, TimeoutError) as error:
                 self._log.warning("The relay cannot reach Redis", reason=type(error).__name__)
                 self._leading = False
             await asyncio.sleep(RENEW_SECONDS if self._leading else RETRY_SECONDS)
 
-    async def _take(self, redis: Any) -> bool:
-        """Write our lease unless another process holds one; returns whether it is ours."""
+    async def _take(self, redis: Any, messages: Sequence[bytes] = ()) -> None:
+        """Write our lease, and publish, unless another process holds one."""
+        async with self._one_at_a_time:
+            self._leading = await self._transact(redis, messages)
+
+    async def _transact(self, redis: Any, messages: Sequence[bytes]) -> bool:
         async with redis.pipeline() as pipe:
             await pipe.watch(self._key)
             try:
                 found = await pipe.getrange(self._key, 0, LEASE_BYTES)
             except ResponseError:  # a key of another type, which is no lease
                 found = b""
-            now = self._clock().timestamp()
+            seconds, microseconds = await pipe.time()  # one clock for all: those of two servers may differ
+            now = seconds + microseconds / 1e6
             if self._is_held(found, now):
                 return False
             pipe.multi()
             lease = msgspec.json.encode(Lease(self._name, now + LEASE_SECONDS))
             pipe.set(self._key, self._seal.seal(lease), ex=LEASE_SECONDS)
+            for message in messages:
+                pipe.publish(self._channel, message)
             try:
                 await pipe.execute()
             except WatchError:  # another one was faster

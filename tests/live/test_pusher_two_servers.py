@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -13,14 +12,14 @@ import pytest
 
 from memberstaff.access import Role
 from memberstaff.keyring import Keyring
-from memberstaff.notify.redis_backend import redis_client
 from memberstaff.notify.seal import Seal
-from memberstaff.pusher import presence, relay
+from memberstaff.pusher import presence
 from tests.clock import TODAY, TurnedClock
 from tests.infrastructure.redis import Redis
 from tests.installation import SECRET, Installation, install
+from tests.live.echo_servers import two_servers
 from tests.pusher import KEY, authorise, echo
-from tests.waiting import WAIT_SECONDS, until
+from tests.waiting import until
 
 
 def known(installation: Installation) -> int:
@@ -43,18 +42,6 @@ def lease(channel: str, process: str, *, until: float, **values: Any) -> str:
 
 def now() -> float:
     return TurnedClock()().timestamp()
-
-
-@asynccontextmanager
-async def two_servers(database_url: str, redis: Redis, **changes: Any) -> AsyncIterator[list[Installation]]:
-    changes = {"broadcast_url": redis.url, "broadcast_channel": uuid4().hex, "echo_key": KEY, **changes}
-    async with (
-        install(database_url, **changes) as one,
-        install(database_url, furnish=False, **changes) as other,
-    ):
-        await until(lambda: one.application.notifier.subscribed and other.application.notifier.subscribed)
-        other.staff = one.staff
-        yield [one, other]
 
 
 async def test_an_authorisation_of_one_server_is_good_on_the_other_and_ends_there(
@@ -173,101 +160,3 @@ async def test_redis_keeps_nothing_of_presence(postgres_url: str, redis_server: 
         await until(lambda: known(other) == 1)
         with redis_server.client() as client:
             assert client.keys(f"{one.application.settings.broadcast_channel}*") == []
-
-
-async def test_each_change_is_published_once_in_laravels_envelope(postgres_url: str, redis_server: Redis) -> None:
-    prefix = f"{uuid4().hex}-database-"
-    async with (
-        two_servers(postgres_url, redis_server, echo_channel="attendance", echo_prefix=prefix) as (one, other),
-        redis_client(redis_server.url, retries=1) as redis,
-        redis.pubsub() as pubsub,
-    ):
-        await pubsub.psubscribe(f"{prefix}*")
-        leaders = [installed.application.services["relay"].__self__ for installed in (one, other)]  # type: ignore[attr-defined]
-        await until(lambda: any(leader.leading for leader in leaders))
-        await until(lambda: all(installed.application.all_days.watched for installed in (one, other)))
-        await other.admin.mark(one.staff["Amina"], TODAY, status="HALF_DAY", note="Dentist", photoUrl="/1.jpg")
-        await one.admin.mark(one.staff["Björn"], TODAY, status="PRESENT")
-        messages: list[tuple[str, Any]] = []
-        async with asyncio.timeout(WAIT_SECONDS):
-            while len(messages) < 2:
-                message = await pubsub.get_message(timeout=1)
-                if message is not None and message["type"] == "pmessage":
-                    messages.append((message["channel"].decode(), json.loads(message["data"])))
-        assert await pubsub.get_message(timeout=0) is None
-        assert [leader.leading for leader in leaders].count(True) == 1
-    assert [channel for channel, _ in messages] == [f"{prefix}attendance"] * 2
-    first = messages[0][1]
-    record = first["data"]["attendanceData"]
-    assert (record["staff_name"], record["status"]) == ("Amina", "half_day")
-    assert (record["note"], record["photo_url"]) == (None, None)
-    assert (first["event"], first["socket"], first["data"]["socket"]) == ("attendance.updated", None, None)
-    assert messages[1][1]["data"]["attendanceData"]["staff_name"] == "Björn"
-
-
-def write_junk(client: Any, key: str) -> None:
-    client.set(key, "junk")
-
-
-def write_a_list(client: Any, key: str) -> None:
-    client.delete(key)
-    client.rpush(key, *range(1_000))
-
-
-def write_much(client: Any, key: str) -> None:
-    client.set(key, b"\xff" * 10_000_000)
-
-
-def write_another_lease(client: Any, key: str) -> None:
-    """A lease for presence, of the same installation."""
-    client.set(key, lease(key.removesuffix(":relay"), "other", until=30))
-
-
-def write_a_lease_that_has_ended(client: Any, key: str) -> None:
-    """One that was recorded, with the expiry removed."""
-    text = json.dumps({"holder": "dead", "until": now() - 1}).encode()
-    client.set(key, Seal(Keyring(SECRET), f"relay on {key.removesuffix(':relay')}").seal(text))
-
-
-def keep_for_ever(client: Any, key: str) -> None:
-    client.persist(key)
-
-
-@pytest.mark.parametrize(
-    "write",
-    [write_junk, write_a_list, write_much, write_another_lease, write_a_lease_that_has_ended, keep_for_ever],
-)
-async def test_whatever_others_write_over_the_lease_the_relay_goes_on(
-    postgres_url: str, redis_server: Redis, monkeypatch: pytest.MonkeyPatch, write: Callable[[Any, str], None]
-) -> None:
-    monkeypatch.setattr(relay, "RENEW_SECONDS", 0.05)
-    monkeypatch.setattr(relay, "RETRY_SECONDS", 0.05)
-    channel = uuid4().hex
-    settings: dict[str, Any] = {"broadcast_url": redis_server.url, "broadcast_channel": channel}
-    async with install(postgres_url, **settings, echo_channel=f"{channel}-echo") as installed:
-        service: Any = installed.application.services["relay"]
-        await until(lambda: bool(service.__self__.leading))
-        with redis_server.client() as client:
-            key = f"{channel}:relay"
-            write(client, key)
-            await until(lambda: 0 < client.ttl(key) <= relay.LEASE_SECONDS)
-            assert client.type(key) == b"string"
-            assert len(client.get(key)) < relay.LEASE_BYTES
-        await until(lambda: bool(service.__self__.leading))
-
-
-async def test_the_relays_lease_is_held_by_one(
-    postgres_url: str, redis_server: Redis, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(relay, "RETRY_SECONDS", 0.05)
-    text = json.dumps({"holder": "other", "until": now() + 30}).encode()
-    channel = uuid4().hex
-    with redis_server.client() as client:
-        client.set(f"{channel}:relay", Seal(Keyring(SECRET), f"relay on {channel}").seal(text), ex=60)
-        settings: dict[str, Any] = {"broadcast_url": redis_server.url, "broadcast_channel": channel}
-        async with install(postgres_url, **settings, echo_channel=f"{channel}-echo") as installed:
-            service: Any = installed.application.services["relay"]
-            await until(lambda: installed.application.all_days.watched)
-            assert not service.__self__.leading
-            client.delete(f"{channel}:relay")  # as if it had expired
-            await until(lambda: bool(service.__self__.leading))
