@@ -166,8 +166,10 @@ class Context:
         """The caller. Raises Unauthenticated, and SharedAnswer in a shared rendering."""
         return (await self.snapshot()).caller
 
-    def turn(self) -> AbstractAsyncContextManager[None]:
-        """Leave to run a query, which accounts get in turns. Strangers' operations need no database.
+    def turn(self, *, ahead: bool = False) -> AbstractAsyncContextManager[None]:
+        """Leave to run a query, which accounts get in turns; `ahead` of the queries of this one, to run a mutation.
+
+        Strangers' operations need no database.
 
         Raises Unavailable when it takes as long as it does to give up a database that hangs: a ping and a connection.
         """
@@ -177,7 +179,7 @@ class Context:
         if self._patient_until is None:
             patience = 2 * self.application.settings.database_seconds
             self._patient_until = asyncio.get_running_loop().time() + patience
-        return self.application.query_turns.turn(account_id, self._patient_until)
+        return self.application.query_turns.turn(account_id, self._patient_until, ahead=ahead)
 
     @asynccontextmanager
     async def turn_to_prepare(self) -> AsyncIterator[None]:

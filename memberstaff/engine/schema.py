@@ -134,7 +134,7 @@ class Schema(strawberry.Schema):
     `execute` runs queries and mutations; `shared_subscriptions.subscribe` runs subscriptions, rendering each event once
     for all that are equal. A context has `request_id: str`, the reference in errors ("none" without it),
     `async may_introspect() -> bool` (introspection is refused without it), `stranger: RequestError | None`, the
-    reason why its sender may send small documents only, which are not cached (none without it), and `turn()` and
+    reason why its sender may send small documents only, which are not cached (none without it), and `turn(ahead)` and
     `turn_to_prepare()`, context managers to run a query in, which may raise Unavailable, and to prepare a document.
     """
 
@@ -217,7 +217,7 @@ class Schema(strawberry.Schema):
         token = PREPARED.set(prepared)
         try:
             takes_turn = is_query or cost > DEAR_MUTATION
-            async with turn_of(context_value) if takes_turn else nullcontext():
+            async with turn_of(context_value, ahead=not is_query) if takes_turn else nullcontext():
                 result = await super().execute(
                     query,
                     variable_values,
@@ -243,7 +243,7 @@ class Schema(strawberry.Schema):
         """The request's document, prepared once, in the caller's turn unless it is cached: that may hold the loop."""
         if request.prepared is None:
             query, stranger = request.query, getattr(context, "stranger", None) is not None
-            async with nullcontext() if self.documents.is_prepared(query) else _turn(context, "turn_to_prepare"):
+            async with nullcontext() if self.documents.is_prepared(query) else _turn_to_prepare(context):
                 request.prepared = self.documents.prepare(query, stranger=stranger)
         return request.prepared
 
@@ -323,13 +323,14 @@ def _text(operation: OperationDefinitionNode) -> str:
     return operation.loc.source.body if operation.loc else "@"
 
 
-def turn_of(context: Any) -> AbstractAsyncContextManager[None]:
-    """The turn of an operation's caller; none for whoever renders for others."""
-    return _turn(context, "turn")
+def turn_of(context: Any, *, ahead: bool = False) -> AbstractAsyncContextManager[None]:
+    """The turn of an operation's caller; none for whoever renders for others. A mutation's is `ahead` of queries'."""
+    turn: Callable[..., AbstractAsyncContextManager[None]] | None = getattr(context, "turn", None)
+    return nullcontext() if turn is None else turn(ahead=ahead)
 
 
-def _turn(context: Any, name: str) -> AbstractAsyncContextManager[None]:
-    turn: AbstractAsyncContextManager[None] = getattr(context, name, nullcontext)()
+def _turn_to_prepare(context: Any) -> AbstractAsyncContextManager[None]:
+    turn: AbstractAsyncContextManager[None] = getattr(context, "turn_to_prepare", nullcontext)()
     return turn
 
 

@@ -53,10 +53,11 @@ class Payers(Collection[Hashable]):
 class _Waiting:
     """What waits for a turn, in the queue of its payer."""
 
-    __slots__ = ("payer", "turn")
+    __slots__ = ("ahead", "payer", "turn")
 
-    def __init__(self, payer: Hashable) -> None:
+    def __init__(self, payer: Hashable, *, ahead: bool = False) -> None:
         self.payer = payer
+        self.ahead = ahead
         self.turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
 
@@ -77,13 +78,13 @@ class Turns:
         """The most that an owner had had when it was served after waiting; who comes anew has had almost as much."""
 
     @asynccontextmanager
-    async def turn(self, owners: Collection[Hashable]) -> AsyncIterator[Callable[[], bool]]:
+    async def turn(self, owners: Collection[Hashable], *, ahead: bool = False) -> AsyncIterator[Callable[[], bool]]:
         """Wait for a turn, which lasts as long as the block, on behalf of one of these owners; `Payers` may be joined.
 
-        Gives a function that tells whether the rest should be left for another turn: it has had its time, and other
-        owners wait.
+        What is `ahead` comes before all else that its owner waits for. Gives a function that tells whether the rest
+        should be left for another turn: it has had its time, and other owners wait.
         """
-        payer = await self._acquire(owners)
+        payer = await self._acquire(owners, ahead=ahead)
         loop = asyncio.get_running_loop()
         began = loop.time()
         until = began + TURN_SECONDS
@@ -92,9 +93,9 @@ class Turns:
         finally:
             self._release(payer, loop.time() - began)
 
-    async def _acquire(self, owners: Collection[Hashable]) -> Hashable:
+    async def _acquire(self, owners: Collection[Hashable], *, ahead: bool = False) -> Hashable:
         """Wait for a turn; returns the owner whose turn it is."""
-        waiting = _Waiting(self._payer(owners))
+        waiting = _Waiting(self._payer(owners), ahead=ahead)
         if self._free:
             self._free -= 1
             self._had[waiting.payer] = self._has_had(waiting.payer)
@@ -121,7 +122,9 @@ class Turns:
 
     def _enqueue(self, waiting: _Waiting) -> None:
         self._had[waiting.payer] = self._has_had(waiting.payer)
-        self._waiting.setdefault(waiting.payer, deque()).append(waiting)
+        queue = self._waiting.setdefault(waiting.payer, deque())
+        place = sum(each.ahead for each in queue) if waiting.ahead else len(queue)
+        queue.insert(place, waiting)
 
     def _leave(self, waiting: _Waiting) -> None:
         queue = self._waiting.get(waiting.payer, deque())
@@ -182,24 +185,27 @@ class FairTurns:
         return self._busy.total()
 
     @asynccontextmanager
-    async def turn(self, owner: Hashable, until: float | None = None) -> AsyncIterator[None]:
-        """Wait for a turn, which lasts as long as the block. Raises Unavailable at `until`, by the loop's clock."""
+    async def turn(self, owner: Hashable, until: float | None = None, *, ahead: bool = False) -> AsyncIterator[None]:
+        """Wait for a turn, which lasts as long as the block. Raises Unavailable at `until`, by the loop's clock.
+
+        What is `ahead` comes before all else that the owner waits for.
+        """
         first = owner not in self._busy
         self._busy[owner] += 1
         try:
             async with AsyncExitStack() as stack:
                 if not first:
-                    await self._enter(stack, owner, until)
+                    await self._enter(stack, owner, until, ahead=ahead)
                 yield
         finally:
             self._busy[owner] -= 1
             if not self._busy[owner]:
                 del self._busy[owner]
 
-    async def _enter(self, stack: AsyncExitStack, owner: Hashable, until: float | None) -> None:
+    async def _enter(self, stack: AsyncExitStack, owner: Hashable, until: float | None, *, ahead: bool) -> None:
         try:
             async with asyncio.timeout_at(until):
-                await stack.enter_async_context(self._turns.turn((owner,)))
+                await stack.enter_async_context(self._turns.turn((owner,), ahead=ahead))
         except TimeoutError:
             why = "Other queries of your account are not answered yet. Try again in a moment."
             raise Unavailable(why, RETRY_SECONDS) from None
@@ -212,9 +218,9 @@ class HalfTime(Turns):
         super().__init__(1)
 
     @asynccontextmanager
-    async def turn(self, owners: Collection[Hashable]) -> AsyncIterator[Callable[[], bool]]:
+    async def turn(self, owners: Collection[Hashable], *, ahead: bool = False) -> AsyncIterator[Callable[[], bool]]:
         """Wait for a turn; the block must not wait."""
-        payer = await self._acquire(owners)
+        payer = await self._acquire(owners, ahead=ahead)
         loop = asyncio.get_running_loop()
         began = loop.time()
         try:

@@ -124,6 +124,25 @@ async def test_equal_queries_are_answered_by_one_rendering_and_wait_for_the_turn
     assert answers == [answers[0]] * 4
 
 
+async def test_a_bulk_mark_waits_behind_no_query_of_its_account_that_waits_itself(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office, held = installation, Held(monkeypatch)
+    running = 1 + QUERIES_AT_ONCE
+    asking = [asyncio.create_task(office.marker.ask(ALONE)) for _ in range(running + 4)]
+    await until(lambda: held.begun == running and len(office.application.query_turns) == running + 4)
+    marks = {"date": TODAY, "change": {"fill": {"status": "LATE"}}}
+    bulk = asyncio.create_task(office.marker.ask(BULK, input=marks))
+    await until(lambda: len(office.application.query_turns) == running + 5)
+    they_go_on, held.go_on = held.go_on, asyncio.Event()
+    they_go_on.set()
+    await until(lambda: held.begun == running + QUERIES_AT_ONCE)  # the next ones that have a turn
+    board = await office.viewer.ask("{ attendanceDay { records(first: 1) { edges { node { status } } } } }")
+    assert board["attendanceDay"]["records"]["edges"] == [{"node": {"status": "LATE"}}]
+    held.go_on.set()
+    await asyncio.gather(bulk, *asking)
+
+
 async def test_whoever_waits_for_a_turn_in_vain_is_told_so_before_long_as_when_the_database_hangs(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:

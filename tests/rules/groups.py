@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import pytest
+
 from memberstaff.fanout.event_source import Batch, EventSource
 from memberstaff.fanout.subscriber_group import SubscriberGroup
 
@@ -95,6 +97,14 @@ class Reader:
 
     def end(self, error: Exception | None) -> None:
         self.ends.append(error)
+
+
+class Loop:
+    """Turns the running loop's clock, which stands still otherwise."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 0.0
+        monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: self.now)
 
 
 async def settled() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Hashable
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,16 +12,12 @@ from hypothesis import strategies as some
 from memberstaff.fanout import turns as module
 from memberstaff.fanout.turns import (
     CREDIT_SECONDS,
-    LONGEST_PAUSE_SECONDS,
     MOST_CHARGED_SECONDS,
     TURN_SECONDS,
-    FairTurns,
-    HalfTime,
     Payers,
     Turns,
 )
-from tests.rules.groups import settled
-from tests.waiting import WAIT_SECONDS as SECONDS
+from tests.rules.groups import Loop, settled
 
 
 class Queue:
@@ -49,14 +44,6 @@ class Queue:
             end.set()
         await settled()
         return self.began
-
-
-class Loop:
-    """Turns the running loop's clock, which stands still otherwise."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.now = 0.0
-        monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: self.now)
 
 
 async def test_owners_are_served_in_rotation_however_much_each_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -234,65 +221,6 @@ async def test_a_turn_is_over_after_its_time_if_another_owner_waits(
         await settled()
         assert is_over() is over
     await waiting
-
-
-async def test_what_an_owner_asks_for_first_begins_at_once_and_the_rest_in_turns() -> None:
-    turns, began, end = FairTurns(2), list[str](), asyncio.Event()
-
-    async def take(name: str) -> None:
-        async with turns.turn(name[0]):
-            began.append(name)
-            await end.wait()
-
-    taking = [asyncio.create_task(take(name)) for name in ("a1", "a2", "a3", "a4", "b1", "b2", "c1")]
-    await settled()
-    assert sorted(began) == ["a1", "a2", "a3", "b1", "c1"]
-    assert len(turns) == 7
-    end.set()
-    await asyncio.gather(*taking)
-    assert sorted(began) == ["a1", "a2", "a3", "a4", "b1", "b2", "c1"]
-    assert len(turns) == 0
-
-
-@pytest.mark.parametrize(("took", "pause"), [(0.125, 0.125), (3_600, LONGEST_PAUSE_SECONDS)])
-async def test_after_a_turn_that_held_the_loop_the_next_one_waits_for_as_long_within_reason(
-    monkeypatch: pytest.MonkeyPatch, took: float, pause: float
-) -> None:
-    """A process can be stopped for an hour meanwhile, with the machine that it runs on."""
-    loop, turns, later = Loop(monkeypatch), HalfTime(), list[Any]()
-    monkeypatch.setattr(asyncio.get_running_loop(), "call_later", lambda *call: later.append(call))
-    async with turns.turn("a"):
-        loop.now += took
-    began = False
-
-    async def take() -> None:
-        nonlocal began
-        async with turns.turn("b"):
-            began = True
-
-    taking = asyncio.create_task(take())
-    await settled()
-    ((seconds, release, *arguments),) = later
-    assert (seconds, began) == (pause, False)
-    release(*arguments)
-    await taking
-
-
-async def test_whoever_is_cancelled_while_it_waits_leaves_no_trace() -> None:
-    turns = FairTurns(1)
-
-    async def take() -> None:
-        async with turns.turn("a"):
-            await asyncio.Event().wait()
-
-    taking = [asyncio.create_task(take()) for _ in range(4)]
-    await settled()
-    for each in reversed(taking):
-        each.cancel()
-        await settled()
-    assert len(turns) == 0
-    async with asyncio.timeout(SECONDS), turns.turn("a"), turns.turn("a"):
-        pass
 
 
 async def test_a_turn_is_not_over_for_somebody_who_no_longer_waits(monkeypatch: pytest.MonkeyPatch) -> None:
