@@ -2,9 +2,15 @@ import type { OperationResult } from "@urql/core";
 
 import { type Api, explain } from "../api/client";
 import { Store } from "../api/store";
-import type { BulkUpdateAttendanceInput, BulkUpdateAttendanceMutation } from "../gql/graphql";
+import type {
+  BulkUpdateAttendanceInput,
+  BulkUpdateAttendanceMutation,
+  DayBoardQuery,
+  StaffScope,
+} from "../gql/graphql";
 import type { Attendance } from "../live/day";
 import type { Day } from "../live/dates";
+import { DayBoard } from "../live/operations";
 import { infoOf, type Status } from "../live/statuses";
 import { complain, say } from "../ui/toasts";
 import { BulkUpdateAttendance, UpdateAttendance } from "./operations";
@@ -20,12 +26,16 @@ export interface Conflict {
   wanted: Change;
 }
 
+type DayPage = NonNullable<DayBoardQuery["attendanceDay"]>["records"];
+
 interface Undo {
   run: () => Promise<void>;
 }
 
 /** The most entries in one bulk request, whose body is limited. */
 const ENTRIES = 500;
+/** The most records that the answer to a bulk change lists, and people that a scope may name. */
+const LISTED = 1_000;
 /** The length of the undo history. */
 const STEPS = 50;
 
@@ -77,32 +87,36 @@ export class Marker {
     });
   }
 
-  /** Give everybody who is still unmarked a status; `categories` limits it to some. */
+  /**
+   * Give everybody who is still unmarked a status; `categories` limits it to some. An undo needs to know who was marked,
+   * so more people than an answer lists are marked in several requests.
+   */
   async fill(date: Day, status: Status, categories: string[] | null): Promise<void> {
-    const { data, error } = await this.#bulk({
-      date,
-      change: { fill: { status, scope: categories && { categories } } },
-      idempotencyKey: `fill-${Date.now().toString(36)}-${Math.random().toString(36).slice(2)}`,
-    });
-    const payload = data?.bulkUpdateAttendance;
-    if (!payload || payload.errors.length > 0) {
-      complain(`Nobody was marked: ${payload?.errors[0]?.message ?? explain(error)}`);
-      return;
+    const marked: Attendance[] = [];
+    let problem: string | null = null;
+    for (const scope of await this.#scopes(date, categories)) {
+      const { data, error } = await this.#bulk({
+        date,
+        change: { fill: { status, scope } },
+        idempotencyKey: `fill-${Date.now().toString(36)}-${Math.random().toString(36).slice(2)}`,
+      });
+      const payload = data?.bulkUpdateAttendance;
+      if (!payload || payload.errors.length > 0) {
+        const nobody = marked.length === 0 ? "Nobody was marked" : `Only ${people(marked.length)} marked`;
+        problem = `${nobody}: ${payload?.errors[0]?.message ?? explain(error)}`;
+        break;
+      }
+      if (!payload.attendances) {
+        problem = `The marks are saved, but cannot be undone here: ${explain(error)}`;
+        break;
+      }
+      marked.push(...payload.attendances);
     }
-    const marked = payload.attendances;
-    if (!marked) {
-      complain(`The marks are saved, but cannot be undone here: ${explain(error)}`);
-      return;
-    }
-    if (marked.length === 0) {
-      say("Everybody was already marked.");
-      return;
-    }
-    this.#remember({ run: () => this.#unmark(date, marked) });
-    say(`${people(marked.length)} marked ${infoOf(status).label.toLowerCase()}.`, {
-      label: "Undo",
-      run: () => this.undo(),
-    });
+    if (marked.length > 0) this.#remember({ run: () => this.#unmark(date, marked) });
+    const undo = { label: "Undo", run: () => this.undo() };
+    if (problem !== null) complain(problem, marked.length > 0 ? undo : undefined);
+    else if (marked.length === 0) say("Everybody was already marked.");
+    else say(`${people(marked.length)} marked ${infoOf(status).label.toLowerCase()}.`, undo);
   }
 
   /** Undo the last step that has not been undone. */
@@ -138,6 +152,26 @@ export class Marker {
       complain(`${record.staffName} was not marked: ${refused?.message ?? explain(error)}`, retry);
     }
     return null;
+  }
+
+  /** Whom to mark: everybody in these categories, or, of a large roster, so many of those who are unmarked at a time. */
+  async #scopes(date: Day, categories: string[] | null): Promise<(StaffScope | null)[]> {
+    const unmarked: string[] = [];
+    for (let after: string | null = null; ; ) {
+      const { data } = await this.api.client.query(DayBoard, { date, after }).toPromise(); // on the screen, so at hand
+      const page: DayPage | undefined = data?.attendanceDay?.records;
+      if (!page || page.totalCount <= LISTED) return [categories && { categories }];
+      for (const { node } of page.edges) {
+        const isMeant = categories === null || categories.includes(node.staffCategory);
+        if (isMeant && node.status === "UNMARKED") unmarked.push(node.staffId);
+      }
+      if (!page.pageInfo.hasNextPage) break;
+      after = page.pageInfo.endCursor ?? null;
+    }
+    if (unmarked.length <= LISTED) return [categories && { categories }];
+    return Array.from({ length: Math.ceil(unmarked.length / LISTED) }, (_, index) => ({
+      staffIds: unmarked.slice(index * LISTED, (index + 1) * LISTED),
+    }));
   }
 
   /** The version that the user has seen: the board's, or that of our own last mark. */
