@@ -43,6 +43,10 @@ class EndOfEvents(Exception):
     """Raised by a source that will have no more events."""
 
 
+class SourceOver(Exception):
+    """Raised by a source's `start` when it has ended for its members, and another one goes on for this subscriber."""
+
+
 class EventSource(ABC):
     """The events of a group. Positions rise, and the events after a position are the same for every member.
 
@@ -61,7 +65,10 @@ class EventSource(ABC):
 
     @abstractmethod
     async def start(self, after: str | None) -> int:
-        """The position that this cursor means, or without one the current position. Raises RestartRequired."""
+        """The position that this cursor means, or without one the current position.
+
+        Raises RestartRequired, and SourceOver.
+        """
 
     @abstractmethod
     async def after(self, position: int) -> tuple[int, Batch]:

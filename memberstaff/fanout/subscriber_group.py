@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Hashable
 import structlog
 
 from memberstaff.errors import RequestError, Unavailable
-from memberstaff.fanout.event_source import EndOfEvents, EventSource, Listener
+from memberstaff.fanout.event_source import EndOfEvents, EventSource, Listener, SourceOver
 from memberstaff.fanout.renderings import Rendering, Renderings
 from memberstaff.fanout.retry import RETRY_SECONDS, Backoff
 from memberstaff.fanout.turns import Payers
@@ -83,7 +83,7 @@ class SubscriberGroup:
         """Add a listener, to be sent what follows its cursor, or now; waits while the source is unavailable.
 
         `on_leave` is called once, when the member is removed. Raises RequestError when the cursor cannot be resumed
-        from or the source has failed, EndOfEvents when it is complete.
+        from or the source has failed, EndOfEvents when it is complete, SourceOver when another group goes on.
         """
         self._joining += 1
         try:
@@ -155,7 +155,7 @@ class SubscriberGroup:
                 return await self.source.start(after)
             except Unavailable:
                 await backoff.pause()
-            except RequestError:
+            except (RequestError, SourceOver):
                 raise
             except Exception as error:
                 log.warning("Failed to start a subscription", exc_info=error)

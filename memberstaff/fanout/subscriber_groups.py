@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from memberstaff.errors import RateLimited, Unavailable
-from memberstaff.fanout.event_source import EventSource, Listener
+from memberstaff.fanout.event_source import EventSource, Listener, SourceOver
 from memberstaff.fanout.renderings import PAYERS
 from memberstaff.fanout.retry import RETRY_SECONDS
 from memberstaff.fanout.subscriber_group import SubscriberGroup
@@ -80,11 +80,17 @@ class SubscriberGroups:
         """
         release = self._reserve(owner, key, cost)
         try:
-            group = self._groups.get(key)
-            if group is None:
-                self._check_limit(owner)
-                group = self._create(key, make_source(), owner)
-            member = await group.join(listener, after, owner=owner, on_leave=release)
+            while True:
+                group = self._groups.get(key)
+                if group is None:
+                    self._check_limit(owner)
+                    group = self._create(key, make_source(), owner)
+                try:
+                    member = await group.join(listener, after, owner=owner, on_leave=release)
+                    break
+                except SourceOver:  # its members are about to be told
+                    if self._groups.get(key) is group:
+                        del self._groups[key]
         except BaseException:
             release()
             raise

@@ -9,8 +9,9 @@ from datetime import date
 
 from memberstaff.attendance.cursor import Cursor
 from memberstaff.changes import Change
+from memberstaff.errors import RestartRequired
 from memberstaff.fanout.byte_lru import ByteLRU
-from memberstaff.fanout.event_source import Batch, EventSource
+from memberstaff.fanout.event_source import Batch, EventSource, SourceOver
 from memberstaff.live.all_days import AllDays
 from memberstaff.live.feed import PAGE, Feed
 from memberstaff.live.watched_day import WatchedDay
@@ -58,7 +59,12 @@ class DayChanges(EventSource):
             yield watched.position
 
     async def start(self, after: str | None) -> int:
-        return await self._feed.start(self._watched, after)
+        try:
+            return await self._feed.start(self._watched, after)
+        except RestartRequired:
+            if self._watched.ended and (after is None or Cursor.parse(after).epoch == self._feed.epoch):
+                raise SourceOver from None
+            raise
 
     def cursor(self, position: int) -> str:
         return str(Cursor(self._epoch, self._day, position))
@@ -141,6 +147,8 @@ class DayStates(EventSource):
 
     async def start(self, after: str | None) -> int:  # noqa: ARG002 - a state has no cursor
         await self._feed.refresh()
+        if self._watched.ended:
+            raise SourceOver
         return 0
 
     async def after(self, position: int) -> tuple[int, Batch]:

@@ -105,6 +105,11 @@ class WatchedDay:
         if self._ended is not None:
             raise RestartRequired(self._ended)
 
+    @property
+    def ended(self) -> bool:
+        """Whether the day's epoch has ended."""
+        return self._ended is not None
+
     def end(self, why: str) -> None:
         """Make every reader restart: this process cannot tell what they have missed."""
         self._ended = why

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from memberstaff.errors import RateLimited, RequestError, RestartRequired, Unavailable
-from memberstaff.fanout.event_source import Batch, EventSource
+from memberstaff.fanout.event_source import Batch, EventSource, SourceOver
 from memberstaff.fanout.subscriber_groups import SubscriberGroups
 from tests.rules.groups import Numbers, Reader, settled
 
@@ -199,3 +199,18 @@ async def test_a_source_that_cannot_be_made_begins_no_group() -> None:
         await groups.join("key", forbidden, Reader(), owner=1, after=None)
     assert len(groups) == 0
     assert not await refused(groups, "key", 1)
+
+
+async def test_a_newcomer_for_whom_the_source_is_over_begins_another_group() -> None:
+    groups = SubscriberGroups(limit=10, limit_per_owner=1, cost_per_owner=100)
+    old, new = Numbers(), Numbers()
+    told, newcomer = Reader(), Reader()
+    await groups.join("key", lambda: old, told, owner=1, after=None)
+    old.failures = [SourceOver()]
+    await groups.join("key", lambda: new, newcomer, owner=1, after=None)
+    old.end(RestartRequired("The log has ended."))
+    new.add()
+    await settled()
+    assert [type(error) for error in told.ends] == [RestartRequired]
+    assert (newcomer.seen, newcomer.ends) == ([1], [])
+    assert (len(groups), groups.members, new.members) == (1, 1, 1)

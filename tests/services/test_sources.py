@@ -17,6 +17,7 @@ from memberstaff.db.database import Database
 from memberstaff.db.installation import new_epoch
 from memberstaff.errors import RestartRequired, Unavailable
 from memberstaff.fanout.byte_lru import ByteLRU
+from memberstaff.fanout.event_source import SourceOver
 from memberstaff.live.feed import Feed
 from memberstaff.live.sources import BATCH_BYTES, RENDERED_AT_ONCE, DayChanges, DayStates, RenderChange
 from tests.services.boards import NEVER, OFTEN, Line, held, rename, running
@@ -283,6 +284,23 @@ async def test_after_a_restored_backup_there_is_nothing_to_follow(
         for position in (0, 3):
             with pytest.raises(RestartRequired, match="restored from a backup"):
                 await after(changes, position)
+
+
+async def test_whoever_comes_from_the_next_epoch_is_sent_to_the_next_source(
+    school: School, feed: Feed, changes: DayChanges
+) -> None:
+    states = DayStates(feed, TODAY, asyncio.Event().wait)  # type: ignore[arg-type]
+    await mark_all(school)
+    async with changes.open(), states.open():
+        old = changes.cursor(2)
+        async with school.work(COMMAND_LINE) as work:
+            epoch = await new_epoch(work)
+        for start in (changes.start(str(Cursor(epoch, TODAY, 3))), changes.start(None), states.start(None)):
+            with pytest.raises(SourceOver):
+                await start
+        for cursor in (old, "junk"):
+            with pytest.raises(RestartRequired):
+                await changes.start(cursor)
 
 
 async def test_whoever_listens_is_counted_as_a_follower_of_the_day(
