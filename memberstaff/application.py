@@ -28,7 +28,9 @@ from memberstaff.fanout.subscriber_groups import SubscriberGroups
 from memberstaff.fanout.turns import FairTurns, HalfTime
 from memberstaff.live.all_days import AllDays
 from memberstaff.live.feed import Feed
+from memberstaff.live.lost_changes import LostChanges
 from memberstaff.live.sources import RenderingCache
+from memberstaff.notify.codec import MISSED
 from memberstaff.notify.notification import Notification
 from memberstaff.notify.notifier import Notifier
 from memberstaff.settings import Settings
@@ -60,7 +62,8 @@ class Application:
             zone=settings.zone,
             pool_size=settings.database_pool_size,
             answer_seconds=settings.database_seconds,
-            after_commit=lambda notification: self.notifier.publish(notification),
+            after_commit=self._on_commit,
+            on_epoch=self._on_epoch,
             clock=clock,
         )
         self.calendar = Calendar(settings.working_weekdays)
@@ -79,6 +82,7 @@ class Application:
             limit_per_owner=settings.max_groups_per_account,
             cost_per_owner=settings.max_event_cost_per_account,
         )
+        self.lost_changes = LostChanges(self.database)
         self.renderings: RenderingCache = ByteLRU(settings.rendering_cache_bytes)
         self.board_cache = BoardCache(settings.board_cache_boards)
         self.group_commit = GroupCommit(self.database, self.calendar)
@@ -163,6 +167,18 @@ class Application:
                 sum(each.restarts for each in channels),
                 "Times that listening to a channel began again.",
             ),
+            "timeline_followed": (
+                self.database.timeline.followed,
+                "1 while a failover of PostgreSQL begins another epoch by itself.",
+            ),
+            "epochs_begun_total": (
+                self.database.timeline.rises,
+                "Times that every board began again, after a failover or a restored backup.",
+            ),
+            "changes_lost_total": (
+                self.lost_changes.lost,
+                "Changes that were acknowledged or shown, and that a failover has lost.",
+            ),
             "notifications_unsent": (self.notifier.unsent, "Notifications that are not published yet."),
             "days_watched": (self.feed.watched_days, "Days with subscriptions on this process."),
             "subscriptions": (self.feed.subscriptions, "Subscriptions to a day on this process."),
@@ -176,12 +192,25 @@ class Application:
             "notifier": self.notifier.run,
             "feed": self.feed.run,
             "all_days": self.all_days.run,
+            "lost_changes": self.lost_changes.run,
             "access_watcher": self.access_watcher.run,
             "retention": self.retention.run,
             **self.services,
         }
 
+    def _on_commit(self, notification: Notification) -> None:
+        self.lost_changes.remember(notification)
+        self.notifier.publish(notification)
+
+    def _on_epoch(self) -> None:
+        self.lost_changes.request()
+        self._on_notification(MISSED)
+
     def _on_notification(self, notification: Notification) -> None:
+        timeline = self.database.timeline
+        if timeline.epoch and notification.epoch > timeline.epoch:
+            timeline.doubt()  # another process has seen a failover, and this one is still connected to the old primary
+        self.lost_changes.remember(notification)
         self.feed.on_notification(notification)
         self.all_days.on_notification(notification)
         self.access_watcher.on_notification(notification)

@@ -19,6 +19,7 @@ from tests.infrastructure import browser, postgres, redis
 from tests.infrastructure.postgres import Postgres, PostgresServer
 from tests.infrastructure.process import NotFound, running
 from tests.infrastructure.redis import Redis, RedisServer
+from tests.infrastructure.replication import ReplicatedPostgres
 from tests.installation import Installation, install
 
 # As in the program's own log: with all variables and in colours, a traceback takes seconds.
@@ -87,6 +88,13 @@ def postgres_server() -> Iterator[Postgres]:
 def own_postgres() -> Iterator[PostgresServer]:
     """A PostgreSQL of this test's own, to be restarted."""
     with running(PostgresServer()) as server:
+        yield server
+
+
+@pytest.fixture
+def own_replicated_postgres() -> Iterator[ReplicatedPostgres]:
+    """A PostgreSQL of this test's own with a standby, to be failed over."""
+    with running(ReplicatedPostgres()) as server:
         yield server
 
 

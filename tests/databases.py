@@ -135,4 +135,7 @@ async def connected(url: str) -> AsyncIterator[asyncpg.Connection]:
 async def _migrate(url: str) -> None:
     database = Database(url, zone=UTC_ZONE)
     await migrate(database.engine)
+    await database.engine.dispose()
+    async with database.read():  # whose connection notes the timeline, and not those of each test
+        pass
     await database.close()

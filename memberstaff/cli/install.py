@@ -35,7 +35,7 @@ def new_epoch_command() -> None:
     """After restoring a backup: make every open board start again.
 
     A restored log reuses positions for other changes. With a new epoch every cursor issued before leads to
-    RESTART_REQUIRED, so no board shows a mixture.
+    RESTART_REQUIRED, so no board shows a mixture. After a failover of PostgreSQL it is not needed.
     """
 
     async def main() -> None:

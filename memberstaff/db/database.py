@@ -16,9 +16,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from memberstaff.db import deadline
 from memberstaff.db.clock import Clock, utc_now
 from memberstaff.db.outage import outages, unreachable
-from memberstaff.db.pool import watch_connections
+from memberstaff.db.pool import NOT_REPLICATED, check_commit, watch_connections
 from memberstaff.db.sqlite import BUSY_MILLISECONDS, prepare_sqlite, write_option
 from memberstaff.db.stalled import ended_after_waiting
+from memberstaff.db.timeline import CHECK, Timeline
 from memberstaff.db.work import Reading, Work
 from memberstaff.notify.notification import Notification
 
@@ -30,8 +31,10 @@ class Database:
     """The engine, and the two ways to use it: `read` and `write`.
 
     `after_commit` is called with the notification of each committed work, so that this module need not know who
-    listens. It must neither block nor raise. `answer_seconds` bounds each wait for PostgreSQL: for a connection, a
-    lock, a statement, a COMMIT; without it, as for imports, a statement may take an hour.
+    listens, and `on_epoch` when a failover has begun another epoch. They must neither block nor raise. `answer_seconds`
+    bounds each wait for PostgreSQL: for a connection, a lock, a statement, a COMMIT; without it, as for imports, a
+    statement may take an hour. With `pgbouncer`, whose connections outlive a failover, each transaction compares the
+    timeline.
     """
 
     def __init__(
@@ -41,7 +44,9 @@ class Database:
         zone: ZoneInfo,
         pool_size: int = 10,
         answer_seconds: float | None = None,
+        pgbouncer: bool = False,
         after_commit: Callable[[Notification], None] = lambda _notification: None,
+        on_epoch: Callable[[], None] = lambda: None,
         clock: Clock = utc_now,
     ) -> None:
         self._zone = zone
@@ -59,12 +64,14 @@ class Database:
             connect_args={} if self.is_sqlite else deadline.connection_arguments(answer_seconds),
             hide_parameters=True,  # errors are logged, and a failed statement's parameters are notes and names
         )
+        self.timeline = Timeline(on_epoch)
+        self._checks_timeline = pgbouncer
         # SQLite has one writer at a time. Queueing here is fair; its own busy handler sleeps and retries.
         self._writer = asyncio.Lock() if self.is_sqlite else None
         if self._answer_seconds is None:
             prepare_sqlite(self.engine.sync_engine)
         else:
-            watch_connections(self.engine.sync_engine, self._answer_seconds)
+            watch_connections(self.engine.sync_engine, self._answer_seconds, self.timeline)
 
     def now(self) -> datetime:
         """The current instant, by the clock that this database's work uses."""
@@ -88,7 +95,7 @@ class Database:
         """A transaction: committed and then announced when the block ends, rolled back when it raises.
 
         Raises Unavailable, with `applied` False when nothing of it was stored, and None when the answer to the COMMIT
-        was lost.
+        was lost, or a failover may lose it.
         """
         with outages(applied=None):
             waiting = ended_after_waiting(self.engine, self._answer_seconds)
@@ -101,6 +108,9 @@ class Database:
                         await work.log_access_changes()
                 finally:
                     await work.end()
+                info = connection.info
+                info.pop(NOT_REPLICATED, None)
+            check_commit(info, self.timeline)
         if work.notification is not None:
             self._after_commit(work.notification)
 
@@ -129,6 +139,8 @@ class Database:
             connection = await stack.enter_async_context(self.engine.connect())
             connection = await connection.execution_options(**options)
             transaction = await connection.begin()
+            if self._checks_timeline and self.timeline.followed:
+                await self._check_timeline(connection)
 
         async def end(*error: Any) -> None:
             # The block's own error says more than a rollback that finds the same connection dead.
@@ -138,6 +150,14 @@ class Database:
 
         stack.push_async_exit(end)
         return connection
+
+    async def _check_timeline(self, connection: AsyncConnection) -> None:
+        """Let go of a connection that a pooler has led to another primary; the next one begins an epoch there."""
+        with deadline.connection_answered_within(self._answer_seconds, connection):
+            found = (await connection.exec_driver_sql(CHECK)).one()
+        if not found.current or found.epoch != connection.info["epoch"]:
+            await connection.invalidate()
+            raise ConnectionError("This connection leads to another epoch than it began with.")
 
     async def close(self) -> None:
         """Close every connection; the driver waits for PostgreSQL to close its side, which a frozen one never does."""

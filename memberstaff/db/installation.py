@@ -12,11 +12,11 @@ async def new_epoch(work: Work) -> int:
     """Begin a new epoch: every feed cursor issued so far leads to RESTART_REQUIRED.
 
     A restored log reuses positions for other changes; only the epoch tells them apart. It is higher than any before,
-    also than those that the backup does not know of: it is the Unix time in seconds, or one more than the last.
+    also than those that the backup does not know of: it is the Unix time in milliseconds, or one more than the last.
     """
-    seconds = int(work.now.timestamp())
+    now = int(1000 * work.now.timestamp())
     last = installation.c.epoch
-    higher = case((last < seconds, seconds), else_=last + 1)
+    higher = case((last < now, now), else_=last + 1)
     epoch: int = await work.scalar(update(installation).values(epoch=higher).returning(last))
     return epoch
 

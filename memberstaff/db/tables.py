@@ -49,7 +49,13 @@ installation = Table(
     "installation",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
-    Column("epoch", BigInteger, nullable=False, comment="Rises when a backup is restored; about Unix seconds."),
+    Column(
+        "epoch",
+        BigInteger,
+        nullable=False,
+        comment="Of the log's history; rises. Unix milliseconds.",
+    ),
+    Column("timeline", BigInteger, nullable=True, comment="PostgreSQL's, in this epoch; null: not known, or SQLite."),
     Column("roster_version", BigInteger, nullable=False, server_default=text("0")),
     CheckConstraint("id = 1", name="one_row"),
 )

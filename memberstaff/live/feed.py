@@ -31,7 +31,7 @@ log = structlog.get_logger(__name__)
 PAGE = 500
 """Changes that a reader that is behind reads from the log at a time."""
 
-RESTORED = "The data was restored from a backup."
+RESTORED = "The data was restored from a backup, or a standby of the database has taken over."
 
 
 class Feed:
@@ -157,6 +157,11 @@ class Feed:
     def epoch(self) -> int:
         """The epoch of the watched days; 0 before the first read."""
         return self._epoch or 0
+
+    def check_epoch(self, epoch: int) -> None:
+        """Raise RestartRequired when a failover has begun another epoch, also before the feed has read it."""
+        if epoch < self._database.timeline.epoch:
+            raise RestartRequired(RESTORED)
 
     @asynccontextmanager
     async def watch(self, day: date) -> AsyncIterator[WatchedDay]:

@@ -74,7 +74,9 @@ class DayChanges(EventSource):
         async with self.turn() as is_over:
             changes = await self._feed.changes_after(self._watched, position, self._epoch, limit=self._page)
             async with self._rendering() as render:
-                return await self._batch(changes, render, is_over)
+                rendered = await self._batch(changes, render, is_over)
+        self._feed.check_epoch(self._epoch)  # what was rendered may have been read from another history
+        return rendered
 
     async def _batch(
         self, changes: Sequence[Change], render: RenderChange, is_over: Callable[[], bool]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.clock import TurnedClock
+from tests.databases import Engine
 from tests.front_ends import WATCH
 from tests.installation import install
 
@@ -14,7 +15,7 @@ async def test_metrics_are_off_unless_they_are_set(database_url: str, clock: Tur
         assert (await office.http.get("/metrics")).status_code == 404
 
 
-async def test_metrics_tell_how_the_live_path_does(database_url: str, clock: TurnedClock) -> None:
+async def test_metrics_tell_how_the_live_path_does(database_url: str, engine: Engine, clock: TurnedClock) -> None:
     own_schema: dict[str, Any] = {
         "max_tokens": 999
     }  # with limits that no other test has, and therefore no document of theirs
@@ -29,6 +30,9 @@ async def test_metrics_tell_how_the_live_path_does(database_url: str, clock: Tur
         "memberstaff_notifications_refused_total": "0.0",
         "memberstaff_notifications_repeated_total": "0.0",
         "memberstaff_listener_restarts_total": "0.0",
+        "memberstaff_timeline_followed": "1.0" if engine == "postgresql" else "0.0",
+        "memberstaff_epochs_begun_total": "0.0",
+        "memberstaff_changes_lost_total": "0.0",
         "memberstaff_notifications_unsent": "0.0",
         "memberstaff_days_watched": "1.0",
         "memberstaff_subscriptions": "1.0",

@@ -9,6 +9,8 @@ import shutil
 import signal
 import subprocess
 import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Protocol
@@ -16,12 +18,14 @@ from uuid import uuid4
 
 import asyncpg
 from anyio.from_thread import BlockingPortal, start_blocking_portal
+from psutil import NoSuchProcess, Process, wait_procs
 from sqlalchemy import URL, make_url
 
-from tests.infrastructure.process import NotFound, is_root, start, stop
+from tests.infrastructure.process import LIBC, NotFound, is_root, start, stop
 
 ADDRESS = "MEMBERSTAFF_TEST_POSTGRES_URL"
 USER = "memberstaff"
+IPC_RMID = 0
 
 TUNING = {
     "fsync": "off",  # a test's database need not survive the machine
@@ -33,6 +37,8 @@ TUNING = {
     "max_wal_senders": "0",
     "autovacuum": "off",  # its work would be that of other tests
 }
+
+INITDB = ("-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync")
 
 
 class Postgres(Protocol):
@@ -82,30 +88,34 @@ class Server:
 
 
 class PostgresServer(Server):
-    """A server of the tests' own; as root it runs as `nobody`, since PostgreSQL refuses to run as root."""
+    """A server of the tests' own; as root it runs as `nobody`, since PostgreSQL refuses to run as root.
 
-    def __init__(self) -> None:
+    Its settings are TUNING and the given ones.
+    """
+
+    def __init__(self, settings: Mapping[str, str] | None = None) -> None:
         # Not pytest's folder: `nobody` could not enter it, and a socket's path has 107 bytes at most.
-        self._binaries = find_binaries()
-        self._user = pwd.getpwnam("nobody").pw_uid if is_root() else None
+        self.binaries = find_binaries()
+        self._settings = {**TUNING, **(settings or {})}
+        self.user = pwd.getpwnam("nobody").pw_uid if is_root() else None
         self.folder = Path(tempfile.mkdtemp(prefix="ms-pg-"))  # closed to others: whoever connects is trusted
         self._process: subprocess.Popen[bytes] | None = None
-        if self._user is not None:
-            self._binaries = _reachable(self._binaries, self.folder)
-            os.chown(self.folder, self._user, -1)
+        if self.user is not None:
+            self.binaries = _reachable(self.binaries, self.folder)
+            os.chown(self.folder, self.user, -1)
         super().__init__(URL.create("postgresql", USER, database="postgres", query={"host": str(self.folder)}))
 
     def start(self) -> None:
         """Listen; the first time, with a new and empty cluster."""
-        if not (self.folder / "data").exists():
-            self._init()
-        options = [word for name, value in TUNING.items() for word in ("-c", f"{name}={value}")]
-        command: list[str | Path] = [self._binaries / "postgres", "-D", self.folder / "data", "-k", self.folder]
+        if not self.data.exists():
+            self.run_program("initdb", "-D", self.data, "-U", USER, *INITDB)
+        options = [word for name, value in self._settings.items() for word in ("-c", f"{name}={value}")]
+        command: list[str | Path] = [self.binaries / "postgres", "-D", self.data, "-k", self.folder]
         self._process = start(
             [*command, *options],
             log=self.folder / "log",
             ready=self.answers,
-            user=self._user,
+            user=self.user,
             orphaned=signal.SIGQUIT,  # which gives its shared memory back; SIGKILL would not
         )
 
@@ -120,6 +130,20 @@ class PostgresServer(Server):
         assert self._process is not None
         stop(self._process, signal.SIGQUIT)
 
+    def kill(self) -> None:
+        """SIGKILL of all of its processes, as when its host dies. Its memory is given back, as a host's would be."""
+        assert self._process is not None
+        server = Process(self.pid)
+        everyone = [server, *server.children(recursive=True)]
+        shared_memory = int((self.data / "postmaster.pid").read_text().split("\n")[6].split()[1])
+        for each in everyone:
+            with suppress(NoSuchProcess):
+                each.kill()
+        self._process.wait()
+        wait_procs(everyone[1:], timeout=10)
+        if LIBC is not None:
+            LIBC.shmctl(shared_memory, IPC_RMID, None)
+
     @property
     def pid(self) -> int:
         """Its process, while it runs."""
@@ -132,20 +156,25 @@ class PostgresServer(Server):
             stop(self._process, signal.SIGINT)
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _init(self) -> None:
-        command = [self._binaries / "initdb", "-D", self.folder / "data", "-U", USER, "-A", "trust", "-E", "UTF8"]
+    @property
+    def data(self) -> Path:
+        """The folder of its cluster."""
+        return self.folder / "data"
+
+    def run_program(self, name: str, *arguments: str | Path) -> None:
+        """Run one of PostgreSQL's programs, as whom the server runs. Raises RuntimeError with what it said."""
         done = subprocess.run(
-            [*map(str, command), "--no-locale", "--no-sync"],
-            user=self._user,
-            group=self._user,
-            extra_groups=None if self._user is None else [],
+            [str(word) for word in (self.binaries / name, *arguments)],
+            user=self.user,
+            group=self.user,
+            extra_groups=None if self.user is None else [],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             cwd=self.folder,
         )
         if done.returncode:
-            raise RuntimeError(f"{command[0]} did not make a cluster:\n{done.stdout}")
+            raise RuntimeError(f"{name} did not succeed:\n{done.stdout}")
 
     def answers(self) -> bool:
         """Whether it accepts connections."""

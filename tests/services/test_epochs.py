@@ -23,8 +23,8 @@ async def restore(school: School, epoch: int) -> None:
         await work.write(update(installation).values(epoch=epoch))
 
 
-async def test_a_new_epoch_is_the_second_or_one_more_than_the_last(school: School) -> None:
-    now = int(school.database.now().timestamp())
+async def test_a_new_epoch_is_the_millisecond_or_one_more_than_the_last(school: School) -> None:
+    now = int(1000 * school.database.now().timestamp())
     await restore(school, 7)
     assert [await begin(school) for _ in range(3)] == [now, now + 1, now + 2]
 

@@ -303,6 +303,22 @@ async def test_whoever_comes_from_the_next_epoch_is_sent_to_the_next_source(
                 await changes.start(cursor)
 
 
+async def test_what_is_rendered_while_a_failover_is_noticed_is_not_sent(
+    school: School, feed: Feed, changes: DayChanges, names: Names
+) -> None:
+    """Its nested fields may have been read from the new primary, which the feed has not read yet."""
+    names.later, names.gate = True, asyncio.Event()
+    async with changes.open():
+        await mark_all(school)
+        await feed.refresh()
+        rendering = asyncio.create_task(after(changes, 0))
+        await until(lambda: bool(names.asked))
+        feed._database.timeline.epoch = feed.epoch + 1  # noqa: SLF001 - as a new connection would
+        names.gate.set()
+        with pytest.raises(RestartRequired):
+            await rendering
+
+
 async def test_whoever_listens_is_counted_as_a_follower_of_the_day(
     school: School, feed: Feed, changes: DayChanges
 ) -> None:
