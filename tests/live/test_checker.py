@@ -10,7 +10,19 @@ import httpx2
 import pytest
 
 from tests.clock import TODAY
-from tests.soak.history import Entry, Fresh, History, Nested, State, StateWatcher, Summary, Watcher, verdict
+from tests.soak.history import (
+    EndedEpoch,
+    Entry,
+    Fresh,
+    History,
+    Nested,
+    Place,
+    State,
+    StateWatcher,
+    Summary,
+    Watcher,
+    verdict,
+)
 from tests.soak.subscriptions import Ended, Result, parts, until_error
 
 STATUSES = ["PRESENT", "ABSENT", "LATE", "ABSENT", "LATE"]
@@ -30,7 +42,7 @@ NESTED = Nested("Amina", "Amina", "OPEN", summary(absent=1), ((4, "ABSENT"), (3,
 
 def history(seen: list[Entry], *, start: int = 2) -> History:
     watcher = Watcher("board", TODAY, start, {"Amina": (STATUSES[start - 1], start)}, seen)
-    acknowledged = {f"w-{entry.position}": (TODAY, entry.position) for entry in LOG}
+    acknowledged = {f"w-{entry.position}": Place(TODAY, entry.position) for entry in LOG}
     return History(acknowledged=acknowledged, watchers=[watcher])
 
 
@@ -72,7 +84,7 @@ def test_an_event_that_is_not_as_promised_is_caught(seen: list[Entry], words: li
 
 def test_an_acknowledged_mutation_that_is_gone_is_caught() -> None:
     told = history(LOG[2:])
-    told.acknowledged["w-lost"] = (TODAY, 6)
+    told.acknowledged["w-lost"] = Place(TODAY, 6)
     assert verdict(told, {TODAY: LOG}, FRESH) == ["the acknowledged w-lost is in the log 0 times"]
 
 
@@ -177,6 +189,82 @@ def test_a_last_state_that_is_not_the_days_is_caught(seen: list[State], words: l
     told = history(LOG[2:])
     told.states.append(StateWatcher("board", TODAY, seen))
     assert verdict(told, {TODAY: LOG}, FRESH) == words
+
+
+@pytest.fixture
+def failed_over() -> History:
+    """Epoch 1 has ended after position 3: 4 and 5, of two other boards, are lost, and made again in epoch 2."""
+    told = history(LOG[2:])
+    told.ended[1] = EndedEpoch({TODAY: 3}, synchronous=False)
+    lost = [replace(entry, token=f"lost-{entry.position}") for entry in LOG[3:]]
+    told.acknowledged |= {f"lost-{position}": Place(TODAY, position, 1) for position in (4, 5)}
+    told.watchers[0].epoch = 2
+    old = Watcher("old", TODAY, 2, {"Amina": ("ABSENT", 2)}, [LOG[2], *lost], epoch=1)
+    old.ends["RESTART_REQUIRED"] = 1
+    told.watchers.append(old)
+    return told
+
+
+def test_a_failover_may_lose_what_was_acknowledged_if_every_board_is_told(failed_over: History) -> None:
+    assert verdict(failed_over, {TODAY: LOG}, FRESH) == []
+    assert failed_over.lost == 2
+
+
+def test_a_failover_to_a_synchronous_standby_may_not(failed_over: History) -> None:
+    failed_over.ended[1] = EndedEpoch({TODAY: 3}, synchronous=True)
+    assert verdict(failed_over, {TODAY: LOG}, FRESH) == [
+        "the acknowledged lost-4 is lost, though a standby had to have it",
+        "the acknowledged lost-5 is lost, though a standby had to have it",
+    ]
+
+
+def test_a_failover_may_not_lose_what_the_standby_had(failed_over: History) -> None:
+    failed_over.acknowledged["gone"] = Place(TODAY, 3, 1)
+    assert verdict(failed_over, {TODAY: LOG}, FRESH) == ["the acknowledged gone is in the log 0 times"]
+
+
+def test_what_was_lost_may_not_come_back(failed_over: History) -> None:
+    failed_over.acknowledged["w-5"] = Place(TODAY, 5, 1)
+    assert verdict(failed_over, {TODAY: LOG}, FRESH) == ["w-5 was lost, and is in the log"]
+
+
+def test_a_board_of_an_ended_epoch_that_was_not_told_is_caught(failed_over: History) -> None:
+    failed_over.watchers[1].ends.clear()
+    assert verdict(failed_over, {TODAY: LOG}, FRESH) == ["old was never told that its history has ended"]
+
+
+def test_a_board_that_saw_two_histories_is_caught(failed_over: History) -> None:
+    failed_over.watchers[1].strays = 1
+    assert verdict(failed_over, {TODAY: LOG}, FRESH) == ["old saw changes of another epoch (1×)"]
+
+
+@pytest.mark.parametrize(
+    ("seen", "words"),
+    [
+        ([LOG[3]], "old saw position 4 in place of 3"),
+        ([replace(LOG[2], status="ABSENT")], "old saw something else at position 3 than the log holds"),
+        ([LOG[2], replace(LOG[3], token="made up")], "old saw position 4, which nobody committed"),
+        ([LOG[2], replace(LOG[3], token="lost-5")], "old saw position 4, which nobody committed"),
+    ],
+    ids=["a hole", "altered", "made up", "at another place"],
+)
+def test_a_board_of_an_ended_epoch_that_was_told_wrongly_is_caught(
+    failed_over: History, seen: list[Entry], words: str
+) -> None:
+    failed_over.watchers[1].seen = seen
+    assert verdict(failed_over, {TODAY: LOG}, FRESH) == [words]
+
+
+def test_a_state_of_an_ended_epoch_is_not_judged_by_the_log_that_survived(failed_over: History) -> None:
+    seen = [State(3, summary(remote=1), 1), State(3, summary(late=1), 2)]
+    states = StateWatcher("state", TODAY, seen)
+    states.ends["RESTART_REQUIRED"] = 1
+    failed_over.states.append(states)
+    assert verdict(failed_over, {TODAY: LOG}, FRESH) == []
+    states.ends["RESTART_REQUIRED"] = 2
+    assert verdict(failed_over, {TODAY: LOG}, FRESH) == [
+        "state was sent back to the start, though the log holds everything"
+    ]
 
 
 FAILED = {"data": None, "errors": [{"message": "Not now.", "extensions": {"code": "UNAVAILABLE", "retryAfter": 2}}]}

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.infrastructure.postgres import PostgresServer
 from tests.infrastructure.redis import RedisServer
+from tests.infrastructure.replication import ReplicatedPostgres
 from tests.soak.cluster import Cluster
 from tests.soak.nemesis import FAULTS
 from tests.soak.run import soak
@@ -16,10 +16,10 @@ from tests.soak.subscriptions import TRANSPORTS
 
 @pytest.mark.timeout(600)
 async def test_nothing_is_lost_whatever_breaks(
-    own_postgres: PostgresServer, own_redis: RedisServer, tmp_path: Path
+    own_replicated_postgres: ReplicatedPostgres, own_redis: RedisServer, tmp_path: Path
 ) -> None:
     cluster = Cluster(
-        own_postgres, own_redis, tmp_path, MEMBERSTAFF_DRAIN_SECONDS="1", MEMBERSTAFF_DATABASE_SECONDS="2"
+        own_replicated_postgres, own_redis, tmp_path, MEMBERSTAFF_DRAIN_SECONDS="1", MEMBERSTAFF_DATABASE_SECONDS="2"
     )
     try:
         report = await soak(cluster, seconds=10, pause=0.2, longest=1.5, people=20)

@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 import httpx2
 
 from memberstaff.attendance.cursor import Cursor
-from tests.soak.cluster import Cluster, Node
+from memberstaff.attendance.sequence import LENGTHS
+from tests.soak.cluster import Node, Servers
 from tests.soak.history import (
     COUNTS,
     HISTORY,
@@ -22,6 +23,7 @@ from tests.soak.history import (
     Follower,
     History,
     Nested,
+    Place,
     Records,
     State,
     StateWatcher,
@@ -45,8 +47,9 @@ WATCH_NESTED = f"""subscription ($date: Date!, $after: String) {{
   attendanceUpdated(date: $date, after: $after) {{ staffId staffName status version note feedCursor
     staff {{ name }} day {{ state {SUMMARY} }}
     history(first: {HISTORY}) {{ edges {{ node {{ version status }} }} }} }} }}"""
-STATE = f"query ($date: Date!) {{ attendanceDay(date: $date) {{ rosterVersion {SUMMARY} }} }}"
-WATCH_STATE = f"subscription ($date: Date!) {{ attendanceDayUpdated(date: $date) {{ rosterVersion {SUMMARY} }} }}"
+STATE = f"query ($date: Date!) {{ attendanceDay(date: $date) {{ sequence rosterVersion {SUMMARY} }} }}"
+WATCH_STATE = f"""subscription ($date: Date!) {{
+  attendanceDayUpdated(date: $date) {{ sequence rosterVersion {SUMMARY} }} }}"""
 
 LONGEST_PAUSE = 5.0
 """Seconds that a client stays away at most, whatever the server asks for."""
@@ -69,7 +72,7 @@ class NotApplied(ValueError):
     """An answer that says that nothing of the change was stored."""
 
 
-async def ask(client: httpx2.AsyncClient, cluster: Cluster, node: int, document: str, **variables: Any) -> Any:
+async def ask(client: httpx2.AsyncClient, cluster: Servers, node: int, document: str, **variables: Any) -> Any:
     """The data of an answer; raises what httpx raises, and ValueError for an answer with errors."""
     headers = {"Authorization": f"Bearer {cluster.token}"}
     body = {"query": document, "variables": variables}
@@ -83,7 +86,7 @@ async def ask(client: httpx2.AsyncClient, cluster: Cluster, node: int, document:
 
 
 async def mark(
-    client: httpx2.AsyncClient, cluster: Cluster, history: History, node: int, token: str, day: str, staff: str
+    client: httpx2.AsyncClient, cluster: Servers, history: History, node: int, token: str, day: str, staff: str
 ) -> bool:
     """Mark a person, with a token of the mark's own; answers whether it was acknowledged."""
     target = {"staffDate": {"staffId": staff, "date": day}}
@@ -99,22 +102,23 @@ async def mark(
     payload = data["updateAttendance"]
     assert payload["errors"] == [], payload
     history.unknown.discard(token)
-    history.acknowledged[token] = (day, Cursor.parse(payload["attendance"]["feedCursor"]).position)
+    cursor = Cursor.parse(payload["attendance"]["feedCursor"])
+    history.acknowledged[token] = Place(day, cursor.position, cursor.epoch)
     return True
 
 
-async def write(cluster: Cluster, history: History, name: str, days: list[str], staff: list[str], pace: float) -> None:
+async def write(cluster: Servers, history: History, name: str, days: list[str], staff: list[str], pace: float) -> None:
     """Mark people for ever; a mark that was not acknowledged is not sent again."""
     async with web_client(timeout=15) as client:
         for number in count():
             target = random.choice(days), random.choice(staff)
-            if await mark(client, cluster, history, random.randrange(2), f"{name}-{number}", *target):
+            if await mark(client, cluster, history, random.randrange(len(cluster.nodes)), f"{name}-{number}", *target):
                 await asyncio.sleep(random.uniform(0, 2 * pace))
             else:
                 await asyncio.sleep(0.1)
 
 
-async def board(cluster: Cluster, node: int, day: str) -> tuple[str, Records]:
+async def board(cluster: Servers, node: int, day: str) -> tuple[str, Records]:
     """The feed's cursor and everybody's status and version, in one snapshot."""
     async with web_client(timeout=15) as client:
         data = await ask(client, cluster, node, BOARD, date=day)
@@ -123,7 +127,7 @@ async def board(cluster: Cluster, node: int, day: str) -> tuple[str, Records]:
     return records["feedCursor"], {who: (record["status"], record["version"]) for who, record in people.items()}
 
 
-async def state(cluster: Cluster, node: int, day: str) -> State:
+async def state(cluster: Servers, node: int, day: str) -> State:
     """The day's state."""
     async with web_client(timeout=15) as client:
         data = await ask(client, cluster, node, STATE, date=day)
@@ -139,23 +143,25 @@ async def patiently(read: Callable[[], Awaitable[T]]) -> T:
             await asyncio.sleep(0.2)
 
 
-async def watch(cluster: Cluster, history: History, name: str, day: str, document: str, habits: Habits) -> None:
+async def watch(cluster: Servers, history: History, name: str, day: str, document: str, habits: Habits) -> None:
     """Query a day and follow it for ever, resuming from the last event after each break."""
     while True:
-        cursor, records = await patiently(lambda: board(cluster, random.randrange(2), day))
-        watcher = Watcher(name, day, Cursor.parse(cursor).position, records, transport=habits.transport)
+        cursor, records = await patiently(lambda: board(cluster, random.randrange(len(cluster.nodes)), day))
+        at = Cursor.parse(cursor)
+        watcher = Watcher(name, day, at.position, records, epoch=at.epoch, transport=habits.transport)
         history.watchers.append(watcher)
         variables = {"date": day, "after": cursor}
 
         def see(data: Result, watcher: Watcher = watcher, variables: Result = variables) -> None:
             record = data["attendanceUpdated"]
             variables["after"] = record["feedCursor"]
+            watcher.strays += Cursor.parse(record["feedCursor"]).epoch != watcher.epoch
             watcher.seen.append(_entry(record))
 
         await _follow(cluster, watcher, habits, {"query": document, "variables": variables}, see)
 
 
-async def watch_state(cluster: Cluster, history: History, name: str, day: str, habits: Habits) -> None:
+async def watch_state(cluster: Servers, history: History, name: str, day: str, habits: Habits) -> None:
     """Follow a day's state for ever."""
     watcher = StateWatcher(name, day, transport=habits.transport)
     history.states.append(watcher)
@@ -167,7 +173,7 @@ async def watch_state(cluster: Cluster, history: History, name: str, day: str, h
 
 
 async def _follow(
-    cluster: Cluster, follower: Follower, habits: Habits, body: Result, see: Callable[[Result], None]
+    cluster: Servers, follower: Follower, habits: Habits, body: Result, see: Callable[[Result], None]
 ) -> None:
     """Subscribe, and again after each break, until the server demands a new start."""
     while True:
@@ -186,7 +192,7 @@ async def _follow(
 
 
 async def _subscribe(
-    cluster: Cluster, follower: Follower, habits: Habits, body: Result, see: Callable[[Result], None]
+    cluster: Servers, follower: Follower, habits: Habits, body: Result, see: Callable[[Result], None]
 ) -> None:
     node = habits.node or random.choice(cluster.nodes)
     follower.subscribed += 1
@@ -216,7 +222,9 @@ def _entry(record: Result) -> Entry:
 
 
 def _state(day: Result) -> State:
-    return State(day["rosterVersion"], _summary(day))
+    sequence = day["sequence"]
+    epoch = int(sequence[1 : 1 + LENGTHS.index(sequence[0])], 16)
+    return State(day["rosterVersion"], _summary(day), epoch)
 
 
 def _summary(day: Result) -> Summary:

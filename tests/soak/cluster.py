@@ -10,6 +10,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Protocol
 
 import asyncpg
 import httpx2
@@ -29,6 +30,7 @@ from tests.freezing import Line, line_to
 from tests.infrastructure.postgres import PostgresServer
 from tests.infrastructure.process import free_port
 from tests.infrastructure.redis import RedisServer
+from tests.infrastructure.replication import ReplicatedPostgres
 from tests.web import web_client
 
 EMAIL, PASSWORD = "soak@school.example", "a long enough password"
@@ -154,12 +156,54 @@ class Node:
         return self._log.read_text(encoding="utf-8", errors="replace")[-2_000:]
 
 
+class Servers(Protocol):
+    """Servers, and a token that they all accept."""
+
+    nodes: list[Node]
+    token: str
+
+    def database(self) -> Database:
+        """Their database, for looking into it directly."""
+
+
+def environment(**settings: str) -> dict[str, str]:
+    """A server's environment: this one's, but for our variables."""
+    own = {key: value for key, value in os.environ.items() if not key.startswith("MEMBERSTAFF_")}
+    common = {
+        "MEMBERSTAFF_SECRET_KEY": SECRET,
+        "MEMBERSTAFF_ACCESS_TOKEN_SECONDS": "86400",
+        "MEMBERSTAFF_LOG_FORMAT": "json",
+        "MEMBERSTAFF_RECENT_CHANGES": "200",  # small, so that whoever is slow really reads the log
+    }
+    return {**own, **common, **settings}
+
+
+async def furnish(database: Database, people: int) -> None:
+    """Migrate, and hire."""
+    await migrate(database.engine)
+    hashed = await Passwords(time_cost=1, memory_kib=8).hash(PASSWORD)
+    async with database.write() as work:
+        work.caller = COMMAND_LINE
+        await directory.add(work, email=EMAIL, role=Role.ADMIN, password_hash=hashed)
+        rows = [Details(name=f"Person {index:03}", starts_on=MONDAY.replace(day=1)) for index in range(people)]
+        await import_staff(work, rows)
+
+
+async def log_in(node: Node) -> str:
+    """A token."""
+    login = "mutation ($i: LoginInput!) { login(input: $i) { accessToken errors { message } } }"
+    body = {"query": login, "variables": {"i": {"email": EMAIL, "password": PASSWORD}}}
+    async with web_client() as client:
+        answer = (await client.post(f"{node.http}/graphql", json=body)).json()
+    return str(answer["data"]["login"]["accessToken"])
+
+
 class Cluster:
     """Everything that the soak runs on."""
 
     def __init__(
         self,
-        postgres: PostgresServer,
+        postgres: PostgresServer | ReplicatedPostgres,
         redis: RedisServer,
         folder: Path,
         *,
@@ -170,25 +214,20 @@ class Cluster:
         self.postgres = postgres
         self.redis = redis
         self.database_url = postgres.create_database()
-        environment = {
-            **{key: value for key, value in os.environ.items() if not key.startswith("MEMBERSTAFF_")},
-            "MEMBERSTAFF_BROADCAST_URL": redis.url,
-            "MEMBERSTAFF_BROADCAST_CHANNEL": CHANNEL,
-            "MEMBERSTAFF_SECRET_KEY": SECRET,
-            "MEMBERSTAFF_ECHO_KEY": "soak",
-            "MEMBERSTAFF_ACCESS_TOKEN_SECONDS": "86400",
-            "MEMBERSTAFF_LOG_FORMAT": "json",
-            "MEMBERSTAFF_RECENT_CHANGES": "200",  # small, so that whoever is slow really reads the log
+        common = environment(
+            MEMBERSTAFF_BROADCAST_URL=redis.url,
+            MEMBERSTAFF_BROADCAST_CHANNEL=CHANNEL,
+            MEMBERSTAFF_ECHO_KEY="soak",
             **settings,
-        }
-        self.nodes = []
+        )
+        self.nodes: list[Node] = []
         self.roles: dict[str, str] = {}
         """Of each server, by its name: the PostgreSQL role whose connections are its own."""
         address = make_url(self.database_url)
         for name in ("one", "two")[:nodes]:
             role = self.roles[name] = f"{address.database}_{name}"
             url = address.set(username=role).render_as_string(hide_password=False)
-            self.nodes.append(Node(name, {**environment, DATABASE_URL: url}, folder, workers))
+            self.nodes.append(Node(name, {**common, DATABASE_URL: url}, folder, workers))
         self.lines: dict[str, Line] = {}
         """Of each server, by its name, inside `behind_lines`: its way to PostgreSQL."""
         self.token = ""
@@ -198,10 +237,12 @@ class Cluster:
         return Database(self.database_url, zone=UTC_ZONE, pool_size=2)
 
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator[asyncpg.Connection]:
-        """A connection to the database as its owner, past every server."""
-        url = make_url(self.database_url).set(drivername="postgresql").render_as_string(hide_password=False)
-        connection = await asyncpg.connect(url)
+    async def connection(self, host: Path | None = None) -> AsyncIterator[asyncpg.Connection]:
+        """A connection to the database as its owner, past every server, or to the PostgreSQL in the folder `host`."""
+        address = make_url(self.database_url).set(drivername="postgresql")
+        if host is not None:
+            address = address.set(query={"host": str(host)})
+        connection = await asyncpg.connect(address.render_as_string(hide_password=False))
         try:
             yield connection
         finally:
@@ -226,23 +267,13 @@ class Cluster:
             name = make_url(self.database_url).database
             await connection.execute(f'ALTER DATABASE "{name}" SET synchronous_commit = on')
         database = self.database()
-        await migrate(database.engine)
-        hashed = await Passwords(time_cost=1, memory_kib=8).hash(PASSWORD)
-        async with database.write() as work:
-            work.caller = COMMAND_LINE
-            await directory.add(work, email=EMAIL, role=Role.ADMIN, password_hash=hashed)
-            rows = [Details(name=f"Person {index:03}", starts_on=MONDAY.replace(day=1)) for index in range(people)]
-            await import_staff(work, rows)
+        await furnish(database, people)
         await database.close()
         for node in self.nodes:
             node.start()
         for node in self.nodes:
             await node.ready()
-        login = "mutation ($i: LoginInput!) { login(input: $i) { accessToken errors { message } } }"
-        body = {"query": login, "variables": {"i": {"email": EMAIL, "password": PASSWORD}}}
-        async with web_client() as client:
-            answer = (await client.post(f"{self.nodes[0].http}/graphql", json=body)).json()
-        self.token = answer["data"]["login"]["accessToken"]
+        self.token = await log_in(self.nodes[0])
 
     def end(self) -> None:
         """Stop the servers."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 COUNTS = {
     "PRESENT": "present",
@@ -26,6 +27,28 @@ Records = dict[str, tuple[str, int]]
 RESTART_REQUIRED = "RESTART_REQUIRED"
 RETRYABLE = frozenset({"UNAVAILABLE", RESTART_REQUIRED})
 """Errors that an operation may end with while something is broken. RESTART_REQUIRED has a verdict of its own."""
+
+
+class Place(NamedTuple):
+    """Where a change is in the log."""
+
+    day: str
+    position: int
+    epoch: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class EndedEpoch:
+    """An epoch that a failover of PostgreSQL has ended."""
+
+    survived: Mapping[str, int]
+    """The last position of each day on the new primary: what came after it is lost, and its positions used again."""
+    synchronous: bool
+    """Whether nothing that was acknowledged may be lost."""
+
+    def has(self, day: str, position: int) -> bool:
+        """Whether a change of this epoch survived it."""
+        return position <= self.survived.get(day, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +102,10 @@ class Watcher(Follower):
     start: int
     board: Records
     seen: list[Entry] = field(default_factory=list)
+    epoch: int = field(default=0, kw_only=True)
+    """Of its snapshot."""
+    strays: int = field(default=0, kw_only=True)
+    """Events of another epoch."""
 
     @property
     def position(self) -> int:
@@ -92,6 +119,7 @@ class State:
 
     roster_version: int
     summary: Summary
+    epoch: int = field(default=0, compare=False)
 
 
 @dataclass(slots=True)
@@ -116,12 +144,23 @@ class Fresh:
 
 @dataclass(slots=True)
 class History:
-    """All that is judged. `acknowledged` maps tokens to (day, position); `unknown` may or may not have happened."""
+    """All that is judged. `acknowledged` maps tokens to their places; `unknown` may or may not have happened."""
 
-    acknowledged: dict[str, tuple[str, int]] = field(default_factory=dict)
+    acknowledged: dict[str, Place] = field(default_factory=dict)
     unknown: set[str] = field(default_factory=set)
     watchers: list[Watcher] = field(default_factory=list)
     states: list[StateWatcher] = field(default_factory=list)
+    ended: dict[int, EndedEpoch] = field(default_factory=dict)
+    """Epochs before the last one."""
+
+    @property
+    def lost(self) -> int:
+        """How many acknowledged changes failovers have lost."""
+        return sum(self.is_lost(place) for place in self.acknowledged.values())
+
+    def is_lost(self, place: Place) -> bool:
+        """Whether a failover has lost what was there."""
+        return place.epoch in self.ended and not self.ended[place.epoch].has(place.day, place.position)
 
 
 def verdict(history: History, logs: Mapping[str, Sequence[Entry]], fresh: Mapping[str, Fresh]) -> list[str]:
@@ -129,8 +168,8 @@ def verdict(history: History, logs: Mapping[str, Sequence[Entry]], fresh: Mappin
     days = {day: _Day(log, fresh[day]) for day, log in logs.items()}
     return [
         *_log_violations(history, logs),
-        *(words for watcher in history.watchers for words in _watcher_violations(watcher, days[watcher.day])),
-        *(words for watcher in history.states for words in _state_violations(watcher, days[watcher.day])),
+        *(words for watcher in history.watchers for words in _watcher_violations(watcher, days[watcher.day], history)),
+        *(words for watcher in history.states for words in _state_violations(watcher, days[watcher.day], history)),
     ]
 
 
@@ -165,10 +204,15 @@ def _log_violations(history: History, logs: Mapping[str, Sequence[Entry]]) -> li
     times = Counter(entry.token for log in logs.values() for entry in log if entry.token is not None)
     places = {entry.token: (day, entry.position) for day, log in logs.items() for entry in log}
     for token, place in history.acknowledged.items():
-        if times[token] != 1:
+        if history.is_lost(place):
+            if history.ended[place.epoch].synchronous:
+                found.append(f"the acknowledged {token} is lost, though a standby had to have it")
+            if times[token]:
+                found.append(f"{token} was lost, and is in the log")
+        elif times[token] != 1:
             found.append(f"the acknowledged {token} is in the log {times[token]} times")
-        elif places[token] != place:
-            found.append(f"{token} was acknowledged at {place} and is at {places[token]}")
+        elif places[token] != place[:2]:
+            found.append(f"{token} was acknowledged at {place[:2]} and is at {places[token]}")
     for token, number in times.items():
         if number > 1:
             found.append(f"{token} is in the log {number} times")
@@ -177,19 +221,22 @@ def _log_violations(history: History, logs: Mapping[str, Sequence[Entry]]) -> li
     return found
 
 
-def _follower_violations(follower: Follower) -> Iterator[str]:
+def _follower_violations(follower: Follower, *, restarts: int) -> Iterator[str]:
+    """`restarts` is how often it may be sent back to the start."""
     for code, number in follower.errors.items():
         yield f"{follower.name} was sent an event with the error {code} ({number}×)"
     for code, number in follower.ends.items():
-        if code == RESTART_REQUIRED:
+        if code == RESTART_REQUIRED and number > restarts:
             yield f"{follower.name} was sent back to the start, though the log holds everything"
         elif code not in RETRYABLE:
             yield f"{follower.name} had an operation ended by {code} ({number}×)"
 
 
-def _watcher_violations(watcher: Watcher, day: _Day) -> list[str]:
+def _watcher_violations(watcher: Watcher, day: _Day, history: History) -> list[str]:
+    if watcher.epoch in history.ended:
+        return _ended_violations(watcher, day, history)
     log = day.log
-    found = [*_follower_violations(watcher)]
+    found = [*_follower_violations(watcher, restarts=0), *_stray_violations(watcher)]
     expected = watcher.start + 1
     for entry in watcher.seen:
         if entry.position not in log:
@@ -216,6 +263,31 @@ def _watcher_violations(watcher: Watcher, day: _Day) -> list[str]:
     return found
 
 
+def _ended_violations(watcher: Watcher, day: _Day, history: History) -> list[str]:
+    """Of a board of an epoch that has ended: what came after the last change that survived is known by its token."""
+    ended = history.ended[watcher.epoch]
+    found = [*_follower_violations(watcher, restarts=1), *_stray_violations(watcher)]
+    if RESTART_REQUIRED not in watcher.ends:
+        found.append(f"{watcher.name} was never told that its history has ended")
+    for expected, entry in enumerate(watcher.seen, start=watcher.start + 1):
+        if entry.position != expected:
+            found.append(f"{watcher.name} saw position {entry.position} in place of {expected}")
+            break
+        if ended.has(watcher.day, entry.position):
+            if entry != day.log.get(entry.position):
+                found.append(f"{watcher.name} saw something else at position {entry.position} than the log holds")
+        elif entry.token not in history.unknown and history.acknowledged.get(str(entry.token)) != Place(
+            watcher.day, entry.position, watcher.epoch
+        ):
+            found.append(f"{watcher.name} saw position {entry.position}, which nobody committed")
+    return found
+
+
+def _stray_violations(watcher: Watcher) -> Iterator[str]:
+    if watcher.strays:
+        yield f"{watcher.name} saw changes of another epoch ({watcher.strays}×)"
+
+
 def _nested_violations(entry: Entry, nested: Nested, day: _Day) -> Iterator[str]:
     if nested.name != nested.staff_name:
         yield "another person"
@@ -233,9 +305,9 @@ def _nested_violations(entry: Entry, nested: Nested, day: _Day) -> Iterator[str]
         yield "a history older than the change"
 
 
-def _state_violations(watcher: StateWatcher, day: _Day) -> Iterator[str]:
-    yield from _follower_violations(watcher)
-    if any(state.summary not in day.last_with for state in watcher.seen):
+def _state_violations(watcher: StateWatcher, day: _Day, history: History) -> Iterator[str]:
+    yield from _follower_violations(watcher, restarts=len(history.ended))
+    if any(state.summary not in day.last_with for state in watcher.seen if state.epoch not in history.ended):
         yield f"{watcher.name} saw a summary that the day never had"
     if watcher.last != day.fresh.state:
         yield f"{watcher.name}: the last state that it saw is not the fresh one"

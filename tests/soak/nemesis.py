@@ -8,15 +8,17 @@ import random
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any
 
-import redis
 import redis.asyncio
 
 from tests.clock import TODAY
 from tests.soak.clients import WATCH_NESTED
 from tests.soak.cluster import CHANNEL, Cluster, Node, NotInjected, NotRecovered
+from tests.soak.failovers import fail_over, fail_over_synchronously
+from tests.soak.history import History
+from tests.soak.redis_faults import cut_redis, hang_redis, kill_redis
 from tests.soak.strangers import not_reading, write_junk
 
 TABLES = ("attendance", "attendance_revision", "staff")
@@ -34,14 +36,21 @@ class Nemesis:
     """Breaks one thing at a time, and mends it again. `injected` counts what really happened.
 
     `recovery` is the longest time, in seconds, for which a fault kept the others from marking.
-    `mark` marks somebody through a server, and answers whether that was acknowledged; `longest` is how many seconds a
+    `mark` marks somebody through a server, and answers whether that was acknowledged; `history` is told which epochs
+    have ended; `longest` is how many seconds a
     fault is held at most, and `stopped` how many more a server stays stopped that held a lock.
     """
 
     def __init__(
-        self, cluster: Cluster, mark: Callable[[Node], Coroutine[Any, Any, bool]], longest: float, stopped: float = 0
+        self,
+        cluster: Cluster,
+        mark: Callable[[Node], Coroutine[Any, Any, bool]],
+        history: History,
+        longest: float,
+        stopped: float = 0,
     ) -> None:
         self.cluster = cluster
+        self.history = history
         self.injected: Counter[str] = Counter()
         self.recovery = 0.0
         self._mark = mark
@@ -53,48 +62,16 @@ class Nemesis:
         await FAULTS[name](self)
         self.injected[name] += 1
 
-    async def torment(self, pause: float, seconds: float) -> None:
-        """Fault after fault in shuffled rounds, for so long, and each at least once."""
+    async def torment(self, pause: float, seconds: float, failovers: int = 1) -> None:
+        """Fault after fault in shuffled rounds, for so long, and each at least once; failovers so often in a round."""
         end = time.monotonic() + seconds
+        of_round = [*FAULTS, *(failovers - 1) * FAILOVERS]
         while True:
-            for name in random.sample([*FAULTS], len(FAULTS)):
+            for name in random.sample(of_round, len(of_round)):
                 if time.monotonic() > end and len(self.injected) == len(FAULTS):
                     return
                 await asyncio.sleep(random.uniform(0.5, 1.5) * pause)
                 await self.inject(name)
-
-    async def kill_redis(self) -> None:
-        """kill -9, a while without, and back with nothing remembered."""
-        self.cluster.redis.kill()
-        try:
-            if await asyncio.to_thread(self._redis_answers):
-                raise NotInjected("Redis answers after it was killed")
-            await self._hold()
-        finally:
-            await asyncio.to_thread(self.cluster.redis.start)
-
-    async def hang_redis(self) -> None:
-        """SIGSTOP: connections stay, answers do not come."""
-        self.cluster.redis.pause()
-        try:
-            if await asyncio.to_thread(self._redis_answers):
-                raise NotInjected("Redis answers while it is stopped")
-            await self._hold()
-        finally:
-            self.cluster.redis.resume()
-
-    async def cut_redis(self) -> None:
-        """CLIENT KILL of every connection."""
-
-        def cut() -> int:
-            with redis.Redis.from_url(self.cluster.redis.url) as client:
-                killed = 0
-                for kind in ("normal", "pubsub"):
-                    killed += int(client.client_kill_filter(_type=kind, skipme=True))
-                return killed
-
-        if not await asyncio.to_thread(cut):
-            raise NotInjected("there was no Redis connection to cut")
 
     async def kill_server(self) -> None:
         """kill -9 of one server, also between a commit and its notification."""
@@ -172,7 +149,7 @@ class Nemesis:
                 node.resume()
                 # Whatever waited in its socket was there before this question.
                 await node.ready(503)
-                await self._hold()
+                await self.hold()
             finally:
                 await asyncio.to_thread(self.cluster.postgres.start)
         for each in self.cluster.nodes:
@@ -200,8 +177,8 @@ class Nemesis:
         if not line.freeze():
             raise NotInjected("the server had no connection to PostgreSQL")
         try:
-            await self._marks(other)
-            await self._marks(node)
+            await self.marks(other)
+            await self.marks(node)
         finally:
             line.cut_frozen()
 
@@ -224,7 +201,7 @@ class Nemesis:
             else:
                 raise NotInjected("the server was never stopped in the midst of a change")
         try:
-            await self._marks(other)
+            await self.marks(other)
             await asyncio.sleep(self._stopped)
         finally:
             if random.random() < 0.5:
@@ -241,18 +218,18 @@ class Nemesis:
         if not await write_junk(self.cluster, self._seconds()):
             raise NotInjected("nobody listened")
         for node in self.cluster.nodes:
-            await self._marks(node)
+            await self.marks(node)
 
     async def stop_reading(self) -> None:
         """Clients subscribe, over sockets and event streams, and read nothing: whoever does goes on."""
         async with not_reading(self.cluster, WATCH_NESTED, TODAY) as clients:
-            await self._hold()
+            await self.hold()
             for node in self.cluster.nodes:
-                await self._marks(node)
+                await self.marks(node)
             if not clients:
                 raise NotInjected("nobody could subscribe")
 
-    async def _marks(self, node: Node) -> None:
+    async def marks(self, node: Node) -> None:
         """Wait until a mark through a server is acknowledged. Raises NotRecovered."""
         began = time.monotonic()
         while not await self._mark(node):
@@ -318,13 +295,9 @@ class Nemesis:
     def _seconds(self) -> float:
         return random.uniform(0.3, 1) * self._longest
 
-    async def _hold(self) -> None:
+    async def hold(self) -> None:
+        """Keep the fault for a while."""
         await asyncio.sleep(self._seconds())
-
-    def _redis_answers(self) -> bool:
-        with redis.Redis.from_url(self.cluster.redis.url, socket_timeout=0.3) as client, suppress(redis.RedisError):
-            return bool(client.ping())
-        return False
 
     def _postgres_started(self) -> str:
         return self.cluster.postgres.run("SELECT pg_postmaster_start_time()::text")
@@ -332,9 +305,9 @@ class Nemesis:
 
 WOKEN_WITHOUT_POSTGRES = "a server woken while PostgreSQL was down"
 FAULTS: dict[str, Callable[[Nemesis], Awaitable[None]]] = {
-    "Redis killed and restarted": Nemesis.kill_redis,
-    "Redis hung": Nemesis.hang_redis,
-    "Redis connections cut": Nemesis.cut_redis,
+    "Redis killed and restarted": kill_redis,
+    "Redis hung": hang_redis,
+    "Redis connections cut": cut_redis,
     "a server killed and restarted": Nemesis.kill_server,
     "a server stopped and restarted": Nemesis.stop_server,
     "PostgreSQL restarted": Nemesis.restart_postgres,
@@ -344,6 +317,9 @@ FAULTS: dict[str, Callable[[Nemesis], Awaitable[None]]] = {
     "a table locked": Nemesis.lock_table,
     "connections to PostgreSQL frozen": Nemesis.freeze_connections,
     "a server stopped in the midst of a change": Nemesis.stop_with_lock,
+    "PostgreSQL failed over, and something was lost": fail_over,
+    "PostgreSQL failed over to a synchronous standby": fail_over_synchronously,
     "junk on Redis": Nemesis.junk_on_redis,
     "clients that stop reading": Nemesis.stop_reading,
 }
+FAILOVERS = [name for name in FAULTS if "failed over" in name]

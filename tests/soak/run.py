@@ -23,11 +23,12 @@ from memberstaff.db.tables import attendance_revision
 from schema.ids import global_id
 from tests.clock import MONDAY, TODAY
 from tests.databases import UTC_ZONE
-from tests.infrastructure.postgres import PostgresServer
+from tests.infrastructure.postgres import Postgres
 from tests.infrastructure.redis import RedisServer
+from tests.infrastructure.replication import ReplicatedPostgres
 from tests.installation import install
 from tests.soak.clients import WATCH, WATCH_NESTED, Habits, board, mark, patiently, state, watch, watch_state, write
-from tests.soak.cluster import Cluster, Node
+from tests.soak.cluster import Cluster, Node, Servers
 from tests.soak.history import RESTART_REQUIRED, Entry, Fresh, History, StateWatcher, Watcher, verdict
 from tests.soak.leaks import left_by_boards, left_by_events
 from tests.soak.nemesis import WOKEN_WITHOUT_POSTGRES, Nemesis
@@ -57,6 +58,8 @@ class Report:
     """How often, the first time and after breaks."""
     ends: Counter[str]
     """Errors that ended operations."""
+    lost: int
+    """Acknowledged mutations that were lost where that may happen: a standby was not waited for."""
     injected: dict[str, int]
     recovery: float
     """Seconds for which a fault kept others from marking, at most."""
@@ -68,7 +71,7 @@ class Report:
         ends = ", ".join(f"{number:,} by {code}" for code, number in self.ends.items())
         return (
             f"{self.acknowledged:,} mutations acknowledged, {self.unknown:,} without an answer, "
-            f"{self.changes:,} changes in the log\n"
+            f"{self.changes:,} changes in the log, {self.lost:,} lost by failovers without a synchronous standby\n"
             f"{self.events.total():,} events seen by {self.clients} clients in {self.subscribed:,} subscriptions: "
             f"{events}\n"
             f"operations that the servers ended: {ends or 'none'}\n"
@@ -90,11 +93,13 @@ async def soak(
     watchers: int = 12,
     pace: float = 0.02,
     people: int = 40,
+    failovers: int = 1,
     say: Callable[[str], None] = lambda _: None,
 ) -> Report:
     """Write, watch and break for so many seconds, at least each fault once; then judge.
 
     A fault lasts `longest` at most, and a server that is stopped in a transaction stays so for `stopped` seconds more.
+    PostgreSQL is failed over so often, in each way, in a round of all faults.
     """
     async with cluster.behind_lines():
         await cluster.begin(people)
@@ -107,7 +112,7 @@ async def soak(
                 token, index = f"nemesis-{next(number)}", cluster.nodes.index(node)
                 return await mark(client, cluster, history, index, token, TODAY, random.choice(staff))
 
-        nemesis = Nemesis(cluster, mark_somebody, longest, stopped)
+        nemesis = Nemesis(cluster, mark_somebody, history, longest, stopped)
         watching = [
             *(asyncio.create_task(_open_board(cluster, history, index, days)) for index in range(watchers)),
             *(
@@ -122,7 +127,7 @@ async def soak(
             asyncio.create_task(write(cluster, history, f"w{index}", days, staff[index::writers], pace))
             for index in range(writers)
         ]
-        tormenting = asyncio.create_task(nemesis.torment(pause, seconds))
+        tormenting = asyncio.create_task(nemesis.torment(pause, seconds, failovers))
         started = time.monotonic()
         try:
             while not tormenting.done():
@@ -139,10 +144,10 @@ async def soak(
             # The last mark is one that a server cannot read when it hears of it: no later one makes up for what it
             # loses. PostgreSQL's crash ends whatever was under way.
             await nemesis.inject(WOKEN_WITHOUT_POSTGRES)
-            logs = {day: await _log(cluster, day) for day in days}
+            logs = {day: await log_of(cluster, day) for day in days}
             async with asyncio.timeout(CATCH_UP_SECONDS):
-                fresh = {day: await _fresh(cluster, day) for day in days}
-            await _caught_up(history, logs, fresh)
+                fresh = {day: await fresh_of(cluster, day) for day in days}
+            await caught_up(history, logs, fresh)
         finally:
             for task in (*watching, *writing, tormenting):
                 task.cancel()
@@ -160,6 +165,7 @@ async def soak(
             events=events,
             subscribed=sum(follower.subscribed for follower in followers),
             ends=sum((follower.ends for follower in followers), Counter()),
+            lost=history.lost,
             injected=dict(nemesis.injected),
             recovery=nemesis.recovery,
             rss_kib=[node.rss_kib() for node in cluster.nodes],
@@ -210,9 +216,7 @@ class Leaks:
         )
 
 
-async def look_for_leaks(
-    postgres: PostgresServer, redis: RedisServer, *, boards: int = 3_000, events: int = 20_000
-) -> Leaks:
+async def look_for_leaks(postgres: Postgres, redis: RedisServer, *, boards: int = 3_000, events: int = 20_000) -> Leaks:
     """Ten times what the tests do."""
     url = postgres.create_database()
     database = Database(url, zone=UTC_ZONE, pool_size=1)
@@ -224,12 +228,14 @@ async def look_for_leaks(
     return Leaks(boards, of_boards, events, of_events, resident)
 
 
-async def _fresh(cluster: Cluster, day: str) -> Fresh:
+async def fresh_of(cluster: Servers, day: str) -> Fresh:
+    """A day, read anew."""
     _, records = await patiently(lambda: board(cluster, 0, day))
     return Fresh(records, await patiently(lambda: state(cluster, 0, day)))
 
 
-async def _log(cluster: Cluster, day: str) -> list[Entry]:
+async def log_of(cluster: Servers, day: str) -> list[Entry]:
+    """A day's log, read past the servers."""
     of = attendance_revision.c
     database = cluster.database()
     try:
@@ -244,7 +250,7 @@ async def _log(cluster: Cluster, day: str) -> list[Entry]:
     return [Entry(row.position, global_id("Staff", row.staff_id), row.version, row.status, row.note) for row in rows]
 
 
-async def _caught_up(history: History, logs: Mapping[str, Sequence[Entry]], fresh: Mapping[str, Fresh]) -> None:
+async def caught_up(history: History, logs: Mapping[str, Sequence[Entry]], fresh: Mapping[str, Fresh]) -> None:
     """Wait until everybody has seen the last of their day, or none of those behind comes any nearer.
 
     The slow ones may have fallen behind by thousands; the verdict names those that never arrive.
@@ -255,7 +261,8 @@ async def _caught_up(history: History, logs: Mapping[str, Sequence[Entry]], fres
         behind: dict[str, object] = {
             watcher.name: watcher.position
             for watcher in history.watchers
-            if watcher.position < len(logs[watcher.day]) and RESTART_REQUIRED not in watcher.ends
+            if (watcher.epoch in history.ended or watcher.position < len(logs[watcher.day]))
+            and RESTART_REQUIRED not in watcher.ends
         }
         behind |= {each.name: each.last for each in history.states if each.last != fresh[each.day].state}
         if not behind:
@@ -275,7 +282,7 @@ def main() -> int:
     print(f"seed {seed}", flush=True)
     random.seed(seed)
     with tempfile.TemporaryDirectory(prefix="ms-soak-") as folder:
-        postgres, redis = PostgresServer(), RedisServer(Path(folder) / "redis")
+        postgres, redis = ReplicatedPostgres(), RedisServer(Path(folder) / "redis")
         postgres.start()
         redis.start()
         cluster = Cluster(postgres, redis, Path(folder))
@@ -291,7 +298,16 @@ def main() -> int:
                 # One loop: a server that a fault has restarted ends with the thread that did it, and so with the loop.
                 seconds = 60 * options.minutes
                 report = await soak(
-                    cluster, seconds=seconds, pause=4, longest=4, stopped=20, writers=8, watchers=24, pace=0.05, say=say
+                    cluster,
+                    seconds=seconds,
+                    pause=4,
+                    longest=4,
+                    stopped=20,
+                    writers=8,
+                    watchers=24,
+                    pace=0.05,
+                    failovers=3,
+                    say=say,
                 )
                 await asyncio.to_thread(cluster.end)
                 print("looking for leaks", flush=True)
