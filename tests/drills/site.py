@@ -1,0 +1,114 @@
+"""A server on a database that is lost and restored, and the commands of a page that do it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from sqlalchemy import select
+
+from memberstaff.db.clock import utc_now
+from memberstaff.db.database import Database
+from memberstaff.db.tables import attendance_day, installation
+from tests.databases import UTC_ZONE
+from tests.installation import install
+from tests.soak.cluster import DATABASE_URL, Node, environment
+
+COMMAND_SECONDS = 120.0
+
+
+class Process(Node):
+    """A server in a process of its own."""
+
+    async def begin(self) -> None:
+        """Start, and wait until it serves."""
+        self.start()
+        await self.ready()
+
+    async def end(self) -> None:
+        """Stop, if it runs."""
+        await asyncio.to_thread(self.stop)
+
+
+class Here(Node):
+    """A server in this process, for the short form: it starts in a moment."""
+
+    async def begin(self) -> None:
+        """Start."""
+        self._running = AsyncExitStack()
+        url = self.environment[DATABASE_URL]
+        await self._running.enter_async_context(install(url, clock=utc_now, furnish=False, port=self.port))
+
+    async def end(self) -> None:
+        """Stop, if it runs."""
+        await self._running.aclose()
+
+
+class Site:
+    """One server on a database that is lost and restored."""
+
+    kind: type[Process | Here] = Process
+
+    def __init__(self, url: str, folder: Path, variables: dict[str, str], user: int | None = None) -> None:
+        self.url = url
+        self.folder = folder
+        self.variables = {**environment(**{DATABASE_URL: url}), **variables, "BACKUPS": str(folder / "backups")}
+        self.variables["PATH"] = os.pathsep.join(
+            [variables.get("PATH", ""), str(Path(sys.executable).parent), os.environ["PATH"]]
+        ).lstrip(os.pathsep)
+        self.user = user
+        """As whom PostgreSQL runs."""
+        self.server = self.kind("server", environment(**{DATABASE_URL: url}), folder)
+        self.nodes: list[Node] = [self.server]
+        self.token = ""
+        (folder / "backups").mkdir()
+        if user is not None:
+            os.chown(folder / "backups", user, -1)
+
+    def database(self) -> Database:
+        return Database(self.url, zone=UTC_ZONE, pool_size=2)
+
+    async def epoch_and_positions(self) -> tuple[int, dict[str, int]]:
+        """What the database holds, read past the server."""
+        database = self.database()
+        try:
+            async with database.read() as reading:
+                epoch = await reading.scalar(select(installation.c.epoch))
+                rows = await reading.rows(select(attendance_day.c.date, attendance_day.c.position))
+        finally:
+            await database.close()
+        return epoch, {row.date.isoformat(): row.position for row in rows}
+
+    async def run(self, blocks: Sequence[str], **more: str) -> None:
+        """Run blocks of the page; memberstaff's own as whoever runs the server."""
+        for block in blocks:
+            user = None if re.search(r"^memberstaff ", block, re.MULTILINE) else self.user
+            await asyncio.to_thread(self._run, block, user, more)
+
+    def _run(self, block: str, user: int | None, more: dict[str, str]) -> None:
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", block],
+            env={**self.variables, **more},
+            user=user,
+            group=user,
+            extra_groups=None if user is None else [],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=COMMAND_SECONDS,
+            cwd=self.folder,
+        )
+        if done.returncode:
+            raise RuntimeError(f"This did not succeed:\n{block}\n{done.stdout}")
+
+    def begin(self, block: str) -> subprocess.Popen[bytes]:
+        """Start a command of the page that does not end by itself."""
+        with (self.folder / "command.log").open("wb") as log:
+            return subprocess.Popen(["bash", "-c", f"exec {block}"], env=self.variables, stdout=log, stderr=log)
