@@ -10,7 +10,7 @@ const config: CodegenConfig = {
     scalars: { Date: "string", DateTime: "string", URL: "string" },
   },
   generates: {
-    "./src/schema.ts": { plugins: ["typescript", "./codegen-caches.js"] },
+    "./src/schema.ts": { plugins: ["typescript", "./codegen-caches.js"], config: { enumsAsTypes: true } },
     "./src/documents.ts": {
       documents: "src/documents.graphql",
       plugins: ["typescript-operations", "typed-document-node"],

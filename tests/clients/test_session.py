@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +100,56 @@ async def test_whoever_logs_out_has_no_token_and_nothing_stored(workshop: Path, 
     async with started(workshop, "players/session.ts", installation.address.http) as program:
         said = await tell(program, "begin", credentials={"refreshToken": stored})
         assert said["over"] == [[OVER, REFUSED]]
+
+
+async def test_whoever_changes_their_password_stays_logged_in(workshop: Path, installation: Installation) -> None:
+    login = {"email": email(Role.VIEWER), "password": PASSWORD}
+    new = "another good password"
+    async with started(workshop, "players/session.ts", installation.address.http) as program:
+        await tell(program, "begin", credentials=login)
+        wrong = await tell(program, "change", **{"from": "wrong", "to": new})
+        assert [answer[0] for answer in wrong["answer"]] == ["BAD_CREDENTIALS"]
+        said = await tell(program, "change", **{"from": PASSWORD, "to": new})
+        assert said["answer"][1:] == [None]
+        await tell(program, "refused")
+        assert len(set(said["stored"])) == 3
+        assert said["in"] == [True, True]
+        assert said["state"] == [["starting", None], ["in", "Viewer"]]
+
+
+async def test_a_session_that_is_over_begins_again_with_a_login(workshop: Path, installation: Installation) -> None:
+    async with started(workshop, "players/session.ts", installation.address.http) as program:
+        await tell(program, "begin", credentials={"stored": True})
+        await tell(program, "login", email=email(Role.VIEWER), password="wrong")
+        said = await tell(program, "login", email=email(Role.VIEWER), password=PASSWORD)
+        assert said["answer"] == [["BAD_CREDENTIALS", "The email or the password is wrong."], None]
+        await tell(program, "token")
+        await tell(program, "logout")
+        await tell(program, "login", email=email(Role.ADMIN), password=PASSWORD)
+        assert said["state"] == [
+            ["starting", None],
+            ["out", "Nobody is logged in."],
+            ["in", "Viewer"],
+            ["out", "You have logged out."],
+            ["in", "Admin"],
+        ]
+
+
+async def test_tabs_with_a_cookie_share_a_login_a_new_password_and_a_logout(
+    workshop: Path, installation: Installation
+) -> None:
+    async with started(workshop, "players/session.ts", installation.address.http) as program:
+        await tell(program, "visit")
+        await tell(program, "login", email=email(Role.VIEWER), password=PASSWORD)
+        await program.hear("one", ["in", "Viewer"], "session")
+        await program.hear("two", ["in", "Viewer"], "session")
+        await tell(program, "change", **{"from": PASSWORD, "to": "another good password"})
+        said = await tell(program, "renew")
+        assert (said["answer"], said["tabs"]) == ([None, None], [2])
+        await tell(program, "logout")
+        await program.hear("two", ["out", "You have logged out."], "session")
+        for tab in ("one", "two"):
+            assert [status for status, _ in groupby(said[tab], key=itemgetter(0))] == ["starting", "out", "in", "out"]
 
 
 async def test_a_socket_outlives_its_token(

@@ -288,22 +288,21 @@ export type AttendanceRevisionEdge = {
 };
 
 /** A person's attendance on a day. Later versions may add values: show an unknown one by its name. */
-export enum AttendanceStatus {
+export type AttendanceStatus =
   /** Expected, and not at work. */
-  Absent = 'ABSENT',
+  | 'ABSENT'
   /** At work for half of the day. */
-  HalfDay = 'HALF_DAY',
+  | 'HALF_DAY'
   /** At work, but came late. */
-  Late = 'LATE',
+  | 'LATE'
   /** On leave, so not expected. Can be recorded in advance. */
-  OnLeave = 'ON_LEAVE',
+  | 'ON_LEAVE'
   /** At work. */
-  Present = 'PRESENT',
+  | 'PRESENT'
   /** At work from elsewhere. */
-  Remote = 'REMOTE',
+  | 'REMOTE'
   /** Nothing has been recorded. It is never counted as absent. */
-  Unmarked = 'UNMARKED'
-}
+  | 'UNMARKED';
 
 /** A record: by its id, or by person and day. */
 export type AttendanceTarget =
@@ -369,14 +368,13 @@ export type AuditEntry = Node & {
 };
 
 /** What an entry is about. Later versions may add values: show an unknown one by its name. */
-export enum AuditSubject {
+export type AuditSubject =
   /** An account; `subjectId` is the id of the Account. */
-  Account = 'ACCOUNT',
+  | 'ACCOUNT'
   /** A day; `subjectId` is the id of the AttendanceDay. */
-  Day = 'DAY',
+  | 'DAY'
   /** A person; `subjectId` is the id of the Staff. */
-  Staff = 'STAFF'
-}
+  | 'STAFF';
 
 /** Many marks: individual ones, or one status for all. */
 export type BulkAttendanceChange =
@@ -386,12 +384,11 @@ export type BulkAttendanceChange =
   { entries?: never; fill: AttendanceFillInput; };
 
 /** Whether an invalid entry rejects the whole request, or only itself. */
-export enum BulkErrorPolicy {
+export type BulkErrorPolicy =
   /** Nothing is recorded if any entry is invalid. */
-  RejectAll = 'REJECT_ALL',
+  | 'REJECT_ALL'
   /** The valid entries are recorded, and `errors` has the others. */
-  SkipFailed = 'SKIP_FAILED'
-}
+  | 'SKIP_FAILED';
 
 /** Many marks on one day, in one transaction. */
 export type BulkUpdateAttendanceInput = {
@@ -470,12 +467,11 @@ export type CreateStaffInput = {
 };
 
 /** Whether a day can be marked. */
-export enum DayState {
+export type DayState =
   /** It takes no marks until an administrator unlocks it. */
-  Locked = 'LOCKED',
+  | 'LOCKED'
   /** It takes marks. Every day is open until it is locked. */
-  Open = 'OPEN'
-}
+  | 'OPEN';
 
 /** How many of a day's roster have each status, whatever a list of its records is filtered by. Live: select it in attendanceDayUpdated, or as `day { summary }` in attendanceUpdated. */
 export type DaySummary = Node & StatusCounts & {
@@ -505,26 +501,25 @@ export type DaySummary = Node & StatusCounts & {
 };
 
 /** Why an input was rejected. Later versions may add values: treat an unknown one like INVALID. */
-export enum ErrorCode {
+export type ErrorCode =
   /** The email address, the password or the token is wrong, or the account is disabled. */
-  BadCredentials = 'BAD_CREDENTIALS',
+  | 'BAD_CREDENTIALS'
   /** The day is locked and takes no marks. */
-  DayLocked = 'DAY_LOCKED',
+  | 'DAY_LOCKED'
   /** It exists already, or occurs twice in the request. */
-  Duplicate = 'DUPLICATE',
+  | 'DUPLICATE'
   /** The day is in the future: only leave can be recorded in advance, and it cannot be locked yet. */
-  FutureDate = 'FUTURE_DATE',
+  | 'FUTURE_DATE'
   /** A value cannot be stored; the message says why. */
-  Invalid = 'INVALID',
+  | 'INVALID'
   /** The request contains too much; the message names the limit. */
-  LimitExceeded = 'LIMIT_EXCEEDED',
+  | 'LIMIT_EXCEEDED'
   /** There is nobody and nothing with this id. */
-  NotFound = 'NOT_FOUND',
+  | 'NOT_FOUND'
   /** The person is not employed on that day. */
-  StaffInactive = 'STAFF_INACTIVE',
+  | 'STAFF_INACTIVE'
   /** Somebody else changed it first: it no longer has the `expectedVersion`. */
-  VersionConflict = 'VERSION_CONFLICT'
-}
+  | 'VERSION_CONFLICT';
 
 /** People to add or change, in one transaction. */
 export type ImportStaffInput = {
@@ -804,14 +799,13 @@ export type RefreshSessionInput = {
 };
 
 /** What an account may do. */
-export enum Role {
+export type Role =
   /** Everything. */
-  Admin = 'ADMIN',
+  | 'ADMIN'
   /** Read, and mark today. */
-  Marker = 'MARKER',
+  | 'MARKER'
   /** Read, without notes and the photos of marks. */
-  Viewer = 'VIEWER'
-}
+  | 'VIEWER';
 
 /** The tokens of a session, or why there is none. */
 export type SessionPayload = {
@@ -907,14 +901,13 @@ export type StaffFilter = {
 };
 
 /** What an import does with a row. */
-export enum StaffImportAction {
+export type StaffImportAction =
   /** The row adds a person. */
-  Created = 'CREATED',
+  | 'CREATED'
   /** The person has these values already. */
-  Unchanged = 'UNCHANGED',
+  | 'UNCHANGED'
   /** The row changes a person. */
-  Updated = 'UPDATED'
-}
+  | 'UPDATED';
 
 /** What an import would do with a row. */
 export type StaffImportChange = {

@@ -1,12 +1,10 @@
 /** A login: its access token, which lives for minutes, and the refresh token with which it is renewed. */
-import { codeOf, hasCode, NoAnswer, OperationFailed, retryAfter, type GraphQLErrors } from "./errors.ts";
+import { codeOf, hasCode, NoAnswer, OperationFailed, retryAfter } from "./errors.ts";
+import { Tabs } from "./tabs.ts";
+import { CHANGE, granted, isGranted, isSame, lifetimeOf, LOGIN, LOGOUT, REFRESH } from "./tokens.ts";
+import type { Answer, Granted, Tokens, Viewer } from "./tokens.ts";
 import { resultOf } from "./transport.ts";
 import { wait } from "./waiting.ts";
-
-const FIELDS = "accessToken expiresAt refreshToken viewer { accountId } errors { message }";
-const LOGIN = `mutation Login($input: LoginInput!) { login(input: $input) { ${FIELDS} } }`;
-const REFRESH = `mutation RefreshSession($input: RefreshSessionInput!) { refreshSession(input: $input) { ${FIELDS} } }`;
-const LOGOUT = "mutation Logout { logout { errors { message } } }";
 
 /**
  * How long before its end a token is renewed, in milliseconds; halfway, if it lives for less than twice this. One of
@@ -17,14 +15,17 @@ const AHEAD = 60_000;
 /** How long an answer about tokens may take, in milliseconds. */
 const PATIENCE = 20_000;
 
+const LOGGED_OUT = "You have logged out.";
+
 /** Errors of a login or a refresh after which it is tried again. */
 const PASSING = ["RATE_LIMITED", "UNAVAILABLE", "INTERNAL"];
 
 /**
  * How a session begins: with a password, with the one that is in the storage, with a refresh token from elsewhere, or with
- * the cookie of an earlier login. `cookie` keeps the refresh token in an HttpOnly cookie, for pages of the server itself.
- * `token` is for access tokens that somebody else renews: it is asked once a minute, and when one was refused; it may throw
- * SessionEnded, and after other errors it is asked again.
+ * the cookie of an earlier login. `cookie` keeps the refresh token in an HttpOnly cookie, for pages of the server itself: all
+ * their tabs share the login, also one that begins or ends in another tab. `token` is for access tokens that somebody else
+ * renews: it is asked once a minute, and when one was refused; it may throw SessionEnded, and after other errors it is asked
+ * again.
  */
 export type Credentials =
   | { email: string; password: string; cookie?: boolean }
@@ -47,20 +48,12 @@ export interface SessionOptions {
   fetch?: typeof fetch;
 }
 
-interface Tokens {
-  accessToken: string;
-  refreshToken: string | null;
-  /** By this machine's clock, in milliseconds since 1970: when to renew the access token. */
-  renewAt: number;
-}
-
-interface Payload {
-  accessToken: string | null;
-  expiresAt: string | null;
-  refreshToken: string | null;
-  viewer?: { accountId: string } | null;
-  errors: { message: string }[];
-}
+export type SessionState =
+  /** It is not known yet whether somebody is logged in; `failure` is why the server was asked in vain. */
+  | { status: "starting"; failure: Error | null }
+  /** `viewer.today` is that of the login. Of whoever has a `token` from elsewhere it is not known who they are: null. */
+  | { status: "in"; viewer: Viewer | null }
+  | { status: "out"; reason: SessionEnded };
 
 /**
  * The login is over, or cannot begin: wrong password, logged out, disabled, too long away; a storage that fails, or an
@@ -80,7 +73,11 @@ export class Session {
   /** In the storage. */
   readonly #key: string;
   readonly #given: (() => string | Promise<string>) | undefined;
+  readonly #cookie: boolean;
+  readonly #tabs: Tabs<Tokens>;
   #tokens!: Promise<Tokens>;
+  #state: SessionState = { status: "starting", failure: null };
+  readonly #listeners = new Set<() => void>();
   /** Whose session it is. */
   #account: string | undefined;
   /** Those who want to know when the server was asked for tokens in vain. */
@@ -100,8 +97,53 @@ export class Session {
     this.#key = `memberstaff ${this.address}`;
     const { refreshToken = null, token } = credentials as { refreshToken?: string; token?: () => string | Promise<string> };
     this.#given = token;
+    this.#cookie = "cookie" in credentials && credentials.cookie === true;
+    const sharing = this.#cookie ? "cookie" : storage ? "storage" : null;
+    this.#tabs = new Tabs(this.#key, sharing, (tokens) => this.#hear(tokens));
     if ("email" in credentials) this.#expect(this.#ask(LOGIN, () => credentials));
     else this.#expect(this.#refresh(refreshToken, "stored" in credentials));
+  }
+
+  /** Whether somebody is logged in, and who: another object whenever that changes. */
+  get state(): SessionState {
+    return this.#state;
+  }
+
+  /** Be called when the state has changed; answers how to be called no more. What React's `useSyncExternalStore` takes. */
+  readonly subscribe = (listener: () => void): (() => void) => {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  };
+
+  /**
+   * Log in after the session has ended, or as somebody else. A client's cache is that of whoever was logged in: make another.
+   * Throws OperationFailed, whose message says why not; NoAnswer, and what `fetch` throws.
+   */
+  async login(email: string, password: string): Promise<void> {
+    await this.#tabs.alone(async () => {
+      const input = { email, password, ...(this.#cookie && { cookie: true }) };
+      const { data, errors } = await this.#send(LOGIN, { input });
+      const payload = granted(data?.login, errors);
+      this.#account = undefined;
+      this.#expect(this.#keep(payload));
+      await this.#tokens;
+    });
+  }
+
+  /**
+   * Change the password. Every other session of the account ends, and this one goes on. Throws OperationFailed, whose message
+   * says why the password was not changed; NoAnswer, SessionEnded, and what `fetch` throws.
+   */
+  async changePassword(currentPassword: string, newPassword: string): Promise<void> {
+    await this.#authorized(async (token) => {
+      const before = await this.#tokens;
+      const changed = this.#tabs.alone(async () => {
+        const { data, errors } = await this.#send(CHANGE, { input: { currentPassword, newPassword } }, token);
+        return this.#keep({ ...granted(data?.changePassword, errors), viewer: before.viewer });
+      });
+      this.#expect(changed.catch(() => before)); // the old token ends before the new one is here: whoever wants one waits
+      await changed;
+    });
   }
 
   /**
@@ -138,19 +180,29 @@ export class Session {
   /** End the session, here and on the server. Throws when the server does not say that it has: then it has not ended. */
   async logout(): Promise<void> {
     try {
-      let token = await this.token();
-      let answer = await this.#send(LOGOUT, undefined, token);
-      if (hasCode(answer.errors, "UNAUTHENTICATED")) {
-        await this.refused(token);
-        token = await this.token();
-        answer = await this.#send(LOGOUT, undefined, token);
-      }
-      if (!answer.data?.logout) throw new OperationFailed(answer.errors ?? []);
+      await this.#authorized((token) =>
+        this.#tabs.alone(async () => {
+          const { data, errors } = await this.#send(LOGOUT, undefined, token);
+          if (!data?.logout) throw new OperationFailed(errors ?? []);
+          await this.#end(new SessionEnded(LOGGED_OUT));
+        }),
+      );
     } catch (error) {
-      if (error instanceof SessionEnded) return; // it was over, and what is stored may be somebody else's
-      throw error;
+      if (!(error instanceof SessionEnded)) throw error; // else it was over, and what is stored may be somebody else's
     }
-    await this.#end(new SessionEnded("You have logged out."));
+  }
+
+  /** Do something that needs a token; once more, if that was refused. */
+  async #authorized(use: (token: string) => Promise<void>): Promise<void> {
+    for (let renewed = false; ; renewed = true) {
+      const token = await this.token({ now: true });
+      try {
+        return await use(token);
+      } catch (error) {
+        if (renewed || !hasCode(error, "UNAUTHENTICATED")) throw error;
+        await this.refused(token);
+      }
+    }
   }
 
   /** Renew these tokens, unless somebody has begun to. */
@@ -175,7 +227,7 @@ export class Session {
   async #borrow(given: () => string | Promise<string>): Promise<Tokens> {
     for (let failures = 0; ; failures += 1) {
       try {
-        return { accessToken: await given(), refreshToken: null, renewAt: Date.now() + AHEAD };
+        return { accessToken: await given(), refreshToken: null, renewAt: Date.now() + AHEAD, viewer: null };
       } catch (failure) {
         if (failure instanceof SessionEnded) throw failure;
         await this.#pause(failures, failure);
@@ -185,14 +237,46 @@ export class Session {
 
   #expect(tokens: Promise<Tokens>): void {
     this.#tokens = tokens;
-    tokens.catch(() => {}); // whoever awaits the token is told
+    tokens.then(
+      ({ viewer }) => this.#tokens === tokens && this.#show({ status: "in", viewer }),
+      (reason: SessionEnded) => this.#tokens === tokens && this.#show({ status: "out", reason }),
+    );
+  }
+
+  #show(state: SessionState): void {
+    const { status, viewer } = { viewer: null, ...this.#state };
+    if (status === "in" && state.status === "in" && isSame(viewer, state.viewer)) return;
+    this.#state = state;
+    for (const listener of [...this.#listeners]) listener();
+  }
+
+  /** Another tab has logged in, out, or renewed the login. */
+  #hear(tokens: Tokens | null): void {
+    const isOut = this.#state.status === "out";
+    if (isOut) this.#account = undefined;
+    if (tokens) this.#expect((async () => this.#own(tokens))());
+    else if (!isOut) this.#expect(Promise.reject(new SessionEnded(LOGGED_OUT)));
+  }
+
+  /** These tokens, if they are not somebody else's. Throws SessionEnded. */
+  #own(tokens: Tokens): Tokens {
+    this.#account ??= tokens.viewer?.accountId;
+    if (tokens.viewer && tokens.viewer.accountId !== this.#account) {
+      throw new SessionEnded("Somebody else has logged in here since.");
+    }
+    return tokens;
   }
 
   /** Ask until there is an answer: one that is lost is asked for again, with the same refresh token. */
   async #ask(query: string, input: () => object): Promise<Tokens> {
+    const { heard } = this.#tabs;
     for (let failures = 0; ; failures += 1) {
       let failure: unknown;
-      const tokens = await this.#alone(async () => {
+      const tokens = await this.#tabs.alone(async (waited) => {
+        // One that was renewed in another tab is renewed: with the token that this replaced it would end.
+        const news = query === REFRESH ? await this.#tabs.news(heard, waited) : undefined;
+        if (news === null) throw new SessionEnded(LOGGED_OUT);
+        if (news) return this.#own(news);
         const variables = { input: await input() };
         const answer = await this.#send(query, variables).catch((error: unknown) => void (failure = error));
         if (answer) failure = new OperationFailed(answer.errors ?? []);
@@ -203,12 +287,6 @@ export class Session {
     }
   }
 
-  /** One tab at a time: of two, one would show a token that the other has had replaced. */
-  #alone<T>(ask: () => Promise<T>): Promise<T> {
-    const { locks } = globalThis.navigator ?? {};
-    return this.#storage && locks ? locks.request(this.#key, ask) : ask();
-  }
-
   /** The tokens in an answer; null if it is to be asked for again. Throws SessionEnded. */
   async #answered(query: string, answer: Answer | void, failure: unknown): Promise<Tokens | null> {
     this.#isMet ||= Boolean(answer);
@@ -216,7 +294,7 @@ export class Session {
       throw new SessionEnded(`${this.address} is not the address of memberstaff. ${failure.message}`, { cause: failure });
     }
     const [payload] = Object.values(answer?.data ?? {});
-    if (payload?.accessToken && payload.expiresAt) return this.#keep(payload, payload.accessToken, payload.expiresAt);
+    if (isGranted(payload)) return this.#keep(payload);
     const code = codeOf(answer?.errors);
     if (!payload && (!code || PASSING.includes(code))) return null;
     const [error] = payload?.errors ?? answer?.errors ?? [];
@@ -226,6 +304,7 @@ export class Session {
   }
 
   async #pause(failures: number, failure: unknown): Promise<void> {
+    if (this.#state.status === "starting") this.#show({ status: "starting", failure: failure as Error });
     for (const tell of this.#impatient) tell(failure);
     await wait(failures, retryAfter(failure));
   }
@@ -240,16 +319,18 @@ export class Session {
     return resultOf(response);
   }
 
-  async #keep({ refreshToken, viewer }: Payload, accessToken: string, expiresAt: string): Promise<Tokens> {
+  async #keep({ accessToken, expiresAt, refreshToken, viewer = null }: Granted): Promise<Tokens> {
     if (refreshToken) await this.#stored((storage) => storage.setItem(this.#key, refreshToken));
-    this.#account ??= viewer?.accountId;
-    if (viewer && viewer.accountId !== this.#account) throw new SessionEnded("Somebody else has logged in here since.");
     const lifetime = lifetimeOf(accessToken, expiresAt);
-    return { accessToken, refreshToken, renewAt: Date.now() + Math.max(lifetime - AHEAD, lifetime / 2) };
+    const renewAt = Date.now() + Math.max(lifetime - AHEAD, lifetime / 2);
+    const tokens = this.#own({ accessToken, refreshToken, renewAt, viewer });
+    this.#tabs.tell(tokens);
+    return tokens;
   }
 
   async #end(over: SessionEnded): Promise<void> {
     this.#expect(Promise.reject(over));
+    this.#tabs.tell(null);
     await this.#stored((storage) => storage.removeItem(this.#key));
   }
 
@@ -261,24 +342,4 @@ export class Session {
       throw new SessionEnded(`The storage of the session has failed: ${(cause as Error).message}`, { cause });
     }
   }
-}
-
-interface Answer {
-  data?: Record<string, Payload | null> | null;
-  errors?: GraphQLErrors;
-}
-
-/**
- * Milliseconds that a token lives from now on. This machine's clock may be wrong, as on many wall displays, so what
- * counts is what the token says of itself, if it is a JWT.
- */
-function lifetimeOf(token: string, expiresAt: string): number {
-  try {
-    const claims = atob((token.split(".")[1] ?? "").replaceAll("-", "+").replaceAll("_", "/"));
-    const { iat, exp } = JSON.parse(claims) as { iat?: unknown; exp?: unknown };
-    if (typeof iat === "number" && typeof exp === "number") return (exp - iat) * 1_000;
-  } catch {
-    // no JWT
-  }
-  return Date.parse(expiresAt) - Date.now();
 }

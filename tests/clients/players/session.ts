@@ -3,7 +3,7 @@
  * node session.ts ADDRESS
  */
 import { createInterface } from "node:readline";
-import { Session, type Credentials } from "@memberstaff/client";
+import { codeOf, Session, type Credentials, type Viewer } from "@memberstaff/client";
 
 const [address] = process.argv.slice(2) as [string];
 const say = (what: string, value: unknown) => console.log(JSON.stringify(["session", what, value]));
@@ -23,11 +23,39 @@ const storage = {
   },
 };
 
+/** As a browser's, which its tabs share: `fetch` of Node keeps no cookies. */
+const cookies = new Map<string, string>();
+const withCookies: typeof fetch = async (input, init) => {
+  const cookie = [...cookies].map((pair) => pair.join("=")).join("; ");
+  const response = await fetch(input, { ...init, headers: { ...(init?.headers as Record<string, string>), cookie } });
+  for (const [, name, value] of response.headers.getSetCookie().map((each) => /^([^=]+)=([^;]*)/.exec(each)!)) {
+    cookies.set(name!, value!);
+  }
+  return response;
+};
+
+/** Say what a session tells of itself. */
+function telling(told: Session, name: string): Session {
+  const tell = ({ status, ...rest }: Session["state"]) =>
+    say(name, [status, (rest as { viewer?: Viewer }).viewer?.displayName ?? (rest as { reason?: Error }).reason?.message ?? null]);
+  tell(told.state);
+  told.subscribe(() => tell(told.state));
+  return told;
+}
+
 const does = {
   async begin({ credentials }: { credentials: Credentials }) {
-    session = new Session(address, credentials, { storage });
+    session = telling(new Session(address, credentials, { storage }), "state");
     await does.token();
   },
+  /** Two tabs of the server's own page, where nobody is logged in. */
+  async visit() {
+    tabs = ["one", "two"].map((name) => telling(new Session(address, { cookie: true }, { fetch: withCookies }), name));
+    [session] = tabs as [Session];
+    await Promise.allSettled(tabs.map((tab) => tab.token()));
+  },
+  login: ({ email, password }: { email: string; password: string }) => answered(session.login(email, password)),
+  change: ({ from, to }: { from: string; to: string }) => answered(session.changePassword(from, to)),
   /** Other tabs go on with the stored session. */
   async open() {
     tabs = [session, ...[1, 2, 3].map(() => new Session(address, { stored: true }, { storage }))];
@@ -65,6 +93,13 @@ const does = {
   },
   logout: () => session.logout(),
 };
+
+async function answered(done: Promise<void>): Promise<void> {
+  await done.then(
+    () => say("answer", null),
+    (error: Error) => say("answer", [codeOf(error) ?? error.name, error.message]),
+  );
+}
 
 process.stdin.on("end", () => process.exit(0));
 for await (const line of createInterface(process.stdin)) {
