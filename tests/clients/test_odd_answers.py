@@ -1,4 +1,4 @@
-"""What the TypeScript client does with answers that are not the server's, or that it did not expect."""
+"""What the TypeScript client does with odd answers, bursts and clocks, played without memberstaff's server."""
 
 from __future__ import annotations
 
@@ -9,3 +9,7 @@ from tests.clients.conftest import node
 
 async def test_answers_of_proxies_and_gateways_are_taken_for_what_they_are(workshop: Path) -> None:
     assert await node(workshop, "players/odd.ts") == ""
+
+
+async def test_bursts_are_handed_on_together(workshop: Path) -> None:
+    assert await node(workshop, "players/bursts.ts") == ""

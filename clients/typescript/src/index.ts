@@ -1,4 +1,5 @@
 /** What every client needs: a session, and what the server's errors say. */
+export { batched } from "./batched.ts";
 export { codeOf, errorsIn, hasCode, NoAnswer, OperationFailed, retryAfter } from "./errors.ts";
 export type { GraphQLError, GraphQLErrors } from "./errors.ts";
 export { Session, SessionEnded } from "./session.ts";

@@ -10,16 +10,32 @@ const KEEP_ALIVE = 10_000;
 const PONG = 5_000;
 const OPENING = 10_000;
 
+/** How long a socket that nobody needs stays, in milliseconds: the next day that is watched takes it. */
+const IDLE = 2_000;
+
 /** The close code of a login that has ended: a password was changed, perhaps, and the session goes on with new tokens. */
 const LOGIN_ENDED = 4401;
 const TOKEN_EXPIRED = 4403;
 
+export interface ConnectionOptions {
+  /** Told what becomes of the socket, for a light that says whether the page is live. */
+  onState?: (state: "connecting" | "connected" | "closed") => void;
+}
+
+export interface Connection extends Subscriptions {
+  /**
+   * Look whether the socket is alive, and try at once if there is none: after the machine has slept, when the page comes back
+   * into view, or when the network is back. Otherwise that takes up to fifteen seconds.
+   */
+  check: () => void;
+}
+
 /**
- * The socket is opened by the first subscription and closed after the last. It comes back for ever, and each
+ * The socket is opened by the first subscription and closed soon after the last. It comes back for ever, and each
  * subscription keeps its id, under which it resumes after its last event. Before the token expires, a ping brings the
  * next one.
  */
-export function connect(session: Session): Subscriptions {
+export function connect(session: Session, { onState }: ConnectionOptions = {}): Connection {
   const cursors = new Map<string, string>(); // of each subscription, by its id
   let ids = 0;
   let id = ""; // of the subscription that is beginning
@@ -28,10 +44,16 @@ export function connect(session: Session): Subscriptions {
   let opening: Timer;
   let renewal: Timer;
   let pong: Timer;
+  let pause = new AbortController(); // before the next attempt
 
   const expectPong = (): void => {
     clearTimeout(pong);
     pong = setTimeout(() => client.terminate(), PONG);
+  };
+
+  const ping = (to: WebSocket, payload?: object): void => {
+    to.send(JSON.stringify({ type: MessageType.Ping, payload }));
+    expectPong();
   };
 
   /** Send the next token in time, as long as this is the socket. */
@@ -43,8 +65,7 @@ export function connect(session: Session): Subscriptions {
         (next) => {
           if (socket !== to) return;
           token = next;
-          to.send(JSON.stringify({ type: MessageType.Ping, payload: { authorization: `Bearer ${token}` } }));
-          expectPong();
+          ping(to, { authorization: `Bearer ${token}` });
           void renew(to);
         },
         () => {}, // the server closes the socket
@@ -59,18 +80,21 @@ export function connect(session: Session): Subscriptions {
       return { authorization: `Bearer ${token}`, resume: Object.fromEntries(cursors) };
     },
     generateID: () => id,
+    lazyCloseTimeout: IDLE,
     keepAlive: KEEP_ALIVE,
     connectionAckWaitTimeout: OPENING,
     retryAttempts: Infinity,
-    retryWait: wait,
+    retryWait: (failures) => wait(failures, 0, (pause = new AbortController()).signal),
     shouldRetry: (error) => !(error instanceof SessionEnded),
     on: {
       connecting: () => {
         opening = setTimeout(() => client.terminate(), OPENING);
+        onState?.("connecting");
       },
       opened: () => clearTimeout(opening),
       connected: (opened) => {
         socket = opened as WebSocket;
+        onState?.("connected");
         renew(socket).catch(() => {});
       },
       ping: (received) => {
@@ -82,6 +106,7 @@ export function connect(session: Session): Subscriptions {
       closed: (event) => {
         socket = null;
         for (const timer of [opening, renewal, pong]) clearTimeout(timer);
+        onState?.("closed");
         if ((event as CloseEvent).code === TOKEN_EXPIRED) void session.refused(token).catch(() => {});
       },
     },
@@ -98,14 +123,15 @@ export function connect(session: Session): Subscriptions {
         stop(); // also after a fatal close, or the client would keep its next socket open for it
       };
       const failed = (error: unknown): void => {
+        if (over) return;
         const { code, reason } = error as Partial<CloseEvent>;
         if (code === LOGIN_ENDED) {
           stop();
           void session
             .refused(token)
-            .catch(() => {}) // then the next connection says so
+            .then(() => session.token())
             .then(() => wait(0))
-            .then(() => over || begin());
+            .then(() => over || begin(), failed);
           return;
         }
         finish();
@@ -125,9 +151,7 @@ export function connect(session: Session): Subscriptions {
             if (cursor !== undefined) cursors.set(own, cursor);
             sink.next(result as Result);
           },
-          error: (error) => {
-            if (!over) failed(error);
-          },
+          error: failed,
           complete: () => {
             if (over) return;
             finish();
@@ -137,6 +161,10 @@ export function connect(session: Session): Subscriptions {
       };
       begin();
       return finish;
+    },
+    check() {
+      pause.abort();
+      if (socket?.readyState === WebSocket.OPEN) ping(socket);
     },
   };
 }
