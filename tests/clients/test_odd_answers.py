@@ -11,5 +11,9 @@ async def test_answers_of_proxies_and_gateways_are_taken_for_what_they_are(works
     assert await node(workshop, "players/odd.ts") == ""
 
 
+async def test_a_request_for_a_day_that_nobody_watches_any_more_is_ended(workshop: Path) -> None:
+    assert await node(workshop, "players/given-up.ts") == ""
+
+
 async def test_bursts_are_handed_on_together(workshop: Path) -> None:
     assert await node(workshop, "players/bursts.ts") == ""

@@ -5,9 +5,9 @@ import { Observable } from "rxjs";
 import { Answers } from "./answers.ts";
 import type { BoardDay, Change, Day, DayEvents, Documents, RecordChange } from "./day.ts";
 import type { Session } from "./session.ts";
-import { standard } from "./standard.ts";
+import { hasPages, standard } from "./standard.ts";
 import { run, type Subscriptions } from "./transport.ts";
-import { follow } from "./watch.ts";
+import { answerOf, follow } from "./watch.ts";
 
 export * from "./day.ts";
 export { BoardDocument, ChangesDocument, MarkDocument, StateDocument } from "./documents.ts";
@@ -56,10 +56,17 @@ export function watchDay<TDay extends Day = BoardDay, TChange extends Change = R
 ): () => void {
   const begin = () => follow<DocumentNode, TDay, TChange>(client, date, events, { ...standard, ...documents }, {
     cached: (query, variables) => client.readQuery({ query, variables }),
-    async read(query, variables) {
-      const { data } = await client.query({ query, variables, fetchPolicy: "network-only", errorPolicy: "none" });
-      return data;
-    },
+    read: (query, variables, signal) =>
+      answerOf(signal, (resolve, reject) => {
+        // Not `client.query`, which nobody can end.
+        const results = client.watchQuery({ query, variables, fetchPolicy: "network-only", errorPolicy: "none" });
+        const subscription = results.subscribe(({ data, error, loading }) => {
+          if (error) reject(error);
+          else if (!loading) resolve(data);
+        });
+        return () => subscription.unsubscribe();
+      }),
+    hasPages,
     subscribe(query, variables, next, end) {
       const results = client.subscribe({ query, variables, errorPolicy: "none" });
       const subscription = results.subscribe({

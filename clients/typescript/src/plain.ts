@@ -4,7 +4,7 @@ import { Answers } from "./answers.ts";
 import type { BoardDay, Change, Day, DayEvents, Documents, RecordChange } from "./day.ts";
 import { OperationFailed } from "./errors.ts";
 import type { Session } from "./session.ts";
-import { standard } from "./standard.ts";
+import { hasPages, standard } from "./standard.ts";
 import { execute, type Subscriptions } from "./transport.ts";
 import { follow } from "./watch.ts";
 
@@ -22,11 +22,12 @@ export function watchDay<TDay extends Day = BoardDay, TChange extends Change = R
   const answers = new Answers();
   return follow<DocumentNode, TDay, TChange>(session, date, events, { ...standard, ...documents }, {
     cached: () => null,
-    async read(query, variables) {
-      const { data, errors } = await execute(session, { query: print(query), variables });
+    async read(query, variables, signal) {
+      const { data, errors } = await execute(session, { query: print(query), variables }, signal);
       if (errors) throw new OperationFailed(errors);
       return answers.keep(query, data, variables);
     },
+    hasPages,
     subscribe: (query, variables, next, end) =>
       subscriptions.subscribe({ query: print(query), variables }, {
         next: ({ data, errors }) => (errors ? end(new OperationFailed(errors)) : next(answers.keep(query, data, variables))),

@@ -1,5 +1,6 @@
 /** Relay: a network, a store that never goes back, and a day that stays live. */
 import relay, {
+  type Disposable,
   type Environment,
   type GraphQLResponse,
   type GraphQLTaggedNode,
@@ -16,7 +17,7 @@ import MarkMutation from "./relay/__generated__/Mark.graphql.ts";
 import StateSubscription from "./relay/__generated__/State.graphql.ts";
 import type { Session } from "./session.ts";
 import { run, type Subscriptions } from "./transport.ts";
-import { follow } from "./watch.ts";
+import { answerOf, follow } from "./watch.ts";
 
 export type * from "./day.ts";
 export { BoardQuery, ChangesSubscription, MarkMutation, StateSubscription };
@@ -106,11 +107,25 @@ export function watchDay<TDay extends Day = BoardDay, TChange extends Change = R
 ): () => void {
   const standard = { board: BoardQuery, changes: ChangesSubscription, state: StateSubscription };
   const followed = { ...standard, ...documents };
-  const board = createOperationDescriptor(getRequest(followed.board), { date });
-  const retained = environment.retain(board);
+  const page = (variables: Variables) => createOperationDescriptor(getRequest(followed.board), variables);
+  const retained = new Map<string, Disposable>();
+  const retain = ({ after = "", ...variables }: Variables): void => {
+    if (!retained.has(after)) retained.set(after, environment.retain(page(after ? { ...variables, after } : variables)));
+  };
+  retain({ date });
   const stop = follow<GraphQLTaggedNode, TDay, TChange>(environment, date, events, followed, {
-    cached: () => (environment.check(board).status === "available" ? environment.lookup(board.fragment).data : null),
-    read: (query, variables) => fetchQuery(environment, query, variables, { fetchPolicy: "network-only" }).toPromise(),
+    cached(_, variables) {
+      const board = page(variables);
+      return environment.check(board).status === "available" ? environment.lookup(board.fragment).data : null;
+    },
+    read(query, variables, signal) {
+      retain(variables);
+      return answerOf(signal, (resolve, reject) => {
+        const results = fetchQuery(environment, query, variables, { fetchPolicy: "network-only" });
+        return results.subscribe({ next: resolve, error: reject }).unsubscribe;
+      });
+    },
+    hasPages: (query) => getRequest(query).fragment.argumentDefinitions.some(({ name }) => name === "after"),
     subscribe: (subscription, variables, next, end) =>
       requestSubscription(environment, {
         subscription,
@@ -122,6 +137,6 @@ export function watchDay<TDay extends Day = BoardDay, TChange extends Change = R
   });
   return () => {
     stop();
-    retained.dispose();
+    for (const each of retained.values()) each.dispose();
   };
 }

@@ -2,14 +2,14 @@
 import { subscriptionExchange, type Client, type CombinedError, type Exchange } from "@urql/core";
 import { cacheExchange, type Cache, type CacheExchangeOpts } from "@urql/exchange-graphcache";
 import type { DocumentNode } from "graphql";
-import { map, onEnd, pipe, subscribe as subscribeTo } from "wonka";
+import { filter, map, onEnd, pipe, subscribe as subscribeTo, take } from "wonka";
 import { Answers } from "./answers.ts";
 import type { BoardDay, Change, Day, DayEvents, Documents, RecordChange } from "./day.ts";
 import { embeddedTypes, possibleTypes } from "./schema.ts";
 import type { Session } from "./session.ts";
-import { standard } from "./standard.ts";
+import { hasPages, standard } from "./standard.ts";
 import { run, type Subscriptions } from "./transport.ts";
-import { follow } from "./watch.ts";
+import { answerOf, follow } from "./watch.ts";
 
 export * from "./day.ts";
 export { BoardDocument, ChangesDocument, MarkDocument, StateDocument } from "./documents.ts";
@@ -32,7 +32,12 @@ export const updates = {
 /** All exchanges of a client: Graphcache, with `options` beside ours, and what is below it. */
 export function exchanges(session: Session, subscriptions: Subscriptions, options: CacheExchangeOpts = {}): Exchange[] {
   return [
-    cacheExchange({ possibleTypes, updates, ...options, keys: { ...keys, ...options.keys } }),
+    cacheExchange({
+      possibleTypes,
+      updates,
+      ...options,
+      keys: { ...keys, ...options.keys },
+    }),
     newestExchange(),
     transportExchange(session, subscriptions),
   ];
@@ -80,11 +85,16 @@ export function watchDay<TDay extends Day = BoardDay, TChange extends Change = R
 ): () => void {
   return follow<DocumentNode, TDay, TChange>(client, date, events, { ...standard, ...documents }, {
     cached: (query, variables) => client.readQuery(query, variables, { requestPolicy: "cache-only" })?.data,
-    async read(query, variables) {
-      const { data, error } = await client.query(query, variables, { requestPolicy: "network-only" });
-      if (error) throw reason(error);
-      return data;
-    },
+    read: (query, variables, signal) =>
+      answerOf(signal, (resolve, reject) =>
+        pipe(
+          client.query(query, variables, { requestPolicy: "network-only" }),
+          filter(({ stale, hasNext }) => !stale && !hasNext),
+          take(1),
+          subscribeTo(({ data, error }) => (error ? reject(reason(error)) : resolve(data))),
+        ).unsubscribe,
+      ),
+    hasPages,
     subscribe: (query, variables, next, end) =>
       pipe(
         client.subscription(query, variables),

@@ -11,8 +11,10 @@ const PASSING = ["UNAVAILABLE", "RATE_LIMITED", "INTERNAL"];
 export interface Operations<TDocument> {
   /** The answer to a query as the cache has it; null if it has not all of it. */
   cached: (query: TDocument, variables: Variables) => unknown;
-  /** The server's answer. Rejects when it has errors. */
-  read: (query: TDocument, variables: Variables) => Promise<unknown>;
+  /** The server's answer. Rejects when it has errors, and when the signal gives it up. */
+  read: (query: TDocument, variables: Variables, signal: AbortSignal) => Promise<unknown>;
+  /** Whether the document that reads the day takes `after`. */
+  hasPages: (query: TDocument) => boolean;
   /** Subscribe; answers how to unsubscribe. */
   subscribe: (subscription: TDocument, variables: Variables, next: (data: unknown) => void, end: End) => () => void;
 }
@@ -42,20 +44,21 @@ export function follow<TDocument, TDay extends Day, TChange extends Change>(
   const told = cursors.get(client) ?? new Map<string, string>();
   cursors.set(client, told);
   const follower = new Follower(date, events, documents, operations, told);
-  queueMicrotask(() => void follower.start()); // whoever is told has been answered how to stop
+  queueMicrotask(() => follower.start()); // whoever is told has been answered how to stop
   return () => follower.stop();
 }
 
 class Follower<TDocument, TDay extends Day, TChange extends Change> {
   #stops: (() => void)[] = [];
-  #over = false;
+  readonly #over = new AbortController();
   #failures = 0;
   /** Of the last change that was told of. */
   #cursor = "";
   /** Versions of the roster: that of the list which was read last, and the newest that was heard of. */
   #roster = 0;
   #newestRoster = 0;
-  #reading = false;
+  /** The reading that is under way. */
+  #reading: AbortController | null = null;
 
   constructor(
     readonly date: string,
@@ -65,50 +68,100 @@ class Follower<TDocument, TDay extends Day, TChange extends Change> {
     readonly cursors: Map<string, string>,
   ) {}
 
-  async start(): Promise<void> {
-    if (this.#over) return;
-    const cached = this.#dayIn(this.operations.cached(this.documents.board, { date: this.date }));
-    if (!cached) return this.#restart();
-    this.#show(cached);
-    this.#subscribe(this.cursors.get(this.date) ?? cached.records.feedCursor);
+  get #isFollowed(): boolean {
+    return this.#stops.length > 0;
+  }
+
+  start(): void {
+    if (this.#over.signal.aborted) return;
+    const pages = this.#cached();
+    const [first] = pages;
+    if (!first) return this.#restart();
+    for (const [page, after] of pages) this.#show(page, after);
+    this.#subscribe(this.cursors.get(this.date) ?? first[0].records.feedCursor);
   }
 
   stop(): void {
-    this.#over = true;
+    this.#over.abort();
+    this.#reading?.abort();
     this.#unsubscribe();
+  }
+
+  /** Every page as the cache has it, with what it comes after; none, if it has not all of them. */
+  #cached(): [page: TDay, after: string | null][] {
+    const pages: [TDay, string | null][] = [];
+    for (let after: string | null = null; ; ) {
+      const page = this.#dayIn(this.operations.cached(this.documents.board, this.#variables(after)));
+      if (!page) return [];
+      pages.push([page, after]);
+      const next = this.#next(page);
+      if (next === null) return pages;
+      if (next === after) return []; // a cache that has one list for all pages, and not the last of them
+      after = next;
+    }
   }
 
   /** Read the day and follow it from there. */
-  async #restart(): Promise<void> {
+  #restart(): void {
     this.#unsubscribe();
+    this.#cursor = "";
     this.#newestRoster = 0; // a restored backup may count anew
-    const day = await this.#read();
-    if (day) this.#subscribe(day.records.feedCursor);
+    void this.#read();
   }
 
-  /** The day, shown; null when this is over. */
-  async #read(): Promise<TDay | null> {
-    for (;;) {
-      try {
-        const day = this.#dayIn(await this.operations.read(this.documents.board, { date: this.date }));
-        if (this.#over) return null;
-        if (!day) throw new Error(`The server has no day ${this.date}.`);
-        this.#show(day);
-        return day;
-      } catch (error) {
-        if (!(await this.#passes(error))) return null;
+  /** Read the day, page by page, until nobody has come, gone or been renamed meanwhile. */
+  async #read(): Promise<void> {
+    this.#reading?.abort();
+    const { signal } = (this.#reading = new AbortController());
+    this.#tell(() => this.events.onOutdated?.());
+    for (let after: string | null = null; ; ) {
+      const page = await this.#page(after, signal);
+      if (signal.aborted) return;
+      if (page) {
+        this.#show(page, after);
+        if (this.#cursor === "") this.#subscribe(page.records.feedCursor);
+        after = this.#next(page);
+        if (after !== null) continue;
+        if (this.#roster >= this.#newestRoster) break;
+        await wait(0, 0, signal);
       }
+      after = null; // what follows an older page may be gone
     }
+    this.#reading = null;
+    this.#failures = 0;
+    if (this.#isFollowed) this.#tell(() => this.events.onCurrent?.());
+  }
+
+  /** A page; null when it could not be read, after a while, and when it is given up. */
+  async #page(after: string | null, signal: AbortSignal): Promise<TDay | null> {
+    try {
+      const page = this.#dayIn(await this.operations.read(this.documents.board, this.#variables(after), signal));
+      if (!page) throw new Error(`The server has no day ${this.date}.`);
+      return page;
+    } catch (error) {
+      if (!signal.aborted) await this.#passes(error, after !== null);
+      return null;
+    }
+  }
+
+  #variables(after: string | null): Variables {
+    return { date: this.date, ...(after !== null && { after }) };
   }
 
   #dayIn(answer: unknown): TDay | null {
     return (answer as { attendanceDay?: TDay | null } | null)?.attendanceDay ?? null;
   }
 
-  #show(day: TDay): void {
-    this.#failures = 0;
-    this.#roster = day.records.rosterVersion;
-    this.#tell(() => this.events.onDay?.(day));
+  /** After what the next page comes, if there is one. */
+  #next({ records: { pageInfo } }: TDay): string | null {
+    const hasNext = pageInfo?.hasNextPage && this.operations.hasPages(this.documents.board);
+    return hasNext ? (pageInfo.endCursor ?? null) : null;
+  }
+
+  #show(page: TDay, after: string | null): void {
+    if (after !== null) return this.#tell(() => this.events.onPage?.(page, after));
+    this.#roster = page.records.rosterVersion;
+    this.#tell(() => this.events.onDay?.(page));
   }
 
   /** What a front end throws is its own, uncaught; it breaks no connection. */
@@ -123,7 +176,7 @@ class Follower<TDocument, TDay extends Day, TChange extends Change> {
   }
 
   #subscribe(after: string): void {
-    if (this.#over) return;
+    if (this.#over.signal.aborted) return;
     this.#remember(after);
     const { date, documents, operations } = this;
     let current = true; // of the two, the first that ends decides
@@ -148,7 +201,10 @@ class Follower<TDocument, TDay extends Day, TChange extends Change> {
     begin<{ attendanceDayUpdated: DayState }>(documents.state, { date }, ({ attendanceDayUpdated: state }) => {
       this.#newestRoster = state.rosterVersion;
       this.#tell(() => this.events.onState?.(state));
-      void this.#readPeople();
+      if (this.#reading) return;
+      this.#failures = 0;
+      if (this.#roster < this.#newestRoster) void this.#read(); // people have come, gone or been renamed
+      else this.#tell(() => this.events.onCurrent?.());
     });
   }
 
@@ -161,24 +217,17 @@ class Follower<TDocument, TDay extends Day, TChange extends Change> {
     for (const stop of this.#stops.splice(0)) stop();
   }
 
-  /** People have come, gone or been renamed: read the day again, while its changes go on. */
-  async #readPeople(): Promise<void> {
-    if (this.#reading) return;
-    this.#reading = true;
-    while (this.#roster < this.#newestRoster && (await this.#read()));
-    this.#reading = false;
-  }
-
   async #ended(error: unknown): Promise<void> {
     if (hasCode(error, "RESTART_REQUIRED")) return this.#restart();
     if (await this.#passes(error)) this.#subscribe(this.#cursor);
   }
 
   /** Whether to go on after an error, and then only after a while; otherwise it is told. */
-  async #passes(error: unknown): Promise<boolean> {
-    if (this.#over) return false;
+  async #passes(error: unknown, always = false): Promise<boolean> {
+    const over = this.#over.signal;
+    if (over.aborted) return false;
     const isRefused = errorsIn(error).length > 0 && !hasCode(error, ...PASSING);
-    if (isRefused || error instanceof SessionEnded) {
+    if ((isRefused && !always) || error instanceof SessionEnded) {
       this.stop();
       this.#tell(() => {
         if (!this.events.onError) throw error;
@@ -188,8 +237,24 @@ class Follower<TDocument, TDay extends Day, TChange extends Change> {
     }
     const why = error instanceof Error ? error : new Error("The subscription has ended.");
     this.#tell(() => this.events.onWaiting?.(why, Math.ceil(retryAfter(error))));
-    await wait(this.#failures, retryAfter(error));
+    await wait(this.#failures, retryAfter(error), over);
     this.#failures += 1;
-    return !this.#over;
+    return !over.aborted;
+  }
+}
+
+/** An answer that is no longer wanted when the signal says so; `ask` answers how to end what it has begun. */
+export async function answerOf<T>(
+  signal: AbortSignal,
+  ask: (resolve: (answer: T) => void, reject: (error: unknown) => void) => () => void,
+): Promise<T> {
+  let stop = (): void => {};
+  try {
+    return await new Promise<T>((resolve, reject) => {
+      signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
+      stop = ask(resolve, reject);
+    });
+  } finally {
+    stop();
   }
 }

@@ -2,7 +2,7 @@
 import { graphql } from "relay-runtime";
 
 graphql`
-query Board($date: Date!) {
+query Board($date: Date!, $after: String) {
   attendanceDay(date: $date) {
     id
     date
@@ -24,7 +24,7 @@ query Board($date: Date!) {
       presentRate
       sequence
     }
-    records(first: 1000) {
+    records(first: 1000, after: $after) {
       feedCursor
       rosterVersion
       totalCount

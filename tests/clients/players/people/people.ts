@@ -59,3 +59,27 @@ graphql`
     }
   }
 `;
+
+graphql`
+  query peopleBoardQuery($date: Date!, $after: String) {
+    attendanceDay(date: $date) {
+      id
+      sequence
+      records(first: 2, after: $after) {
+        feedCursor
+        rosterVersion
+        pageInfo {
+          hasNextPage
+          endCursor
+        }
+        edges {
+          node {
+            id
+            sequence
+            staffName
+          }
+        }
+      }
+    }
+  }
+`;

@@ -1,5 +1,5 @@
 /**
- * @generated SignedSource<<f73f628bd68ad055830dece00e1a541a>>
+ * @generated SignedSource<<83bcffbf1905266ba8b2b152954cf17e>>
  * @lightSyntaxTransform
  */
 
@@ -11,6 +11,7 @@ import type { ConcreteRequest } from 'relay-runtime';
 export type AttendanceStatus = "ABSENT" | "HALF_DAY" | "LATE" | "ON_LEAVE" | "PRESENT" | "REMOTE" | "UNMARKED" | "%future added value";
 export type DayState = "LOCKED" | "OPEN" | "%future added value";
 export type Board$variables = {
+  after?: string | null | undefined;
   date: string;
 };
 export type Board$data = {
@@ -71,49 +72,52 @@ export type Board = {
 };
 
 const node: ConcreteRequest = (function(){
-var v0 = [
-  {
-    "defaultValue": null,
-    "kind": "LocalArgument",
-    "name": "date"
-  }
-],
+var v0 = {
+  "defaultValue": null,
+  "kind": "LocalArgument",
+  "name": "after"
+},
 v1 = {
+  "defaultValue": null,
+  "kind": "LocalArgument",
+  "name": "date"
+},
+v2 = {
   "alias": null,
   "args": null,
   "kind": "ScalarField",
   "name": "id",
   "storageKey": null
 },
-v2 = {
+v3 = {
   "alias": null,
   "args": null,
   "kind": "ScalarField",
   "name": "date",
   "storageKey": null
 },
-v3 = {
+v4 = {
   "alias": null,
   "args": null,
   "kind": "ScalarField",
   "name": "rosterVersion",
   "storageKey": null
 },
-v4 = {
+v5 = {
   "alias": null,
   "args": null,
   "kind": "ScalarField",
   "name": "sequence",
   "storageKey": null
 },
-v5 = {
+v6 = {
   "alias": null,
   "args": null,
   "kind": "ScalarField",
   "name": "feedCursor",
   "storageKey": null
 },
-v6 = [
+v7 = [
   {
     "alias": null,
     "args": [
@@ -128,8 +132,8 @@ v6 = [
     "name": "attendanceDay",
     "plural": false,
     "selections": [
-      (v1/*:: as any*/),
       (v2/*:: as any*/),
+      (v3/*:: as any*/),
       {
         "alias": null,
         "args": null,
@@ -151,8 +155,8 @@ v6 = [
         "name": "isWorkingDay",
         "storageKey": null
       },
-      (v3/*:: as any*/),
       (v4/*:: as any*/),
+      (v5/*:: as any*/),
       {
         "alias": null,
         "args": null,
@@ -161,7 +165,7 @@ v6 = [
         "name": "summary",
         "plural": false,
         "selections": [
-          (v1/*:: as any*/),
+          (v2/*:: as any*/),
           {
             "alias": null,
             "args": null,
@@ -225,13 +229,18 @@ v6 = [
             "name": "presentRate",
             "storageKey": null
           },
-          (v4/*:: as any*/)
+          (v5/*:: as any*/)
         ],
         "storageKey": null
       },
       {
         "alias": null,
         "args": [
+          {
+            "kind": "Variable",
+            "name": "after",
+            "variableName": "after"
+          },
           {
             "kind": "Literal",
             "name": "first",
@@ -243,8 +252,8 @@ v6 = [
         "name": "records",
         "plural": false,
         "selections": [
-          (v5/*:: as any*/),
-          (v3/*:: as any*/),
+          (v6/*:: as any*/),
+          (v4/*:: as any*/),
           {
             "alias": null,
             "args": null,
@@ -300,8 +309,8 @@ v6 = [
                 "name": "node",
                 "plural": false,
                 "selections": [
-                  (v1/*:: as any*/),
                   (v2/*:: as any*/),
+                  (v3/*:: as any*/),
                   {
                     "alias": null,
                     "args": null,
@@ -372,8 +381,8 @@ v6 = [
                     "name": "version",
                     "storageKey": null
                   },
-                  (v4/*:: as any*/),
-                  (v5/*:: as any*/)
+                  (v5/*:: as any*/),
+                  (v6/*:: as any*/)
                 ],
                 "storageKey": null
               }
@@ -381,7 +390,7 @@ v6 = [
             "storageKey": null
           }
         ],
-        "storageKey": "records(first:1000)"
+        "storageKey": null
       }
     ],
     "storageKey": null
@@ -389,32 +398,38 @@ v6 = [
 ];
 return {
   "fragment": {
-    "argumentDefinitions": (v0/*:: as any*/),
+    "argumentDefinitions": [
+      (v0/*:: as any*/),
+      (v1/*:: as any*/)
+    ],
     "kind": "Fragment",
     "metadata": null,
     "name": "Board",
-    "selections": (v6/*:: as any*/),
+    "selections": (v7/*:: as any*/),
     "type": "Query",
     "abstractKey": null
   },
   "kind": "Request",
   "operation": {
-    "argumentDefinitions": (v0/*:: as any*/),
+    "argumentDefinitions": [
+      (v1/*:: as any*/),
+      (v0/*:: as any*/)
+    ],
     "kind": "Operation",
     "name": "Board",
-    "selections": (v6/*:: as any*/)
+    "selections": (v7/*:: as any*/)
   },
   "params": {
-    "cacheID": "13ed0fcc0d96f65985b5baca7ab0e94b",
+    "cacheID": "292973820b409db19a891590da198c8a",
     "id": null,
     "metadata": {},
     "name": "Board",
     "operationKind": "query",
-    "text": "query Board(\n  $date: Date!\n) {\n  attendanceDay(date: $date) {\n    id\n    date\n    state\n    label\n    isWorkingDay\n    rosterVersion\n    sequence\n    summary {\n      id\n      total\n      unmarked\n      present\n      late\n      halfDay\n      remote\n      onLeave\n      absent\n      presentRate\n      sequence\n    }\n    records(first: 1000) {\n      feedCursor\n      rosterVersion\n      totalCount\n      pageInfo {\n        hasNextPage\n        endCursor\n      }\n      edges {\n        cursor\n        node {\n          id\n          date\n          staffId\n          staffName\n          staffCategory\n          staffPhotoUrl\n          status\n          note\n          photoUrl\n          updatedAt\n          updatedBy\n          version\n          sequence\n          feedCursor\n        }\n      }\n    }\n  }\n}\n"
+    "text": "query Board(\n  $date: Date!\n  $after: String\n) {\n  attendanceDay(date: $date) {\n    id\n    date\n    state\n    label\n    isWorkingDay\n    rosterVersion\n    sequence\n    summary {\n      id\n      total\n      unmarked\n      present\n      late\n      halfDay\n      remote\n      onLeave\n      absent\n      presentRate\n      sequence\n    }\n    records(first: 1000, after: $after) {\n      feedCursor\n      rosterVersion\n      totalCount\n      pageInfo {\n        hasNextPage\n        endCursor\n      }\n      edges {\n        cursor\n        node {\n          id\n          date\n          staffId\n          staffName\n          staffCategory\n          staffPhotoUrl\n          status\n          note\n          photoUrl\n          updatedAt\n          updatedBy\n          version\n          sequence\n          feedCursor\n        }\n      }\n    }\n  }\n}\n"
   }
 };
 })();
 
-(node as any).hash = "05fe99c8566bf1c9e25c92bbc4544742";
+(node as any).hash = "45314c77931dad8dfbd555732df336bc";
 
 export default node;
