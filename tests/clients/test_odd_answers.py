@@ -17,3 +17,7 @@ async def test_a_request_for_a_day_that_nobody_watches_any_more_is_ended(worksho
 
 async def test_bursts_are_handed_on_together(workshop: Path) -> None:
     assert await node(workshop, "players/bursts.ts") == ""
+
+
+async def test_own_updates_of_graphcache_run_beside_ours(workshop: Path) -> None:
+    assert await node(workshop, "players/updates.ts") == ""

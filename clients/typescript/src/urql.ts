@@ -1,6 +1,6 @@
 /** urql with Graphcache: the exchanges, and a day that stays live. */
 import { subscriptionExchange, type Client, type CombinedError, type Exchange } from "@urql/core";
-import { cacheExchange, type Cache, type CacheExchangeOpts } from "@urql/exchange-graphcache";
+import { cacheExchange, type Cache, type CacheExchangeOpts, type UpdateResolver, type UpdatesConfig } from "@urql/exchange-graphcache";
 import type { DocumentNode } from "graphql";
 import { filter, map, onEnd, pipe, subscribe as subscribeTo, take } from "wonka";
 import { Answers } from "./answers.ts";
@@ -34,14 +34,34 @@ export function exchanges(session: Session, subscriptions: Subscriptions, option
   return [
     cacheExchange({
       possibleTypes,
-      updates,
       ...options,
       keys: { ...keys, ...options.keys },
+      updates: merged(updates, options.updates as Updates | undefined),
     }),
     newestExchange(),
     transportExchange(session, subscriptions),
   ];
 }
+
+/** Both; where they are of one field, ours and then theirs. */
+function merged(ours: Updates, theirs: Updates = {}): UpdatesConfig {
+  const all = { ...ours };
+  for (const [type, fields] of Object.entries(theirs)) {
+    const both = { ...all[type] };
+    for (const [field, update] of Object.entries(fields)) {
+      const first = both[field];
+      both[field] = (...given) => {
+        first?.(...given);
+        update(...given);
+      };
+    }
+    all[type] = both;
+  }
+  return all;
+}
+
+/** UpdatesConfig, as it can be walked through. */
+type Updates = Record<string, Record<string, UpdateResolver>>;
 
 /** Below Graphcache: what comes to it never goes back. */
 export function newestExchange(): Exchange {
