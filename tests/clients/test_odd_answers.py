@@ -21,3 +21,7 @@ async def test_bursts_are_handed_on_together(workshop: Path) -> None:
 
 async def test_own_updates_of_graphcache_run_beside_ours(workshop: Path) -> None:
     assert await node(workshop, "players/updates.ts") == ""
+
+
+async def test_today_is_the_servers_and_moves_on_at_midnight(workshop: Path) -> None:
+    assert await node(workshop, "players/midnight.ts") == ""

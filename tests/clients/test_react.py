@@ -71,7 +71,7 @@ async def board(browser: Browser, site: str, *answers: str) -> AsyncIterator[tup
 
 
 async def test_a_board_in_react_is_live(browser: Browser, site: str, installation: Installation) -> None:
-    words = (installation.address.http, email(Role.MARKER), PASSWORD, TODAY)
+    words = (installation.address.http, email(Role.MARKER), PASSWORD)
     async with board(browser, site, *words) as (page, errors):
         rows = page.get_by_role("listitem")
         await expect(rows).to_have_text(["Amina: UNMARKED", "Björn: UNMARKED", "Chloé: UNMARKED", "Дмитрий: UNMARKED"])
@@ -83,7 +83,7 @@ async def test_a_board_in_react_is_live(browser: Browser, site: str, installatio
 async def test_a_board_in_react_says_why_it_shows_nothing(
     browser: Browser, site: str, installation: Installation
 ) -> None:
-    words = (installation.address.http, email(Role.MARKER), "wrong", TODAY)
+    words = (installation.address.http, email(Role.MARKER), "wrong")
     async with board(browser, site, *words) as (page, errors):
         await expect(page.get_by_role("alert")).to_have_text("The email or the password is wrong.")
         assert errors == []
@@ -92,6 +92,6 @@ async def test_a_board_in_react_says_why_it_shows_nothing(
 async def test_a_board_in_react_says_that_it_waits_for_a_server_that_cannot_be_reached(
     browser: Browser, site: str
 ) -> None:
-    words = (f"http://127.0.0.1:{free_port()}", email(Role.MARKER), PASSWORD, TODAY)
+    words = (f"http://127.0.0.1:{free_port()}", email(Role.MARKER), PASSWORD)
     async with board(browser, site, *words) as (page, _):
         await expect(page.get_by_role("status")).to_have_text("No answer yet: Failed to fetch")

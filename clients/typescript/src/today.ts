@@ -1,0 +1,77 @@
+/** What day it is: a date in the organisation's time zone, wherever the browser is. */
+import { retryAfter } from "./errors.ts";
+import { SessionEnded, type Session } from "./session.ts";
+import { execute } from "./transport.ts";
+import { wait } from "./waiting.ts";
+
+const TODAY = "query Today { viewer { today timeZone } }";
+
+/** Milliseconds between looks at the clock. */
+const TICK = 1_000;
+
+/** Milliseconds between questions while the clock and the server do not agree. */
+const PATIENCE = 30_000;
+
+/**
+ * Tell the organisation's date, YYYY-MM-DD, at first and after each midnight there, also one that the machine slept through.
+ * Answers how to stop. The clock only says when to ask the server: with a wrong one it is asked often, and no wrong date is
+ * told. It ends by itself when the login does.
+ */
+export function watchToday(session: Session, onToday: (date: string) => void): () => void {
+  const over = new AbortController();
+  const { state } = session;
+  let { today, timeZone } = (state.status === "in" && state.viewer) || { today: "", timeZone: "" };
+  let asking = false;
+  let askedAt = -Infinity;
+
+  const look = (): void => {
+    const now = Date.now();
+    if (timeZone && dayAt(timeZone, now) === today) return;
+    if (asking || Math.abs(now - askedAt) < PATIENCE) return;
+    askedAt = now;
+    asking = true;
+    void ask().finally(() => (asking = false));
+  };
+
+  const ask = async (): Promise<void> => {
+    for (let failures = 0; !over.signal.aborted; failures += 1) {
+      try {
+        const { data, errors } = await execute(session, { query: TODAY }, over.signal);
+        const viewer = (data as { viewer?: { today: string; timeZone: string } | null } | null | undefined)?.viewer;
+        if (over.signal.aborted) return;
+        if (viewer) return take(viewer);
+        await wait(failures, retryAfter(errors), over.signal);
+      } catch (error) {
+        if (error instanceof SessionEnded) return stop();
+        await wait(failures, retryAfter(error), over.signal);
+      }
+    }
+  };
+
+  const take = (viewer: { today: string; timeZone: string }): void => {
+    timeZone = viewer.timeZone;
+    if (viewer.today === today) return;
+    today = viewer.today;
+    askedAt = -Infinity; // the next midnight may be near
+    onToday(today);
+  };
+
+  const stop = (): void => {
+    over.abort();
+    clearInterval(timer);
+  };
+  const timer = setInterval(look, TICK);
+  queueMicrotask(() => {
+    if (over.signal.aborted) return; // whoever is told has been answered how to stop
+    if (today) onToday(today);
+    look();
+  });
+  return stop;
+}
+
+/** The date in a time zone at an instant, in milliseconds since 1970. */
+function dayAt(timeZone: string, instant: number): string {
+  const format = new Intl.DateTimeFormat("en", { timeZone, year: "numeric", month: "2-digit", day: "2-digit" });
+  const { year = "", month, day } = Object.fromEntries(format.formatToParts(instant).map(({ type, value }) => [type, value]));
+  return `${year.padStart(4, "0")}-${month}-${day}`;
+}

@@ -1,0 +1,72 @@
+/** What day it is, by a server's word and a clock; fails when something does not hold. */
+import assert from "node:assert/strict";
+import { mock } from "node:test";
+import { Session, SessionEnded, watchToday } from "@memberstaff/client";
+
+const turn = globalThis.setImmediate;
+/** Seconds pass, one by one, and what they start comes to its end. */
+async function pass(seconds: number): Promise<void> {
+  for (let passed = 0; passed <= seconds; passed += 1) {
+    for (let turns = 0; turns < 10; turns += 1) await new Promise((done) => turn(done));
+    if (passed < seconds) mock.timers.tick(1_000);
+  }
+}
+
+/** What the server says of today; null while it cannot be reached. */
+let says: string | null = null;
+let asked = 0;
+let told: string[] = [];
+function watch(now: string, first: string | null): () => void {
+  mock.timers.reset();
+  mock.timers.enable({ apis: ["setTimeout", "setInterval", "Date"], now: Date.parse(now) });
+  [says, asked, told] = [first, 0, []];
+  const answer = async (): Promise<Response> => {
+    asked += 1;
+    if (says === null) throw new TypeError("Failed to fetch");
+    return Response.json({ data: { viewer: { today: says, timeZone: "Europe/Berlin" } } });
+  };
+  return watchToday(new Session("http://house", { token: () => "t" }, { fetch: answer }), (date) => told.push(date));
+}
+
+// The day moves on at midnight in the organisation's zone, and the server is asked then, not before.
+let stop = watch("2026-11-23T22:59:50Z", "2026-11-23");
+await pass(9);
+assert.deepEqual([told, asked], [["2026-11-23"], 1]);
+says = "2026-11-24";
+await pass(60);
+assert.deepEqual([told, asked], [["2026-11-23", "2026-11-24"], 2]);
+
+// A machine that slept over midnight asks when it wakes.
+says = "2026-11-26";
+mock.timers.setTime(Date.parse("2026-11-26T07:00:00Z"));
+await pass(1);
+assert.deepEqual(told.at(-1), "2026-11-26");
+
+// Whoever has stopped is told nothing more.
+stop();
+says = "2026-11-27";
+mock.timers.setTime(Date.parse("2026-11-27T07:00:00Z"));
+await pass(60);
+assert.deepEqual([told.length, asked], [3, 3]);
+
+// A clock that is ahead does not move the day, and asks twice a minute.
+stop = watch("2026-11-23T23:00:00Z", "2026-11-23");
+await pass(60);
+assert.deepEqual([told, asked], [["2026-11-23"], 3]);
+stop();
+
+// A server that cannot be reached is asked again.
+stop = watch("2026-11-23T22:59:58Z", null);
+await pass(5);
+says = "2026-11-24";
+await pass(10);
+assert.deepEqual(told, ["2026-11-24"]);
+stop();
+
+// It ends with the login.
+mock.timers.reset();
+mock.timers.enable({ apis: ["setTimeout", "setInterval", "Date"] });
+const ended = new Session("http://house", { token: () => Promise.reject(new SessionEnded("It is over.")) });
+watchToday(ended, () => assert.fail("It has told a date."));
+await pass(3);
+process.exit();
