@@ -10,12 +10,22 @@ const server = process.env.MEMBERSTAFF_SERVER ?? "http://127.0.0.1:8000";
 
 /** The licences of all packages in the build, which demand that their texts go with them. */
 const LICENSES = "licenses.md";
+/** Our own client, as its source: it is packed after this is built. */
+const client = resolve(import.meta.dirname, "../clients/typescript/src");
 /** Where the body of the page that describes the schema goes. */
 const REFERENCE = "<!-- reference -->";
 const inWorkers = new Set<string>();
 
 export default defineConfig({
   plugins: [react(), reference(), licenses(), packed()],
+  resolve: {
+    alias: [
+      { find: /^@memberstaff\/client$/, replacement: `${client}/index.ts` },
+      { find: /^@memberstaff\/client\/(.*)$/, replacement: `${client}/$1.ts` },
+    ],
+    // What the client needs is this project's, or there would be two of each, or none.
+    dedupe: ["@urql/core", "@urql/exchange-graphcache", "graphql", "graphql-ws", "wonka"],
+  },
   worker: { plugins: () => [workerPackages()] },
   build: {
     outDir: "../memberstaff/server/web",
@@ -40,6 +50,7 @@ export default defineConfig({
     },
   },
   server: {
+    fs: { allow: [".", client] },
     proxy: {
       "/graphql": { target: server, ws: true },
       "/avatars": server,

@@ -4,16 +4,14 @@ import "./styles/shell.css";
 import "./styles/board.css";
 import "./styles/admin.css";
 
+import { Session } from "@memberstaff/client";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 
-import { ENDPOINT } from "./api/client";
-import { Session } from "./api/session";
 import { ErrorBoundary } from "./app/ErrorBoundary";
 import { Root } from "./app/Root";
 
-const session = new Session(ENDPOINT);
-void session.start();
+const session = new Session(location.origin, { cookie: true });
 
 const root = document.getElementById("root");
 if (root) {

@@ -131,7 +131,7 @@ async def test_two_tabs_renew_their_login_once(open_page: OpenPage) -> None:
         # in an instant would leave the server no time for its pongs.
         await visitor.context.clock.fast_forward("14:30")
     for tab in (one, other):  # behind whoever waits for the lock
-        await tab.page.evaluate("navigator.locks.request('memberstaff-session', () => null)")
+        await tab.page.evaluate("navigator.locks.request(`memberstaff ${location.origin}`, () => null)")
         await tab.is_live()
     assert len(renewals) == 1
 
@@ -155,6 +155,22 @@ async def test_a_login_waits_for_the_refresh_of_another_tab(open_page: OpenPage)
         await Board(page).is_live()
     await one.reload()
     await Board(one).is_live()
+
+
+async def test_a_role_that_changes_shows_without_a_reload(open_page: OpenPage, house: House) -> None:
+    update = "mutation ($input: UpdateAccountInput!) { updateAccount(input: $input) { errors { message } } }"
+    board = Board((await open_page(Role.MARKER)).page)
+    await board.open()
+    await remember(board.page)
+    fill = board.page.get_by_role("button", name="Mark the rest present")
+    await expect(fill).to_be_visible()
+    admin = house.installation.admin
+    accounts = (await admin.ask("{ accounts { edges { node { id role } } } }"))["accounts"]["edges"]
+    [marker] = [edge["node"]["id"] for edge in accounts if edge["node"]["role"] == "MARKER"]
+    await admin.ask(update, input={"id": marker, "role": "VIEWER"})
+    await expect(fill).to_have_count(0)
+    await board.is_live()
+    await was_not_reloaded(board.page)
 
 
 async def test_after_a_restored_backup_the_board_begins_anew_by_itself(open_page: OpenPage, house: House) -> None:

@@ -1,6 +1,6 @@
 import { graphql } from "../gql";
 
-/** One person's attendance on one day. Every operation that returns a record spreads it. */
+/** One person's attendance on one day. Every operation that returns a record spreads it: `sequence` orders its answers. */
 export const AttendanceFields = graphql(`
   fragment AttendanceFields on Attendance {
     id
@@ -15,6 +15,7 @@ export const AttendanceFields = graphql(`
     updatedAt
     updatedBy
     version
+    sequence
     feedCursor
   }
 `);
@@ -28,8 +29,10 @@ export const DayFields = graphql(`
     label
     isWorkingDay
     rosterVersion
+    sequence
     summary {
       id
+      sequence
       total
       unmarked
       present
@@ -40,18 +43,5 @@ export const DayFields = graphql(`
       absent
       presentRate
     }
-  }
-`);
-
-/** The logged-in account. */
-export const ViewerFields = graphql(`
-  fragment ViewerFields on Viewer {
-    id
-    accountId
-    displayName
-    role
-    timeZone
-    organisation
-    today
   }
 `);

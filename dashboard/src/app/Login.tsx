@@ -1,6 +1,7 @@
+import type { Session } from "@memberstaff/client";
 import { type SubmitEvent, useEffect, useState } from "react";
 
-import type { Session } from "../api/session";
+import { explain } from "../api/client";
 import { Logo } from "../ui/Logo";
 import { navigate, usePath } from "./router";
 
@@ -18,7 +19,7 @@ export function Login({ session }: { session: Session }) {
   const submit = async (event: SubmitEvent) => {
     event.preventDefault();
     setBusy(true);
-    const refused = await session.login(email, password);
+    const refused = await session.login(email, password).then(() => null, explain);
     setBusy(false);
     setProblem(refused);
     if (refused === null && path === "/login") navigate("/", { replace: true });

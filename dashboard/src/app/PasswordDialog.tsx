@@ -1,5 +1,6 @@
 import { type SubmitEvent, useState } from "react";
 
+import { explain } from "../api/client";
 import { Dialog } from "../ui/Dialog";
 import { say } from "../ui/toasts";
 import { useApp } from "./context";
@@ -12,7 +13,7 @@ export function PasswordDialog({ onClose }: { onClose: () => void }) {
 
   const submit = async (event: SubmitEvent) => {
     event.preventDefault();
-    const refused = await session.changePassword(currentPassword, newPassword);
+    const refused = await session.changePassword(currentPassword, newPassword).then(() => null, explain);
     setProblem(refused);
     if (refused === null) {
       say("Password changed. You have been logged out everywhere else.");

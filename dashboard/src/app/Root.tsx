@@ -1,26 +1,24 @@
+import { type Session, type Viewer, watchToday } from "@memberstaff/client";
 import { useEffect, useMemo } from "react";
 import { Provider } from "urql";
 
 import { createApi } from "../api/client";
-import type { Session, Viewer } from "../api/session";
-import { Store } from "../api/store";
+import { Store } from "./store";
 import { type ConnectionEvent, INITIAL, reduce } from "../live/connection";
-import { Today as TodayQuery } from "../live/operations";
-import { Today } from "../live/today";
 import { onWake } from "../live/view";
 import { Toasts } from "../ui/toasts";
-import { type App, AppContext, useStore } from "./context";
+import { type App, AppContext, useSession } from "./context";
 import { Login } from "./Login";
 import { Pages } from "./Pages";
 
 /** The login, or the pages of whoever is logged in; neither until it is known which. */
 export function Root({ session }: { session: Session }) {
-  const state = useStore(session.state);
+  const state = useSession(session);
   return (
     <>
-      {state.status === "starting" && <Starting unreachable={state.unreachable} />}
+      {state.status === "starting" && <Starting unreachable={state.failure !== null} />}
       {state.status === "out" && <Login session={session} />}
-      {state.status === "in" && (
+      {state.status === "in" && state.viewer && (
         // Another account or role starts afresh: nothing read before may be shown.
         <LoggedIn key={`${state.viewer.id} ${state.viewer.role}`} session={session} viewer={state.viewer} />
       )}
@@ -40,23 +38,20 @@ function Starting({ unreachable }: { unreachable: boolean }) {
 function LoggedIn({ session, viewer }: { session: Session; viewer: Viewer }) {
   const app = useMemo(() => begin(session, viewer), [session, viewer]);
   useEffect(() => {
-    app.today.start();
-    const stopWake = onWake(() => {
-      app.api.socket.check();
-      void app.today.check();
-    });
+    const stopToday = watchToday(session, app.today.set);
+    const stopWake = onWake(() => app.api.connection.check());
     const online = () => app.dispatch("online");
     const offline = () => app.dispatch("offline");
     if (!navigator.onLine) offline();
     window.addEventListener("online", online);
     window.addEventListener("offline", offline);
     return () => {
-      app.today.stop();
+      stopToday();
       stopWake();
       window.removeEventListener("online", online);
       window.removeEventListener("offline", offline);
     };
-  }, [app]);
+  }, [app, session]);
   return (
     <AppContext value={app}>
       <Provider value={app.api.client}>
@@ -67,21 +62,16 @@ function LoggedIn({ session, viewer }: { session: Session; viewer: Viewer }) {
 }
 
 function begin(session: Session, viewer: Viewer): App {
-  const api = createApi(session, viewer);
   const connection = new Store(INITIAL);
   const dispatch = (event: ConnectionEvent) => connection.set(reduce(connection.get(), event));
-  api.socket.onEvent = dispatch;
-  const ask = async () => {
-    const { data } = await api.client.query(TodayQuery, {}, { requestPolicy: "network-only" }).toPromise();
-    return data?.viewer?.today ?? null;
-  };
+  const api = createApi(session, viewer, { onState: dispatch });
   return {
     api,
     session,
     viewer,
     connection,
     dispatch,
-    today: new Today(viewer.today, viewer.timeZone, ask),
+    today: new Store(viewer.today),
     mayMark: viewer.role !== "VIEWER",
     isAdmin: viewer.role === "ADMIN",
   };

@@ -1,18 +1,17 @@
+import type { Session, SessionState, Viewer } from "@memberstaff/client";
 import { createContext, use, useSyncExternalStore } from "react";
 
 import type { Api } from "../api/client";
-import type { Session, Viewer } from "../api/session";
-import type { Store } from "../api/store";
+import type { Store } from "./store";
 import type { Connection, ConnectionEvent } from "../live/connection";
 import type { Day } from "../live/dates";
-import type { Today } from "../live/today";
 
 /** What every page can use once somebody is logged in. */
 export interface App {
   api: Api;
   session: Session;
   viewer: Viewer;
-  today: Today;
+  today: Store<Day>;
   connection: Store<Connection>;
   dispatch: (event: ConnectionEvent) => void;
   mayMark: boolean;
@@ -31,6 +30,10 @@ export function useStore<T>(store: Store<T>): T {
   return useSyncExternalStore(store.subscribe, store.get);
 }
 
+export function useSession(session: Session): SessionState {
+  return useSyncExternalStore(session.subscribe, () => session.state);
+}
+
 export function useToday(): Day {
-  return useStore(useApp().today.day);
+  return useStore(useApp().today);
 }

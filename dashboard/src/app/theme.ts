@@ -1,4 +1,4 @@
-import { Store } from "../api/store";
+import { Store } from "./store";
 
 export type Theme = "system" | "light" | "dark";
 

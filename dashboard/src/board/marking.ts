@@ -1,7 +1,7 @@
 import type { OperationResult } from "@urql/core";
 
 import { type Api, explain } from "../api/client";
-import { Store } from "../api/store";
+import { Store } from "../app/store";
 import type {
   BulkUpdateAttendanceInput,
   BulkUpdateAttendanceMutation,
@@ -10,7 +10,7 @@ import type {
 } from "../gql/graphql";
 import type { Attendance } from "../live/day";
 import type { Day } from "../live/dates";
-import { DayBoard } from "../live/operations";
+import { DayBoard, pageOf } from "../live/operations";
 import { infoOf, type Status } from "../live/statuses";
 import { complain, say } from "../ui/toasts";
 import { BulkUpdateAttendance, UpdateAttendance } from "./operations";
@@ -158,7 +158,7 @@ export class Marker {
   async #scopes(date: Day, categories: string[] | null): Promise<(StaffScope | null)[]> {
     const unmarked: string[] = [];
     for (let after: string | null = null; ; ) {
-      const { data } = await this.api.client.query(DayBoard, { date, after }).toPromise(); // on the screen, so at hand
+      const { data } = await this.api.client.query(DayBoard, pageOf(date, after)).toPromise(); // on the screen, so at hand
       const page: DayPage | undefined = data?.attendanceDay?.records;
       if (!page || page.totalCount <= LISTED) return [categories && { categories }];
       for (const { node } of page.edges) {

@@ -6,26 +6,26 @@ import "../styles/shell.css";
 import "./playground.css";
 
 import { createGraphiQLFetcher, type Fetcher } from "@graphiql/toolkit";
+import { Session } from "@memberstaff/client";
 import { GraphiQL } from "graphiql";
 import { type DocumentNode, Kind, parse } from "graphql";
 import { createClient } from "graphql-ws";
 import { useMemo } from "react";
 import { createRoot } from "react-dom/client";
 
-import { ENDPOINT, socketAddress } from "../api/client";
-import { Session } from "../api/session";
-import { useStore } from "../app/context";
+import { useSession } from "../app/context";
 import { Login } from "../app/Login";
 import { isServed } from "../app/served";
 import { EXAMPLES } from "./examples";
 
-const session = new Session(ENDPOINT);
-void session.start();
+const session = new Session(location.origin, { cookie: true });
+/** The token of whoever is logged in; nothing when nobody is any more, which the server then says. */
+const token = () => session.token().catch(() => "");
 
 function Playground() {
-  const state = useStore(session.state);
+  const state = useSession(session);
   if (state.status === "starting") return null;
-  if (state.status === "out") return <Login session={session} />;
+  if (state.status === "out" || !state.viewer) return <Login session={session} />;
   return <Editor key={state.viewer.id} today={state.viewer.today} />;
 }
 
@@ -50,15 +50,15 @@ function Editor({ today }: { today: string }) {
 /** Runs operations as the logged-in account, unless the headers name another. */
 function createFetcher(): Fetcher {
   const wsClient = createClient({
-    url: socketAddress(),
-    connectionParams: async () => ({ authorization: `Bearer ${(await session.fresh()) ?? ""}` }),
+    url: session.url.replace(/^http/, "ws"),
+    connectionParams: async () => ({ authorization: `Bearer ${await token()}` }),
   });
   const fetcher = createGraphiQLFetcher({
-    url: ENDPOINT,
+    url: session.url,
     wsClient,
     fetch: async (input: RequestInfo | URL, init?: RequestInit) => {
       const headers = new Headers(init?.headers);
-      if (!headers.has("authorization")) headers.set("authorization", `Bearer ${(await session.fresh()) ?? ""}`);
+      if (!headers.has("authorization")) headers.set("authorization", `Bearer ${await token()}`);
       return fetch(input, { ...init, headers });
     },
   });

@@ -36,7 +36,7 @@ export function reduce(state: Connection, event: ConnectionEvent): Connection {
     case "closed":
       return { ...state, socket: "closed", current: false, lost: state.wanted };
     case "current":
-      return state.socket === "open" ? { ...state, current: true } : state;
+      return state.socket === "open" && !state.current ? { ...state, current: true } : state;
     case "outdated":
       return { ...state, current: false };
     case "wanted":

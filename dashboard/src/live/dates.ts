@@ -16,15 +16,6 @@ export function plusDays(day: Day, days: number): Day {
   return moved.toISOString().slice(0, 10);
 }
 
-/** The date in a time zone at an instant (milliseconds since 1970). */
-export function dayAt(timeZone: string, instant: number): Day {
-  const parts = new Intl.DateTimeFormat("en", { timeZone, year: "numeric", month: "2-digit", day: "2-digit" })
-    .formatToParts(instant)
-    .map(({ type, value }) => [type, value] as const);
-  const { year, month, day } = Object.fromEntries(parts);
-  return `${(year ?? "").padStart(4, "0")}-${month ?? ""}-${day ?? ""}`;
-}
-
 /** Such as "Monday 23 November"; with the year when it is not this one. */
 export function longDay(day: Day, today: Day): string {
   const year = day.slice(0, 4) === today.slice(0, 4) ? {} : { year: "numeric" as const };

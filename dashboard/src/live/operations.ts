@@ -1,4 +1,5 @@
 import { graphql } from "../gql";
+import type { Day } from "./dates";
 
 /** A page of a day's board, with the cursor from which to subscribe. */
 export const DayBoard = graphql(`
@@ -7,6 +8,7 @@ export const DayBoard = graphql(`
       ...DayFields
       records(first: 1000, after: $after) {
         feedCursor
+        rosterVersion
         totalCount
         pageInfo {
           hasNextPage
@@ -22,30 +24,16 @@ export const DayBoard = graphql(`
   }
 `);
 
+/** The variables of a page, as `watchDay` asks for it: the cache has it under no others. */
+export function pageOf(date: Day, after: string | null): { date: Day; after?: string } {
+  return after === null ? { date } : { date, after };
+}
+
 /** Each change of the day after the cursor, exactly once and in order. */
 export const AttendanceUpdated = graphql(`
   subscription AttendanceUpdated($date: Date!, $after: String) {
     attendanceUpdated(date: $date, after: $after) {
       ...AttendanceFields
-    }
-  }
-`);
-
-/** The day's counts, lock and label: its state now, and again whenever it changes. */
-export const AttendanceDayUpdated = graphql(`
-  subscription AttendanceDayUpdated($date: Date!) {
-    attendanceDayUpdated(date: $date) {
-      ...DayFields
-    }
-  }
-`);
-
-/** The organisation's current date. */
-export const Today = graphql(`
-  query Today {
-    viewer {
-      id
-      today
     }
   }
 `);

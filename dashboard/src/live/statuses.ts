@@ -10,7 +10,7 @@ export interface StatusInfo {
   /** Keyboard shortcut. */
   key: string;
   /** Field of a summary. */
-  count: Exclude<keyof DayFieldsFragment["summary"], "__typename" | "id" | "total" | "presentRate">;
+  count: Exclude<keyof DayFieldsFragment["summary"], "__typename" | "id" | "sequence" | "total" | "presentRate">;
 }
 
 /** In display order, which the keys 1 to 6 follow. */

@@ -17,6 +17,7 @@ interface Row {
   updatedAt: string | null;
   updatedBy: string | null;
   position: number;
+  sequence: string;
 }
 
 interface DayLog {
@@ -62,6 +63,8 @@ export class House {
   pageSize = 1_000;
   /** Who marks, until somebody else does. */
   viewer = "Grace";
+  /** How often something has changed in this epoch. */
+  #changes = 0;
   #days = new Map<string, DayLog>();
   readonly #bells = new Set<() => void>();
 
@@ -88,18 +91,21 @@ export class House {
 
   lock(date = TODAY): void {
     this.#day(date).state = "LOCKED";
+    this.#changes++;
     this.#ring();
   }
 
   rename(name: string, to: string): void {
     for (const person of this.people) if (person.name === name) person.name = to;
     this.rosterVersion++;
+    this.#changes++;
     this.#ring();
   }
 
   /** A backup is restored: everything since is gone, and versions start over. */
   restore(): void {
     this.epoch++;
+    this.#changes = 0;
     this.#days = new Map();
   }
 
@@ -115,7 +121,7 @@ export class House {
         const change = this.#day(date).log[position];
         if (change === undefined) return undefined;
         position++;
-        return { attendanceUpdated: this.#asRecord(date, change) };
+        return { attendanceUpdated: this.#asRecord(date, change, change.sequence) };
       });
     },
     attendanceDayUpdated: ({ date }: { date: string }) => {
@@ -138,14 +144,16 @@ export class House {
 
   #row(date: string, staffId: string): Row {
     const unmarked = { staffId, status: "UNMARKED", note: null, version: 0, updatedAt: null, updatedBy: null } as const;
-    return this.#day(date).rows.get(staffId) ?? { ...unmarked, position: 0 };
+    return this.#day(date).rows.get(staffId) ?? { ...unmarked, position: 0, sequence: this.#sequence };
   }
 
   #change(date: string, row: Row, { status, note }: { status: Status; note: string | null }, by: string): Row {
     const { rows, log } = this.#day(date);
     const position = log.length + 1;
     const updatedAt = new Date(Date.UTC(2026, 10, 23, 8, 0, position)).toISOString();
-    const changed = { ...row, status, note, version: row.version + 1, updatedAt, updatedBy: by, position };
+    this.#changes++;
+    const told = { version: row.version + 1, updatedAt, updatedBy: by, position, sequence: this.#sequence };
+    const changed = { ...row, status, note, ...told };
     rows.set(row.staffId, changed);
     log.push(changed);
     this.#ring();
@@ -187,11 +195,18 @@ export class House {
     return { __typename: "VersionConflictError", ...told, current: this.#asRecord(date, row) };
   }
 
-  #asRecord(date: string, row: Row) {
+  /** Orders what is answered now after what was answered before. */
+  get #sequence(): string {
+    return String(this.epoch * 1_000_000 + this.#changes).padStart(12, "0");
+  }
+
+  /** A record as it is now, or as it was after a change that an event tells of. */
+  #asRecord(date: string, row: Row, sequence = this.#sequence) {
     const person = this.people.find(({ id }) => id === row.staffId);
     return {
       __typename: "Attendance",
       ...row,
+      sequence,
       id: `${date}/${row.staffId}`,
       date,
       staffName: person?.name ?? "Unknown",
@@ -211,7 +226,14 @@ export class House {
       label: null,
       isWorkingDay: true,
       rosterVersion: this.rosterVersion,
-      summary: { id: `U-${date}`, total: statuses.length, presentRate: null, ...Object.fromEntries(counts) as object },
+      sequence: this.#sequence,
+      summary: {
+        id: `U-${date}`,
+        sequence: this.#sequence,
+        total: statuses.length,
+        presentRate: null,
+        ...(Object.fromEntries(counts) as object),
+      },
       records: ({ after }: { after: string | null }) => this.#page(date, after),
     };
   }
@@ -222,6 +244,7 @@ export class House {
     const people = this.people.slice(Number(start), end);
     return {
       feedCursor,
+      rosterVersion: this.rosterVersion,
       totalCount: this.people.length,
       pageInfo: { hasNextPage: end < this.people.length, endCursor: `${feedCursor}#${end}` },
       edges: people.map(({ id }) => ({ node: this.#asRecord(date, this.#row(date, id)) })),

@@ -1,21 +1,13 @@
-import { Client, fetchExchange, subscriptionExchange } from "@urql/core";
+import { type Request as Operation, type Result, Session, type Sink, type Viewer } from "@memberstaff/client";
 import { type ExecutionResult, execute, type GraphQLError, parse, subscribe } from "graphql";
 
-import type { Api } from "../api/client";
-import { cache } from "../api/cache";
-import { Newest, newestExchange } from "../api/newest";
+import { type Api, createClient } from "../api/client";
 import type { House } from "./house";
 
 interface Sent {
   query: string;
   operationName: string;
   variables: Record<string, unknown>;
-}
-
-interface Sink {
-  next: (value: ExecutionResult) => void;
-  error: (error: unknown) => void;
-  complete: () => void;
 }
 
 interface Following {
@@ -38,9 +30,8 @@ export class Network {
   constructor(private readonly house: House) {}
 
   /** A client of its own, as each browser has; with the dashboard's cache. */
-  api(): Pick<Api, "client" | "newest" | "viewer"> {
-    const viewer = {
-      __typename: "Viewer",
+  api(): Pick<Api, "client" | "viewer"> {
+    const viewer: Viewer = {
       id: "V",
       accountId: "A",
       displayName: this.house.viewer,
@@ -48,26 +39,10 @@ export class Network {
       timeZone: "Europe/Berlin",
       organisation: "School",
       today: "2026-11-23",
-    } as const;
-    const newest = new Newest();
-    const client = new Client({
-      url: "http://house/graphql",
-      preferGetMethod: false,
-      fetch: (_, init) => this.#fetch(JSON.parse(init?.body as string) as Sent),
-      exchanges: [
-        cache(viewer),
-        newestExchange(newest),
-        fetchExchange,
-        subscriptionExchange({
-          forwardSubscription: ({ query = "", variables, operationName = "" }) => ({
-            subscribe: (sink) => ({
-              unsubscribe: this.#follow({ query, operationName, variables: variables ?? {} }, sink),
-            }),
-          }),
-        }),
-      ],
-    });
-    return { client, newest, viewer };
+    };
+    const session = new Session("http://house", { token: () => "T" }, { fetch: (_, init) => this.#fetch(init) });
+    const subscribe = (operation: Operation, sink: Sink) => this.#follow(sentIn(operation), sink);
+    return { client: createClient(session, { subscribe }, viewer), viewer };
   }
 
   /** Hold the answers and events of an operation until `release`, on their way back. */
@@ -104,8 +79,8 @@ export class Network {
   /** End the open subscriptions, as the server does: each with an error, or without one. */
   end(...errors: GraphQLError[]): void {
     for (const { sink } of [...this.following]) {
-      if (errors.length > 0) sink.error(errors);
-      else sink.complete();
+      if (errors.length > 0) sink.next(JSON.parse(JSON.stringify({ errors })) as Result);
+      sink.complete();
     }
     this.following.clear();
   }
@@ -115,7 +90,8 @@ export class Network {
     return this.sent.filter(({ operationName }) => operationName === name).length;
   }
 
-  async #fetch(sent: Sent): Promise<Response> {
+  async #fetch(init: RequestInit | undefined): Promise<Response> {
+    const sent = JSON.parse(init?.body as string) as Sent;
     this.sent.push(sent);
     await Promise.resolve();
     if (this.offline) throw new TypeError("Failed to fetch");
@@ -145,14 +121,16 @@ export class Network {
         ? { errors: [refused] }
         : await subscribe({ schema, document: parse(query), operationName, variableValues: variables, rootValue });
       if (!(Symbol.asyncIterator in events)) {
-        if (this.following.delete(following)) sink.error(events.errors);
+        if (!this.following.delete(following)) return;
+        sink.next(JSON.parse(JSON.stringify(events)) as Result);
+        sink.complete();
         return;
       }
       stop = () => void events.return();
       if (!this.following.has(following)) stop();
       for await (const event of events) {
         await this.#delivery(operationName);
-        if (this.following.has(following)) sink.next(JSON.parse(JSON.stringify(event)) as ExecutionResult);
+        if (this.following.has(following)) sink.next(JSON.parse(JSON.stringify(event)) as Result);
       }
     };
     void pump();
@@ -166,4 +144,8 @@ export class Network {
     const held = this.#held.get(name);
     if (held) await new Promise<void>((resolve) => held.push(resolve));
   }
+}
+
+function sentIn({ query, operationName = "", variables = {} }: Operation): Sent {
+  return { query, operationName, variables };
 }

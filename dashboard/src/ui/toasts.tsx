@@ -1,5 +1,5 @@
 import { useStore } from "../app/context";
-import { Store } from "../api/store";
+import { Store } from "../app/store";
 
 export interface Toast {
   id: number;
