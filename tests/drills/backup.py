@@ -22,13 +22,13 @@ import asyncpg
 
 from schema.ids import global_id
 from tests.clock import TODAY
-from tests.drills.site import Site
 from tests.infrastructure.postgres import INITDB, TUNING, USER, PostgresServer
 from tests.infrastructure.process import stop
 from tests.soak.clients import WATCH, Habits, mark, watch
 from tests.soak.cluster import furnish, log_in
 from tests.soak.history import EndedEpoch, History, verdict
 from tests.soak.run import caught_up, fresh_of, log_of
+from tests.soak.site import Site
 from tests.soak.subscriptions import TRANSPORTS
 from tests.web import web_client
 

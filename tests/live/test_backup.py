@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from tests.drills.backup import WAYS, Outcome
-from tests.drills.site import Here, Site
+from tests.soak.site import Here, Site
 
 
 @pytest.mark.timeout(300)
