@@ -62,6 +62,7 @@ class Application:
             zone=settings.zone,
             pool_size=settings.database_pool_size,
             answer_seconds=settings.database_seconds,
+            pgbouncer=settings.database_pgbouncer,
             after_commit=self._on_commit,
             on_epoch=self._on_epoch,
             clock=clock,

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
-from sqlalchemy import make_url
+from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from memberstaff.addresses import is_host_pattern, is_origin, is_private
@@ -42,8 +42,11 @@ class Deployment(BaseSettings):
     # Database, Redis and secrets
     database_url: SecretStr = Field(
         SecretStr("sqlite+aiosqlite:///memberstaff.db"),
-        description="The database: sqlite+aiosqlite:///FILE or postgresql+asyncpg://USER:PASSWORD@HOST/NAME; "
-        "without one, the file memberstaff.db.",
+        description="The database: sqlite+aiosqlite:///FILE or postgresql+asyncpg://USER:PASSWORD@HOST/NAME, or "
+        "…@/NAME?host=HOST:PORT&host=HOST:PORT (docs/postgresql.md); without one, the file memberstaff.db.",
+    )
+    database_pgbouncer: bool = Field(
+        False, description="The database is reached by PgBouncer with pool_mode = transaction (docs/postgresql.md)."
     )
     broadcast_url: SecretStr = Field(
         SecretStr("memory://"),
@@ -224,7 +227,9 @@ class Deployment(BaseSettings):
             address = make_url(text)
         except (ArgumentError, ValueError):
             raise ValueError(f"is not an address; {ENCODED}") from None
-        if address.get_backend_name() == "sqlite":
+        if address.get_backend_name() == "postgresql":
+            _require_primary(address)
+        else:
             file = address.database or ""
             if file in {"", ":memory:"} or file.startswith("file:") or address.query:
                 raise ValueError("must name a file, such as sqlite+aiosqlite:///memberstaff.db, without options")
@@ -261,3 +266,13 @@ class Deployment(BaseSettings):
         if address is not None and not is_private(address):
             raise ValueError("must be an address that begins with https://; http:// only on this machine")
         return address
+
+
+def _require_primary(address: URL) -> None:
+    """Raise ValueError if the address could lead to a standby."""
+    try:
+        address.get_dialect()().create_connect_args(address)
+    except ArgumentError:
+        raise ValueError("names hosts otherwise than …@/NAME?host=HOST:PORT&host=HOST:PORT") from None
+    if address.query.get("target_session_attrs", "primary") not in {"primary", "read-write"}:
+        raise ValueError("must have target_session_attrs=read-write, or nothing about it")

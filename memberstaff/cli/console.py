@@ -95,7 +95,7 @@ async def database(settings: Settings | None = None, *, migrated: bool = True) -
     settings = settings or load()
     url = settings.database_url.get_secret_value()
     _require_folder(url)
-    opened = Database(url, zone=settings.zone, pool_size=2)
+    opened = Database(url, zone=settings.zone, pool_size=2, pgbouncer=settings.database_pgbouncer)
     try:
         if migrated and not await is_current(opened.engine):
             raise Unmigrated

@@ -13,7 +13,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from memberstaff.db import deadline
+from memberstaff.db import deadline, hosts
 from memberstaff.db.clock import Clock, utc_now
 from memberstaff.db.outage import outages, unreachable
 from memberstaff.db.pool import NOT_REPLICATED, check_commit, watch_connections
@@ -33,8 +33,8 @@ class Database:
     `after_commit` is called with the notification of each committed work, so that this module need not know who
     listens, and `on_epoch` when a failover has begun another epoch. They must neither block nor raise. `answer_seconds`
     bounds each wait for PostgreSQL: for a connection, a lock, a statement, a COMMIT; without it, as for imports, a
-    statement may take an hour. With `pgbouncer`, whose connections outlive a failover, each transaction compares the
-    timeline.
+    statement may take an hour. With `pgbouncer`, in transaction mode, nothing is left in a session, and each
+    transaction compares the timeline, since connections outlive a failover.
     """
 
     def __init__(
@@ -56,12 +56,16 @@ class Database:
         self.is_sqlite = address.get_backend_name() == "sqlite"
         self._answer_seconds = None if self.is_sqlite else answer_seconds or deadline.COMMAND_ANSWER_SECONDS
         self._close_seconds = answer_seconds or CLOSE_SECONDS
+        arguments: dict[str, Any] = {}
+        if not self.is_sqlite:
+            arguments = deadline.connection_arguments(answer_seconds, pgbouncer=pgbouncer)
+            arguments |= hosts.connection_arguments(address)
         self.engine: AsyncEngine = create_async_engine(
             address,
             pool_size=pool_size,
             max_overflow=0,
             pool_timeout=answer_seconds or 10,
-            connect_args={} if self.is_sqlite else deadline.connection_arguments(answer_seconds),
+            connect_args=arguments,
             hide_parameters=True,  # errors are logged, and a failed statement's parameters are notes and names
         )
         self.timeline = Timeline(on_epoch)

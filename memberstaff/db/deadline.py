@@ -42,13 +42,20 @@ def connection_answered_within(seconds: float | None, connection: AsyncConnectio
     return answered_within(seconds, pooled.connection.driver_connection)
 
 
-def connection_arguments(seconds: float | None) -> dict[str, Any]:
+def connection_arguments(seconds: float | None, *, pgbouncer: bool = False) -> dict[str, Any]:
     """Arguments for `asyncpg.connect`, which make the server give up its side too.
 
     It ends a transaction whose process has stopped and still holds the day's lock, also that of a command, whose
-    statements may take an hour; and it notices a peer that has gone without a word. Behind PgBouncer, which does not
-    pass such parameters on, they belong to the role: ALTER ROLE … SET.
+    statements may take an hour; and it notices a peer that has gone without a word.
+
+    PgBouncer refuses such parameters, which belong to the role then (docs/postgresql.md). With `pool_mode =
+    transaction` each transaction may have another session, so nothing may be prepared under a name: what one session
+    knows the next does not, and what nobody closes stays.
     """
+    timeout = {} if seconds is None else {"timeout": seconds}
+    if pgbouncer:
+        unprepared = {"statement_cache_size": 0, "prepared_statement_cache_size": 0}
+        return {**timeout, **unprepared, "server_settings": {"application_name": APPLICATION_NAME}}
     idle = COMMAND_IDLE_SECONDS if seconds is None else seconds
     parameters = {
         "application_name": APPLICATION_NAME,
@@ -58,11 +65,11 @@ def connection_arguments(seconds: float | None) -> dict[str, Any]:
         "tcp_keepalives_interval": "2",
         "tcp_keepalives_count": "3",
     }
-    if seconds is None:
-        return {"server_settings": parameters}
-    # A wait for a lock ends before its connection would be cut, which could be used again.
-    bounds = {"lock_timeout": _milliseconds(0.8 * seconds), "statement_timeout": _milliseconds(2 * seconds)}
-    return {"timeout": seconds, "server_settings": {**parameters, **bounds}}
+    if seconds is not None:
+        # A wait for a lock ends before its connection would be cut, which could be used again.
+        parameters["lock_timeout"] = _milliseconds(0.8 * seconds)
+        parameters["statement_timeout"] = _milliseconds(2 * seconds)
+    return {**timeout, "server_settings": parameters}
 
 
 def _milliseconds(seconds: float) -> str:

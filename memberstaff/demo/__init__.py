@@ -47,7 +47,8 @@ async def today(database: Database) -> date:
 
 async def install(settings: Settings, logins: list[Login]) -> None:
     """Prepare the demo's database: tables, accounts, people, and today partly marked; existing data stays."""
-    database = Database(settings.database_url.get_secret_value(), zone=settings.zone, pool_size=2)
+    url, pgbouncer = settings.database_url.get_secret_value(), settings.database_pgbouncer
+    database = Database(url, zone=settings.zone, pool_size=2, pgbouncer=pgbouncer)
     try:
         await migrate(database.engine)
         await _add_accounts(database, logins)

@@ -75,7 +75,10 @@ def test_what_the_command_line_says_wins_over_the_environment(monkeypatch: pytes
 WRONG = {
     "database_url": (f"postgres://{SECRET}@db/x", "must name its driver: sqlite+aiosqlite:// or postgresql+asyncpg://"),
     "database_pool_size": ("0", "Input should be greater than or equal to 1"),
-    "broadcast_url": (f"{SECRET}", "must begin with memory://, redis:// or rediss://"),
+    "broadcast_url": (
+        f"{SECRET}",
+        "must begin with memory://, redis:// or rediss://",
+    ),
     "broadcast_channel": ("c" * 101, "String should have at most 100 characters"),
     "secret_key": (SECRET, "is shorter than 32 characters; generate one with `openssl rand -base64 48`"),
     "accepted_secret_key": (SECRET, "is shorter than 32 characters; generate one with `openssl rand -base64 48`"),
@@ -209,6 +212,30 @@ def test_an_address_with_a_password_that_is_not_encoded_says_so_and_repeats_noth
         f"MEMBERSTAFF_{variable}: is not an address; "
         "characters of a password such as / : @ # are written as %2F, %3A, %40, %23"
     )
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("host=one&host=two", "names hosts otherwise than …@/NAME?host=HOST:PORT&host=HOST:PORT"),
+        ("host=one:x&host=two:5432", "names hosts otherwise than …@/NAME?host=HOST:PORT&host=HOST:PORT"),
+        ("target_session_attrs=any", "must have target_session_attrs=read-write, or nothing about it"),
+        (
+            "host=one:1&host=two:2&target_session_attrs=prefer-standby",
+            "must have target_session_attrs=read-write, or nothing about it",
+        ),
+    ],
+)
+def test_hosts_of_which_one_must_accept_changes(monkeypatch: pytest.MonkeyPatch, query: str, message: str) -> None:
+    monkeypatch.setenv("MEMBERSTAFF_DATABASE_URL", f"postgresql+asyncpg://staff:{SECRET}@/school?{query}")
+    assert complaint() == f"MEMBERSTAFF_DATABASE_URL: {message}"
+
+
+@pytest.mark.parametrize("query", ["", "host=one:1&host=two:2", "host=one:1&target_session_attrs=read-write"])
+def test_hosts_of_postgresql_are_named_as_sqlalchemy_does(monkeypatch: pytest.MonkeyPatch, query: str) -> None:
+    address = f"postgresql+asyncpg://staff:{SECRET}@/school?{query}"
+    monkeypatch.setenv("MEMBERSTAFF_DATABASE_URL", address)
+    assert load().database_url.get_secret_value() == address
 
 
 @pytest.mark.parametrize("rest", ["", "/", "/:memory:", "/file:school.db?uri=true", "/school.db?mode=ro"])
