@@ -6,6 +6,8 @@ import re
 from ipaddress import IPv6Address, IPv6Network, ip_address
 from urllib.parse import urlsplit
 
+ENCODED = "characters of a password such as / : @ # are written as %2F, %3A, %40, %23"
+"""What to say of an address that is none."""
 HOST = re.compile(r"(?!-)[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 """A name, punycode included, or an IPv4 address; no wildcard, which browsers never send."""
 

@@ -6,7 +6,6 @@ import json
 import re
 from ipaddress import ip_network
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
@@ -14,14 +13,15 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from memberstaff.addresses import is_host_pattern, is_origin, is_private
+from memberstaff.addresses import ENCODED, is_host_pattern, is_origin, is_private
 from memberstaff.changes import Status
+from memberstaff.redis_client import FORMS as REDIS_FORMS
+from memberstaff.redis_client import parse as parse_redis
 
 PREFIX = "MEMBERSTAFF_"
 SMALLEST_SECRET = 32
 """Characters; HS256 needs a key as long as its 256-bit hash."""
 GENERATE = "generate one with `openssl rand -base64 48`"
-ENCODED = "characters of a password such as / : @ # are written as %2F, %3A, %40, %23"
 FEWEST_CHARACTERS = 8
 """Different ones in it."""
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -50,7 +50,8 @@ class Deployment(BaseSettings):
     )
     broadcast_url: SecretStr = Field(
         SecretStr("memory://"),
-        description="Pub/sub: redis://HOST:PORT/DB or rediss://…; without one, memory://, for one process only.",
+        description=f"Redis: {', '.join(REDIS_FORMS)}, or rediss… with TLS (docs/redis.md); without one, memory://, "
+        "for one process only.",
     )
     broadcast_channel: str = Field(
         "memberstaff", min_length=1, max_length=100, description="Redis channel; each installation needs its own."
@@ -239,15 +240,8 @@ class Deployment(BaseSettings):
     @classmethod
     def _broadcast(cls, url: SecretStr) -> SecretStr:
         text = url.get_secret_value()
-        if not text.startswith(("memory://", "redis://", "rediss://")):
-            raise ValueError("must begin with memory://, redis:// or rediss://")
-        try:
-            parts = urlsplit(text)
-            is_whole = text.startswith("memory:") or (bool(parts.hostname) and parts.port != 0)
-        except ValueError:
-            is_whole = False
-        if not is_whole or "@" in parts.path:
-            raise ValueError(f"is not an address; {ENCODED}")
+        if not text.startswith("memory://"):
+            parse_redis(text)
         return url
 
     @field_validator("secret_key", "accepted_secret_key")

@@ -13,12 +13,10 @@ from contextlib import suppress
 from typing import Any
 
 from broadcaster import BroadcastBackend, Event
-from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 
 from memberstaff.notify.throttle import MinuteLog
+from memberstaff.redis_client import CLOSE_SECONDS, RedisConnection, parse, raise_if_cancelled
 
 QUIET_SECONDS = 1.0
 """Silence after which the subscription is pinged; after as much again it is considered dead."""
@@ -26,28 +24,21 @@ LONGEST_PAUSE_SECONDS = 5.0
 """Between two attempts to connect, at most."""
 MOST_BYTES = 1_048_576
 """Of a message; nothing of ours is longer, and what is longer is not looked at."""
-CLOSE_SECONDS = 1.0
-"""For closing a connection, which may be broken."""
-
-
-def redis_client(url: str, *, retries: int) -> Redis:
-    """A client whose socket operations time out after two seconds."""
-    timeout = 2 * QUIET_SECONDS
-    retry = Retry(NoBackoff(), retries)
-    return Redis.from_url(url, socket_timeout=timeout, socket_connect_timeout=timeout, retry=retry)
 
 
 class RedisBackend(BroadcastBackend):
-    """Pub/sub on one Redis; `reachable` is called with True or False as the subscription comes and goes."""
+    """Publish/subscribe; `reachable` is called with True or False as the subscription comes and goes."""
 
     def __init__(self, url: str, reachable: Callable[[bool], None]) -> None:
-        # Publishing is retried at once, since a restart of Redis leaves a dead connection in the pool. A duplicate
-        # does no harm, since positions tell. The subscription is not retried silently, which would hide that messages
-        # were lost.
-        self._publisher = redis_client(url, retries=1)
-        self._client = redis_client(url, retries=0)
+        address = parse(url)
+        self._publisher = RedisConnection(address.clients(2 * QUIET_SECONDS))
+        self._listener = RedisConnection(address.clients(2 * QUIET_SECONDS))
         self._pubsub: PubSub | None = None
         self._channels: set[str] = set()
+        self._heard: set[str] = set()
+        """Those to which the present connection listens."""
+        self._wanted = asyncio.Event()
+        """Whether there is a channel to listen to."""
         self._reachable = reachable
         self._hearing = False
         self._hearing_since = 0.0
@@ -64,24 +55,24 @@ class RedisBackend(BroadcastBackend):
         """Close every connection."""
         await self._drop()
         self._hearing = False
-        for client in (self._client, self._publisher):
-            with suppress(Exception):  # whatever is left of it goes with the process
-                async with asyncio.timeout(CLOSE_SECONDS):
-                    await client.aclose()
+        await self._publisher.close()
 
     async def subscribe(self, group: str) -> None:
-        """Listen to a channel from the next `next_published` on, and again after each reconnect."""
+        """Listen to a channel from the next `next_published` on, and again after each reconnect.
+
+        It is `next_published` that changes the connection: redis-py opens one anew that another task has closed.
+        """
         self._channels.add(group)
-        await self._drop()
+        self._wanted.set()
 
     async def unsubscribe(self, group: str) -> None:
         self._channels.discard(group)
-        await self._drop()
+        if not self._channels:
+            self._wanted.clear()
 
     async def publish(self, channel: str, message: Any) -> None:
-        """Send one message; raises redis-py's errors if Redis is unreachable."""
-        await self._publisher.publish(channel, message)
-        raise_if_cancelled()
+        """Send one message, perhaps twice; raises redis-py's errors if Redis is unreachable."""
+        await self._publisher.do(lambda client: client.publish(channel, message))
 
     async def next_published(self) -> Event:
         """The next message; never raises: during an outage it waits and reconnects."""
@@ -89,6 +80,9 @@ class RedisBackend(BroadcastBackend):
             self.rounds += 1
             try:
                 event = await self._next_message()
+            except asyncio.CancelledError:  # which may have come while it was connecting
+                await self._drop()
+                raise
             except Exception as error:  # whatever it is: broadcaster's listener would end, and nobody would notice
                 await self._drop()
                 self._report(hearing=False, error=error)
@@ -99,9 +93,13 @@ class RedisBackend(BroadcastBackend):
                     return event
 
     async def _next_message(self) -> Event | None:
+        await self._wanted.wait()
+        if self._heard != self._channels:
+            await self._drop()
         pubsub = self._pubsub
         if pubsub is None:
-            pubsub = self._pubsub = self._client.pubsub()
+            self._heard = set(self._channels)
+            pubsub = self._pubsub = self._listener.client.pubsub()
             self._pinged = False
             await pubsub.subscribe(*sorted(self._channels))
         message = await pubsub.get_message(timeout=QUIET_SECONDS)
@@ -129,6 +127,7 @@ class RedisBackend(BroadcastBackend):
             with suppress(Exception):  # it is being discarded because it is broken
                 async with asyncio.timeout(CLOSE_SECONDS):
                     await pubsub.aclose()  # type: ignore[no-untyped-call]
+        await self._listener.close()
 
     def _report(self, *, hearing: bool, error: Exception | None = None) -> None:
         if error is not None:
@@ -151,14 +150,3 @@ class RedisBackend(BroadcastBackend):
         self._hearing_since = 0.0
         longest = min(LONGEST_PAUSE_SECONDS, 0.1 * 2 ** min(self._failures, 10))
         await asyncio.sleep(random.uniform(0, longest))  # noqa: S311 - spreads load, guards nothing
-
-
-def raise_if_cancelled() -> None:
-    """Raise CancelledError if this task was cancelled while redis-py was sending.
-
-    On Python 3.11 its `asyncio.wait_for` swallows a cancellation that arrives just as the sending is done, and the
-    task, and so the shutdown, would wait for ever.
-    """
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError

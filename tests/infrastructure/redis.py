@@ -41,18 +41,20 @@ class Redis:
 class RedisServer(Redis):
     """One server of the tests' own on a loopback port, without persistence, that can be broken in many ways."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *options: str) -> None:
         self._folder = folder
-        self._port = free_port()
+        self.port = free_port()
+        self.options = list(options)
+        """More of them, for its command line."""
         self._process: subprocess.Popen[bytes] | None = None
-        super().__init__(f"redis://127.0.0.1:{self._port}/0")
+        super().__init__(f"redis://127.0.0.1:{self.port}/0")
 
     def start(self) -> None:
         """Listen; again, after `kill`."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        options = ["--bind", "127.0.0.1", "--port", str(self._port), "--save", "", "--appendonly", "no"]
-        command = [find_binary(), *options, "--dir", str(self._folder)]
-        self._process = start(command, log=self._folder / "log", ready=self._answers)
+        options = ["--bind", "127.0.0.1", "--port", str(self.port), "--save", "", "--appendonly", "no"]
+        command = [find_binary(), *options, "--dir", str(self._folder), *self.options]
+        self._process = start(command, log=self._folder / "log", ready=self.answers)
 
     def kill(self) -> None:
         """End it at once, as a crash would."""
@@ -91,9 +93,10 @@ class RedisServer(Redis):
         if self._process.poll() is None:
             self._process.send_signal(which)
 
-    def _answers(self) -> bool:
+    def answers(self) -> bool:
+        """Whether it does."""
         try:
-            with socket.create_connection(("127.0.0.1", self._port), timeout=1) as connection:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
                 connection.sendall(b"PING\r\n")
                 return connection.recv(16).startswith(b"+PONG")
         except OSError:

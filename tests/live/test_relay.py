@@ -10,9 +10,9 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from redis.asyncio import Redis as Client
 
 from memberstaff.keyring import Keyring
-from memberstaff.notify.redis_backend import redis_client
 from memberstaff.notify.seal import Seal
 from memberstaff.pusher import relay
 from tests.clock import TODAY, TurnedClock
@@ -31,7 +31,7 @@ def relays(*installed: Installation) -> list[Any]:
 @asynccontextmanager
 async def published(redis: Redis, channel: str) -> AsyncIterator[Callable[[int], Awaitable[list[str]]]]:
     """Whose changes laravel-echo-server is told: waits for so many, and that there are no more of them."""
-    async with redis_client(redis.url, retries=1) as client, client.pubsub() as pubsub:
+    async with Client.from_url(redis.url) as client, client.pubsub() as pubsub:
         await pubsub.subscribe(channel)
 
         async def heard(seconds: float) -> list[str]:
@@ -54,7 +54,7 @@ async def test_each_change_is_published_once_in_laravels_envelope(postgres_url: 
     prefix = f"{uuid4().hex}-database-"
     async with (
         two_servers(postgres_url, redis_server, echo_channel="attendance", echo_prefix=prefix) as (one, other),
-        redis_client(redis_server.url, retries=1) as redis,
+        Client.from_url(redis_server.url) as redis,
         redis.pubsub() as pubsub,
     ):
         await pubsub.psubscribe(f"{prefix}*")

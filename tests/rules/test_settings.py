@@ -77,7 +77,7 @@ WRONG = {
     "database_pool_size": ("0", "Input should be greater than or equal to 1"),
     "broadcast_url": (
         f"{SECRET}",
-        "must begin with memory://, redis:// or rediss://",
+        "must begin with redis://, redis+sentinel:// or redis+cluster://; with TLS, rediss…",
     ),
     "broadcast_channel": ("c" * 101, "String should have at most 100 characters"),
     "secret_key": (SECRET, "is shorter than 32 characters; generate one with `openssl rand -base64 48`"),
