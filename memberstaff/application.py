@@ -21,7 +21,7 @@ from memberstaff.attendance.days import Calendar
 from memberstaff.attendance.group_commit import GroupCommit
 from memberstaff.db.clock import Clock, utc_now
 from memberstaff.db.database import Database
-from memberstaff.db.migrate import is_current
+from memberstaff.db.migrate import Compatibility, Incompatible, compatibility
 from memberstaff.db.retention import Retention
 from memberstaff.fanout.byte_lru import ByteLRU
 from memberstaff.fanout.subscriber_groups import SubscriberGroups
@@ -43,13 +43,6 @@ READINESS_FRESH_SECONDS = 1.0
 """How long an answer of the database about readiness is good for."""
 READINESS_SECONDS = 2.0
 """Time-out of the database in a readiness check."""
-
-
-class Unmigrated(Exception):
-    """The database's schema is not that of this release."""
-
-    def __init__(self) -> None:
-        super().__init__("The database's schema is not that of this release. Run `memberstaff migrate` first.")
 
 
 class Application:
@@ -105,12 +98,12 @@ class Application:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Run the background services until the block ends. Raises Unmigrated, or TimeoutError."""
+        """Run the background services until the block ends. Raises Incompatible, or TimeoutError."""
         try:
             async with asyncio.timeout(self.settings.database_seconds):
-                current = await is_current(self.database.engine)
-            if not current:
-                raise Unmigrated
+                found = await compatibility(self.database.engine)
+            if found is not Compatibility.COMPATIBLE:
+                raise Incompatible(found)
             tasks = [asyncio.create_task(supervise(name, run)) for name, run in self._services().items()]
             try:
                 yield
@@ -144,11 +137,10 @@ class Application:
     async def _ask_database(self) -> str:
         try:
             async with asyncio.timeout(READINESS_SECONDS):
-                current = await is_current(self.database.engine)
+                return await compatibility(self.database.engine)
         except Exception as error:
             log.warning("The database does not respond", reason=type(error).__name__)
             return "unreachable"
-        return "well" if current else "not migrated"
 
     def gauges(self) -> Mapping[str, tuple[float, str]]:
         """Value and help text of each gauge, by name; of a counter, if the name ends in `_total`."""

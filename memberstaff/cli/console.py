@@ -19,9 +19,8 @@ from sqlalchemy.exc import DBAPIError
 
 from memberstaff import origin
 from memberstaff.access import COMMAND_LINE
-from memberstaff.application import Unmigrated
 from memberstaff.db.database import Database
-from memberstaff.db.migrate import is_current
+from memberstaff.db.migrate import Compatibility, Incompatible, compatibility
 from memberstaff.db.work import Work
 from memberstaff.errors import Refusal, Refusals, RequestError, Unavailable
 from memberstaff.installed import describe
@@ -71,7 +70,7 @@ def explain_errors() -> Iterator[None]:
         _fail(_unusable(error.__cause__ or error))
     except (Refusal, RequestError) as error:
         _fail(error.message)
-    except (CommandError, Unmigrated) as error:
+    except (CommandError, Incompatible) as error:
         _fail(str(error))
     except (DBAPIError, OSError) as error:
         _fail(_unusable(error))
@@ -91,14 +90,14 @@ def _fail(message: str) -> None:
 
 @asynccontextmanager
 async def database(settings: Settings | None = None, *, migrated: bool = True) -> AsyncIterator[Database]:
-    """The database in the settings. Raises Unmigrated if its tables are not this release's."""
+    """The database in the settings. Raises Incompatible unless this release may use its tables."""
     settings = settings or load()
     url = settings.database_url.get_secret_value()
     _require_folder(url)
     opened = Database(url, zone=settings.zone, pool_size=2, pgbouncer=settings.database_pgbouncer)
     try:
-        if migrated and not await is_current(opened.engine):
-            raise Unmigrated
+        if migrated and (found := await compatibility(opened.engine)) is not Compatibility.COMPATIBLE:
+            raise Incompatible(found)
         yield opened
     finally:
         await opened.close()

@@ -13,19 +13,37 @@ from pydantic.fields import FieldInfo
 from memberstaff import demo
 from memberstaff.cli.console import app, database, out, run, work
 from memberstaff.db.installation import new_epoch
-from memberstaff.db.migrate import migrate
+from memberstaff.db.migrate import Compatibility, Incompatible, compatibility, migrate
+from memberstaff.db.migrate import finish as end_side_by_side
 from memberstaff.deployment import PREFIX, Deployment
 from memberstaff.settings import Settings, load
 
 
 @app.command("migrate")
-def migrate_command() -> None:
-    """Migrate the database's tables to this release. Safe to repeat, and to run on several nodes at once."""
+def migrate_command(
+    finish: Annotated[
+        bool, typer.Option("--finish", help="End the time in which earlier releases may serve the database.")
+    ] = False,
+) -> None:
+    """Migrate the database's tables to this release. Safe to repeat, and to run on several nodes at once.
+
+    Earlier releases go on serving, on PostgreSQL. With --finish they become unready, and what they could not show, keep
+    or enforce may be written from then on: run it when they have been stopped, and you will not go back to them.
+    """
 
     async def main() -> None:
         async with database(migrated=False) as opened:
             await migrate(opened.engine)
-        out.print("The database is up to date.")
+            if finish and await compatibility(opened.engine) is Compatibility.COMPATIBLE:
+                await end_side_by_side(opened.engine)
+            found = await compatibility(opened.engine)
+        if found is not Compatibility.COMPATIBLE:
+            raise Incompatible(found)
+        out.print(
+            "The database is up to date. Processes of earlier releases are no longer ready."
+            if finish
+            else "The database is up to date."
+        )
 
     run(main)
 

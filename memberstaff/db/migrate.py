@@ -1,27 +1,67 @@
-"""Runs Alembic from code: there is no alembic.ini to find, and the settings name the database."""
+"""Runs Alembic from code: there is no alembic.ini to find, and the settings name the database.
+
+Releases run side by side while they are exchanged. So a migration only adds, a process serves with any tables that are
+at least its own, and what older processes could not show, keep or enforce comes with `finish`, after which they do not
+serve any more: docs/decisions/0031-side-by-side.md.
+"""
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from enum import StrEnum
 from functools import cache
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import Connection, event, text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from memberstaff.db.deadline import answered_within
+from memberstaff.db.sqlite import write_option
 
 HERE = Path(__file__).parent / "migrations"
 
+OPTIONS = {
+    "render_as_batch": True,  # SQLite alters a table by copying it
+    "transaction_per_migration": True,
+}
+"""Alembic's, for each context."""
 MIGRATION_SECONDS = 86_400.0
 """For all of one: the database's host may die without a word."""
+LOCK_TIMEOUT = "2s"
+"""For a lock on a table: whoever uses the table waits behind a migration that waits."""
+LOOK_AGAIN_SECONDS = 0.5
+"""Between two looks whether another node still migrates."""
+SIDE_BY_SIDE_SINCE = "0009"
+"""The first revision that knows which processes may serve. Up to it nothing serves while tables are migrated."""
 
 # An advisory lock, so that nodes starting together migrate one after the other. Any number will do.
 _LOCK = 5_370_114_628_991_001
+
+
+class Compatibility(StrEnum):
+    """Whether this release may serve with a database's tables, in the words of `/health/ready`."""
+
+    COMPATIBLE = "well"
+    NOT_MIGRATED = "not migrated"
+    TOO_NEW = "finished for a later release"
+
+
+class Incompatible(Exception):
+    """This release cannot serve with the database's tables."""
+
+    def __init__(self, compatibility: Compatibility) -> None:
+        super().__init__(
+            "The database was finished for a later release with `memberstaff migrate --finish`. Install that one."
+            if compatibility is Compatibility.TOO_NEW
+            else "The database's schema is not that of this release. Run `memberstaff migrate` first."
+        )
 
 
 def config(connection: Connection) -> Config:
@@ -33,33 +73,116 @@ def config(connection: Connection) -> Config:
 
 
 async def migrate(engine: AsyncEngine, revision: str = "head") -> None:
-    """Upgrade the tables to this release, or to `revision`, within a day."""
+    """Upgrade the tables to this release, or to `revision`, within a day; leaves those of a later release alone.
+
+    On PostgreSQL each migration is a transaction of its own, so that none keeps another's locks.
+    """
 
     def upgrade(connection: Connection) -> None:
-        if connection.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-        command.upgrade(config(connection), revision)
+        if (_revision(connection) or "") < newest_revision():
+            _leave_autobegun(connection)
+            command.upgrade(config(connection), revision)
 
-    async with engine.connect() as connection:
-        connection = await connection.execution_options(memberstaff_writes=True)
-        driver_connection = (await connection.get_raw_connection()).driver_connection
-        ends = connection.dialect.name == "postgresql"
-        with answered_within(MIGRATION_SECONDS, driver_connection) if ends else nullcontext():
-            async with connection.begin():
-                await connection.run_sync(upgrade)
+    async with _alone(engine) as connection:
+        await connection.run_sync(upgrade)
+
+
+async def finish(engine: AsyncEngine) -> None:
+    """End the time in which releases before this one may serve; the tables must have been migrated.
+
+    Runs `finish` of each migration that has one, unless that was done; what has begun can be repeated.
+    """
+
+    def run(connection: Connection) -> None:
+        least = _least_revision(connection) or ""
+        _leave_autobegun(connection)
+        context = MigrationContext.configure(connection, opts=OPTIONS)
+        for script in reversed([*ScriptDirectory(str(HERE)).walk_revisions()]):
+            if script.revision <= least or script.revision < SIDE_BY_SIDE_SINCE:
+                continue
+            with context.begin_transaction(_per_migration=True), Operations.context(context):
+                if hasattr(script.module, "finish"):
+                    script.module.finish()
+                connection.execute(text("UPDATE installation SET least_revision = :it"), {"it": script.revision})
+
+    async with _alone(engine) as connection:
+        await connection.run_sync(run)
 
 
 @cache
-def newest_revision() -> str | None:
+def newest_revision() -> str:
     """The revision that this release expects; reading it from the files costs milliseconds."""
-    return ScriptDirectory(str(HERE)).get_current_head()
+    newest = ScriptDirectory(str(HERE)).get_current_head()
+    assert newest is not None
+    return newest
 
 
-async def is_current(engine: AsyncEngine) -> bool:
-    """Whether the tables are exactly this release's."""
+async def compatibility(engine: AsyncEngine) -> Compatibility:
+    """Whether this release may serve: the tables are at least its own, and were not finished for a later one."""
 
-    def check(connection: Connection) -> bool:
-        return MigrationContext.configure(connection).get_current_revision() == newest_revision()
+    def check(connection: Connection) -> Compatibility:
+        if (_revision(connection) or "") < newest_revision():
+            return Compatibility.NOT_MIGRATED
+        if (_least_revision(connection) or "") > newest_revision():
+            return Compatibility.TOO_NEW
+        return Compatibility.COMPATIBLE
 
     async with engine.connect() as connection:
         return await connection.run_sync(check)
+
+
+def _revision(connection: Connection) -> str | None:
+    """Of the tables. Revisions are numbers of four digits, so that those of later releases can be compared too."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def _least_revision(connection: Connection) -> str | None:
+    """The least that a process must know to serve; None: any since SIDE_BY_SIDE_SINCE."""
+    least: str | None = connection.scalar(text("SELECT least_revision FROM installation"))
+    return least
+
+
+@asynccontextmanager
+async def _alone(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """A connection to migrate with, while no other node does.
+
+    On SQLite it is in a transaction, which is all; on PostgreSQL in none, and whatever it begins waits for no lock
+    longer than LOCK_TIMEOUT.
+    """
+    async with engine.connect() as connection:
+        connection = await connection.execution_options(**write_option())
+        if connection.dialect.name != "postgresql":
+            async with connection.begin():
+                yield connection
+            return
+
+        @event.listens_for(connection.sync_connection, "begin")
+        def bound(begun: Connection) -> None:
+            begun.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
+
+        driver_connection = (await connection.get_raw_connection()).driver_connection
+        with answered_within(MIGRATION_SECONDS, driver_connection):
+            async with _locked(engine):
+                yield connection
+
+
+@asynccontextmanager
+async def _locked(engine: AsyncEngine) -> AsyncIterator[None]:
+    """The lock of whoever migrates, in a transaction of another connection.
+
+    It asks again and again: a node that waited for the lock would have a snapshot, for whose end CREATE INDEX
+    CONCURRENTLY waits.
+    """
+    while True:
+        async with engine.begin() as connection:
+            if await connection.scalar(text("SELECT pg_try_advisory_xact_lock(:lock)"), {"lock": _LOCK}):
+                await connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
+                yield
+                return
+        await asyncio.sleep(LOOK_AGAIN_SECONDS)
+
+
+def _leave_autobegun(connection: Connection) -> None:
+    """End the transaction that a SELECT began, on PostgreSQL, or Alembic would leave each COMMIT to us."""
+    if connection.dialect.name == "postgresql":
+        connection.rollback()

@@ -57,6 +57,12 @@ installation = Table(
     ),
     Column("timeline", BigInteger, nullable=True, comment="PostgreSQL's, in this epoch; null: not known, or SQLite."),
     Column("roster_version", BigInteger, nullable=False, server_default=text("0")),
+    Column(
+        "least_revision",
+        String(32),
+        nullable=True,
+        comment="Of migrations, that a process must know to serve; null: any.",
+    ),
     CheckConstraint("id = 1", name="one_row"),
 )
 

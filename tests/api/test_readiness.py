@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from memberstaff import application
-from memberstaff.db.migrate import is_current
+from memberstaff.db.migrate import Compatibility, compatibility
 from memberstaff.notify import channel, redis_backend
 from tests.clock import TODAY
 from tests.infrastructure.redis import RedisServer
@@ -23,12 +23,12 @@ async def test_the_database_is_asked_once_for_all_who_ask_within_a_second(
 ) -> None:
     asked = 0
 
-    async def counting(engine: AsyncEngine) -> bool:
+    async def counting(engine: AsyncEngine) -> Compatibility:
         nonlocal asked
         asked += 1
-        return await is_current(engine)
+        return await compatibility(engine)
 
-    monkeypatch.setattr(application, "is_current", counting)
+    monkeypatch.setattr(application, "compatibility", counting)
     monkeypatch.setattr(application, "READINESS_FRESH_SECONDS", fresh)
     for _ in range(3):
         answers = await asyncio.gather(*(installation.http.get("/health/ready") for _ in range(20)))

@@ -16,7 +16,7 @@ from sqlalchemy import make_url, text
 
 from memberstaff.access import COMMAND_LINE
 from memberstaff.db.database import Database
-from memberstaff.db.migrate import is_current
+from memberstaff.db.migrate import Compatibility, compatibility
 from memberstaff.staff import commands
 from memberstaff.staff.commands import Details
 from tests.clock import MONDAY
@@ -38,7 +38,7 @@ async def opened(url: str, *, pgbouncer: bool = True) -> AsyncIterator[Database]
 @pytest.mark.parametrize(("pgbouncer", "prepared"), [(True, False), (False, True)])
 async def test_no_statement_is_prepared_under_a_name(database_url: str, pgbouncer: bool, prepared: bool) -> None:
     async with opened(database_url, pgbouncer=pgbouncer) as database:
-        assert await is_current(database.engine)
+        assert await compatibility(database.engine) is Compatibility.COMPATIBLE
         async with database.write() as work:
             work.caller = COMMAND_LINE
             await commands.create(work, Details(name="Amina", category="Teaching", starts_on=MONDAY))

@@ -1,13 +1,15 @@
-"""Alembic's entry: runs the migrations on the connection that migrate.py opened."""
+"""Alembic's entry: runs the migrations on the connection that migrate.py opened, or prints them for the linter."""
 
 from alembic import context
 
+from memberstaff.db.migrate import OPTIONS
 from memberstaff.db.tables import metadata
 
 context.configure(
-    connection=context.config.attributes["connection"],
+    connection=context.config.attributes.get("connection"),
+    dialect_name=None if "connection" in context.config.attributes else "postgresql",
     target_metadata=metadata,
-    render_as_batch=True,  # SQLite alters a table by copying it
     compare_type=True,
+    **OPTIONS,
 )
 context.run_migrations()
