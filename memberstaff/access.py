@@ -16,6 +16,14 @@ class Role(StrEnum):
     ADMIN = "ADMIN"
 
 
+_ROLES = {role.value: role for role in Role}
+
+
+def role_of(stored: str) -> Role | None:
+    """A stored role; None for one of a later release, which gives no rights here."""
+    return _ROLES.get(stored)
+
+
 class Right(StrEnum):
     """A permission, worded to complete "A MARKER may not …"."""
 

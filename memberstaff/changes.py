@@ -20,6 +20,19 @@ class Status(StrEnum):
     ABSENT = "ABSENT"
 
 
+_STATUSES = {status.value: status for status in Status}
+
+
+def is_known(stored: str) -> bool:
+    """Whether a stored status is one of this release's."""
+    return stored in _STATUSES
+
+
+def status_of(stored: str) -> Status:
+    """A stored status; UNMARKED for one of a later release, which only a process can find that is no longer ready."""
+    return _STATUSES.get(stored, Status.UNMARKED)
+
+
 CONFIDENTIAL = ("note", "photo_url")
 """What only those are shown who have `Right.READ_NOTES`: a note or a photo can tell of somebody's health."""
 

@@ -38,7 +38,9 @@ class Account(Node):
 
     email: str | None = strawberry.field(description="Null for an account of an identity provider.")
     display_name: str = strawberry.field(description="Shown next to the marks made by this account.")
-    role: Role = strawberry.field(description="What the account may do.")
+    role: Role | None = strawberry.field(
+        description="What the account may do; null for a role of a later release, which gives no rights here."
+    )
     issuer: str | None = strawberry.field(description="The identity provider; null for accounts with a password.")
     is_disabled: bool = strawberry.field(description="Whether logging in is disabled.")
     created_at: dt.datetime = strawberry.field(description="When it was created or first used.")

@@ -183,7 +183,7 @@ class AccessWatcher:
 
     async def _judge(self, admission: Admission, answer: Session | NoAccess) -> None:
         if isinstance(answer, NoAccess):
-            may_renew = answer.reason is NoAccessReason.TOKEN_EXPIRED
+            may_renew = answer.reason in {NoAccessReason.TOKEN_EXPIRED, NoAccessReason.ROLE_UNKNOWN}
             await self._end(admission, RECONNECT if may_renew else DO_NOT_RECONNECT, answer.message)
         elif answer.caller.role is not admission.role:
             await self._end(admission, RECONNECT, ROLE_CHANGED)

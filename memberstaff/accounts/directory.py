@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Row, or_, select, update
 
-from memberstaff.access import Right, Role
+from memberstaff.access import Right, Role, role_of
 from memberstaff.accounts import emails, sessions
 from memberstaff.accounts.passwords import PasswordHash
 from memberstaff.db.arrays import any_of
@@ -30,7 +30,8 @@ class Account:
     id: int
     email: str | None
     display_name: str
-    role: Role
+    role: Role | None
+    """None: a role of a later release."""
     issuer: str | None
     disabled_at: datetime | None
     created_at: datetime
@@ -264,7 +265,7 @@ def _account(row: Row[Any]) -> Account:
         id=row.id,
         email=row.email,
         display_name=row.display_name,
-        role=Role(row.role),
+        role=role_of(row.role),
         issuer=row.issuer,
         disabled_at=row.disabled_at,
         created_at=row.created_at,

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Row, case, select, update
 
-from memberstaff.access import Caller, Role
+from memberstaff.access import Caller, Role, role_of
 from memberstaff.accounts import sessions
 from memberstaff.accounts.tokens import NoAccess, NoAccessReason
 from memberstaff.db.tables import account, session
@@ -50,7 +50,9 @@ async def provision(work: Work, identity: Identity) -> int | None:
         return None
     if row.disabled_at is not None:
         raise NoAccess(NoAccessReason.ACCOUNT_DISABLED)
-    work.caller = Caller(row.id, identity.session, row.display_name, identity.role or Role(row.role))
+    # What follows needs no right.
+    role = identity.role or role_of(row.role) or Role.VIEWER
+    work.caller = Caller(row.id, identity.session, row.display_name, role)
     if created_id is not None:
         await work.audit("account", row.id, "created", {"role": identity.role, "issuer": identity.issuer})
     if await _role(work, row, identity) is None:
@@ -79,7 +81,7 @@ async def _create(work: Work, identity: Identity) -> int | None:
 
 async def _role(work: Work, row: Row[Any], identity: Identity) -> Role | None:
     """The account's role by the newest token that was seen, which may be this one. The row is locked."""
-    known = None if row.role_withdrawn else Role(row.role)
+    known = None if row.role_withdrawn else role_of(row.role)
     if row.role_issued_at is not None:
         if identity.issued_at < row.role_issued_at:
             return known
@@ -87,6 +89,8 @@ async def _role(work: Work, row: Row[Any], identity: Identity) -> Role | None:
         if identity.issued_at == row.role_issued_at and _rank(identity.role) >= _rank(known):
             return known
     found = identity.role
+    if found is None and known is None and not row.role_withdrawn:
+        return None  # a role of a later release, which knows what this token says
     # Without a role nobody is among the administrators, of which one has to remain.
     values = {"role_issued_at": identity.issued_at, "role_withdrawn": found is None, "role": found or Role.VIEWER}
     await work.write(update(account).where(account.c.id == row.id).values(values))

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, Text, bindparam, case, delete, literal, select, update
 
-from memberstaff.access import Caller, Role
+from memberstaff.access import Caller, Role, role_of
 from memberstaff.accounts.tokens import Claims, NoAccess, NoAccessReason
 from memberstaff.db.arrays import any_of
 from memberstaff.db.rows import as_json, from_json
@@ -145,16 +145,24 @@ def check(row: Row[Any], *, now: datetime, issued_at: datetime | None = None) ->
 
 
 def opened(row: Row[Any]) -> Session:
-    """The session in a row of `states()`."""
-    caller = Caller(row.account_id, row.session_id, row.display_name, Role(row.role))
+    """The session in a row of `states()`. Raises NoAccess for a role of a later release."""
+    caller = Caller(row.account_id, row.session_id, row.display_name, _known_role(row))
     return Session(caller, row.account_id, row.email, row.expires_at)
+
+
+def _known_role(row: Row[Any]) -> Role:
+    role = role_of(row.role)
+    if role is None:
+        raise NoAccess(NoAccessReason.ROLE_UNKNOWN)
+    return role
 
 
 async def open_session(work: Work, account_id: int, *, verified: str, lifetime: Lifetimes) -> Session | None:
     """Open a session for the account, which ends with its role's lifetime.
 
     None if the account was disabled or its password hash is no longer `verified`: the password was checked before
-    this transaction began. The lock makes a change of either wait, or be seen.
+    this transaction began. The lock makes a change of either wait, or be seen. Raises NoAccess for a role of a later
+    release.
     """
     row = await work.row(
         select(account)
@@ -165,10 +173,11 @@ async def open_session(work: Work, account_id: int, *, verified: str, lifetime: 
     if row is None:
         return None
     session_id = secrets.token_urlsafe(24)
-    expires_at = lifetime(Role(row.role)).end(created_at=work.now, now=work.now)
+    role = _known_role(row)
+    expires_at = lifetime(role).end(created_at=work.now, now=work.now)
     new = session.insert().values(id=session_id, account_id=account_id, created_at=work.now)
     await work.write(new.values(expires_at=expires_at))
-    caller = Caller(account_id, session_id, row.display_name, Role(row.role))
+    caller = Caller(account_id, session_id, row.display_name, role)
     return Session(caller, account_id, row.email, expires_at)
 
 

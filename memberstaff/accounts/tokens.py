@@ -41,6 +41,7 @@ class NoAccessReason(StrEnum):
     SESSION_EXPIRED = "SESSION_EXPIRED"
     SESSION_ENDED = "SESSION_ENDED"
     ACCOUNT_DISABLED = "ACCOUNT_DISABLED"
+    ROLE_UNKNOWN = "ROLE_UNKNOWN"
 
 
 _MESSAGES = {
@@ -49,6 +50,7 @@ _MESSAGES = {
     NoAccessReason.SESSION_EXPIRED: "The session has expired. Log in again.",
     NoAccessReason.SESSION_ENDED: "The session has been ended. Log in again.",
     NoAccessReason.ACCOUNT_DISABLED: "The account has been disabled. Ask an administrator.",
+    NoAccessReason.ROLE_UNKNOWN: "The account's role needs a later release than this server's. Connect again later.",
 }
 
 

@@ -32,12 +32,12 @@ from memberstaff.attendance.model import Day, Record, record
 from memberstaff.attendance.queries import BoardFilter, select_records
 from memberstaff.attendance.revisions import REVISION, Entry, append, apply, numbered
 from memberstaff.attendance.rules import Mark
-from memberstaff.changes import DayProgress, Status
+from memberstaff.changes import DayProgress, Status, is_known
 from memberstaff.db.arrays import any_of
 from memberstaff.db.tables import attendance, attendance_revision, staff
 from memberstaff.db.types import Instant
 from memberstaff.db.work import Work
-from memberstaff.errors import ErrorCode, Refusal, Refusals, RequestError
+from memberstaff.errors import ErrorCode, Refusal, Refusals, RequestError, Unavailable
 
 MOST_ENTRIES = 20_000
 """In one request."""
@@ -210,10 +210,14 @@ def _require_mark(caller: Caller, on: date, today: date) -> None:
 async def _records_of(work: Work, on: date, marks: Sequence[Mark], *, notes: bool) -> dict[int, Record]:
     """The current records of the people marked, in one statement of constant size.
 
-    Locks those people against erasure until this work ends, or a note written here would outlive its person.
+    Locks those people against erasure until this work ends, or a note written here would outlive its person. Raises
+    Unavailable for a record with a status of a later release, which would be lost: that one's processes can change it.
     """
     parameters = {"on": on, "staff_ids": [mark.staff_id for mark in marks]}
-    return {row.id: record(row, on) for row in await work.rows(_select_records_of(notes=notes), parameters)}
+    rows = await work.rows(_select_records_of(notes=notes), parameters)
+    if not all(row.status is None or is_known(row.status) for row in rows):
+        raise Unavailable("This server is being replaced by a later release. Try again.", applied=False)
+    return {row.id: record(row, on) for row in rows}
 
 
 @cache

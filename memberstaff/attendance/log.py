@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Date, Integer, Row, Select, and_, bindparam, case, null, select, true
 
-from memberstaff.changes import Change, DayProgress, Status
+from memberstaff.changes import Change, DayProgress, status_of
 from memberstaff.db.arrays import any_of
 from memberstaff.db.rows import as_json, from_json, json_date
 from memberstaff.db.tables import account, attendance_day, attendance_revision, installation, staff
@@ -102,7 +102,7 @@ def _change(row: Row[Any]) -> Change:
         position=row.position,
         staff_id=row.staff_id,
         version=row.version,
-        status=Status(row.status),
+        status=status_of(row.status),
         note=row.note,
         photo_url=row.photo_url,
         changed_at=row.changed_at,

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, literal
 
 from memberstaff.attendance.cursor import Cursor
 from memberstaff.attendance.sequence import sequence
-from memberstaff.changes import CONFIDENTIAL, Status
+from memberstaff.changes import CONFIDENTIAL, Status, status_of
 from memberstaff.db.tables import account, attendance
 from memberstaff.staff.model import COLUMNS, Person, person
 
@@ -84,11 +84,10 @@ def record(row: Sequence[Any], day: date) -> Record:
     if version is None:
         return Record(person(of_person), day, Status.UNMARKED, None, None, 0, 0, None, None, None)
     whose = person(of_person)
-    return Record(whose, day, _STATUSES[status], note, photo_url, version, position, updated_at, by, by_account)
+    return Record(whose, day, status_of(status), note, photo_url, version, position, updated_at, by, by_account)
 
 
 _OF_PERSON = len(COLUMNS)
-_STATUSES = {status.value: status for status in Status}
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from sqlalchemy import BigInteger, ColumnElement, Date, Integer, Row, Select, an
 
 from memberstaff.access import Right
 from memberstaff.attendance.model import Day, Record, Summary, readable, record, record_columns
-from memberstaff.changes import Status
+from memberstaff.changes import Status, status_of
 from memberstaff.db.arrays import any_of
 from memberstaff.db.rows import as_json, from_json, json_date
 from memberstaff.db.tables import account, attendance, attendance_revision, staff
@@ -134,7 +134,7 @@ async def summary(reading: Reading, on: date) -> Summary:
     rows = await reading.rows(_SUMMARY, {"on": on})
     counts = dict.fromkeys(Status, 0)
     for row in rows:
-        counts[Status(row.status) if row.status is not None else Status.UNMARKED] += row.number
+        counts[status_of(row.status) if row.status is not None else Status.UNMARKED] += row.number
     return Summary(on, counts)
 
 
@@ -219,7 +219,7 @@ def _revision(row: Row[Any]) -> Revision:
         row.staff_id,
         row.date,
         row.version,
-        Status(row.status),
+        status_of(row.status),
         row.note,
         row.photo_url,
         row.changed_at,

@@ -14,7 +14,7 @@ from sqlalchemy import Date, and_, case, func, literal, or_, select
 from memberstaff.access import Right
 from memberstaff.attendance.days import Calendar
 from memberstaff.attendance.model import Summary
-from memberstaff.changes import Status
+from memberstaff.changes import Status, is_known
 from memberstaff.db.arrays import any_of
 from memberstaff.db.tables import attendance, staff
 from memberstaff.db.work import CONVERTED_AT_ONCE, Reading
@@ -102,7 +102,8 @@ async def _marks(
     )
     marks: defaultdict[Key, Counter[Status]] = defaultdict(Counter)
     for number, row in enumerate(await reading.rows(counts), start=1):
-        marks[row.category or no_category, row.date][Status(row.status)] += row.number
+        if is_known(row.status):
+            marks[row.category or no_category, row.date][Status(row.status)] += row.number
         if number % CONVERTED_AT_ONCE == 0:
             await asyncio.sleep(0)
     return marks

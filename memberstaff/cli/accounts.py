@@ -53,7 +53,12 @@ def show() -> None:
         table = Table("email", "name", "role", "state")
         for account in accounts:
             state = "disabled" if account.disabled_at else "enabled"
-            table.add_row(account.email or f"(from {account.issuer})", account.display_name, account.role, state)
+            table.add_row(
+                account.email or f"(from {account.issuer})",
+                account.display_name,
+                account.role or "(of a later release)",
+                state,
+            )
         out.print(table)
 
     run(main)

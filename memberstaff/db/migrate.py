@@ -54,7 +54,7 @@ class Compatibility(StrEnum):
 
 
 class Incompatible(Exception):
-    """This release cannot serve with the database's tables."""
+    """A release cannot serve with the database's tables."""
 
     def __init__(self, compatibility: Compatibility) -> None:
         super().__init__(

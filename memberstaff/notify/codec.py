@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import timedelta
 
 import msgspec
@@ -20,6 +20,8 @@ MISSED = Notification(epoch=0)
 """Something may have been missed: ask the database about everything."""
 
 _DECODER = msgspec.json.Decoder(Notification)
+_KEYS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_KNOWN = {field.name for field in fields(Notification)}
 _HIGHEST = 2**63 - 1
 """That the database's columns hold."""
 
@@ -58,3 +60,8 @@ def decode(text: bytes) -> Notification:
     if min(numbers) < 0 or max(numbers) > _HIGHEST or 0 in {change.position for change in notification.changes}:
         raise InvalidNotification("a number is out of range")
     return notification
+
+
+def says_more(text: bytes) -> bool:
+    """Whether a message that could be decoded says something that only a later release knows."""
+    return not _KEYS.decode(text).keys() <= _KNOWN

@@ -23,7 +23,7 @@ class Notifier:
 
     Both need `run` to be running. `on_notification` is called for each one, in this event loop. It is called with
     `codec.MISSED`, which means "something may have been missed, ask the database", whenever listening began, and for a
-    message of ours that this version does not understand.
+    message of ours that this version does not understand, or not all of it.
     """
 
     def __init__(
@@ -64,6 +64,8 @@ class Notifier:
             self._log.warning("Did not understand a notification; the database is asked instead", reason=str(error))
             notification = codec.MISSED
         self._on_notification(notification)
+        if notification != codec.MISSED and codec.says_more(text):
+            self._on_notification(codec.MISSED)
 
     async def _publish(self) -> None:
         while True:

@@ -151,7 +151,11 @@ class Presence:
 
     def _hear(self, text: bytes) -> None:
         """Take over what another process tells, unless it is old: it may have been recorded and published again."""
-        lease = msgspec.json.decode(text, type=Lease)
+        try:
+            lease = msgspec.json.decode(text, type=Lease)
+        except (msgspec.DecodeError, RecursionError) as error:
+            self._log.warning("Ignored a presence lease, of a later release?", reason=type(error).__name__)
+            return
         if lease.process == self._process:
             return
         valid_for = lease.until - self._clock().timestamp()

@@ -144,7 +144,7 @@ class Relay:
     def _is_held(self, found: bytes, now: float) -> bool:
         try:
             lease = msgspec.json.decode(self._seal.open(found), type=Lease)
-        except (NotSealed, msgspec.DecodeError):
+        except (NotSealed, msgspec.DecodeError, RecursionError):
             return False
         return lease.holder != self._name and 0 < lease.until - now <= 2 * LEASE_SECONDS
 

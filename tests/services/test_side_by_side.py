@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import inspect, select, text
 from sqlalchemy.exc import DBAPIError
 
+from memberstaff import application
 from memberstaff.application import Application
 from memberstaff.db import migrate as migrating
 from memberstaff.db.database import Database
@@ -53,7 +54,7 @@ async def least(database: Database) -> str | None:
 
 def serving(url: str) -> Application:
     return Application(
-        Settings(database_url=url, broadcast_url="memory://", secret_key="a secret for tests that is long enough")  # type: ignore[arg-type]
+        Settings(database_url=url, broadcast_url="memory://", secret_key="a secret for tests that is long enough")
     )
 
 
@@ -65,9 +66,9 @@ async def test_a_process_starts_and_is_ready_beside_a_database_of_a_later_releas
         await migrate(opened.engine)
         assert await compatibility(opened.engine) is Compatibility.COMPATIBLE
     assert await compatibility(opened.engine) is Compatibility.COMPATIBLE
-    application = serving(url)
-    async with application.running():
-        assert (await application.readiness())[0]
+    old = serving(url)
+    async with old.running():
+        assert (await old.readiness())[0]
 
 
 async def test_migrating_with_an_earlier_release_leaves_the_tables_of_a_later_one_alone(
@@ -81,8 +82,9 @@ async def test_migrating_with_an_earlier_release_leaves_the_tables_of_a_later_on
 
 
 async def test_a_database_that_was_finished_is_for_its_own_release_and_later_ones(
-    url: str, opened: Database, tmp_path: Path
+    url: str, opened: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(application, "READINESS_FRESH_SECONDS", 0)
     old = serving(url)
     async with old.running():
         with newer_release(tmp_path / "next"):
@@ -92,7 +94,6 @@ async def test_a_database_that_was_finished_is_for_its_own_release_and_later_one
             await finish(opened.engine)
             await finish(opened.engine)
             assert await compatibility(opened.engine) is Compatibility.COMPATIBLE
-        old._ask_database_at = 0
         assert await old.readiness() == (False, {"database": "finished for a later release", "live": "well"})
     with pytest.raises(Incompatible, match="was finished for a later release"):
         async with serving(url).running():

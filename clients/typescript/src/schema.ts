@@ -30,8 +30,8 @@ export type Account = Node & {
   isDisabled: Scalars['Boolean']['output'];
   /** The identity provider; null for accounts with a password. */
   issuer?: Maybe<Scalars['String']['output']>;
-  /** What the account may do. */
-  role: Role;
+  /** What the account may do; null for a role of a later release, which gives no rights here. */
+  role?: Maybe<Role>;
 };
 
 /** A page of accounts. Not live: ask again after a change. */

@@ -16,7 +16,7 @@ export function AccountDialog({ account, onClose }: { account: AccountFieldsFrag
   const [problem, setProblem] = useState<string | null>(null);
   const [email, setEmail] = useState("");
   const [displayName, setDisplayName] = useState(account?.displayName ?? "");
-  const [role, setRole] = useState<Role>(account?.role ?? "MARKER");
+  const [role, setRole] = useState<Role | null>(account ? account.role : "MARKER");
   const [password, setPassword] = useState("");
   const [isDisabled, setDisabled] = useState(account?.isDisabled ?? false);
   const ours = account?.issuer == null; // an identity provider keeps the passwords of its accounts
@@ -25,14 +25,14 @@ export function AccountDialog({ account, onClose }: { account: AccountFieldsFrag
     event.preventDefault();
     let refused: string | undefined;
     if (account === null) {
-      const input = { email: email.trim(), displayName: displayName.trim() || null, role, password };
+      const input = { email: email.trim(), displayName: displayName.trim() || null, role: role ?? "MARKER", password };
       const { data, error } = await api.client.mutation(CreateAccount, { input }).toPromise();
       refused = refusalOf(data?.createAccount, error);
     } else {
       const input = {
         id: account.id,
         ...(displayName.trim() !== account.displayName && { displayName: displayName.trim() }),
-        ...(role !== account.role && { role }),
+        ...(role !== null && role !== account.role && { role }),
         ...(isDisabled !== account.isDisabled && { isDisabled }),
         ...(password !== "" && { password }),
       };
@@ -75,7 +75,8 @@ export function AccountDialog({ account, onClose }: { account: AccountFieldsFrag
         </label>
         <label className="field">
           <span>Role</span>
-          <select className="input" value={role} onChange={({ target }) => setRole(target.value as Role)}>
+          <select className="input" value={role ?? ""} onChange={({ target }) => setRole(target.value as Role)}>
+            {role === null && <option value="">Of a later release</option>}
             {Object.entries(ROLES).map(([value, label]) => (
               <option key={value} value={value}>
                 {label}

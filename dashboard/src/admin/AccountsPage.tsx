@@ -86,7 +86,7 @@ function Rows({
             {node.isDisabled && <span className="badge">Disabled</span>}
           </td>
           <td>{node.email ?? node.issuer}</td>
-          <td>{ROLES[node.role]}</td>
+          <td>{node.role ? ROLES[node.role] : "Of a later release"}</td>
           <td className="numbers">{momentOf(node.createdAt, viewer.timeZone)}</td>
           <td className="end">
             <button
