@@ -1,4 +1,4 @@
-"""Alembic's entry: runs the migrations on the connection that migrate.py opened, or prints them for the linter."""
+"""Alembic's entry: runs the migrations on the connection that migrate.py opened."""
 
 from alembic import context
 
@@ -6,8 +6,7 @@ from memberstaff.db.migrate import OPTIONS
 from memberstaff.db.tables import metadata
 
 context.configure(
-    connection=context.config.attributes.get("connection"),
-    dialect_name=None if "connection" in context.config.attributes else "postgresql",
+    connection=context.config.attributes["connection"],
     target_metadata=metadata,
     compare_type=True,
     **OPTIONS,
