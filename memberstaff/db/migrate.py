@@ -8,7 +8,7 @@ serve any more: docs/decisions/0031-side-by-side.md.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from enum import StrEnum
 from functools import cache
@@ -20,6 +20,7 @@ from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, event, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from memberstaff.db.deadline import answered_within
@@ -36,11 +37,16 @@ MIGRATION_SECONDS = 86_400.0
 """For all of one: the database's host may die without a word."""
 LOCK_TIMEOUT = "2s"
 """For a lock on a table: whoever uses the table waits behind a migration that waits."""
+ATTEMPTS = 10
+"""To get the locks, which whoever uses a table may have for longer."""
+RETRY_SECONDS = 1.0
 LOOK_AGAIN_SECONDS = 0.5
 """Between two looks whether another node still migrates."""
 SIDE_BY_SIDE_SINCE = "0009"
 """The first revision that knows which processes may serve. Up to it nothing serves while tables are migrated."""
 
+_NO_LOCK = {"55P03", "40P01"}
+"""SQLSTATEs: lock_timeout, and a deadlock."""
 # An advisory lock, so that nodes starting together migrate one after the other. Any number will do.
 _LOCK = 5_370_114_628_991_001
 
@@ -84,7 +90,7 @@ async def migrate(engine: AsyncEngine, revision: str = "head") -> None:
             command.upgrade(config(connection), revision)
 
     async with _alone(engine) as connection:
-        await connection.run_sync(upgrade)
+        await _patiently(connection, upgrade)
 
 
 async def finish(engine: AsyncEngine) -> None:
@@ -106,7 +112,7 @@ async def finish(engine: AsyncEngine) -> None:
                 connection.execute(text("UPDATE installation SET least_revision = :it"), {"it": script.revision})
 
     async with _alone(engine) as connection:
-        await connection.run_sync(run)
+        await _patiently(connection, run)
 
 
 @cache
@@ -180,6 +186,20 @@ async def _locked(engine: AsyncEngine) -> AsyncIterator[None]:
                 yield
                 return
         await asyncio.sleep(LOOK_AGAIN_SECONDS)
+
+
+async def _patiently(connection: AsyncConnection, work: Callable[[Connection], None]) -> None:
+    """Do it, and again when a lock was not to be had: what was committed is not done anew."""
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            await connection.run_sync(work)
+        except DBAPIError as error:
+            if attempt == ATTEMPTS or getattr(error.orig, "sqlstate", None) not in _NO_LOCK:
+                raise
+            await connection.rollback()
+            await asyncio.sleep(RETRY_SECONDS)
+        else:
+            return
 
 
 def _leave_autobegun(connection: Connection) -> None:
