@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -12,7 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from memberstaff.changes import Change, DayProgress, Status
-from memberstaff.notify.codec import MISSED, MOST_BYTES, MOST_CHANGES, MOST_DAYS, InvalidNotification, decode, encode
+from memberstaff.notify.codec import (
+    MISSED,
+    MOST_BYTES,
+    MOST_CHANGES,
+    MOST_DAYS,
+    InvalidNotification,
+    decode,
+    encode,
+    says_more,
+)
 from memberstaff.notify.notification import Notification
 from tests.rules.changes import DAY, changes
 
@@ -211,3 +220,21 @@ def test_a_ring_with_anything_in_one_place_is_a_ring_or_unreadable(place: tuple[
         type(change.position) is int and isinstance(change.changed_at, datetime) for change in notification.changes
     )
     assert decode(encode(notification)) == notification
+
+
+KNOWN_KEYS = {field.name for each in (Notification, Change, DayProgress) for field in fields(each)}
+PARENTS = st.sampled_from([(), ("days", 0), ("changes", 0), ("changes", 1)])
+
+
+@given(PARENTS, TEXTS.filter(lambda key: key not in KNOWN_KEYS), JSON)
+def test_what_a_later_release_adds_anywhere_is_passed_over_and_told(
+    parent: tuple[str | int, ...], key: str, value: Any
+) -> None:
+    message = edited(*parent, key, to=value)
+    assert decode(message) == NOTIFICATION
+    assert says_more(message) == (parent == ())
+
+
+@given(RINGS)
+def test_a_ring_of_this_release_says_nothing_more(notification: Notification) -> None:
+    assert not says_more(encode(notification))
