@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import Any
 
 import structlog
+from prometheus_client import Gauge
 
+from memberstaff import metrics
 from memberstaff.access import Caller
 from memberstaff.accounts.access_watcher import AccessWatcher
 from memberstaff.accounts.admissions import Revocable
@@ -93,8 +95,6 @@ class Application:
             settings.keyring,
             self._on_notification,
         )
-        self.channels = [self.notifier.channel]
-        """Those of this process on Redis."""
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -106,7 +106,8 @@ class Application:
                 raise Incompatible(found)
             tasks = [asyncio.create_task(supervise(name, run)) for name, run in self._services().items()]
             try:
-                yield
+                with metrics.observing() if self.settings.metrics else nullcontext():
+                    yield
             finally:
                 for task in tasks:
                     task.cancel()
@@ -142,42 +143,20 @@ class Application:
             log.warning("The database does not respond", reason=type(error).__name__)
             return "unreachable"
 
-    def gauges(self) -> Mapping[str, tuple[float, str]]:
-        """Value and help text of each gauge, by name; of a counter, if the name ends in `_total`."""
-        channels = self.channels
+    def gauges(self) -> Mapping[Gauge, float]:
+        """The value of each gauge."""
         return {
-            "live_hearing": (self.notifier.subscribed, "1 while notifications of other processes are received."),
-            "live_reading": (self.feed.reading, "1 while the feed can read the database."),
-            "notifications_refused_total": (
-                sum(each.refused for each in channels),
-                "Messages on our channels that others have written.",
-            ),
-            "notifications_repeated_total": (
-                sum(each.repeated for each in channels),
-                "Messages of ours that were published again.",
-            ),
-            "listener_restarts_total": (
-                sum(each.restarts for each in channels),
-                "Times that listening to a channel began again.",
-            ),
-            "timeline_followed": (
-                self.database.timeline.followed,
-                "1 while a failover of PostgreSQL begins another epoch by itself.",
-            ),
-            "epochs_begun_total": (
-                self.database.timeline.rises,
-                "Times that every board began again, after a failover or a restored backup.",
-            ),
-            "changes_lost_total": (
-                self.lost_changes.lost,
-                "Changes that were acknowledged or shown, and that a failover has lost.",
-            ),
-            "notifications_unsent": (self.notifier.unsent, "Notifications that are not published yet."),
-            "days_watched": (self.feed.watched_days, "Days with subscriptions on this process."),
-            "subscriptions": (self.feed.subscriptions, "Subscriptions to a day on this process."),
-            "groups": (len(self.groups), "Groups of equal subscriptions, each rendered once."),
-            "rendering_cache_bytes": (self.renderings.bytes, "Size of the rendering cache."),
-            "connections_watched": (len(self.access_watcher), "Sockets and streams whose access is checked here."),
+            metrics.LIVE_HEARING: self.notifier.subscribed,
+            metrics.LIVE_READING: self.feed.reading,
+            metrics.NOTIFICATIONS_UNSENT: self.notifier.unsent,
+            metrics.DAYS_WATCHED: self.feed.watched_days,
+            metrics.SUBSCRIPTIONS: self.feed.subscriptions,
+            metrics.GROUPS: len(self.groups),
+            metrics.RENDERING_CACHE_BYTES: self.renderings.bytes,
+            metrics.CONNECTIONS_WATCHED: len(self.access_watcher),
+            metrics.DATABASE_CONNECTIONS_USED: self.database.connections_used,
+            metrics.DATABASE_CONNECTIONS_MOST: self.settings.database_pool_size,
+            metrics.TIMELINE_FOLLOWED: self.database.timeline.followed,
         }
 
     def _services(self) -> dict[str, Callable[[], Awaitable[None]]]:
@@ -221,4 +200,5 @@ async def supervise(name: str, run: Callable[[], Awaitable[None]]) -> None:
             log.warning("A service was cancelled from within and will be restarted", service=name)
         except Exception:
             log.exception("A service failed and will be restarted", service=name)
+        metrics.SERVICE_RESTARTS.labels(name).inc()
         await asyncio.sleep(random.uniform(0.5, 1.5))  # noqa: S311 - spreads load, guards nothing

@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
+from prometheus_client import Gauge
+
+from memberstaff import metrics
 from memberstaff.access import Caller
 from memberstaff.application import Application
 from memberstaff.changes import Change
@@ -96,12 +99,11 @@ class GraphQLHost:
     async def readiness(self) -> tuple[bool, Mapping[str, Any]]:
         return await self.application.readiness()
 
-    def gauges(self) -> Mapping[str, tuple[float, str]]:
+    def gauges(self) -> Mapping[Gauge, float]:
         return {
             **self.application.gauges(),
-            "response_cache_bytes": (self.responses.cache.bytes, "Size of the response cache."),
-            "response_cache_hits": (self.responses.cache.hits, "Responses served from the cache."),
-            "document_cache_bytes": (self.schema.documents.bytes, "Upper bound of the size of the document cache."),
+            metrics.RESPONSE_CACHE_BYTES: self.responses.cache.bytes,
+            metrics.DOCUMENT_CACHE_BYTES: self.schema.documents.bytes,
         }
 
     def running(self) -> AbstractAsyncContextManager[None]:

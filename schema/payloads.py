@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import strawberry
 
+from memberstaff import metrics
 from memberstaff.errors import ErrorCode, Refusal
 
 from .enums import describe
@@ -41,6 +42,9 @@ class UserError:
     code: ErrorCode = strawberry.field(description="For programs.")
     message: str = strawberry.field(description="For people, in English.")
     path: list[str] = strawberry.field(description='Where the error is in the input, such as ["entries", "3", "note"].')
+
+    def __post_init__(self) -> None:
+        metrics.REFUSALS.labels(self.code.value).inc()
 
 
 @strawberry.type(description="An invalid input.")

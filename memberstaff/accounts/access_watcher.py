@@ -14,6 +14,7 @@ from datetime import timedelta
 
 import structlog
 
+from memberstaff import metrics
 from memberstaff.access import Caller
 from memberstaff.accounts import access_log, sessions
 from memberstaff.accounts.admissions import Admission, Admissions, Revocable
@@ -121,8 +122,10 @@ class AccessWatcher:
             await requests.wait(seconds)
             try:
                 await check()
+                metrics.READS.labels("access", "done").inc()
                 failing = False
             except Exception as error:  # the database is unreachable, so these sockets can read nothing either
+                metrics.READS.labels("access", "failed").inc()
                 if not failing:
                     log.warning("Access cannot be checked; will retry", reason=type(error).__name__)
                 failing = True

@@ -14,6 +14,7 @@ from hashlib import sha256
 
 from sqlalchemy import TextClause, select, text, update
 
+from memberstaff import metrics
 from memberstaff.addresses import networks_of
 from memberstaff.db.tables import rate_limit
 from memberstaff.db.work import Work
@@ -94,7 +95,7 @@ async def take_login(work: Work, settings: Settings, source: Source) -> None:
     allowance of the whole school.
     """
     for allowance in source.allowances(settings):
-        await _take(work, allowance)
+        await _take(work, allowance, "logins")
 
 
 async def give_back(work: Work, settings: Settings, source: Source) -> None:
@@ -110,10 +111,10 @@ async def take_refresh(work: Work, settings: Settings, *, session_id: str) -> No
     Not limited by address: every page refreshes as it opens, and in the morning a whole school opens one. The caller
     has shown a token that we signed, so there is nothing to guess.
     """
-    await _take(work, Allowance(f"refresh:{session_id}", settings.refreshes_per_minute, MINUTE))
+    await _take(work, Allowance(f"refresh:{session_id}", settings.refreshes_per_minute, MINUTE), "refreshes")
 
 
-async def _take(work: Work, allowance: Allowance) -> None:
+async def _take(work: Work, allowance: Allowance, limit: str) -> None:
     now = _milliseconds(work.now)
     interval = allowance.interval
     latest = now + interval * (allowance.attempts - 1)
@@ -129,6 +130,7 @@ async def _take(work: Work, allowance: Allowance) -> None:
         return
     full_at = await work.scalar(select(rate_limit.c.full_at).where(rate_limit.c.key == allowance.key))
     wait = math.ceil(max(1, full_at - latest) / 1000)
+    metrics.RATE_LIMITED.labels(limit).inc()
     raise RateLimited(f"Too many attempts. Try again in {wait} {'second' if wait == 1 else 'seconds'}.", wait)
 
 

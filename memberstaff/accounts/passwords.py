@@ -19,6 +19,7 @@ from typing import NewType, TypeVar
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error
 
+from memberstaff import metrics
 from memberstaff.accounts.guessable import is_guessable
 from memberstaff.errors import ErrorCode, RateLimited, Refusal
 
@@ -94,6 +95,7 @@ class Passwords:
 
     async def _run(self, task: Callable[[], Answer], most: int) -> Answer:
         if self._waiting >= most:
+            metrics.RATE_LIMITED.labels("passwords").inc()
             raise RateLimited("Too many people are logging in right now. Try again in a few seconds.", 3)
         self._waiting += 1
         try:

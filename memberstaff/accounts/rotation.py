@@ -19,6 +19,7 @@ from typing import Any
 import structlog
 from sqlalchemy import Row, delete, select, update
 
+from memberstaff import metrics
 from memberstaff.accounts import sessions
 from memberstaff.accounts.refresh_tokens import RefreshTokens, fingerprint
 from memberstaff.accounts.sessions import Lifetimes, Session
@@ -69,6 +70,7 @@ async def rotate(
     if successor is None:
         await sessions.end_session(work, session_id)
         await work.audit("account", opened.account_id, "refresh_reused", {"session": session_id})
+        metrics.REFRESH_TOKENS_REUSED.inc()
         log.warning("refresh_token_reused", account=opened.account_id, session=session_id)
         return None
     await work.write(update(session).where(session.c.id == session_id).values(expires_at=expires_at))

@@ -58,11 +58,11 @@ class Calendar:
 
         Positions are assigned under this lock, so position order is commit order.
         """
-        row = await work.row(_LOCKING, {"on": on})
+        row = await work.locked(_LOCKING, {"on": on})
         if row is None:
             new = insert(work.dialect, attendance_day).values(date=on, working=on.weekday() in self._working)
             await work.write(new.on_conflict_do_nothing())
-            row = await work.row(_LOCKING, {"on": on})
+            row = await work.locked(_LOCKING, {"on": on})
         assert row is not None
         return _day(row)
 

@@ -96,7 +96,7 @@ PARTS: dict[type, tuple[str, ...]] = {
         "transport",
     ),
     Config: ("http_protocol_class", "load", "ssl"),
-    Multiprocess: ("run", "sockets", "terminate_all"),
+    Multiprocess: ("keep_subprocess_alive", "processes", "run", "sockets", "terminate_all"),
     Executor: (
         "_relevant_sub_fields",
         "build_per_event_executor",

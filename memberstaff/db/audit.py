@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, literal, select, tuple_, union
 
-from memberstaff import origin
+from memberstaff import metrics, origin
 from memberstaff.access import Reader, Right
 from memberstaff.addresses import networks_of
 from memberstaff.db.database import Database
@@ -159,6 +159,7 @@ async def count_refused(
     work: Work, action: str, *, account_id: int | None, address: str, device: str | None = None
 ) -> None:
     """Count an attempt that was refused; nothing of what was typed is kept, not even an unknown email address."""
+    metrics.LOGINS_REFUSED.labels(action).inc()
     here = origin.current()
     new = insert(work.dialect, audit).values(
         at=work.now,

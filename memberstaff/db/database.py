@@ -9,10 +9,11 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import make_url
+from sqlalchemy import QueuePool, make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from memberstaff import metrics
 from memberstaff.db import deadline, hosts
 from memberstaff.db.clock import Clock, utc_now
 from memberstaff.db.outage import outages, unreachable
@@ -25,6 +26,9 @@ from memberstaff.notify.notification import Notification
 
 CLOSE_SECONDS = 10.0
 """Until a command's connections are given up that the server does not close."""
+
+
+_ENDS = metrics.STATEMENT_DURATION.labels("end")
 
 
 class Database:
@@ -81,6 +85,12 @@ class Database:
         """The current instant, by the clock that this database's work uses."""
         return self._clock()
 
+    @property
+    def connections_used(self) -> int:
+        """Connections of the pool that are in use."""
+        pool = self.engine.pool
+        return pool.checkedout() if isinstance(pool, QueuePool) else 0
+
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Reading]:
         """A read-only snapshot; leave it soon, since it holds a connection. Raises Unavailable."""
@@ -129,7 +139,8 @@ class Database:
             return
         with unreachable(applied=False):
             async with asyncio.timeout(BUSY_MILLISECONDS / 1000):
-                await self._writer.acquire()
+                with metrics.timed(metrics.LOCK_WAIT):
+                    await self._writer.acquire()
         try:
             yield
         finally:
@@ -149,7 +160,8 @@ class Database:
         async def end(*error: Any) -> None:
             # The block's own error says more than a rollback that finds the same connection dead.
             failed = suppress(SQLAlchemyError, OSError) if error[0] is not None else nullcontext()
-            with failed, deadline.connection_answered_within(self._answer_seconds, connection):
+            answered = deadline.connection_answered_within(self._answer_seconds, connection)
+            with failed, answered, metrics.timed(_ENDS):
                 await transaction.__aexit__(*error)
 
         stack.push_async_exit(end)

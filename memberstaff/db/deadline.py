@@ -14,6 +14,8 @@ from typing import Any
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from memberstaff import metrics
+
 log = structlog.get_logger(__name__)
 
 APPLICATION_NAME = "memberstaff"
@@ -77,5 +79,6 @@ def _milliseconds(seconds: float) -> str:
 
 
 def _cut(driver_connection: Any, seconds: float) -> None:
+    metrics.DATABASE_CONNECTIONS_CUT.inc()
     log.warning("database_connection_cut", unanswered_seconds=seconds)
     driver_connection.terminate()

@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi
 from sqlalchemy.exc import DBAPIError, DisconnectionError, PendingRollbackError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from memberstaff import metrics
 from memberstaff.errors import Unavailable
 
 OUTAGES = (
@@ -52,6 +53,7 @@ def unreachable(**extensions: bool | None) -> Iterator[None]:
 
 
 def _unavailable(extensions: Mapping[str, bool | None]) -> Unavailable:
+    metrics.DATABASE_UNAVAILABLE.inc()
     return Unavailable("The database does not answer. Try again in a moment.", RETRY_SECONDS, **extensions)
 
 

@@ -17,6 +17,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from memberstaff import metrics
 from memberstaff.db.deadline import APPLICATION_NAME, answered_within
 from memberstaff.errors import Unavailable
 
@@ -61,4 +62,5 @@ async def _end(engine: AsyncEngine, seconds: float) -> None:
         with answered_within(seconds, pooled.driver_connection):
             found = await connection.execute(_END, {"application": APPLICATION_NAME, "seconds": seconds / 2})
             if processes := [row.pid for row in found if row.ended]:
+                metrics.STALLED_TRANSACTIONS_ENDED.inc(len(processes))
                 log.warning("stalled_transactions_ended", postgresql_pids=processes)

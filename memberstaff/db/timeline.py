@@ -15,6 +15,7 @@ from typing import Any
 import structlog
 from asyncpg import InterfaceError, PostgresError
 
+from memberstaff import metrics
 from memberstaff.notify.throttle import MinuteLog, Throttle
 
 log = structlog.get_logger(__name__)
@@ -112,6 +113,7 @@ class Timeline:
         before, self.epoch = self.epoch, epoch or self.epoch
         if before and before < epoch:
             self.rises += 1
+            metrics.EPOCHS_BEGUN.inc()
             log.warning("The database's history is another one; every board starts again", epoch=epoch, before=before)
             self._on_epoch()
 

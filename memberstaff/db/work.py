@@ -18,7 +18,7 @@ from sqlalchemy import CursorResult, Executable, Row, bindparam, select, update
 from sqlalchemy.exc import InvalidRequestError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from memberstaff import origin
+from memberstaff import metrics, origin
 from memberstaff.access import Caller, Reader, Right, SharedAnswer
 from memberstaff.changes import Change, DayProgress
 from memberstaff.db.clock import today
@@ -39,6 +39,9 @@ _NUMBER_ACCESS_CHANGES = (
     .values(number=access_head.c.number + bindparam("changes"))
     .returning(access_head.c.number, select(installation.c.epoch).scalar_subquery().label("epoch"))
 )
+
+
+_READS, _WRITES = map(metrics.STATEMENT_DURATION.labels, ("read", "write"))
 
 
 class Reading:
@@ -116,6 +119,11 @@ class Reading:
         """The first row, or None."""
         return (await self._execute(statement, parameters)).first()
 
+    async def locked(self, statement: Executable, parameters: Parameters | None = None) -> Row[Any] | None:
+        """The first row, or None, of a statement that waits for the lock of a day."""
+        with metrics.timed(metrics.LOCK_WAIT):
+            return await self.row(statement, parameters)
+
     async def scalar(self, statement: Executable, parameters: Parameters | None = None) -> Any:
         """The first column of the first row, or None."""
         return (await self._execute(statement, parameters)).scalar()
@@ -130,7 +138,11 @@ class Reading:
         async with self._one_at_a_time:
             if self._ended:
                 raise InvalidRequestError("This reading has ended.")
-            with outages(**self._extensions), connection_answered_within(self._answer_seconds, self._connection):
+            with (
+                outages(**self._extensions),
+                connection_answered_within(self._answer_seconds, self._connection),
+                metrics.timed(_READS if statement.is_select else _WRITES),
+            ):
                 return await self._connection.execute(statement, parameters)
 
 

@@ -32,6 +32,7 @@ from graphql import (
 from strawberry.http import process_result
 from strawberry.types.execution import ExecutionResult, PreExecutionError
 
+from memberstaff import metrics
 from memberstaff.engine.documents import Prepared
 from memberstaff.engine.request import OperationRequest, digest
 from memberstaff.engine.schema import Schema, turn_of
@@ -134,6 +135,7 @@ class ResponseCache:
         scope, owner, version = found
         key = (digest(request.query, request.operation_name, request.variables, without=None), scope, version, "")
         if coding is not None and (encoded := self.cache.get(_encoded_key(key, coding))) is not None:
+            metrics.RESPONSE_CACHE.labels("hit").inc()
             return CachedResponse(encoded, coding.name)
         rendered = await self._rendered(key, owner, context, request, prepared, argument.value)
         if rendered is None:
@@ -153,14 +155,18 @@ class ResponseCache:
         argument: str | None,
     ) -> _Rendered | None:
         if (cached := self.cache.get(key)) is not None:
+            metrics.RESPONSE_CACHE.labels("hit").inc()
             return _Rendered(cached, key)
         if (other := self._rendering.get(key)) is None:
             async with turn_of(context):
                 if (cached := self.cache.get(key)) is not None:
+                    metrics.RESPONSE_CACHE.labels("hit").inc()
                     return _Rendered(cached, key)
                 # Looked up again: whoever waits for a rendering must not wait for somebody else's turn as well.
                 if (other := self._rendering.get(key)) is None:
+                    metrics.RESPONSE_CACHE.labels("miss").inc()
                     return await self._render(key, owner, context.as_scope(key[1]), request, prepared, argument)
+        metrics.RESPONSE_CACHE.labels("shared").inc()
         await asyncio.wait({other})
         return None if other.cancelled() else other.result()
 

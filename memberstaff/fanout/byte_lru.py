@@ -28,7 +28,6 @@ class ByteLRU(Generic[Key]):
         self._owned_bytes: dict[Hashable, int] = {}
         self.bytes = 0
         """Size of the cache, overhead included."""
-        self.hits = 0
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -41,7 +40,6 @@ class ByteLRU(Generic[Key]):
         value, owner = entry
         self._entries.move_to_end(key)
         self._owned[owner].move_to_end(key)
-        self.hits += 1
         return value
 
     def put(self, key: Key, value: bytes, owner: Hashable = None) -> None:

@@ -81,6 +81,9 @@ class EventSource(ABC):
         """The cursor that means a position; None if the source cannot resume."""
         return None
 
+    def sent(self, before: int, position: int) -> None:  # noqa: B027 - few have a time to take
+        """Told, while metrics are observed, that the live members have been sent what lies between two positions."""
+
     @abstractmethod
     def count(self, members: int) -> None:
         """Add `members`, which may be negative, to the number of subscribers."""

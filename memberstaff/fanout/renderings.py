@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import structlog
 
+from memberstaff import metrics
 from memberstaff.errors import RequestError, Unavailable
 from memberstaff.fanout.event_source import Batch, EndOfEvents, EventSource
 from memberstaff.fanout.retry import MAX_ATTEMPTS, RETRY_SECONDS, Backoff
@@ -91,12 +92,14 @@ class Renderings:
             try:
                 found = await self._source.after(position)
             except Unavailable as error:
+                metrics.RENDERING_RETRIES.labels("unavailable").inc()
                 if backoff.is_first:
                     log.warning("Events cannot be read; will retry", reason=error.message)
             except (RequestError, EndOfEvents):
                 raise
             except Exception as error:
                 failures += 1
+                metrics.RENDERING_RETRIES.labels("error").inc()
                 log.warning("Failed to render an event", attempt=failures, exc_info=error)
                 if failures == MAX_ATTEMPTS:
                     why = "The next event could not be rendered. Resume from the last one you received in a moment."

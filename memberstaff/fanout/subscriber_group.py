@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Hashable
 
 import structlog
 
+from memberstaff import metrics
 from memberstaff.errors import RequestError, Unavailable
 from memberstaff.fanout.event_source import EndOfEvents, EventSource, Listener, SourceOver
 from memberstaff.fanout.renderings import Rendering, Renderings
@@ -197,10 +198,14 @@ class SubscriberGroup:
                     blocked.append(member)
                 else:
                     listener.send(batch)
+        if blocked:
+            metrics.SUBSCRIBERS_BEHIND.inc(len(blocked))
         for member in blocked:
             del self._live[member]
             member.position, member.rendering = self._position, self._sent
             self._fall_behind(member)
+        if batch.payloads and metrics.observed:
+            self.source.sent(self._position, rendering.position)
         self._position, self._sent = rendering.position, rendering.seen
         self._notify_changed()
 
@@ -249,6 +254,7 @@ class SubscriberGroup:
     def _fail(self, error: Exception) -> None:
         """End the group, and every member and `join`, with an error."""
         if not isinstance(error, RequestError):
+            metrics.GROUPS_FAILED.inc()
             log.error("A subscriber group failed", exc_info=error)
             error = Unavailable("This subscription failed on our side. Try again in a moment.", RETRY_SECONDS)
         self._error, self._ended = error, True

@@ -7,6 +7,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from memberstaff import metrics
 from memberstaff.errors import RateLimited, Unavailable
 from memberstaff.fanout.event_source import EventSource, Listener, SourceOver
 from memberstaff.fanout.renderings import PAYERS
@@ -52,7 +53,7 @@ class SubscriberGroups:
         self._cost_per_owner = cost_per_owner
         self._groups: dict[Hashable, SubscriberGroup] = {}
         self._usage: dict[Hashable, _Usage] = {}
-        self._turns = Turns(RENDERINGS)
+        self._turns = Turns(RENDERINGS, "subscription")
 
     def __len__(self) -> int:
         return len(self._groups)
@@ -103,8 +104,10 @@ class SubscriberGroups:
         usage = self._usage.get(owner) or _Usage()
         if key not in usage.groups and len(usage.groups) >= self._limit_per_owner:
             why = f"Your account already has {len(usage.groups):,} different subscriptions here. End some first."
+            metrics.RATE_LIMITED.labels("subscriptions").inc()
             raise RateLimited(why, RETRY_SECONDS)
         if usage.cost + cost > self._cost_per_owner:
+            metrics.RATE_LIMITED.labels("event_cost").inc()
             raise RateLimited(
                 f"An event would send your account's subscriptions {usage.cost + cost:,} objects here; the limit is "
                 f"{self._cost_per_owner:,}. End some, or select less.",
@@ -129,6 +132,7 @@ class SubscriberGroups:
         mine = owned[owner]
         fair_share = self._limit // max(1, len(owned)) if len(self._groups) < 2 * self._limit else 0
         if len(self._groups) >= self._limit and mine and mine >= fair_share:
+            metrics.RATE_LIMITED.labels("subscriptions").inc()
             raise Unavailable("This server has too many different subscriptions. Try again later.", RETRY_SECONDS)
 
     def _create(self, key: Hashable, source: EventSource, owner: Hashable) -> SubscriberGroup:

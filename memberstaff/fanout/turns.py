@@ -7,7 +7,9 @@ from collections import Counter, OrderedDict, deque
 from collections.abc import AsyncIterator, Callable, Collection, Hashable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
+from time import monotonic
 
+from memberstaff import metrics
 from memberstaff.errors import Unavailable
 
 TURN_SECONDS = 0.05
@@ -68,8 +70,9 @@ class Turns:
     shared by all boards, would get one for each long turn of another.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, queue: str) -> None:
         self._free = limit
+        self._wait = metrics.ADMISSION_WAIT.labels(queue)
         self._waiting: OrderedDict[Hashable, deque[_Waiting]] = OrderedDict()
         """Who waits, by owner; the one at the front is next of those who have had the same time."""
         self._had: dict[Hashable, float] = {}
@@ -96,6 +99,7 @@ class Turns:
     async def _acquire(self, owners: Collection[Hashable], *, ahead: bool = False) -> Hashable:
         """Wait for a turn; returns the owner whose turn it is."""
         waiting = _Waiting(self._payer(owners), ahead=ahead)
+        began = monotonic()
         if self._free:
             self._free -= 1
             self._had[waiting.payer] = self._has_had(waiting.payer)
@@ -113,6 +117,8 @@ class Turns:
             else:
                 self._release(waiting.payer, 0.0)
             raise
+        if metrics.observed:
+            self._wait.observe(monotonic() - began)
         return waiting.payer
 
     def _has_had(self, owner: Hashable) -> float:
@@ -176,7 +182,7 @@ class FairTurns:
     """
 
     def __init__(self, limit: int) -> None:
-        self._turns = Turns(limit)
+        self._turns = Turns(limit, "query")
         self._busy: Counter[Hashable] = Counter()
         """What is under way, or waits, by owner."""
 
@@ -215,7 +221,7 @@ class HalfTime(Turns):
     """Turns, one at a time, for what holds the loop: after each as much time passes, which others have."""
 
     def __init__(self) -> None:
-        super().__init__(1)
+        super().__init__(1, "document")
 
     @asynccontextmanager
     async def turn(self, owners: Collection[Hashable], *, ahead: bool = False) -> AsyncIterator[Callable[[], bool]]:

@@ -14,6 +14,7 @@ from datetime import date
 import structlog
 from sqlalchemy import func, select
 
+from memberstaff import metrics
 from memberstaff.attendance import log as change_log
 from memberstaff.changes import Change
 from memberstaff.db.database import Database
@@ -123,8 +124,10 @@ class AllDays:
             began = asyncio.get_running_loop().time()
             try:
                 await self._read()
+                metrics.READS.labels("all_days", "done").inc()
                 failing = False
             except Exception as error:  # the database is down: watchers wait
+                metrics.READS.labels("all_days", "failed").inc()
                 if not failing:
                     log.warning("Failed to read the changes of all days; will retry", reason=type(error).__name__)
                 failing = True

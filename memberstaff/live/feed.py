@@ -14,6 +14,7 @@ from datetime import date
 
 import structlog
 
+from memberstaff import metrics
 from memberstaff.attendance import log as change_log
 from memberstaff.attendance.cursor import Cursor
 from memberstaff.changes import Change, DayProgress
@@ -121,8 +122,10 @@ class Feed:
             try:
                 if self._days:
                     await self._read()
+                    metrics.READS.labels("feed", "done").inc()
                 self.reading, failures = True, 0
             except Exception as error:
+                metrics.READS.labels("feed", "failed").inc()
                 if self.reading:
                     log.exception("The feed cannot read the database; boards are frozen until it can")
                 self.reading = False
@@ -201,6 +204,12 @@ class Feed:
         if watched.position - cursor.position > self._max_replay:
             raise RestartRequired(f"There were more than {self._max_replay:,} changes since this cursor.")
         return cursor.position
+
+    def sent(self, watched: WatchedDay, before: int, position: int) -> None:
+        """Observe how long after its mark each change was sent, the first time that it is."""
+        now = self._database.now()
+        for change in watched.first_sent(before, position):
+            metrics.DELIVERY.observe(max(0.0, (now - change.changed_at).total_seconds()))
 
     async def next_state(self, watched: WatchedDay, seen: object) -> object:
         """The day's state, once it differs from `seen`. Raises RestartRequired when the epoch ends."""

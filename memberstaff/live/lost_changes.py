@@ -12,6 +12,7 @@ from typing import Any
 import structlog
 from sqlalchemy import BigInteger, Date, Select, and_, select
 
+from memberstaff import metrics
 from memberstaff.attendance import log as change_log
 from memberstaff.changes import Change
 from memberstaff.db.database import Database
@@ -103,6 +104,7 @@ class LostChanges:
     def _tell(self, epoch: int, changed: Mapping[tuple[date, int], int], more: int) -> None:
         lost = len(changed) + more
         self.lost += lost
+        metrics.CHANGES_LOST.inc(lost)
         if not lost:
             log.info("No change that was announced here was lost", epoch=epoch)
             return

@@ -125,6 +125,9 @@ class DayChanges(EventSource):
         self._cache.put(key, payload, self._id)
         return payload
 
+    def sent(self, before: int, position: int) -> None:
+        self._feed.sent(self._watched, before, position)
+
     def count(self, members: int) -> None:
         self._watched.followers += members
 

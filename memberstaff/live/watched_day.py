@@ -26,6 +26,8 @@ class WatchedDay:
         self._recent: list[Change] = []
         self._recent_limit = recent_limit
         self._ended: str | None = None
+        self._sent = 0
+        """The last position that a group of subscribers has been sent."""
         self._changed = asyncio.Event()
 
     @property
@@ -99,6 +101,15 @@ class WatchedDay:
         if not self._recent or self._recent[0].position > position + 1:
             return None
         return self._recent[position + 1 - self._recent[0].position :]
+
+    def first_sent(self, before: int, position: int) -> Sequence[Change]:
+        """Those of the changes up to a position that no group had been sent until now; without what is forgotten."""
+        before, self._sent = max(before, self._sent), max(position, self._sent)
+        recent = self._recent
+        if before >= position or not recent:
+            return ()
+        first = recent[0].position
+        return recent[max(0, before + 1 - first) : max(0, position + 1 - first)]
 
     def check(self) -> None:
         """Raise RestartRequired if the day's epoch has ended."""

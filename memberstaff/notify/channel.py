@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
+from time import monotonic
 
 from broadcaster import Broadcast
 
+from memberstaff import metrics
 from memberstaff.keyring import ID_BYTES
 from memberstaff.notify.redis_backend import RedisBackend
 from memberstaff.notify.seal import NONCE_BYTES, NotSealed, Seal
@@ -15,6 +17,8 @@ from memberstaff.notify.throttle import MinuteLog
 
 MOST_REMEMBERED = 10_000
 """Messages whose repetition is noticed without opening them again; some 2 MB."""
+MOST_TIMED = 1_000
+"""Messages published, and not heard yet, whose time is taken."""
 STALLED_SECONDS = 10.0
 """Within which a listener must have come round; each of its steps has a shorter time-out."""
 
@@ -45,6 +49,8 @@ class Channel:
         self._broadcast = Broadcast(backend=self._backend) if self._backend else Broadcast("memory://")
         self._heard: OrderedDict[str, None] = OrderedDict()
         """The heads of messages of ours, the latest last."""
+        self._published: OrderedDict[str, float] = OrderedDict()
+        """When those of this process were published that it has not heard yet, by their heads."""
         self._log = MinuteLog()
         self._has_listened = False
         self.subscribed = False
@@ -56,7 +62,12 @@ class Channel:
 
     async def publish(self, text: bytes) -> None:
         """Seal and send it; raises redis-py's errors if Redis is unreachable."""
-        await self._broadcast.publish(self._name, self._seal.seal(text))
+        message = self._seal.seal(text)
+        if metrics.observed:
+            self._published[message[:_HEAD]] = monotonic()
+            if len(self._published) > MOST_TIMED:
+                self._published.popitem(last=False)
+        await self._broadcast.publish(self._name, message)
 
     async def run(self) -> None:
         """Listen until cancelled. Raises when the listener ends by itself, whatever the reason: start it again."""
@@ -91,6 +102,7 @@ class Channel:
         self.subscribed = reachable
         if reachable:
             self.restarts += self._has_listened
+            metrics.LISTENER_RESTARTS.inc(self._has_listened)
             self._has_listened = True
             self._on_missed()
 
@@ -98,11 +110,13 @@ class Channel:
         head = message[:_HEAD]
         if head in self._heard:
             self.repeated += 1
+            metrics.NOTIFICATIONS_REPEATED.inc()
             return
         try:
             text = self._seal.open(message)
         except NotSealed:
             self.refused += 1
+            metrics.NOTIFICATIONS_REFUSED.inc()
             self._log.warning(
                 "Dropped a message on our channel that was sealed with another secret, or not",
                 channel=self._name,
@@ -110,10 +124,13 @@ class Channel:
             )
             return
         self._heard[head] = None
+        if (published := self._published.pop(head, None)) is not None:
+            metrics.REDIS_LAG.observe(monotonic() - published)
         if len(self._heard) > MOST_REMEMBERED:
             self._heard.popitem(last=False)
         try:
             self._on_message(text)
         except Exception as error:  # no message ends the listener
+            metrics.NOTIFICATIONS_MISUNDERSTOOD.inc()
             self._log.warning("Could not make sense of a message", channel=self._name, reason=repr(error))
             self._on_missed()

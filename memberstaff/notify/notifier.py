@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
+from memberstaff import metrics
 from memberstaff.keyring import Keyring
 from memberstaff.notify import codec
 from memberstaff.notify.channel import Channel
@@ -38,6 +39,8 @@ class Notifier:
 
     def publish(self, notification: Notification) -> None:
         """Queue it for publishing; neither blocks nor fails."""
+        if len(self._unsent) == MOST_UNSENT:
+            metrics.NOTIFICATIONS_DROPPED.labels("queue_full").inc()
         self._unsent.append(notification)
         self._queued.set()
 
@@ -62,6 +65,7 @@ class Notifier:
             notification = codec.decode(text)
         except codec.InvalidNotification as error:
             self._log.warning("Did not understand a notification; the database is asked instead", reason=str(error))
+            metrics.NOTIFICATIONS_MISUNDERSTOOD.inc()
             notification = codec.MISSED
         self._on_notification(notification)
         if notification != codec.MISSED and codec.says_more(text):
@@ -77,6 +81,7 @@ class Notifier:
                     async with asyncio.timeout(PUBLISH_SECONDS):
                         await self.channel.publish(codec.encode(notification))
                 except Exception as error:  # a notification that is not sent costs delay only
+                    metrics.NOTIFICATIONS_DROPPED.labels("unsent").inc()
                     self._log.warning(
                         "A notification was not sent; boards learn of it by polling", reason=type(error).__name__
                     )

@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from memberstaff import metrics
 from memberstaff.access import Caller
 from memberstaff.db.clock import Clock
 from memberstaff.keyring import Keyring
@@ -143,6 +144,7 @@ class Presence:
             async with asyncio.timeout(seconds):
                 await self.channel.publish(msgspec.json.encode(Lease(self._process, self._until, members, asks)))
         except Exception as error:  # the others forget us, until it succeeds again
+            metrics.PRESENCE_FAILURES.labels("unsent").inc()
             self._log.warning("Presence cannot reach Redis", reason=type(error).__name__)
 
     def _listening(self) -> None:
@@ -160,10 +162,12 @@ class Presence:
             return
         valid_for = lease.until - self._clock().timestamp()
         if not 0 < valid_for <= 2 * LEASE_SECONDS:
+            metrics.PRESENCE_FAILURES.labels("old").inc()
             self._log.warning("Ignored an old presence lease: was it repeated, or do two clocks differ?", by=valid_for)
             return
         other = self._others.get(lease.process)
         if other is None and len(self._others) >= MOST_PROCESSES:
+            metrics.PRESENCE_FAILURES.labels("too_many").inc()
             self._log.warning("Presence listens to no more processes", limit=MOST_PROCESSES)
             return
         if other is not None and lease.until <= other.until:

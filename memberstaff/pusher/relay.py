@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 from redis.exceptions import RedisError
 
+from memberstaff import metrics
 from memberstaff.changes import Change
 from memberstaff.errors import RestartRequired
 from memberstaff.keyring import Keyring
@@ -115,6 +116,7 @@ class Relay:
         try:
             await self._take([envelope(self._payload.of(change, None, notes=False)) for change in changes])
         except (RedisError, OSError, TimeoutError) as error:
+            metrics.RELAY_FAILURES.inc()
             self._log.warning("Failed to publish changes for laravel-echo-server", reason=type(error).__name__)
 
     async def _renew(self) -> None:
@@ -123,6 +125,7 @@ class Relay:
             try:
                 await self._take()
             except (RedisError, OSError, TimeoutError) as error:
+                metrics.RELAY_FAILURES.inc()
                 self._log.warning("The relay cannot reach Redis", reason=type(error).__name__)
                 self._leading = False
             await asyncio.sleep(RENEW_SECONDS if self._leading else RETRY_SECONDS)

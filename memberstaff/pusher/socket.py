@@ -11,6 +11,7 @@ from urllib.parse import parse_qs
 from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
+from memberstaff import metrics
 from memberstaff.access import AnyoneWith, Caller, Reader, Right, Role
 from memberstaff.accounts.access_watcher import DO_NOT_RECONNECT
 from memberstaff.application import Application
@@ -287,6 +288,7 @@ class PusherSocket:
     def send(self, message: bytes) -> None:
         """Send a message; abort if the client is not reading, since these messages cannot be resumed."""
         if self.transport.blocked:
+            metrics.CONNECTIONS_CUT.labels("not_reading").inc()
             self.websocket.abort()
         elif not self.websocket.closed:
             self.transport.write(text_frame(message))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from memberstaff.engine.schema import Schema
+from memberstaff.metrics import is_shared
 from memberstaff.server import avatars, log_writer, metrics
 from memberstaff.server.allowed_hosts import AllowedHosts, misdirected
 from memberstaff.server.connection_limiter import ConnectionLimiter, ConnectionLimits
@@ -94,10 +96,20 @@ def create_app(schema: Schema, host: Host, built: Path = BUILT) -> ServerApp:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Any]]:
         try:
-            async with host.running():
+            async with host.running(), gauges_kept_updated():
                 yield {SETTINGS: host.settings, OPEN_CONNECTIONS: app.open_connections}
         finally:
             log_writer.end()
+
+    @asynccontextmanager
+    async def gauges_kept_updated() -> AsyncIterator[None]:
+        updating = asyncio.create_task(gauges.keep_updated()) if is_shared() and host.settings.metrics else None
+        try:
+            yield
+        finally:
+            if updating is not None:
+                updating.cancel()
+                await asyncio.wait({updating})
 
     cross_origin: dict[str, Any] = {
         "allow_origins": host.settings.allowed_origins,
@@ -119,10 +131,11 @@ def create_app(schema: Schema, host: Host, built: Path = BUILT) -> ServerApp:
     )
     app.settings, app.websocket_mounts = host.settings, {}
     app.limits = limits = ConnectionLimits(
-        addresses=ConnectionLimiter(host.settings.max_sockets_per_address),
-        accounts=ConnectionLimiter(host.settings.max_sockets_per_account),
+        addresses=ConnectionLimiter(host.settings.max_sockets_per_address, "address_connections"),
+        accounts=ConnectionLimiter(host.settings.max_sockets_per_account, "account_connections"),
     )
     app.open_connections = of_settings(host.settings)
+    gauges = metrics.Gauges(host, app.open_connections)
     app.allowed_hosts = AllowedHosts(host.settings.allowed_hosts, host.settings.proxy_networks)
     app.misdirected = RequestContextMiddleware(misdirected, host.settings)
     strangers = Strangers(host)
@@ -134,7 +147,7 @@ def create_app(schema: Schema, host: Host, built: Path = BUILT) -> ServerApp:
     app.router.add_route("/schema.graphql", SchemaFile(schema, host, strangers).respond, include_in_schema=False)
     app.include_router(avatars.router)
     if host.settings.metrics:
-        app.include_router(metrics.router(host, app.open_connections))
+        app.include_router(metrics.router(gauges))
 
     @app.get("/health/live", include_in_schema=False)
     async def live() -> JSONResponse:

@@ -7,6 +7,7 @@ from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from memberstaff import metrics
 from memberstaff.errors import RateLimited
 
 RETRY_SECONDS = 5
@@ -15,8 +16,10 @@ RETRY_SECONDS = 5
 class ConnectionLimiter:
     """Counts the open connections of each key, in this process, up to a limit."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, name: str) -> None:
         self.limit = limit
+        self.name = name
+        """Of the limit, in the metrics."""
         self._open: Counter[Hashable] = Counter()
 
     def __len__(self) -> int:
@@ -26,6 +29,7 @@ class ConnectionLimiter:
     def acquire(self, key: Hashable) -> bool:
         """Count a connection, to be released later; False if the key is at its limit."""
         if self._open.get(key, 0) >= self.limit:
+            metrics.RATE_LIMITED.labels(self.name).inc()
             return False
         self._open[key] += 1
         return True

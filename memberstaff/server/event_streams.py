@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from itertools import zip_longest
 from typing import Any, TypeVar
 
@@ -14,6 +14,7 @@ from starlette.types import Receive, Send
 from strawberry.http import process_result
 from strawberry.types.execution import ExecutionResult, PreExecutionError
 
+from memberstaff import metrics
 from memberstaff.engine.masking import internal_error
 from memberstaff.errors import RequestError, RequestErrorCode
 from memberstaff.fanout.event_source import Batch
@@ -133,6 +134,7 @@ def json_bytes(body: Any) -> bytes:
 def response_body(result: ExecutionResult) -> Any:
     """The response of a result; without `data` if the operation did not run."""
     body = process_result(result)
+    count_errors(body.get("errors"))
     if isinstance(result, PreExecutionError):
         body.pop("data", None)
     return body
@@ -140,7 +142,15 @@ def response_body(result: ExecutionResult) -> Any:
 
 def error_body(error: RequestError) -> dict[str, Any]:
     """The response for an error that ended the operation."""
-    return {"errors": [error.formatted]}
+    errors = [error.formatted]
+    count_errors(errors)
+    return {"errors": errors}
+
+
+def count_errors(errors: Iterable[Any] | None) -> None:
+    """Count GraphQL errors that a client is sent, by their code."""
+    for error in errors or ():
+        metrics.ERRORS.labels(error["extensions"]["code"]).inc()
 
 
 class EventStream:

@@ -12,10 +12,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from strawberry.http import process_result
 from strawberry.types.execution import ExecutionResult, PreExecutionError
 from strawberry.types.graphql import OperationType
 
+from memberstaff import metrics
 from memberstaff.access import Caller
 from memberstaff.engine.masking import internal_error
 from memberstaff.engine.request import (
@@ -35,6 +35,7 @@ from memberstaff.errors import BadRequest, PersistedQueryNotSupported, RateLimit
 from memberstaff.fanout.event_source import Batch, Listener
 from memberstaff.server.connection import Connection, bearer
 from memberstaff.server.connection_limiter import ConnectionLimiter
+from memberstaff.server.event_streams import count_errors, error_body, response_body
 from memberstaff.server.host import Host, OperationContext, close
 from memberstaff.server.listeners import ASGIListener, NextMessages, WebSocketListener
 from memberstaff.server.strangers import Strangers
@@ -248,14 +249,12 @@ class SocketHandler:
             return
         try:
             request = operation_request(message.get("payload"))
-        except Unstorable as error:
-            await self.send_error(operation_id, BadRequest(str(error), error.reason))
+        except (Unstorable, PersistedQueryNotSupported) as error:
+            refused = error if isinstance(error, RequestError) else BadRequest(str(error), error.reason)
+            await self.send_error(operation_id, refused)
             return
-        except PersistedQueryNotSupported as error:
-            await self.send_error(operation_id, error)
-            return
-        limit = self.host.settings.max_operations_per_socket
-        if len(self.operations) >= limit:
+        if len(self.operations) >= (limit := self.host.settings.max_operations_per_socket):
+            metrics.RATE_LIMITED.labels("operations").inc()
             why = f"Too many operations on this socket; the limit is {limit}. Complete one first."
             await self.send_error(operation_id, RequestError(RequestErrorCode.RATE_LIMITED, why))
             return
@@ -326,7 +325,7 @@ class SocketHandler:
         if isinstance(result, PreExecutionError):
             await self.end_operation(operation, [error.formatted for error in result.errors or []])
         elif self.operations.get(operation.id) is operation:
-            text = json.dumps(process_result(result), separators=(",", ":"))
+            text = json.dumps(response_body(result), separators=(",", ":"))
             await self.websocket.send_text(f'{{"type":"next","payload":{text},"id":{json.dumps(operation.id)}}}')
             await self.send_complete(operation)
 
@@ -341,9 +340,10 @@ class SocketHandler:
         """Send `error`, unless the operation has on_end."""
         if self.operations.get(operation.id) is operation:
             del self.operations[operation.id]
+            count_errors(errors)
             with suppress(Disconnected):
                 await self.websocket.send_json({"type": "error", "id": operation.id, "payload": errors})
 
     async def send_error(self, operation_id: str, error: RequestError) -> None:
         """Refuse an operation, with the protocol's `error` message."""
-        await self.websocket.send_json({"type": "error", "id": operation_id, "payload": [error.formatted]})
+        await self.websocket.send_json({"type": "error", "id": operation_id, "payload": error_body(error)["errors"]})

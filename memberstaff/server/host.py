@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
+from prometheus_client import Gauge
+
 from memberstaff.access import Caller
 from memberstaff.engine.limits import STRANGER_TOKENS, Limits
 from memberstaff.engine.request import OperationRequest
@@ -76,7 +78,7 @@ class Host(Protocol):
     async def readiness(self) -> tuple[bool, Mapping[str, Any]]:
         """Whether requests can be served, and details for /health/ready."""
 
-    def gauges(self) -> Mapping[str, tuple[float, str]]:
+    def gauges(self) -> Mapping[Gauge, float]:
         """Value and help text of each gauge, by name; of a counter, if the name ends in `_total`."""
 
     def running(self) -> AbstractAsyncContextManager[None]:

@@ -12,6 +12,8 @@ import threading
 import time
 from collections import deque
 
+from memberstaff import metrics
+
 QUEUE_BYTES = 4 * 1024 * 1024
 """Of the lines that wait to be written."""
 RETRY_SECONDS = 1.0
@@ -58,7 +60,7 @@ class LogWriter(logging.Handler):
             return
         with self._changed:
             if self._closed or self._waiting + len(line) > self.queue_bytes:
-                self.dropped += 1
+                self._drop(1)
                 return
             self._lines.append(line)
             self._waiting += len(line)
@@ -69,7 +71,7 @@ class LogWriter(logging.Handler):
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802 - logging's own name
         """Count a record that cannot be formatted. The base class would write to stderr, and wait."""
         with self._changed:
-            self.dropped += 1
+            self._drop(1)
 
     def end(self) -> None:
         """Wait until what is queued has been written, and from now on for each line: `END_SECONDS` in all.
@@ -105,7 +107,7 @@ class LogWriter(logging.Handler):
             lost = self._write(b"".join(lines) + notice)
             with self._changed:
                 self._waiting -= sum(map(len, lines))
-                self.dropped += _count(lines, lost - len(notice))
+                self._drop(_count(lines, lost - len(notice)))
                 self._told += 0 if lost else missing
                 self._changed.notify_all()
             if lost:
@@ -126,6 +128,10 @@ class LogWriter(logging.Handler):
             self._torn = not written.endswith(b"\n")
         return len(rest)
 
+    def _drop(self, lines: int) -> None:
+        self.dropped += lines
+        metrics.LOG_LINES_DROPPED.inc(lines)
+
     def _notice(self, missing: int) -> bytes:
         text = f"{missing:,} lines of the log could not be written"
         record = logging.LogRecord("memberstaff.server", logging.WARNING, __file__, 0, text, None, None)
@@ -143,11 +149,6 @@ def _count(lines: list[bytes], lost: int) -> int:
 
 def _writers() -> list[LogWriter]:
     return [handler for handler in logging.getLogger().handlers if isinstance(handler, LogWriter)]
-
-
-def dropped() -> int:
-    """Lines of this process's log that could not be written."""
-    return sum(writer.dropped for writer in _writers())
 
 
 def end() -> None:

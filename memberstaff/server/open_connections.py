@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, MutableMapping
 from typing import Any
 
+from memberstaff import metrics
 from memberstaff.addresses import networks_of
 from memberstaff.server import descriptors
 from memberstaff.server.client_address import Networks, canonical_address, is_trusted
@@ -93,12 +95,19 @@ class OpenConnections:
 
     def _refuse(self, address: str) -> None:
         self.refused += 1
+        metrics.CONNECTIONS_REFUSED.inc()
         if (now := time.monotonic()) >= self._warn_at:
             self._warn_at = now + WARN_SECONDS
             log.warning(
                 "Connections are refused: too many are open",
                 extra={"address": address, "open": self._open, "refused": self.refused},
             )
+
+
+def cut(transport: asyncio.Transport, reason: str) -> None:
+    """Abort a connection whose client does not do its part, and count it."""
+    metrics.CONNECTIONS_CUT.labels(reason).inc()
+    transport.abort()
 
 
 def of_settings(settings: Settings) -> OpenConnections:

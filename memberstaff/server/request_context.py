@@ -11,7 +11,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.utils import ClientDisconnected
 
-from memberstaff import origin
+from memberstaff import metrics, origin
 from memberstaff.engine.masking import internal_error
 from memberstaff.server.connection import Connection, connection
 from memberstaff.server.refusals import FOR_NOW, RETRY_SECONDS
@@ -28,6 +28,16 @@ SECURITY_HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 """Headers of responses that do not set them; the dashboard's pages do."""
+
+ROUTES = {
+    "graphql": "graphql",
+    "broadcasting": "echo",
+    "health": "health",
+    "metrics": "metrics",
+    "avatars": "avatar",
+    "schema.graphql": "schema",
+}
+"""Of HTTP requests in the metrics, by the first segment of the path; all others are pages."""
 
 STARTS = frozenset({"http.response.start", "websocket.accept", "websocket.http.response.start"})
 """ASGI messages with the headers of a response."""
@@ -61,6 +71,7 @@ class RequestContextMiddleware:
             nonlocal status
             if message["type"] in STARTS:
                 status = message.get("status", 101)
+                observe(scope, status, began)
                 headers = MutableHeaders(raw=list(message.get("headers", [])))
                 headers["X-Request-ID"] = here.request_id
                 if message["type"] != "websocket.accept":
@@ -73,6 +84,7 @@ class RequestContextMiddleware:
                 message["headers"] = headers.raw
             elif message["type"] == "websocket.close" and status is None:
                 status = 403
+                observe(scope, status, began)
             await send(message)
 
         # Not structlog's context manager: a generator for as long as the socket lives.
@@ -99,6 +111,16 @@ class RequestContextMiddleware:
                 },
             )
             structlog.contextvars.reset_contextvars(**bound)
+
+
+def observe(scope: Scope, status: int, began: float) -> None:
+    """Observe how long a request took until its answer begins."""
+    if not metrics.observed:
+        return
+    segment = scope["path"].removeprefix(scope.get("root_path", "")).strip("/").partition("/")[0]
+    route = ROUTES.get(segment, "page") if scope["type"] == "http" else "echo" if segment == "app" else "socket"
+    outcome = "answered" if status < 400 else "refused" if status < 500 else "failed"
+    metrics.REQUEST_DURATION.labels(route, outcome).observe(time.perf_counter() - began)
 
 
 async def _send_internal_error(request_id: str, send: Send) -> None:

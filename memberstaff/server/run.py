@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import sys
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from uvicorn.supervisors import Multiprocess
 
 from memberstaff.server import descriptors
 from memberstaff.server.logs import log_config
+from memberstaff.server.metrics import forget_worker, shared_by_workers
 from memberstaff.server.uvicorn_tls import Config, first_protocol
 from memberstaff.server.uvicorn_websocket import WebSocketProtocol
 from memberstaff.settings import Settings
@@ -51,7 +52,8 @@ def serve(
     )
     sockets = listeners(config)
     if workers > 1:
-        Supervisor(config, sockets).run()
+        with shared_by_workers() if settings.metrics else nullcontext():
+            Supervisor(config, sockets).run()
         return
     server = uvicorn.Server(config)
     with suppress(KeyboardInterrupt):  # raised again by uvicorn once it has stopped
@@ -78,6 +80,14 @@ def listener(config: uvicorn.Config) -> socket.socket:
 
 class Supervisor(Multiprocess):
     """Several worker processes on one address, which stops accepting connections on shutdown."""
+
+    def keep_subprocess_alive(self) -> None:
+        """Start workers anew that have ended, and forget what they said of themselves in the metrics."""
+        before = [process.pid for process in self.processes]
+        super().keep_subprocess_alive()
+        for process_id in {*before} - {process.pid for process in self.processes}:
+            if process_id is not None:
+                forget_worker(process_id)
 
     def terminate_all(self) -> None:
         """Close our copy of the listening socket first: while it is open, the kernel queues connections for nobody."""

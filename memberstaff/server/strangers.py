@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, islice
 from weakref import WeakValueDictionary
 
+from memberstaff import metrics
 from memberstaff.addresses import networks_of
 from memberstaff.engine.request import OperationRequest, strings
 from memberstaff.errors import RateLimited
@@ -116,6 +117,7 @@ class Strangers:
         else:
             keys = [(name, share * self.per_minute) for name, share in networks_of(connection.address)]
         if wait := self.allowances.take(keys):
+            metrics.RATE_LIMITED.labels("strangers").inc()
             raise RateLimited("Too many requests without a valid login from this address. Try again later.", wait)
 
 

@@ -1,6 +1,8 @@
-"""A token bucket."""
+"""A token bucket, for the messages of a socket."""
 
 from __future__ import annotations
+
+from memberstaff import metrics
 
 
 class TokenBucket:
@@ -20,6 +22,7 @@ class TokenBucket:
             self.tokens = min(self.burst, self.tokens + (now - self.refilled_at) * self.rate)
         self.refilled_at = now
         if self.tokens < 1:
+            metrics.RATE_LIMITED.labels("messages").inc()
             return False
         self.tokens -= 1
         return True

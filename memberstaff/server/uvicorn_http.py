@@ -19,7 +19,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from memberstaff.server import head_bounds
 from memberstaff.server.client_address import UNKNOWN
 from memberstaff.server.head_bounds import HEAD_BYTES, HeadTooLarge
-from memberstaff.server.open_connections import Slot, open_connections_of
+from memberstaff.server.open_connections import Slot, cut, open_connections_of
 from memberstaff.server.uvicorn_websocket import WebSocketProtocol, settings_of
 from memberstaff.server.websocket_handshake import ordinary_key
 
@@ -140,7 +140,7 @@ class HttpProtocol(HttpToolsProtocol):
         if self.transport.get_write_buffer_size() < self.unsent:
             self.start_write_timer()
         else:
-            self.transport.abort()
+            cut(self.transport, "not_reading")
 
     def stop_write_timer(self) -> None:
         """Cancel the write timer."""
@@ -206,7 +206,7 @@ class HttpProtocol(HttpToolsProtocol):
         connections.held_bytes += len(data) - len(self.held)
         self.held = data
         if connections.held_bytes > HELD_BYTES and len(data) > HELD_BYTES // max(1, len(connections)):
-            self.transport.abort()
+            cut(self.transport, "held")
 
     def begin(self) -> None:
         """Parse what is held: the turn of a request has come."""
@@ -324,7 +324,7 @@ class HttpProtocol(HttpToolsProtocol):
         if late > LATE_SECONDS or self.held:
             self.start_headers_timer()
         else:
-            self.transport.abort()
+            cut(self.transport, "slow_headers")
 
     def stop_headers_timer(self) -> None:
         """Cancel the headers timer."""

@@ -18,7 +18,7 @@ from websockets.frames import CloseCode
 from websockets.http11 import Request
 from websockets.protocol import Protocol, Side, State
 
-from memberstaff.server.open_connections import Slot
+from memberstaff.server.open_connections import Slot, cut
 from memberstaff.server.websocket_handshake import switching_protocols, websocket_scope
 from memberstaff.settings import Settings
 
@@ -187,7 +187,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         """Answer a ping; abort when too many pongs are unread, which would fill our memory."""
         super().handle_ping()
         if self.transport.get_write_buffer_size() > self.max_backlog:
-            self.abort()
+            cut(self.transport, "not_reading")
 
     def send_keepalive_ping(self) -> None:
         """Send a ping, and note the size of the write buffer."""
@@ -205,7 +205,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             return
         self.pong_timer = None
         self.pending_ping_payload = None
-        self.abort()
+        cut(self.transport, "not_reading")
 
     def shutdown(self) -> None:
         """Close after a random delay of up to `drain_seconds`, so that clients do not all reconnect at once."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from starlette.types import Receive, Send
 
+from memberstaff import metrics
 from memberstaff.server.uvicorn_websocket import WebSocketProtocol
 
 LONGEST_REASON = 123
@@ -60,6 +61,7 @@ class WebSocketAdapter:
         """Close, with the reason truncated to truncate_reason; does nothing if the socket is closed."""
         if self.closed:
             return
+        metrics.SOCKETS_CLOSED.labels(code).inc()
         try:
             await self._send({"type": "websocket.close", "code": code, "reason": truncate_reason(reason)})
         except Disconnected:
@@ -74,6 +76,7 @@ class WebSocketAdapter:
             async with asyncio.timeout(self.deadline):
                 await self._write(message)
         except TimeoutError:
+            metrics.CONNECTIONS_CUT.labels("not_reading").inc()
             self.abort()
             raise Disconnected from None
         except (OSError, RuntimeError):

@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import strawberry
 from fastapi import FastAPI
+from prometheus_client import Gauge
 from strawberry.types import Info
 
 from memberstaff.access import Caller, Role
@@ -134,7 +135,7 @@ class ToyHost:
     async def readiness(self) -> tuple[bool, Mapping[str, Any]]:
         return self.ready, {"database": self.ready}
 
-    def gauges(self) -> Mapping[str, tuple[float, str]]:
+    def gauges(self) -> Mapping[Gauge, float]:
         return {}
 
     @asynccontextmanager

@@ -108,9 +108,8 @@ async def test_without_a_synchronous_standby_every_board_starts_again_and_the_lo
         async with server.socket() as late:
             await late.subscribe("1", WATCH, date=TODAY, after=kept)
             await restarted(late)
-        gauges = server.application.gauges()
-        names = ("epochs_begun_total", "changes_lost_total", "timeline_followed")
-        assert [gauges[name][0] for name in names] == [1, 2, True]
+        timeline = server.application.database.timeline
+        assert (timeline.rises, server.application.lost_changes.lost, timeline.followed) == (1, 2, True)
         [begun] = [line for line in logs if "timeline_before" in line]
         assert (begun["timeline_before"], begun["timeline"]) == (1, 2)
         [lost] = [line for line in logs if "lost" in line]

@@ -24,7 +24,7 @@ class Queue:
     """Takes turns that last until they are ended by name."""
 
     def __init__(self, limit: int) -> None:
-        self.turns = Turns(limit)
+        self.turns = Turns(limit, "query")
         self.began: list[str] = []
         self.tasks: dict[str, asyncio.Task[None]] = {}
         self.ends: dict[str, asyncio.Event] = {}
@@ -60,7 +60,7 @@ async def test_many_short_turns_of_an_owner_take_no_longer_than_a_long_one_of_an
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """All boards may share an account; it would have one turn for each of somebody's dear queries."""
-    loop, turns, began = Loop(monkeypatch), Turns(1), list[str]()
+    loop, turns, began = Loop(monkeypatch), Turns(1, "query"), list[str]()
 
     async def take(name: str, seconds: float) -> None:
         async with turns.turn((name,)):
@@ -73,7 +73,7 @@ async def test_many_short_turns_of_an_owner_take_no_longer_than_a_long_one_of_an
 
 
 async def test_whoever_comes_now_and_then_and_asks_for_little_is_next(monkeypatch: pytest.MonkeyPatch) -> None:
-    loop, turns, began = Loop(monkeypatch), Turns(1), list[str]()
+    loop, turns, began = Loop(monkeypatch), Turns(1, "query"), list[str]()
 
     async def take(name: str, seconds: float) -> None:
         async with turns.turn((name,)):
@@ -92,7 +92,7 @@ async def test_whoever_comes_now_and_then_and_asks_for_little_is_next(monkeypatc
 async def test_whoever_comes_anew_and_asks_for_much_does_not_make_up_for_the_past(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    loop, turns, began = Loop(monkeypatch), Turns(1), list[str]()
+    loop, turns, began = Loop(monkeypatch), Turns(1, "query"), list[str]()
 
     async def take(name: str) -> None:
         async with turns.turn((name,)):
@@ -109,7 +109,7 @@ async def test_whoever_comes_anew_and_asks_for_much_does_not_make_up_for_the_pas
 
 
 async def test_nobody_makes_up_for_an_hour_in_which_the_process_was_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
-    loop, turns, began = Loop(monkeypatch), Turns(1), list[str]()
+    loop, turns, began = Loop(monkeypatch), Turns(1, "query"), list[str]()
 
     async def take(name: str, seconds: float) -> None:
         async with turns.turn((name,)):
@@ -171,7 +171,7 @@ async def test_so_many_have_a_turn_and_each_that_ends_gives_way_to_one(monkeypat
 
 
 async def test_those_who_ask_together_begin_one_after_the_other_even_if_none_waits() -> None:
-    turns, began, largest = Turns(1), 0, 0
+    turns, began, largest = Turns(1, "query"), 0, 0
 
     async def take() -> None:
         nonlocal began
@@ -209,7 +209,7 @@ async def test_a_turn_is_over_after_its_time_if_another_owner_waits(
     monkeypatch: pytest.MonkeyPatch, seconds: float, waiting_owner: str, over: bool
 ) -> None:
     monkeypatch.setattr(module, "TURN_SECONDS", seconds)
-    turns = Turns(1)
+    turns = Turns(1, "query")
 
     async def wait() -> None:
         async with turns.turn(waiting_owner):
@@ -225,7 +225,7 @@ async def test_a_turn_is_over_after_its_time_if_another_owner_waits(
 
 async def test_a_turn_is_not_over_for_somebody_who_no_longer_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "TURN_SECONDS", 0)
-    turns = Turns(1)
+    turns = Turns(1, "query")
 
     async def take() -> None:
         async with turns.turn("b"):

@@ -163,3 +163,15 @@ def test_a_follower_sees_each_position_once_whatever_is_heard(recent_limit: int,
         follow()
         assert in_memory(day) <= 2 * recent_limit
     assert followed == list(range(1, log + 1))
+
+
+def test_each_change_is_the_first_to_be_sent_once_whatever_groups_send_it() -> None:
+    watched = WatchedDay(DAY, recent_limit=4)
+    watched.advance(DayProgress(DAY, 3, 0), 1, [])
+    watched.advance(DayProgress(DAY, 7, 0), 1, changes(4, 7))
+    assert [change.position for change in watched.first_sent(3, 5)] == [4, 5]
+    assert [change.position for change in watched.first_sent(3, 5)] == []
+    assert [change.position for change in watched.first_sent(3, 7)] == [6, 7]
+    assert [change.position for change in watched.first_sent(5, 6)] == []
+    watched.advance(DayProgress(DAY, 9, 0), 2, changes(8, 9, roster_version=2))
+    assert [change.position for change in watched.first_sent(6, 9)] == [8, 9]
