@@ -67,18 +67,19 @@ def explain_errors() -> Iterator[None]:
     except Refusals as refused:
         _fail("\n".join(refusal.message for refusal in refused.refusals))
     except Unavailable as error:
-        _fail(_unusable(error.__cause__ or error))
+        _fail(unusable(error.__cause__ or error))
     except (Refusal, RequestError) as error:
         _fail(error.message)
     except (CommandError, Incompatible) as error:
         _fail(str(error))
     except (DBAPIError, OSError) as error:
-        _fail(_unusable(error))
+        _fail(unusable(error))
     except KeyboardInterrupt:
         sys.exit(130)
 
 
-def _unusable(error: BaseException) -> str:
+def unusable(error: BaseException) -> str:
+    """What the database, or its driver, says."""
     reason = str(error.orig if isinstance(error, DBAPIError) else error).strip().splitlines()
     return f"{UNUSABLE}: {reason[0] if reason else 'no answer'}"
 
@@ -93,7 +94,7 @@ async def database(settings: Settings | None = None, *, migrated: bool = True) -
     """The database in the settings. Raises Incompatible unless this release may use its tables."""
     settings = settings or load()
     url = settings.database_url.get_secret_value()
-    _require_folder(url)
+    require_folder(url)
     opened = Database(url, zone=settings.zone, pool_size=2, pgbouncer=settings.database_pgbouncer)
     try:
         if migrated and (found := await compatibility(opened.engine)) is not Compatibility.COMPATIBLE:
@@ -103,7 +104,7 @@ async def database(settings: Settings | None = None, *, migrated: bool = True) -
         await opened.close()
 
 
-def _require_folder(url: str) -> None:
+def require_folder(url: str) -> None:
     """Say what is wrong before SQLite's driver does, in whose thread it would be a traceback."""
     address = make_url(url)
     if address.get_backend_name() == "sqlite" and address.database is not None:

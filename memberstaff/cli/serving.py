@@ -67,16 +67,10 @@ def serve_command(
         raise CommandError(f"{PREFIX}SECRET_KEY is missing; generate one with `openssl rand -base64 48`.")
     if workers > 1 and settings.one_process_only:
         raise CommandError(f"Several workers need Redis to notify each other: set {PREFIX}BROADCAST_URL to redis://….")
-    if not (certificate or settings.trusted_proxies or insecure or is_loopback(host)):
-        raise CommandError(
-            f"On {host} passwords and notes would cross the network in clear text. Give --certificate and --key; or, "
-            f"behind a proxy that ends TLS, set {PREFIX}TRUSTED_PROXIES to its network, such as 10.0.0.0/8; "
-            "or add --insecure."
-        )
-    if not settings.allowed_hosts and (settings.trusted_proxies or not is_loopback(host)):
-        _warn(
-            f"{PREFIX}ALLOWED_HOSTS is not set: whoever comes by another name than {socket.gethostname()} is refused."
-        )
+    if not insecure and (exposed := in_clear_text(settings, host, encrypted=certificate is not None)):
+        raise CommandError(exposed)
+    if nameless := without_names(settings, host):
+        _warn(nameless)
     _require_free(host, port)
     if demo_mode:
         asyncio.run(demo.install(settings, logins))
@@ -85,6 +79,24 @@ def serve_command(
     else:
         asyncio.run(_require_migrated(settings))
     serve(factory, settings, host=host, port=port, workers=workers, certificate=certificate, key=key)
+
+
+def in_clear_text(settings: Settings, host: str, *, encrypted: bool) -> str | None:
+    """What to do when other machines would be served without TLS; None if they would not."""
+    if encrypted or settings.trusted_proxies or is_loopback(host):
+        return None
+    return (
+        f"On {host} passwords and notes would cross the network in clear text. Give --certificate and --key; or, "
+        f"behind a proxy that ends TLS, set {PREFIX}TRUSTED_PROXIES to its network, such as 10.0.0.0/8; "
+        "or add --insecure."
+    )
+
+
+def without_names(settings: Settings, host: str) -> str | None:
+    """Who is refused since the server does not know its names; None if nobody is."""
+    if settings.allowed_hosts or not (settings.trusted_proxies or not is_loopback(host)):
+        return None
+    return f"{PREFIX}ALLOWED_HOSTS is not set: whoever comes by another name than {socket.gethostname()} is refused."
 
 
 def _warn(sentence: str) -> None:
