@@ -303,7 +303,7 @@ def page() -> str:
         "What `GET /metrics` tells Prometheus, with `MEMBERSTAFF_METRICS=true`. With several workers it is the sum",
         "of all of them (of `memberstaff_live_…`: the least), whichever answers; your queries sum up servers.",
         f"Histograms are in seconds, with the buckets {', '.join(f'{bound:g}' for bound in BUCKETS)}.",
-        "`memberstaff metrics` prints this page.",
+        "What to do when one is not as it should be: [runbook.md](runbook.md). `memberstaff metrics` prints this page.",
         "",
         "| metric | type | labels | meaning |",
         "|---|---|---|---|",
