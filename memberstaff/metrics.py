@@ -124,7 +124,7 @@ LOCK_WAIT = _histogram(
 REQUEST_DURATION = _histogram(
     "request_duration_seconds",
     "Of an HTTP request, until its answer begins, or of a socket, until it is accepted. Outcome: answered (status "
-    "below 400), refused (4xx), failed (5xx, or none). GraphQL errors in a 200 are in memberstaff_errors_total.",
+    "below 400), refused (4xx), failed (5xx, or none). Errors of GraphQL in a 200 are in memberstaff_errors_total.",
     route=("graphql", "socket", "echo", "health", "metrics", "avatar", "schema", "page"),
     outcome=("answered", "refused", "failed"),
 )
@@ -138,7 +138,7 @@ STATEMENT_DURATION = _histogram(
 
 ERRORS = _counter(
     "errors",
-    "GraphQL errors in answers and on sockets, by their code.",
+    "Errors in answers and on sockets, of GraphQL and of Echo, by their code.",
     code=(
         "UNAUTHENTICATED",
         "FORBIDDEN",

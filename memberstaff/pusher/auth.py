@@ -10,6 +10,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from memberstaff import metrics
 from memberstaff.access import Caller, Right
 from memberstaff.accounts.sessions import identify
 from memberstaff.application import Application
@@ -54,6 +55,7 @@ class Authorisation:
         except Malformed as error:
             return JSONResponse({"message": str(error)}, 422)
         except RequestError as error:
+            metrics.ERRORS.labels(error.code.value).inc()
             headers = retry_after([error.extensions])
             return JSONResponse({"message": error.message}, STATUS.get(error.code, 500), headers)
 

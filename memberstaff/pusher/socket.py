@@ -182,6 +182,7 @@ class PusherSocket:
             limit = self.endpoint.settings.max_operations_per_socket
             if len(self.subscriptions) >= limit:
                 why = f"Too many channels on this socket; the limit is {limit}. Leave one first."
+                metrics.RATE_LIMITED.labels("operations").inc()
                 raise RequestError(RequestErrorCode.RATE_LIMITED, why)
             self.subscriptions[name] = subscription
             if channel.kind is Kind.PUBLIC:
@@ -191,10 +192,12 @@ class PusherSocket:
                 await self.join(subscription, channel, caller, after)
         except RequestError as error:
             self.drop(name, subscription)
+            metrics.ERRORS.labels(error.code.value).inc()
             self.send(protocol.refused(name[:200], STATUS.get(error.code, 500), error.message))
         except Exception:
             log.exception("Failed to subscribe to a channel")
             self.drop(name, subscription)
+            metrics.ERRORS.labels("INTERNAL").inc()
             self.send(protocol.refused(name[:200], 500, "Internal server error. Try again in a moment."))
 
     def public_reader(self) -> Reader:

@@ -125,6 +125,7 @@ def observe(scope: Scope, status: int, began: float) -> None:
 
 async def _send_internal_error(request_id: str, send: Send) -> None:
     error = internal_error(request_id)
+    metrics.ERRORS.labels(error.code.value).inc()
     body = json.dumps({"errors": [{"message": error.message, "extensions": {"code": error.code.value}}]}).encode()
     await send(
         {
