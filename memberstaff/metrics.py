@@ -218,7 +218,8 @@ NOTIFICATIONS_DROPPED = _counter(
     reason=("queue_full", "unsent"),
 )
 CHANGES_LOST = _counter(
-    "changes_lost", "Changes that were acknowledged or shown, and that a failover to an asynchronous standby has lost."
+    "changes_lost",
+    "Changes that were acknowledged or shown, and that a failover has lost; in each process that had heard of them.",
 )
 EPOCHS_BEGUN = _counter(
     "epochs_begun", "Times that every board began again, after a failover or a restored backup; in each process."
