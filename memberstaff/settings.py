@@ -80,7 +80,9 @@ class Settings(Deployment):
     max_body_bytes: int = Field(100_000, ge=1_000, description="Size of a GraphQL request.")
     max_import_bytes: int = Field(8_000_000, ge=1_000, description="Size of a request that imports a roster.")
     headers_seconds: float = Field(30.0, gt=0, description="Time to receive a request's headers.")
-    body_seconds: float = Field(5.0, gt=0, description="Time to receive a request's body.")
+    body_seconds: float = Field(
+        5.0, gt=0, description="Time to receive a request's body; an import's may take twelve times as long."
+    )
 
     # Limits of sockets and event streams
     max_frame_bytes: int = Field(65_536, ge=1_024, description="Size of a WebSocket message from a client.")

@@ -20,7 +20,7 @@ from memberstaff.cli.serving import in_clear_text, without_names
 from memberstaff.db.clock import utc_now
 from memberstaff.db.database import Database
 from memberstaff.db.deadline import APPLICATION_NAME, connection_arguments
-from memberstaff.db.migrate import is_current
+from memberstaff.db.migrate import Compatibility, Incompatible, compatibility
 from memberstaff.deployment import PREFIX
 from memberstaff.redis_client import RedisConnection, parse
 from memberstaff.server import descriptors
@@ -137,11 +137,11 @@ async def of_database(settings: Settings, *, processes: int) -> AsyncIterator[Fi
     )
     try:
         async with asyncio.timeout(2 * seconds):
-            current = await is_current(opened.engine)
-            if current:
-                yield ok("The database's tables are those of this release.")
+            found = await compatibility(opened.engine)
+            if found is Compatibility.COMPATIBLE:
+                yield ok("This release can serve with the database's tables.")
             else:
-                yield wrong("The database's tables are not those of this release. Run `memberstaff migrate`.")
+                yield wrong(str(Incompatible(found)))
             if not opened.is_sqlite:
                 async with opened.engine.connect() as connection:
                     for each in await _of_postgresql(connection, settings, processes):

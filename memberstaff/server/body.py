@@ -9,6 +9,8 @@ from starlette.types import Receive
 
 IMPORT = b"importstaff"
 """In lower case, part of an import's document or operation name."""
+IMPORT_TIMES = 12
+"""As long as another body an import may take, which is much larger: its sender's line may be slow."""
 
 
 class UnreadableBody(Exception):
@@ -36,7 +38,8 @@ async def read_body(
     """The body; raises UnreadableBody.
 
     The size limit is `import_limit` if the first `limit` bytes mention `importStaff` (clients put operationName or the
-    query first) and `may_import` is true, else `limit`. `declared` is the Content-Length.
+    query first) and `may_import` is true, else `limit`; such an import may take `IMPORT_TIMES` as long. `declared` is
+    the Content-Length.
     """
     try:
         content_length = int(declared) if declared and declared.isascii() and declared.isdigit() else 0
@@ -45,8 +48,18 @@ async def read_body(
     if content_length > import_limit:
         raise _too_large(import_limit)
     try:
-        async with asyncio.timeout(seconds):
-            return await _read(receive, limit, import_limit, may_import)
+        async with asyncio.timeout(seconds) as patience:
+
+            async def is_import() -> bool:
+                nonlocal seconds
+                if not await may_import():
+                    return False
+                began = (patience.when() or 0) - seconds
+                seconds *= IMPORT_TIMES
+                patience.reschedule(began + seconds)
+                return True
+
+            return await _read(receive, limit, import_limit, is_import)
     except TimeoutError:
         raise UnreadableBody(408, f"The body did not arrive within {seconds:g} seconds.") from None
 

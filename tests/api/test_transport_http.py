@@ -283,6 +283,18 @@ async def test_a_body_that_does_not_come_is_not_waited_for() -> None:
     assert b"The body did not arrive within 0.05 seconds." in answer
 
 
+async def test_an_import_may_take_longer_than_another_body() -> None:
+    app, host = toy(body_seconds=0.05, max_body_bytes=1_000)
+    async with serving(app, host.settings) as address:
+        head = (
+            b"POST /graphql HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 5000\r\n"
+        )
+        begun = b'{"query":"mutation { importStaff }' + b" " * 2_000
+        status, answer = await raw(address, head + b"authorization: Bearer amina-token\r\n\r\n", begun)
+    assert status == 408
+    assert b"The body did not arrive within 0.6 seconds." in answer
+
+
 @pytest.mark.parametrize(
     ("accept", "content_type"),
     [

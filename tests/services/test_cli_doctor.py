@@ -27,7 +27,7 @@ from tests.services.command_line import memberstaff
 
 AGREE = "The database's clock and this machine's agree."
 FIT = "10 connections of 1 processes fit into the 197 of PostgreSQL."
-CURRENT = "The database's tables are those of this release."
+CURRENT = "This release can serve with the database's tables."
 IN_FORCE = "The time-outs of each connection are in force."
 ALONE = "There is no standby: when PostgreSQL's disk is lost, all since the last backup is."
 TOO_MANY = (
@@ -77,7 +77,7 @@ async def test_a_database_that_is_not_migrated_or_does_not_answer_is_told(
     own_postgres: PostgresServer, tmp_path: Path
 ) -> None:
     empty = own_postgres.create_database()
-    missing = "The database's tables are not those of this release. Run `memberstaff migrate`."
+    missing = "The database's schema is not that of this release. Run `memberstaff migrate` first."
     assert (await found(empty))[Level.WRONG] == [missing]
     assert (await found(f"sqlite+aiosqlite:///{tmp_path}/school.db"))[Level.WRONG] == [missing]
     [nowhere] = (await found(f"sqlite+aiosqlite:///{tmp_path}/missing/school.db"))[Level.WRONG]
