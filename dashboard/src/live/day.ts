@@ -48,6 +48,8 @@ export class LiveDay {
   /** The pages shown. */
   #pages: Page[] = [];
   #publishing = false;
+  /** Whether the day is being read: the cache may have some pages of this reading, and others of the last one. */
+  #reading = false;
   #unwatch: (() => void) | null = null;
   #retry: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
@@ -92,7 +94,10 @@ export class LiveDay {
         onDay: (day) => this.#take(day, null),
         onPage: (day, after) => this.#take(day, after),
         onChange: (record) => this.onChange?.(record),
-        onOutdated: () => this.onConnection?.("outdated"),
+        onOutdated: () => {
+          this.#reading = true;
+          this.onConnection?.("outdated");
+        },
         onCurrent: () => {
           this.#say(null);
           this.onConnection?.("current");
@@ -114,6 +119,7 @@ export class LiveDay {
   /** A page was read. Those of a day that is read again are shown all at once: a list must not shrink. */
   #take({ records }: DayPage, after: string | null): void {
     this.#afters = after === null ? [null] : [...this.#afters, after];
+    if (!records.pageInfo.hasNextPage) this.#reading = false;
     if (!this.board.get().complete || !records.pageInfo.hasNextPage) this.#show(this.#afters);
   }
 
@@ -146,10 +152,12 @@ export class LiveDay {
       const days = this.#pages.flatMap(({ day }) => day ?? []);
       const [first] = days;
       if (!first || days.length < this.#pages.length) return;
+      const shown = this.board.get();
+      const found = new Map(days.flatMap(({ records }) => records.edges.map(({ node }) => [node.id, node])));
       this.board.set({
-        ...this.board.get(),
+        ...shown,
         day: first,
-        records: days.flatMap(({ records }) => records.edges.map(({ node }) => node)),
+        records: this.#reading && shown.complete ? shown.records.map((each) => found.get(each.id) ?? each) : [...found.values()],
         complete: !(days.at(-1)?.records.pageInfo.hasNextPage ?? false),
       });
     });

@@ -61,6 +61,31 @@ test("a long board that is read again shows the new names all at once, and is ne
   expect([...lengths]).toEqual([5]);
 });
 
+test("nobody is on a long board twice while it is read again, and marks are shown meanwhile", async () => {
+  const it = board("Ada", "Ben", "Cleo", "Dora", "Emil");
+  it.house.pageSize = 2;
+  it.day.open();
+  await until(() => it.day.board.get().complete && it.network.following.size === 2);
+  await settle();
+  it.network.hold("DayBoard");
+  const lists = new Set<string>();
+  it.day.board.subscribe(() => lists.add(it.shown().join()));
+  it.house.leave("Ada");
+  await until(() => it.network.count("DayBoard") === 4);
+  it.network.deliver("DayBoard");
+  await until(() => it.network.count("DayBoard") === 5);
+  it.house.mark("Emil", "LATE");
+  await until(() => it.shown()[4] === "Emil LATE");
+  it.network.release("DayBoard");
+  await until(() => it.shown().length === 4);
+  await settle();
+  expect([...lists]).toEqual([
+    "Ada UNMARKED,Ben UNMARKED,Cleo UNMARKED,Dora UNMARKED,Emil UNMARKED",
+    "Ada UNMARKED,Ben UNMARKED,Cleo UNMARKED,Dora UNMARKED,Emil LATE",
+    "Ben UNMARKED,Cleo UNMARKED,Dora UNMARKED,Emil LATE",
+  ]);
+});
+
 test("staff who change while the board is being read are on it in the end", async () => {
   const it = await opened();
   it.network.hold("DayBoard");

@@ -102,6 +102,13 @@ export class House {
     this.#ring();
   }
 
+  leave(name: string): void {
+    this.people.splice(this.people.findIndex((person) => person.name === name), 1);
+    this.rosterVersion++;
+    this.#changes++;
+    this.#ring();
+  }
+
   /** A backup is restored: everything since is gone, and versions start over. */
   restore(): void {
     this.epoch++;
