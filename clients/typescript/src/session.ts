@@ -69,6 +69,8 @@ export class Session {
   /** Where it answers GraphQL. */
   readonly url: string;
   readonly fetch: typeof fetch;
+  /** The organisation's date when the server gave tokens last; empty while it has given none. Set by the session alone. */
+  today = "";
   readonly #storage: TokenStorage | undefined;
   /** In the storage. */
   readonly #key: string;
@@ -82,8 +84,8 @@ export class Session {
   #account: string | undefined;
   /** Those who want to know when the server was asked for tokens in vain. */
   readonly #impatient = new Set<(failure: unknown) => void>();
-  /** Whether memberstaff has answered, and not only what stands at its address or before it. */
-  #isMet = false;
+  /** Whether memberstaff has answered, or sent the page, and not only what stands at its address or before it. */
+  #isMet: boolean;
 
   /**
    * `address` is the server's, such as https://attendance.school.example, with or without `/graphql`. Logs in at once;
@@ -97,7 +99,7 @@ export class Session {
     this.#key = `memberstaff ${this.address}`;
     const { refreshToken = null, token } = credentials as { refreshToken?: string; token?: () => string | Promise<string> };
     this.#given = token;
-    this.#cookie = "cookie" in credentials && credentials.cookie === true;
+    this.#isMet = this.#cookie = "cookie" in credentials && credentials.cookie === true;
     const sharing = this.#cookie ? "cookie" : storage ? "storage" : null;
     this.#tabs = new Tabs(this.#key, sharing, (tokens) => this.#hear(tokens));
     if ("email" in credentials) this.#expect(this.#ask(LOGIN, () => credentials));
@@ -139,7 +141,8 @@ export class Session {
       const before = await this.#tokens;
       const changed = this.#tabs.alone(async () => {
         const { data, errors } = await this.#send(CHANGE, { input: { currentPassword, newPassword } }, token);
-        return this.#keep({ ...granted(data?.changePassword, errors), viewer: before.viewer });
+        this.#expect(this.#keep({ ...granted(data?.changePassword, errors), viewer: before.viewer }));
+        return this.#tokens; // in place of those that another tab may have told of meanwhile
       });
       this.#expect(changed.catch(() => before)); // the old token ends before the new one is here: whoever wants one waits
       await changed;
@@ -245,6 +248,7 @@ export class Session {
 
   #show(state: SessionState): void {
     const { status, viewer } = { viewer: null, ...this.#state };
+    if (state.status === "in") this.today = state.viewer?.today ?? this.today;
     if (status === "in" && state.status === "in" && isSame(viewer, state.viewer)) return;
     this.#state = state;
     for (const listener of [...this.#listeners]) listener();

@@ -14,18 +14,23 @@ const PATIENCE = 30_000;
 
 /**
  * Tell the organisation's date, YYYY-MM-DD, at first and after each midnight there, also one that the machine slept through.
- * Answers how to stop. The clock only says when to ask the server: with a wrong one it is asked often, and no wrong date is
- * told. It ends by itself when the login does.
+ * Answers how to stop. The clock only says when to ask the server: with one that is ahead it is asked often, with one that is
+ * behind the day moves on when the login is renewed, and no wrong date is told. It ends by itself when the login does.
  */
 export function watchToday(session: Session, onToday: (date: string) => void): () => void {
   const over = new AbortController();
   const { state } = session;
   let { today, timeZone } = (state.status === "in" && state.viewer) || { today: "", timeZone: "" };
+  let renewed = today;
   let asking = false;
   let askedAt = -Infinity;
 
   const look = (): void => {
     const now = Date.now();
+    if (session.today !== renewed) {
+      renewed = session.today;
+      if (renewed > today) take({ today: renewed, timeZone });
+    }
     if (timeZone && dayAt(timeZone, now) === today) return;
     if (asking || Math.abs(now - askedAt) < PATIENCE) return;
     askedAt = now;

@@ -34,7 +34,7 @@ afterEach(() => {
 /** A board over a real WebSocket, with a real session: everything but the page. */
 async function board() {
   const house = new House("Ada", "Ben");
-  const login = { serial: 0, ended: false };
+  const login = { serial: 0, ended: false, news: [] as object[] };
   const place = { timeZone: "Europe/Berlin", organisation: "School" };
   const viewer = { id: "V", accountId: "A", displayName: "Grace", role: "ADMIN", ...place };
   const server = await new Sockets(house, {
@@ -43,7 +43,9 @@ async function board() {
       const expiresAt = new Date(Date.now() + 900_000).toISOString();
       return { accessToken: `T${++login.serial}`, expiresAt, viewer: { ...viewer, today: TODAY }, errors: [] };
     },
-    changePassword: () => {
+    changePassword: async () => {
+      for (const news of login.news.splice(0)) new Channel(`memberstaff http://${server.address.split("/")[0]}`).postMessage(news);
+      await settle();
       login.serial++;
       server.end(4401); // the sockets of the old session, before the answer
       const expiresAt = new Date(Date.now() + 900_000).toISOString();
@@ -141,4 +143,25 @@ test("whoever changes their password stays logged in, and the board goes on", as
   expect(server.asked.filter((name) => name === "RefreshSession")).toHaveLength(1);
   expect(states).toEqual([]);
   day.close();
+});
+
+test("a password that is changed while another tab renews the login leaves this one with the newest token", async () => {
+  const { login, server, session } = await board();
+  const { viewer } = session.state as { viewer: object };
+  login.news.push({ accessToken: "T1 of the other tab", refreshToken: null, renewAt: Date.now() + 840_000, viewer });
+  await session.changePassword("old", "new");
+  expect(await session.token()).toBe("T2");
+  expect(server.asked).toEqual(["RefreshSession", "ChangePassword"]);
+});
+
+test("a proxy that does not find the server for a moment logs nobody out", async () => {
+  const granted = { accessToken: "T", expiresAt: new Date(Date.now() + 900_000).toISOString(), errors: [] };
+  const answers = [new Response("404 page not found", { status: 404 }), Response.json({ data: { refreshSession: granted } })];
+  vi.stubGlobal("fetch", () => Promise.resolve(answers.shift()));
+  const session = new Session("http://house", { cookie: true });
+  const states: string[] = [];
+  session.subscribe(() => states.push(session.state.status));
+  await settle();
+  await pass(1_000);
+  expect(states).toEqual(["starting", "in"]);
 });

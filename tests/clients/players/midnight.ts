@@ -55,6 +55,27 @@ await pass(60);
 assert.deepEqual([told, asked], [["2026-11-23"], 3]);
 stop();
 
+// With a clock that is behind, the day moves on when the login is renewed.
+mock.timers.reset();
+mock.timers.enable({ apis: ["setTimeout", "setInterval", "Date"], now: Date.parse("2026-11-23T12:00:00Z") });
+[says, told] = ["2026-11-23", []];
+const give = (_: unknown, init?: RequestInit): Promise<Response> => {
+  assert.match(String(init?.body), /mutation (Login|Refresh)/);
+  const viewer = { accountId: "A", timeZone: "Europe/Berlin", today: says };
+  const tokens = { accessToken: `t ${says}`, expiresAt: "2026-11-23T12:15:00Z", refreshToken: "r", viewer, errors: [] };
+  return Promise.resolve(Response.json({ data: { login: tokens } }));
+};
+const behind = new Session("http://house", { email: "e", password: "p" }, { fetch: give });
+await behind.token();
+stop = watchToday(behind, (date) => told.push(date));
+await pass(60);
+assert.deepEqual(told, ["2026-11-23"]);
+says = "2026-11-24";
+await behind.refused(await behind.token());
+await pass(1);
+assert.deepEqual(told, ["2026-11-23", "2026-11-24"]);
+stop();
+
 // A server that cannot be reached is asked again.
 stop = watch("2026-11-23T22:59:58Z", null);
 await pass(5);
