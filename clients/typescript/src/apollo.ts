@@ -68,7 +68,8 @@ export function watchDay<TDay extends Day = BoardDay, TChange extends Change = R
       }),
     hasPages,
     subscribe(query, variables, next, end) {
-      const results = client.subscribe({ query, variables, errorPolicy: "none" });
+      // Whoever shared that of another follower would not hear what it has told already.
+      const results = client.subscribe({ query, variables, errorPolicy: "none", context: { queryDeduplication: false } });
       const subscription = results.subscribe({
         next: ({ data, error }) => (error ? end(error) : next(data)),
         error: end,

@@ -1,5 +1,5 @@
 /** urql with Graphcache: the exchanges, and a day that stays live. */
-import { subscriptionExchange, type Client, type CombinedError, type Exchange } from "@urql/core";
+import { createRequest, subscriptionExchange, type Client, type CombinedError, type Exchange } from "@urql/core";
 import { cacheExchange, type Cache, type CacheExchangeOpts, type UpdateResolver, type UpdatesConfig } from "@urql/exchange-graphcache";
 import type { DocumentNode } from "graphql";
 import { filter, map, onEnd, pipe, subscribe as subscribeTo, take } from "wonka";
@@ -28,6 +28,12 @@ export const updates = {
     createAccount: (_: unknown, __: unknown, cache: Cache) => invalidate(cache, "accounts"),
   },
 };
+
+/**
+ * A subscription's key is its own, below those that urql makes of documents and variables: whoever shared that of another
+ * follower would not hear what it has told already.
+ */
+let keyOfLast = 0;
 
 /** All exchanges of a client: Graphcache, with `options` beside ours, and what is below it. */
 export function exchanges(session: Session, subscriptions: Subscriptions, options: CacheExchangeOpts = {}): Exchange[] {
@@ -117,7 +123,7 @@ export function watchDay<TDay extends Day = BoardDay, TChange extends Change = R
     hasPages,
     subscribe: (query, variables, next, end) =>
       pipe(
-        client.subscription(query, variables),
+        client.executeSubscription({ ...createRequest(query, variables), key: (keyOfLast -= 1) }),
         onEnd(end),
         subscribeTo(({ data, error }) => {
           if (error) end(reason(error));
