@@ -1,4 +1,5 @@
 /** Events that come in bursts, handed on together. */
+import { tell } from "./errors.ts";
 import type { Subscriptions } from "./transport.ts";
 
 /** How long to rest after a delivery, as a multiple of the time that it took. */
@@ -20,7 +21,7 @@ export function batched(subscriptions: Subscriptions, pause = 50): Subscriptions
     const began = performance.now();
     // Measured in another task: caches and React go on in microtasks.
     timer = setTimeout(() => rest(performance.now() - began), 0);
-    for (const deliver of delivered) deliver();
+    for (const deliver of delivered) tell(deliver);
   };
   const rest = (took: number): void => {
     timer = setTimeout(() => {

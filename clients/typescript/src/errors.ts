@@ -55,3 +55,14 @@ export function retryAfter(error: unknown): number {
   const told = errorsIn(error).map(({ extensions }) => extensions?.retryAfter);
   return Math.max(0, ...told.filter((seconds) => typeof seconds === "number"));
 }
+
+/** What a front end throws is its own, uncaught; it breaks no connection, and keeps nothing from others. */
+export function tell(work: () => void): void {
+  try {
+    work();
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error;
+    });
+  }
+}

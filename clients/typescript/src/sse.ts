@@ -1,5 +1,5 @@
 /** Subscriptions as server-sent events, where WebSockets do not get through. Each has a connection of its own. */
-import { hasCode, retryAfter } from "./errors.ts";
+import { hasCode, retryAfter, tell } from "./errors.ts";
 import { SessionEnded, type Session } from "./session.ts";
 import { resultOf, type Request, type Result, type Sink, type Subscriptions } from "./transport.ts";
 import { wait } from "./waiting.ts";
@@ -36,7 +36,7 @@ async function follow(session: Session, request: Request, sink: Sink, over: Abor
           break;
         }
         if (result.data) failures = 0;
-        sink.next(result);
+        tell(() => sink.next(result));
       }
     } catch (error) {
       if (over.aborted) return;

@@ -1,6 +1,6 @@
 /** Following a day, whatever the client: read it, subscribe from there, and start again when told. */
 import type { Change, Day, DayEvents, DayState } from "./day.ts";
-import { errorsIn, hasCode, retryAfter } from "./errors.ts";
+import { errorsIn, hasCode, retryAfter, tell } from "./errors.ts";
 import { SessionEnded } from "./session.ts";
 import { wait } from "./waiting.ts";
 
@@ -113,7 +113,7 @@ class Follower<TDocument, TDay extends Day, TChange extends Change> {
   async #read(): Promise<void> {
     this.#reading?.abort();
     const { signal } = (this.#reading = new AbortController());
-    this.#tell(() => this.events.onOutdated?.());
+    tell(() => this.events.onOutdated?.());
     for (let after: string | null = null; ; ) {
       const page = await this.#page(after, signal);
       if (signal.aborted) return;
@@ -129,7 +129,7 @@ class Follower<TDocument, TDay extends Day, TChange extends Change> {
     }
     this.#reading = null;
     this.#failures = 0;
-    if (this.#isFollowed) this.#tell(() => this.events.onCurrent?.());
+    if (this.#isFollowed) tell(() => this.events.onCurrent?.());
   }
 
   /** A page; null when it could not be read, after a while, and when it is given up. */
@@ -159,20 +159,9 @@ class Follower<TDocument, TDay extends Day, TChange extends Change> {
   }
 
   #show(page: TDay, after: string | null): void {
-    if (after !== null) return this.#tell(() => this.events.onPage?.(page, after));
+    if (after !== null) return tell(() => this.events.onPage?.(page, after));
     this.#roster = page.records.rosterVersion;
-    this.#tell(() => this.events.onDay?.(page));
-  }
-
-  /** What a front end throws is its own, uncaught; it breaks no connection. */
-  #tell(tell: () => void): void {
-    try {
-      tell();
-    } catch (error) {
-      queueMicrotask(() => {
-        throw error;
-      });
-    }
+    tell(() => this.events.onDay?.(page));
   }
 
   #subscribe(after: string): void {
@@ -195,16 +184,16 @@ class Follower<TDocument, TDay extends Day, TChange extends Change> {
     begin<{ attendanceUpdated: TChange }>(documents.changes, { date, after }, ({ attendanceUpdated: change }) => {
       this.#failures = 0;
       this.#remember(change.feedCursor);
-      this.#tell(() => this.events.onChange?.(change));
+      tell(() => this.events.onChange?.(change));
     });
     if (!current) return;
     begin<{ attendanceDayUpdated: DayState }>(documents.state, { date }, ({ attendanceDayUpdated: state }) => {
       this.#newestRoster = state.rosterVersion;
-      this.#tell(() => this.events.onState?.(state));
+      tell(() => this.events.onState?.(state));
       if (this.#reading) return;
       this.#failures = 0;
       if (this.#roster < this.#newestRoster) void this.#read(); // people have come, gone or been renamed
-      else this.#tell(() => this.events.onCurrent?.());
+      else tell(() => this.events.onCurrent?.());
     });
   }
 
@@ -229,14 +218,14 @@ class Follower<TDocument, TDay extends Day, TChange extends Change> {
     const isRefused = errorsIn(error).length > 0 && !hasCode(error, ...PASSING);
     if ((isRefused && !always) || error instanceof SessionEnded) {
       this.stop();
-      this.#tell(() => {
+      tell(() => {
         if (!this.events.onError) throw error;
         this.events.onError(error as Error);
       });
       return false;
     }
     const why = error instanceof Error ? error : new Error("The subscription has ended.");
-    this.#tell(() => this.events.onWaiting?.(why, Math.ceil(retryAfter(error))));
+    tell(() => this.events.onWaiting?.(why, Math.ceil(retryAfter(error))));
     await wait(this.#failures, retryAfter(error), over);
     this.#failures += 1;
     return !over.aborted;

@@ -1,6 +1,6 @@
 /** Subscriptions over one WebSocket, with graphql-ws. */
 import { createClient, MessageType, type SubscribePayload } from "graphql-ws";
-import { errorsIn } from "./errors.ts";
+import { errorsIn, tell } from "./errors.ts";
 import { SessionEnded, type Session } from "./session.ts";
 import { cursorIn, type Request, type Result, type Sink, type Subscriptions } from "./transport.ts";
 import { wait } from "./waiting.ts";
@@ -149,7 +149,7 @@ export function connect(session: Session, { onState }: ConnectionOptions = {}): 
             if (over) return;
             const cursor = cursorIn(result.data);
             if (cursor !== undefined) cursors.set(own, cursor);
-            sink.next(result as Result);
+            tell(() => sink.next(result as Result));
           },
           error: failed,
           complete: () => {

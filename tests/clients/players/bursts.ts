@@ -58,3 +58,17 @@ mock.timers.tick(299);
 assert.deepEqual(told(), ["slow"]);
 mock.timers.tick(1);
 assert.deepEqual(told(), ["g"]);
+
+// What one sink throws is its own, uncaught, and the others are told.
+const thrown: unknown[] = [];
+process.on("uncaughtException", ({ message }) => thrown.push(message));
+const shared = batched({ subscribe: (_, own) => (sinks.push(own), () => {}) });
+const bad = (): never => {
+  throw new Error("bad");
+};
+for (const next of [sink.next, bad, sink.next]) shared.subscribe({ query: "" }, { ...sink, next });
+for (const own of sinks.slice(4)) own.next({ data: "h" });
+mock.timers.tick(1);
+mock.timers.tick(50);
+await new Promise((done) => setImmediate(done));
+assert.deepEqual([told(), thrown], [["h", "h"], ["bad"]]);
