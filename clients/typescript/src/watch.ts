@@ -30,8 +30,16 @@ export type Variables = Record<string, string>;
 /** A subscription is over: by an error, or by itself. */
 export type End = (error?: Error) => void;
 
-/** By client and date, the cursor of the last change that was told of: whoever comes back goes on there. */
-const cursors = new WeakMap<object, Map<string, string>>();
+/** What is left of a day that was followed, for whoever comes back. */
+interface Place {
+  /** Of the last change that was told of: to go on there. */
+  cursor?: string;
+  /** Whether the cache may have pages of two readings, because the last has not come to its end. */
+  isHalfRead?: boolean;
+}
+
+/** By client and date. */
+const places = new WeakMap<object, Map<string, Place>>();
 
 /** Follow a day; answers how to stop. */
 export function follow<TDocument, TDay extends Day, TChange extends Change>(
@@ -41,9 +49,11 @@ export function follow<TDocument, TDay extends Day, TChange extends Change>(
   documents: DayDocuments<TDocument>,
   operations: Operations<TDocument>,
 ): () => void {
-  const told = cursors.get(client) ?? new Map<string, string>();
-  cursors.set(client, told);
-  const follower = new Follower(date, events, documents, operations, told);
+  const days = places.get(client) ?? new Map<string, Place>();
+  places.set(client, days);
+  const place = days.get(date) ?? {};
+  days.set(date, place);
+  const follower = new Follower(date, events, documents, operations, place);
   queueMicrotask(() => follower.start()); // whoever is told has been answered how to stop
   return () => follower.stop();
 }
@@ -65,7 +75,7 @@ class Follower<TDocument, TDay extends Day, TChange extends Change> {
     readonly events: DayEvents<TDay, TChange>,
     readonly documents: DayDocuments<TDocument>,
     readonly operations: Operations<TDocument>,
-    readonly cursors: Map<string, string>,
+    readonly place: Place,
   ) {}
 
   get #isFollowed(): boolean {
@@ -78,7 +88,8 @@ class Follower<TDocument, TDay extends Day, TChange extends Change> {
     const [first] = pages;
     if (!first) return this.#restart();
     for (const [page, after] of pages) this.#show(page, after);
-    this.#subscribe(this.cursors.get(this.date) ?? first[0].records.feedCursor);
+    this.#subscribe(this.place.cursor ?? first[0].records.feedCursor);
+    if (this.place.isHalfRead) void this.#read();
   }
 
   stop(): void {
@@ -113,6 +124,7 @@ class Follower<TDocument, TDay extends Day, TChange extends Change> {
   async #read(): Promise<void> {
     this.#reading?.abort();
     const { signal } = (this.#reading = new AbortController());
+    this.place.isHalfRead = true;
     tell(() => this.events.onOutdated?.());
     for (let after: string | null = null; ; ) {
       const page = await this.#page(after, signal);
@@ -128,6 +140,7 @@ class Follower<TDocument, TDay extends Day, TChange extends Change> {
       after = null; // what follows an older page may be gone
     }
     this.#reading = null;
+    this.place.isHalfRead = false;
     this.#failures = 0;
     if (this.#isFollowed) tell(() => this.events.onCurrent?.());
   }
@@ -199,7 +212,7 @@ class Follower<TDocument, TDay extends Day, TChange extends Change> {
 
   #remember(cursor: string): void {
     this.#cursor = cursor;
-    this.cursors.set(this.date, cursor);
+    this.place.cursor = cursor;
   }
 
   #unsubscribe(): void {

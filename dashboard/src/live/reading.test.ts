@@ -217,3 +217,23 @@ test("a long board that was left while a page was loading is complete after comi
   expect(it.day.board.get()).toMatchObject({ complete: true, problem: null });
   expect(it.shown()).toHaveLength(3);
 });
+
+test("a long board that was left while it was read again is not taken for read after coming back", async () => {
+  const it = board("Ada", "Ben", "Cleo", "Dora", "Emil");
+  it.house.pageSize = 2;
+  it.day.open();
+  await until(() => it.day.board.get().complete && it.network.following.size === 2);
+  await settle();
+  it.network.hold("DayBoard");
+  it.house.rename("Emil", "Emilia");
+  await until(() => it.network.count("DayBoard") === 4);
+  it.network.deliver("DayBoard");
+  await until(() => it.network.count("DayBoard") === 5);
+  it.day.pause();
+  it.network.release("DayBoard");
+  await settle();
+  it.day.resume();
+  await pass(5_000);
+  expect(it.connection.at(-1)).toBe("current");
+  expect(it.shown()[4]).toBe("Emilia UNMARKED");
+});
