@@ -138,7 +138,7 @@ def test_a_mark_that_finds_nobody_or_is_refused_says_why_in_a_sentence(demo: Dem
         assert (done.returncode, done.stdout, done.stderr) == (1, "", reason + "\n")
 
 
-OWN_PARTS = ["session.ts", "board.ts", "apollo.ts", "react.tsx", "urql.ts", "relay.ts"]
+OWN_PARTS = ["session.ts", "board.ts", "apollo.ts", "react.tsx", "today.tsx", "urql.ts", "relay.ts"]
 CLIENT_FILES = [*OWN_PARTS, "documents.ts", "main.tsx", "follow.py", "mark.py"]
 
 

@@ -42,11 +42,12 @@ async def test_workers_answer_with_the_sum_of_all_of_them(cluster: Cluster, tmp_
         async with web_client() as client:  # another connection each time, and so perhaps another worker
             return await scrape(client, node.http)
 
-    async def processes() -> bool:
-        return (await newest())["memberstaff_processes"] == 2
+    async def hearing() -> bool:
+        values = await newest()
+        return values["memberstaff_processes"] == 2 and values["memberstaff_live_hearing"] == 1
 
     async with asyncio.timeout(60):
-        while not await processes():
+        while not await hearing():
             await asyncio.sleep(UPDATE_SECONDS / 10)
     answered: set[str] = set()
     asked = 0
@@ -67,7 +68,7 @@ async def test_workers_answer_with_the_sum_of_all_of_them(cluster: Cluster, tmp_
     await until(lambda: str(killed) not in workers(node.pid) and len(workers(node.pid)) == 2)
     await node.ready()
     async with asyncio.timeout(60):
-        while not await processes():
+        while not await hearing():
             await asyncio.sleep(UPDATE_SECONDS / 10)
     values = await newest()
     assert values["memberstaff_database_connections_most"] == 20

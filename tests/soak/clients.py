@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import aclosing
 from dataclasses import dataclass
 from itertools import count
@@ -107,12 +107,23 @@ async def mark(
     return True
 
 
+async def finished(doing: Coroutine[Any, Any, T]) -> T:
+    """What it returns; if this task is cancelled meanwhile, it ends first."""
+    task = asyncio.ensure_future(doing)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task})
+        raise
+
+
 async def write(cluster: Servers, history: History, name: str, days: list[str], staff: list[str], pace: float) -> None:
-    """Mark people for ever; a mark that was not acknowledged is not sent again."""
+    """Mark people for ever; a mark that was not acknowledged is not sent again, and one that was begun is finished."""
     async with web_client(timeout=15) as client:
         for number in count():
             target = random.choice(days), random.choice(staff)
-            if await mark(client, cluster, history, random.randrange(len(cluster.nodes)), f"{name}-{number}", *target):
+            node = random.randrange(len(cluster.nodes))
+            if await finished(mark(client, cluster, history, node, f"{name}-{number}", *target)):
                 await asyncio.sleep(random.uniform(0, 2 * pace))
             else:
                 await asyncio.sleep(0.1)
