@@ -81,7 +81,8 @@ def config(connection: Connection) -> Config:
 async def migrate(engine: AsyncEngine, revision: str = "head") -> None:
     """Upgrade the tables to this release, or to `revision`, within a day; leaves those of a later release alone.
 
-    On PostgreSQL each migration is a transaction of its own, so that none keeps another's locks.
+    On PostgreSQL each migration is a transaction of its own, so that none keeps another's locks, and the engine needs
+    two connections: one holds the lock against other nodes.
     """
 
     def upgrade(connection: Connection) -> None:

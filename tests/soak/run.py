@@ -219,7 +219,7 @@ class Leaks:
 async def look_for_leaks(postgres: Postgres, redis: RedisServer, *, boards: int = 3_000, events: int = 20_000) -> Leaks:
     """Ten times what the tests do."""
     url = postgres.create_database()
-    database = Database(url, zone=UTC_ZONE, pool_size=1)
+    database = Database(url, zone=UTC_ZONE, pool_size=2)
     await migrate(database.engine)
     await database.close()
     async with install(url, broadcast_url=redis.url, recent_changes=10) as office:
@@ -310,7 +310,7 @@ def main() -> int:
                     say=say,
                 )
                 await asyncio.to_thread(cluster.end)
-                print("looking for leaks", flush=True)
+                print(report, "looking for leaks", sep="\n", flush=True)
                 return report, await look_for_leaks(postgres, redis)
 
             report, leaks = asyncio.run(all_of_it())
@@ -318,7 +318,6 @@ def main() -> int:
             cluster.end()
             redis.stop()
             postgres.stop()
-    print(report)
     print(leaks)
     return 1 if report.violations or leaks.found or report.recovery > PROMISED_SECONDS else 0
 
