@@ -79,7 +79,8 @@ def doctor_command(
 ) -> None:
     """Check the settings, the database, Redis and this machine; exit code 1 when something is wrong.
 
-    Run it where the server runs, as its user and with its environment. It changes nothing.
+    Run it where the server runs, as its user and with its environment. It changes nothing, but for the epoch
+    that any first connection begins after a failover.
     """
     settings = load()
     found: list[Finding] = []
