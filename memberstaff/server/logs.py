@@ -8,6 +8,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable, MutableMapping
+from functools import cache
 from queue import SimpleQueue
 from typing import Any, Literal
 
@@ -72,8 +73,9 @@ Words = Callable[[], None]
 """Logs what Python would have printed."""
 
 
+@cache
 def log_pythons_words() -> None:
-    """Log what Python would otherwise print itself, and wait while nobody reads it.
+    """Log what Python would otherwise print itself, and wait while nobody reads it; once for the process.
 
     That is warnings, and exceptions of destructors and threads. The collector may call these hooks anywhere, within
     logging too. So they only put it into a queue, and a thread of its own logs.
@@ -126,8 +128,7 @@ def _shown(found: object) -> str:
 
 def log_handler() -> logging.Handler:
     """The handler; once there is one, what Python would print is logged too."""
-    if threading.excepthook is threading.__excepthook__:
-        log_pythons_words()
+    log_pythons_words()
     return LogWriter()
 
 

@@ -8,6 +8,7 @@ import sys
 
 PROGRAM = """
 import logging.config, sys, threading, warnings
+import strawberry  # whose import sets a hook of its own
 from memberstaff.server.logs import log_config
 from memberstaff.settings import Settings
 
