@@ -129,7 +129,7 @@ async def run(document: str, yes: bool) -> tuple[Any, Any]:
     return result.data, errors
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     things=st.lists(thing(2), max_size=3),
     root=st.sampled_from(["thing", "things"]),
