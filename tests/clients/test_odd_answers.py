@@ -23,5 +23,9 @@ async def test_own_updates_of_graphcache_run_beside_ours(workshop: Path) -> None
     assert await node(workshop, "players/updates.ts") == ""
 
 
+async def test_a_login_is_not_undone_by_what_was_under_way_before_it(workshop: Path) -> None:
+    assert await node(workshop, "players/logins.ts") == ""
+
+
 async def test_today_is_the_servers_and_moves_on_at_midnight(workshop: Path) -> None:
     assert await node(workshop, "players/midnight.ts") == ""

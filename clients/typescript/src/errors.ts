@@ -30,6 +30,14 @@ export class NoAnswer extends Error {
   }
 }
 
+/**
+ * The login is over, or cannot begin: wrong password, logged out, disabled, too long away; a storage that fails, or an
+ * address at which something else answers. The message is for people.
+ */
+export class SessionEnded extends Error {
+  override readonly name = "SessionEnded";
+}
+
 /** The GraphQL errors in an array, or in an error of this package, Apollo Client, urql or Relay; otherwise none. */
 export function errorsIn(error: unknown): GraphQLErrors {
   if (Array.isArray(error)) return error as GraphQLErrors;

@@ -1,5 +1,6 @@
 /** A login: its access token, which lives for minutes, and the refresh token with which it is renewed. */
-import { codeOf, hasCode, NoAnswer, OperationFailed, retryAfter } from "./errors.ts";
+import { codeOf, hasCode, NoAnswer, OperationFailed, retryAfter, SessionEnded, tell } from "./errors.ts";
+import { StoredToken, type TokenStorage } from "./stored.ts";
 import { Tabs } from "./tabs.ts";
 import { CHANGE, granted, isGranted, isSame, lifetimeOf, LOGIN, LOGOUT, REFRESH } from "./tokens.ts";
 import type { Answer, Granted, Tokens, Viewer } from "./tokens.ts";
@@ -34,13 +35,6 @@ export type Credentials =
   | { cookie: true }
   | { token: () => string | Promise<string> };
 
-/** `localStorage`, or what has its methods and may answer later. */
-export interface TokenStorage {
-  getItem: (key: string) => string | null | Promise<string | null>;
-  setItem: (key: string, value: string) => unknown;
-  removeItem: (key: string) => unknown;
-}
-
 export interface SessionOptions {
   /** Keeps the refresh token, for the next start and for other tabs: all that share a storage share the session. */
   storage?: TokenStorage;
@@ -55,14 +49,6 @@ export type SessionState =
   | { status: "in"; viewer: Viewer | null }
   | { status: "out"; reason: SessionEnded };
 
-/**
- * The login is over, or cannot begin: wrong password, logged out, disabled, too long away; a storage that fails, or an
- * address at which something else answers. The message is for people.
- */
-export class SessionEnded extends Error {
-  override readonly name = "SessionEnded";
-}
-
 export class Session {
   /** The server's, without a slash at the end. */
   readonly address: string;
@@ -71,17 +57,19 @@ export class Session {
   readonly fetch: typeof fetch;
   /** The organisation's date when the server gave tokens last; empty while it has given none. Set by the session alone. */
   today = "";
-  readonly #storage: TokenStorage | undefined;
-  /** In the storage. */
-  readonly #key: string;
-  readonly #given: (() => string | Promise<string>) | undefined;
+  readonly #stored: StoredToken;
+  #given: (() => string | Promise<string>) | undefined;
   readonly #cookie: boolean;
+  /** Begins with a password. */
+  readonly #logsIn: boolean;
   readonly #tabs: Tabs<Tokens>;
   #tokens!: Promise<Tokens>;
+  /** Of what `#tokens` waits for. */
+  #expected = new AbortController();
   #state: SessionState = { status: "starting", failure: null };
   readonly #listeners = new Set<() => void>();
-  /** Whose session it is. */
-  #account: string | undefined;
+  /** Whose session it is: another object for each login, with the account as soon as it is known. */
+  #owner: { account?: string | undefined } = {};
   /** Those who want to know when the server was asked for tokens in vain. */
   readonly #impatient = new Set<(failure: unknown) => void>();
   /** Whether memberstaff has answered, or sent the page, and not only what stands at its address or before it. */
@@ -95,15 +83,16 @@ export class Session {
     this.address = address.replace(/(\/graphql)?\/*$/, "");
     this.url = `${this.address}/graphql`;
     this.fetch = own ?? ((input, init) => fetch(input, init));
-    this.#storage = storage;
-    this.#key = `memberstaff ${this.address}`;
+    const key = `memberstaff ${this.address}`;
+    this.#stored = new StoredToken(key, storage);
     const { refreshToken = null, token } = credentials as { refreshToken?: string; token?: () => string | Promise<string> };
     this.#given = token;
+    this.#logsIn = "email" in credentials;
     this.#isMet = this.#cookie = "cookie" in credentials && credentials.cookie === true;
     const sharing = this.#cookie ? "cookie" : storage ? "storage" : null;
-    this.#tabs = new Tabs(this.#key, sharing, (tokens) => this.#hear(tokens));
-    if ("email" in credentials) this.#expect(this.#ask(LOGIN, () => credentials));
-    else this.#expect(this.#refresh(refreshToken, "stored" in credentials));
+    this.#tabs = new Tabs(key, sharing, (tokens) => this.#hear(tokens));
+    if ("email" in credentials) this.#expect((over) => this.#ask(LOGIN, over, () => credentials));
+    else this.#expect((over) => this.#refresh(refreshToken, over, "stored" in credentials));
   }
 
   /** Whether somebody is logged in, and who: another object whenever that changes. */
@@ -119,15 +108,16 @@ export class Session {
 
   /**
    * Log in after the session has ended, or as somebody else. A client's cache is that of whoever was logged in: make another.
-   * Throws OperationFailed, whose message says why not; NoAnswer, and what `fetch` throws.
+   * Whatever else was under way changes nothing any more. Throws OperationFailed, whose message says why not; NoAnswer, and what `fetch` throws.
    */
   async login(email: string, password: string): Promise<void> {
     await this.#tabs.alone(async () => {
       const input = { email, password, ...(this.#cookie && { cookie: true }) };
       const { data, errors } = await this.#send(LOGIN, { input });
       const payload = granted(data?.login, errors);
-      this.#account = undefined;
-      this.#expect(this.#keep(payload));
+      this.#owner = {};
+      this.#given = undefined;
+      this.#expect((over) => this.#keep(payload, over));
       await this.#tokens;
     });
   }
@@ -138,13 +128,16 @@ export class Session {
    */
   async changePassword(currentPassword: string, newPassword: string): Promise<void> {
     await this.#authorized(async (token) => {
+      const owner = this.#owner;
       const before = await this.#tokens;
       const changed = this.#tabs.alone(async () => {
         const { data, errors } = await this.#send(CHANGE, { input: { currentPassword, newPassword } }, token);
-        this.#expect(this.#keep({ ...granted(data?.changePassword, errors), viewer: before.viewer }));
-        return this.#tokens; // in place of those that another tab may have told of meanwhile
+        const payload = { ...granted(data?.changePassword, errors), viewer: before.viewer };
+        // In place of those that another tab may have told of meanwhile, but not of another login.
+        if (owner === this.#owner) this.#expect((over) => this.#keep(payload, over));
+        return this.#tokens;
       });
-      this.#expect(changed.catch(() => before)); // the old token ends before the new one is here: whoever wants one waits
+      this.#expect(() => changed.catch(() => before)); // the old token ends before the new one is here: whoever wants one waits
       await changed;
     });
   }
@@ -182,12 +175,13 @@ export class Session {
 
   /** End the session, here and on the server. Throws when the server does not say that it has: then it has not ended. */
   async logout(): Promise<void> {
+    const owner = this.#owner;
     try {
       await this.#authorized((token) =>
         this.#tabs.alone(async () => {
           const { data, errors } = await this.#send(LOGOUT, undefined, token);
           if (!data?.logout) throw new OperationFailed(errors ?? []);
-          await this.#end(new SessionEnded(LOGGED_OUT));
+          if (owner === this.#owner) await this.#end(new SessionEnded(LOGGED_OUT));
         }),
       );
     } catch (error) {
@@ -210,39 +204,47 @@ export class Session {
 
   /** Renew these tokens, unless somebody has begun to. */
   #renew(asked: Promise<Tokens>, { refreshToken }: Tokens): void {
-    if (this.#tokens === asked) this.#expect(this.#refresh(refreshToken));
+    if (this.#tokens === asked) this.#expect((over) => this.#refresh(refreshToken, over));
   }
 
   /**
    * New tokens for the newest refresh token: another tab may have renewed the stored one, and one that was replaced ends the
    * session.
    */
-  #refresh(own: string | null, stored = false): Promise<Tokens> {
-    if (this.#given) return this.#borrow(this.#given);
-    return this.#ask(REFRESH, async () => {
-      const refreshToken = (await this.#stored((storage) => storage.getItem(this.#key))) ?? own;
-      if (!refreshToken && stored) throw new SessionEnded("Nobody is logged in.");
+  #refresh(own: string | null, over: AbortSignal, isStored = false): Promise<Tokens> {
+    if (this.#given) return this.#borrow(this.#given, over);
+    return this.#ask(REFRESH, over, (stored) => {
+      const refreshToken = stored ?? own;
+      if (!refreshToken && isStored) throw new SessionEnded("Nobody is logged in.");
       return refreshToken ? { refreshToken } : {};
     });
   }
 
   /** Somebody else's token. */
-  async #borrow(given: () => string | Promise<string>): Promise<Tokens> {
-    for (let failures = 0; ; failures += 1) {
+  async #borrow(given: () => string | Promise<string>, over: AbortSignal): Promise<Tokens> {
+    for (let failures = 0; !over.aborted; failures += 1) {
       try {
         return { accessToken: await given(), refreshToken: null, renewAt: Date.now() + AHEAD, viewer: null };
       } catch (failure) {
+        if (over.aborted) break;
         if (failure instanceof SessionEnded) throw failure;
-        await this.#pause(failures, failure);
+        await this.#pause(failures, failure, over);
       }
     }
+    return this.#tokens;
   }
 
-  #expect(tokens: Promise<Tokens>): void {
-    this.#tokens = tokens;
+  /**
+   * These are the tokens from now on. What was asked for before is over: it changes nothing any more, whatever the answer,
+   * and whoever waits for it gets these.
+   */
+  #expect(ask: (over: AbortSignal) => Promise<Tokens>): void {
+    this.#expected.abort();
+    const { signal: over } = (this.#expected = new AbortController());
+    const tokens = (this.#tokens = ask(over));
     tokens.then(
-      ({ viewer }) => this.#tokens === tokens && this.#show({ status: "in", viewer }),
-      (reason: SessionEnded) => this.#tokens === tokens && this.#show({ status: "out", reason }),
+      ({ viewer }) => over.aborted || this.#show({ status: "in", viewer }),
+      (reason: SessionEnded) => over.aborted || this.#show({ status: "out", reason }),
     );
   }
 
@@ -251,66 +253,71 @@ export class Session {
     if (state.status === "in") this.today = state.viewer?.today ?? this.today;
     if (status === "in" && state.status === "in" && isSame(viewer, state.viewer)) return;
     this.#state = state;
-    for (const listener of [...this.#listeners]) listener();
+    for (const listener of [...this.#listeners]) tell(listener);
   }
 
   /** Another tab has logged in, out, or renewed the login. */
   #hear(tokens: Tokens | null): void {
-    const isOut = this.#state.status === "out";
-    if (isOut) this.#account = undefined;
-    if (tokens) this.#expect((async () => this.#own(tokens))());
-    else if (!isOut) this.#expect(Promise.reject(new SessionEnded(LOGGED_OUT)));
+    const { status } = this.#state;
+    if (status === "starting" && this.#logsIn) return; // what it hears is of the login before
+    if (status === "out") this.#owner = {};
+    if (tokens) this.#expect(async () => this.#own(tokens));
+    else if (status !== "out") this.#expect(() => Promise.reject(new SessionEnded(LOGGED_OUT)));
   }
 
   /** These tokens, if they are not somebody else's. Throws SessionEnded. */
   #own(tokens: Tokens): Tokens {
-    this.#account ??= tokens.viewer?.accountId;
-    if (tokens.viewer && tokens.viewer.accountId !== this.#account) {
+    this.#owner.account ??= tokens.viewer?.accountId;
+    if (tokens.viewer && tokens.viewer.accountId !== this.#owner.account) {
       throw new SessionEnded("Somebody else has logged in here since.");
     }
     return tokens;
   }
 
-  /** Ask until there is an answer: one that is lost is asked for again, with the same refresh token. */
-  async #ask(query: string, input: () => object): Promise<Tokens> {
-    const { heard } = this.#tabs;
-    for (let failures = 0; ; failures += 1) {
+  /** Ask until there is an answer: one that is lost is asked for again, with the refresh token that is stored by then. */
+  async #ask(query: string, over: AbortSignal, inputWith: (stored: string | null) => object): Promise<Tokens> {
+    for (let failures = 0; !over.aborted; failures += 1) {
       let failure: unknown;
       const tokens = await this.#tabs.alone(async (waited) => {
         // One that was renewed in another tab is renewed: with the token that this replaced it would end.
-        const news = query === REFRESH ? await this.#tabs.news(heard, waited) : undefined;
-        if (news === null) throw new SessionEnded(LOGGED_OUT);
-        if (news) return this.#own(news);
-        const variables = { input: await input() };
-        const answer = await this.#send(query, variables).catch((error: unknown) => void (failure = error));
+        if (query === REFRESH && waited && !over.aborted) await this.#tabs.news();
+        const stored = await this.#stored.read();
+        if (over.aborted) return null;
+        const answer = await this.#send(query, { input: inputWith(stored) }).catch((error: unknown) => void (failure = error));
         if (answer) failure = new OperationFailed(answer.errors ?? []);
-        return this.#answered(query, answer, failure);
+        const now = answer && query === REFRESH ? await this.#stored.read() : stored;
+        const [payload] = Object.values(answer?.data ?? {});
+        if (now === stored || now === payload?.refreshToken) return this.#answered(query, answer, failure, over);
+        failure = undefined; // without Web Locks, another tab has renewed the login or begun one: this answer is of the last
+        return null;
       });
       if (tokens) return tokens;
-      await this.#pause(failures, failure);
+      if (failure && !over.aborted) await this.#pause(failures, failure, over);
     }
+    return this.#tokens;
   }
 
   /** The tokens in an answer; null if it is to be asked for again. Throws SessionEnded. */
-  async #answered(query: string, answer: Answer | void, failure: unknown): Promise<Tokens | null> {
+  async #answered(query: string, answer: Answer | void, failure: unknown, over: AbortSignal): Promise<Tokens | null> {
+    if (over.aborted) return null;
     this.#isMet ||= Boolean(answer);
     if (!this.#isMet && failure instanceof NoAnswer && failure.status < 500 && failure.status !== 429) {
       throw new SessionEnded(`${this.address} is not the address of memberstaff. ${failure.message}`, { cause: failure });
     }
     const [payload] = Object.values(answer?.data ?? {});
-    if (isGranted(payload)) return this.#keep(payload);
+    if (isGranted(payload)) return this.#keep(payload, over);
     const code = codeOf(answer?.errors);
     if (!payload && (!code || PASSING.includes(code))) return null;
     const [error] = payload?.errors ?? answer?.errors ?? [];
-    const over = new SessionEnded(error?.message ?? "The login has ended.");
-    if (query === REFRESH) await this.#end(over);
-    throw over;
+    const reason = new SessionEnded(error?.message ?? "The login has ended.");
+    if (query === REFRESH) await this.#end(reason);
+    throw reason;
   }
 
-  async #pause(failures: number, failure: unknown): Promise<void> {
+  async #pause(failures: number, failure: unknown, over: AbortSignal): Promise<void> {
     if (this.#state.status === "starting") this.#show({ status: "starting", failure: failure as Error });
-    for (const tell of this.#impatient) tell(failure);
-    await wait(failures, retryAfter(failure));
+    for (const told of this.#impatient) told(failure);
+    await wait(failures, retryAfter(failure), over);
   }
 
   async #send(query: string, variables?: object, token?: string): Promise<Answer> {
@@ -323,8 +330,9 @@ export class Session {
     return resultOf(response);
   }
 
-  async #keep({ accessToken, expiresAt, refreshToken, viewer = null }: Granted): Promise<Tokens> {
-    if (refreshToken) await this.#stored((storage) => storage.setItem(this.#key, refreshToken));
+  async #keep({ accessToken, expiresAt, refreshToken, viewer = null }: Granted, over: AbortSignal): Promise<Tokens> {
+    if (refreshToken) await this.#stored.write(refreshToken);
+    if (over.aborted) return this.#tokens;
     const lifetime = lifetimeOf(accessToken, expiresAt);
     const renewAt = Date.now() + Math.max(lifetime - AHEAD, lifetime / 2);
     const tokens = this.#own({ accessToken, refreshToken, renewAt, viewer });
@@ -332,18 +340,9 @@ export class Session {
     return tokens;
   }
 
-  async #end(over: SessionEnded): Promise<void> {
-    this.#expect(Promise.reject(over));
+  async #end(reason: SessionEnded): Promise<void> {
+    this.#expect(() => Promise.reject(reason));
     this.#tabs.tell(null);
-    await this.#stored((storage) => storage.removeItem(this.#key));
-  }
-
-  /** What the storage answers. Throws SessionEnded when it throws: whoever went on would lose the session later. */
-  async #stored<T>(use: (storage: TokenStorage) => T): Promise<Awaited<T> | undefined> {
-    try {
-      return this.#storage && (await use(this.#storage));
-    } catch (cause) {
-      throw new SessionEnded(`The storage of the session has failed: ${(cause as Error).message}`, { cause });
-    }
+    await this.#stored.remove();
   }
 }

@@ -1,6 +1,6 @@
 /** Subscriptions as server-sent events, where WebSockets do not get through. Each has a connection of its own. */
-import { hasCode, retryAfter, tell } from "./errors.ts";
-import { SessionEnded, type Session } from "./session.ts";
+import { hasCode, retryAfter, SessionEnded, tell } from "./errors.ts";
+import type { Session } from "./session.ts";
 import { resultOf, type Request, type Result, type Sink, type Subscriptions } from "./transport.ts";
 import { wait } from "./waiting.ts";
 
@@ -43,7 +43,7 @@ async function follow(session: Session, request: Request, sink: Sink, over: Abor
       if (error instanceof SessionEnded) return sink.error(error);
       pause = error instanceof Busy ? error.seconds : retryAfter(error);
     }
-    if (!over.aborted) await wait(failures, pause);
+    await wait(failures, pause, over);
   }
 }
 

@@ -10,8 +10,6 @@ export class Tabs<T> {
   readonly #name: string;
   readonly #sharing: Sharing;
   readonly #channel: BroadcastChannel | undefined;
-  #heard = 0;
-  #latest: T | null = null;
   #wake = (): void => {};
 
   /** `hear` is told what another tab tells; null when the login is over. */
@@ -21,22 +19,15 @@ export class Tabs<T> {
     if (sharing !== "cookie" || !globalThis.BroadcastChannel) return;
     this.#channel = new BroadcastChannel(name);
     this.#channel.onmessage = ({ data }: MessageEvent<T | null>) => {
-      this.#heard += 1;
-      this.#latest = data;
       hear(data);
       this.#wake();
     };
     (this.#channel as { unref?: () => void }).unref?.(); // or it would keep a program of Node running
   }
 
-  /** How often another tab has told something. */
-  get heard(): number {
-    return this.#heard;
-  }
-
   /**
    * Work while no other tab does; `waited` says whether another did just before. Pages without TLS have no Web Locks: there
-   * the server has to bear that two tabs renew a login at once.
+   * tabs may renew a login at once, which the server bears for half a minute, and a session looks whether it was overtaken.
    */
   async alone<R>(work: (waited: boolean) => Promise<R>): Promise<R> {
     const { locks } = globalThis.navigator ?? {};
@@ -45,17 +36,15 @@ export class Tabs<T> {
     return free ? free.result : locks.request(this.#name, () => work(true));
   }
 
-  /** What another tab has told since then; undefined if nothing, also after waiting for it. */
-  async news(since: number, waited: boolean): Promise<T | null | undefined> {
-    if (this.#heard === since && this.#channel && waited) {
-      let timer: ReturnType<typeof setTimeout> | undefined;
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-        timer = setTimeout(resolve, NEWS);
-      });
-      clearTimeout(timer);
-    }
-    return this.#heard === since ? undefined : this.#latest;
+  /** Wait for what another tab has to tell, if it tells anything. */
+  async news(): Promise<void> {
+    if (!this.#channel) return;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+      timer = setTimeout(resolve, NEWS);
+    });
+    clearTimeout(timer);
   }
 
   tell(news: T | null): void {

@@ -1,6 +1,6 @@
 /** What day it is: a date in the organisation's time zone, wherever the browser is. */
-import { retryAfter } from "./errors.ts";
-import { SessionEnded, type Session } from "./session.ts";
+import { retryAfter, SessionEnded } from "./errors.ts";
+import type { Session } from "./session.ts";
 import { execute } from "./transport.ts";
 import { wait } from "./waiting.ts";
 

@@ -1,7 +1,6 @@
 /** Following a day, whatever the client: read it, subscribe from there, and start again when told. */
 import type { Change, Day, DayEvents, DayState } from "./day.ts";
-import { errorsIn, hasCode, retryAfter, tell } from "./errors.ts";
-import { SessionEnded } from "./session.ts";
+import { errorsIn, hasCode, retryAfter, SessionEnded, tell } from "./errors.ts";
 import { wait } from "./waiting.ts";
 
 /** Errors after which a subscription goes on, where it was, as soon as the server can. */

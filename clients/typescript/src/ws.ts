@@ -1,7 +1,7 @@
 /** Subscriptions over one WebSocket, with graphql-ws. */
 import { createClient, MessageType, type SubscribePayload } from "graphql-ws";
-import { errorsIn, tell } from "./errors.ts";
-import { SessionEnded, type Session } from "./session.ts";
+import { errorsIn, SessionEnded, tell } from "./errors.ts";
+import type { Session } from "./session.ts";
 import { cursorIn, type Request, type Result, type Sink, type Subscriptions } from "./transport.ts";
 import { wait } from "./waiting.ts";
 

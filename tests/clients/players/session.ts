@@ -1,11 +1,13 @@
 /**
  * Runs sessions. Says what happens to them as lines of JSON, and does what it is told to by lines on its standard input:
- * node session.ts ADDRESS
+ * node session.ts ADDRESS [without-locks]
  */
 import { createInterface } from "node:readline";
 import { codeOf, Session, type Credentials, type Viewer } from "@memberstaff/client";
 
-const [address] = process.argv.slice(2) as [string];
+const [address, ...options] = process.argv.slice(2) as [string, ...string[]];
+// As on a page without TLS.
+if (options.length > 0) Object.defineProperty(globalThis.navigator, "locks", { value: undefined });
 const say = (what: string, value: unknown) => console.log(JSON.stringify(["session", what, value]));
 let session: Session;
 let tabs: Session[];
