@@ -6,6 +6,9 @@ import { wait } from "./waiting.ts";
 /** Errors after which a subscription goes on, where it was, as soon as the server can. */
 const PASSING = ["UNAVAILABLE", "RATE_LIMITED", "INTERNAL"];
 
+/** Milliseconds within which a day that has to begin anew again waits first: two servers may not agree on the epoch. */
+const SOON = 30_000;
+
 /** What a client does for it, with documents of its own kind. */
 export interface Operations<TDocument> {
   /** The answer to a query as the cache has it; null if it has not all of it. */
@@ -61,6 +64,9 @@ class Follower<TDocument, TDay extends Day, TChange extends Change> {
   #stops: (() => void)[] = [];
   readonly #over = new AbortController();
   #failures = 0;
+  /** How often the day has begun anew, each time soon after the last, and when it did. */
+  #restarts = 0;
+  #restartedAt = -Infinity;
   /** Of the last change that was told of. */
   #cursor = "";
   /** Versions of the roster: that of the list which was read last, and the newest that was heard of. */
@@ -219,7 +225,12 @@ class Follower<TDocument, TDay extends Day, TChange extends Change> {
   }
 
   async #ended(error: unknown): Promise<void> {
-    if (hasCode(error, "RESTART_REQUIRED")) return this.#restart();
+    if (hasCode(error, "RESTART_REQUIRED")) {
+      this.#restarts = performance.now() - this.#restartedAt < SOON ? this.#restarts + 1 : 0;
+      if (this.#restarts > 0) await wait(this.#restarts - 1, 0, this.#over.signal);
+      this.#restartedAt = performance.now();
+      return this.#over.signal.aborted ? undefined : this.#restart();
+    }
     if (await this.#passes(error)) this.#subscribe(this.#cursor);
   }
 

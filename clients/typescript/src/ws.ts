@@ -16,6 +16,8 @@ const IDLE = 2_000;
 /** The close code of a login that has ended: a password was changed, perhaps, and the session goes on with new tokens. */
 const LOGIN_ENDED = 4401;
 const TOKEN_EXPIRED = 4403;
+/** Of ours, when nobody needs the socket any more; of a server's, graphql-ws would come back at once. */
+const NORMAL = 1000;
 
 export interface ConnectionOptions {
   /** Told what becomes of the socket, for a light that says whether the page is live. */
@@ -45,6 +47,16 @@ export function connect(session: Session, { onState }: ConnectionOptions = {}): 
   let renewal: Timer;
   let pong: Timer;
   let pause = new AbortController(); // before the next attempt
+  let running = 0; // subscriptions
+  let attempts = 0; // from that in which something was heard last: to be acknowledged is nothing yet
+  let refusals = 0; // of tokens, since a pong: a server that takes none may send an event before it says so
+  let isDismissed = false; // by the server, with a normal closure
+
+  /** Longer before each attempt. */
+  const rest = (): Promise<void> => {
+    if (pause.signal.aborted) pause = new AbortController();
+    return wait(Math.max(1, attempts, refusals) - 1, 0, pause.signal);
+  };
 
   const expectPong = (): void => {
     clearTimeout(pong);
@@ -66,7 +78,7 @@ export function connect(session: Session, { onState }: ConnectionOptions = {}): 
           if (socket !== to) return;
           token = next;
           ping(to, { authorization: `Bearer ${token}` });
-          void renew(to);
+          renew(to).catch(() => {});
         },
         () => {}, // the server closes the socket
       );
@@ -74,7 +86,13 @@ export function connect(session: Session, { onState }: ConnectionOptions = {}): 
   };
 
   const client = createClient({
-    url: session.url.replace(/^http/, "ws"),
+    url: async () => {
+      if (isDismissed) await rest();
+      isDismissed = false;
+      attempts += 1;
+      opening = setTimeout(() => client.terminate(), OPENING);
+      return session.url.replace(/^http/, "ws");
+    },
     connectionParams: async () => {
       token = await session.token();
       return { authorization: `Bearer ${token}`, resume: Object.fromEntries(cursors) };
@@ -84,13 +102,10 @@ export function connect(session: Session, { onState }: ConnectionOptions = {}): 
     keepAlive: KEEP_ALIVE,
     connectionAckWaitTimeout: OPENING,
     retryAttempts: Infinity,
-    retryWait: (failures) => wait(failures, 0, (pause = new AbortController()).signal),
+    retryWait: rest,
     shouldRetry: (error) => !(error instanceof SessionEnded),
     on: {
-      connecting: () => {
-        opening = setTimeout(() => client.terminate(), OPENING);
-        onState?.("connecting");
-      },
+      connecting: () => onState?.("connecting"),
       opened: () => clearTimeout(opening),
       connected: (opened) => {
         socket = opened as WebSocket;
@@ -101,13 +116,19 @@ export function connect(session: Session, { onState }: ConnectionOptions = {}): 
         if (!received) expectPong();
       },
       pong: (received) => {
-        if (received) clearTimeout(pong);
+        if (!received) return;
+        clearTimeout(pong);
+        [attempts, refusals] = [1, 0];
       },
       closed: (event) => {
         socket = null;
         for (const timer of [opening, renewal, pong]) clearTimeout(timer);
         onState?.("closed");
-        if ((event as CloseEvent).code === TOKEN_EXPIRED) void session.refused(token).catch(() => {});
+        const { code } = event as CloseEvent;
+        isDismissed = code === NORMAL && running > 0;
+        if (running === 0) attempts = 0;
+        if (code === LOGIN_ENDED || code === TOKEN_EXPIRED) refusals += 1;
+        if (code === TOKEN_EXPIRED) void session.refused(token).catch(() => {});
       },
     },
   });
@@ -117,7 +138,9 @@ export function connect(session: Session, { onState }: ConnectionOptions = {}): 
       const own = String((ids += 1));
       let stop = (): void => {};
       let over = false;
+      running += 1;
       const finish = (): void => {
+        if (!over) running -= 1;
         over = true;
         cursors.delete(own);
         stop(); // also after a fatal close, or the client would keep its next socket open for it
@@ -127,11 +150,7 @@ export function connect(session: Session, { onState }: ConnectionOptions = {}): 
         const { code, reason } = error as Partial<CloseEvent>;
         if (code === LOGIN_ENDED) {
           stop();
-          void session
-            .refused(token)
-            .then(() => session.token())
-            .then(() => wait(0))
-            .then(() => over || begin(), failed);
+          void again(token).catch(failed);
           return;
         }
         finish();
@@ -142,11 +161,19 @@ export function connect(session: Session, { onState }: ConnectionOptions = {}): 
           sink.error(error instanceof Error ? error : new Error(`The socket was closed: ${code} ${reason}`));
         }
       };
+      /** With another token than this, if there is one. */
+      const again = async (refused: string): Promise<void> => {
+        await session.refused(refused);
+        await session.token();
+        await rest();
+        if (!over) begin();
+      };
       const begin = (): void => {
         id = own;
         stop = client.subscribe(request as SubscribePayload, {
           next: (result) => {
             if (over) return;
+            attempts = 1;
             const cursor = cursorIn(result.data);
             if (cursor !== undefined) cursors.set(own, cursor);
             tell(() => sink.next(result as Result));

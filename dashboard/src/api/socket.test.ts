@@ -80,11 +80,34 @@ test("after a success the next attempts are quick again", async () => {
   server.handshake = "accepted";
   await pass(4_000);
   await until(() => count("connected") === 2);
+  await pass(10_000); // and the server has answered a ping
+  await until(() => server.count("ping") === 1);
+  await settle();
   server.end();
   await until(() => count("closed") === 5);
   await settle();
   await pass(500);
   await until(() => count("connected") === 3);
+});
+
+test.each([
+  ["that the login has ended", 4401],
+  ["that the token is not valid", 4403],
+  ["that it restarts", 1012],
+  ["nothing else than goodbye", 1000],
+])("a server that takes every connection, and then says %s, is asked at longer and longer intervals", async (_, code) => {
+  const { server, count, follow } = await line();
+  follow();
+  if (code > 4000) follow(StateDocument); // which is told something before the token is refused
+  for (const [tries, wait] of [500, 1_000, 2_000, 4_000, 8_000, 10_000, 10_000].entries()) {
+    await until(() => count("connected") === tries + 1);
+    await settle();
+    server.end(code);
+    await until(() => count("closed") === tries + 1);
+    await pass(wait - 1);
+    expect(server.attempts).toBe(tries + 1);
+    await pass(1);
+  }
 });
 
 test("a wait is cut short when the machine wakes, and there is still one connection", async () => {

@@ -128,6 +128,23 @@ test("after a restored backup the day is read anew, and lower versions are belie
   expect(it.network.following.size).toBe(2);
 });
 
+test("a day that has to begin anew each time waits longer and longer, and then begins at once again", async () => {
+  const it = await opened();
+  for (const [restarts, wait] of [0, 375, 750, 1_500].entries()) { // three quarters of the longest, by the jitter of the tests
+    it.network.end(RESTART);
+    if (wait > 0) {
+      await pass(wait - 1);
+      expect(it.network.count("DayBoard")).toBe(restarts + 1);
+      await pass(1);
+    }
+    await until(() => it.network.count("DayBoard") === restarts + 2 && it.network.following.size === 2);
+    await settle();
+  }
+  await pass(30_000);
+  it.network.end(RESTART);
+  await until(() => it.network.count("DayBoard") === 6);
+});
+
 test("a day that was restored while nobody looked begins anew when somebody does", async () => {
   const it = await opened();
   it.house.mark("Ada", "PRESENT");
