@@ -1,5 +1,5 @@
 /** What day it is: a date in the organisation's time zone, wherever the browser is. */
-import { retryAfter, SessionEnded } from "./errors.ts";
+import { retryAfter, SessionEnded, tell } from "./errors.ts";
 import type { Session } from "./session.ts";
 import { execute } from "./transport.ts";
 import { wait } from "./waiting.ts";
@@ -15,15 +15,15 @@ const PATIENCE = 30_000;
 /**
  * Tell the organisation's date, YYYY-MM-DD, at first and after each midnight there, also one that the machine slept through.
  * Answers how to stop. The clock only says when to ask the server: with one that is ahead it is asked often, with one that is
- * behind the day moves on when the login is renewed, and no wrong date is told. It ends by itself when the login does.
+ * behind the day moves on when the login is renewed, and no wrong date is told. It rests while nobody is logged in, and goes on
+ * with the next login of the session.
  */
 export function watchToday(session: Session, onToday: (date: string) => void): () => void {
   const over = new AbortController();
-  const { state } = session;
-  let { today, timeZone } = (state.status === "in" && state.viewer) || { today: "", timeZone: "" };
-  let renewed = today;
+  let [today, timeZone, renewed] = ["", "", ""];
   let asking = false;
   let askedAt = -Infinity;
+  let timer: ReturnType<typeof setInterval> | undefined;
 
   const look = (): void => {
     const now = Date.now();
@@ -40,14 +40,15 @@ export function watchToday(session: Session, onToday: (date: string) => void): (
 
   const ask = async (): Promise<void> => {
     for (let failures = 0; !over.signal.aborted; failures += 1) {
+      const before = renewed;
       try {
         const { data, errors } = await execute(session, { query: TODAY }, over.signal);
         const viewer = (data as { viewer?: { today: string; timeZone: string } | null } | null | undefined)?.viewer;
         if (over.signal.aborted) return;
-        if (viewer) return take(viewer);
+        if (viewer) return before === session.today || viewer.today > today ? take(viewer) : undefined;
         await wait(failures, retryAfter(errors), over.signal);
       } catch (error) {
-        if (error instanceof SessionEnded) return stop();
+        if (error instanceof SessionEnded) return;
         await wait(failures, retryAfter(error), over.signal);
       }
     }
@@ -58,20 +59,27 @@ export function watchToday(session: Session, onToday: (date: string) => void): (
     if (viewer.today === today) return;
     today = viewer.today;
     askedAt = -Infinity; // the next midnight may be near
-    onToday(today);
+    tell(() => onToday(today));
   };
 
-  const stop = (): void => {
+  /** The clock runs while somebody is logged in. */
+  const run = (): void => {
+    clearInterval(timer);
+    const { state } = session;
+    if (state.status !== "in") return;
+    timeZone = state.viewer?.timeZone ?? timeZone;
+    askedAt = -Infinity;
+    timer = setInterval(look, TICK);
+    look();
+  };
+
+  const unsubscribe = session.subscribe(run);
+  queueMicrotask(() => over.signal.aborted || run()); // whoever is told has been answered how to stop
+  return () => {
     over.abort();
+    unsubscribe();
     clearInterval(timer);
   };
-  const timer = setInterval(look, TICK);
-  queueMicrotask(() => {
-    if (over.signal.aborted) return; // whoever is told has been answered how to stop
-    if (today) onToday(today);
-    look();
-  });
-  return stop;
 }
 
 /** The date in a time zone at an instant, in milliseconds since 1970. */

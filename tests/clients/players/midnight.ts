@@ -1,7 +1,7 @@
 /** What day it is, by a server's word and a clock; fails when something does not hold. */
 import assert from "node:assert/strict";
 import { mock } from "node:test";
-import { Session, SessionEnded, watchToday } from "@memberstaff/client";
+import { Session, watchToday } from "@memberstaff/client";
 
 const turn = globalThis.setImmediate;
 /** Seconds pass, one by one, and what they start comes to its end. */
@@ -87,10 +87,41 @@ await pass(10);
 assert.deepEqual(told, ["2026-11-24"]);
 stop();
 
-// It ends with the login.
+// It rests when the login ends, and goes on with the next one, on whatever day.
 mock.timers.reset();
-mock.timers.enable({ apis: ["setTimeout", "setInterval", "Date"] });
-const ended = new Session("http://house", { token: () => Promise.reject(new SessionEnded("It is over.")) });
-watchToday(ended, () => assert.fail("It has told a date."));
-await pass(3);
+mock.timers.enable({ apis: ["setTimeout", "setInterval", "Date"], now: Date.parse("2026-11-23T12:00:00Z") });
+[says, asked, told] = ["2026-11-23", 0, []];
+const enter = (_: unknown, init?: RequestInit): Promise<Response> => {
+  asked += 1;
+  const viewer = { accountId: "A", timeZone: "Europe/Berlin", today: says };
+  const tokens = { accessToken: "t", expiresAt: "2026-11-24T12:15:00Z", refreshToken: "r", viewer, errors: [] };
+  const refused = { ...tokens, accessToken: null, errors: [{ code: "BAD_CREDENTIALS", message: "It is over." }] };
+  const body = String(init?.body);
+  return Promise.resolve(Response.json({ data: { [body.includes("login") ? "login" : "refreshSession"]: body.includes("login") ? tokens : refused } }));
+};
+const session = new Session("http://house", { email: "e", password: "p" }, { fetch: enter });
+await session.token();
+stop = watchToday(session, (date) => told.push(date));
+await pass(1);
+await session.refused("t");
+await pass(1);
+assert.deepEqual([session.state.status, told, asked], ["out", ["2026-11-23"], 2]);
+says = "2026-11-24";
+mock.timers.setTime(Date.parse("2026-11-24T06:00:00Z"));
+await pass(120);
+assert.deepEqual([told, asked], [["2026-11-23"], 2]);
+await session.login("e", "p");
+await pass(1);
+assert.deepEqual([told, asked], [["2026-11-23", "2026-11-24"], 3]);
+stop();
+
+// Whoever begins to watch later is told the newest date that the session knows, and not first that of the login.
+says = "2026-11-25";
+mock.timers.setTime(Date.parse("2026-11-25T06:00:00Z"));
+told = [];
+session.today = says; // as a renewal does
+stop = watchToday(session, (date) => told.push(date));
+await pass(1);
+assert.deepEqual([told, asked], [["2026-11-25"], 3]);
+stop();
 process.exit();
