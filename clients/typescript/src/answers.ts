@@ -1,8 +1,9 @@
 /** What stands before a cache: whatever order answers come in, the cache ends with the same, newest values. */
 import { Newest, orderOf, type Order, type Own } from "./newest.ts";
+import { Recent } from "./recent.ts";
 import { Selection, type Document } from "./selections.ts";
 
-/** How many lists are remembered of each place in a document, those that were seen last. */
+/** How many lists are always remembered of each place in a document. */
 const MOST_LISTS = 100;
 
 interface Known {
@@ -15,7 +16,7 @@ interface Known {
 export class Answers {
   readonly #newest = new Newest();
   readonly #selections = new WeakMap<Document, Selection>();
-  readonly #lists = new WeakMap<Selection, Map<string, Known>>();
+  readonly #lists = new WeakMap<Selection, Recent<Known>>();
 
   /** An answer's data, with the newest value seen in the place of each older one. */
   keep<T>(document: Document, data: T, variables?: unknown): T {
@@ -41,14 +42,12 @@ export class Answers {
 
   /** An object's list, or that of a newer answer to the same question: who is in it has no sequence but the object's. */
   #list(list: unknown, selection: Selection, { id, sequence }: Order, variables: string): unknown {
-    const lists = this.#lists.get(selection) ?? new Map<string, Known>();
+    const lists = this.#lists.get(selection) ?? new Recent<Known>(MOST_LISTS);
     this.#lists.set(selection, lists);
     const key = `${id} ${variables}`;
     const known = lists.get(key);
     if (known && known.sequence > sequence) return known.list;
-    lists.delete(key); // last again
     lists.set(key, { list, sequence });
-    if (lists.size > MOST_LISTS) lists.delete(lists.keys().next().value!);
     return list;
   }
 }

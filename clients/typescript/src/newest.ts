@@ -1,6 +1,8 @@
 /** Answers overtake each other: that to a mutation or a refetch may arrive after a newer event, or before an older one. */
 
-/** How many objects are remembered, those that were seen last: twenty boards of a thousand people. */
+import { Recent } from "./recent.ts";
+
+/** How many objects are always remembered: twenty boards of a thousand people. */
 const MOST = 20_000;
 
 /** Says where the answer stands in the day's feed, and is not the object's: whoever resumed from a later one missed changes. */
@@ -30,7 +32,7 @@ export function orderOf(object: Record<string, unknown>, fields: readonly Own[])
 
 /** The newest value seen of each field of the objects that have an `id`, which is unique across all types, and a `sequence`. */
 export class Newest {
-  readonly #objects = new Map<string, Map<string, Known>>();
+  readonly #objects = new Recent<Map<string, Known>>(MOST);
 
   /** Put into an object that was answered the newest value seen in the place of each older one. */
   update(object: Record<string, unknown>, fields: readonly Own[]): void {
@@ -44,8 +46,6 @@ export class Newest {
       if (newest && newest.sequence > sequence) object[key] = newest.value;
       else known.set(field, { value: object[key], sequence });
     }
-    this.#objects.delete(id); // last again
     this.#objects.set(id, known);
-    if (this.#objects.size > MOST) this.#objects.delete(this.#objects.keys().next().value!);
   }
 }

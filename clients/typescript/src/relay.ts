@@ -1,4 +1,4 @@
-/** Relay: a network, a store that never goes back, and a day that stays live. */
+/** Relay: a network from which nothing goes back, and a day that stays live. */
 import relay, {
   type Disposable,
   type Environment,
@@ -8,13 +8,15 @@ import relay, {
   type RequestParameters,
   type Variables,
 } from "relay-runtime";
+import { parse } from "graphql";
+import { Answers } from "./answers.ts";
 import type { BoardDay, Change, Day, DayEvents, RecordChange } from "./day.ts";
 import { OperationFailed } from "./errors.ts";
-import { Newest, type Own } from "./newest.ts";
 import BoardQuery from "./relay/__generated__/Board.graphql.ts";
 import ChangesSubscription from "./relay/__generated__/Changes.graphql.ts";
 import MarkMutation from "./relay/__generated__/Mark.graphql.ts";
 import StateSubscription from "./relay/__generated__/State.graphql.ts";
+import type { Document } from "./selections.ts";
 import type { Session } from "./session.ts";
 import { run, type Subscriptions } from "./transport.ts";
 import { answerOf, follow } from "./watch.ts";
@@ -33,66 +35,36 @@ export interface CompiledDocuments {
   changes: GraphQLTaggedNode;
 }
 
-/** An environment with our network and store. */
+/** An environment with our network. */
 export function createEnvironment(session: Session, subscriptions: Subscriptions): Environment {
-  const store = new NewestStore(new RecordSource());
+  const store = new Store(new RecordSource());
   return new relay.Environment({ network: createNetwork(session, subscriptions), store });
 }
 
-/** Sends queries and mutations over HTTP, and subscriptions over a connection. */
+/** Sends queries and mutations over HTTP, and subscriptions over a connection. What it hands on never goes back. */
 export function createNetwork(session: Session, subscriptions: Subscriptions): INetwork {
+  const answers = new Answers();
+  const documents = new Map<string, Document>(); // by text, as many as were compiled
+  const documentOf = (text: string): Document => {
+    const document = documents.get(text) ?? parse(text);
+    documents.set(text, document);
+    return document;
+  };
   const send = ({ operationKind, name, text }: RequestParameters, variables: Variables) =>
     Observable.create<GraphQLResponse>((sink) => {
       if (text === null) throw new Error(`${name} has no text: compile it without persisted queries.`);
       return run(session, subscriptions, operationKind, { query: text, variables, operationName: name }, {
         next: (result) => {
           const failed = Object.values(result.data ?? {}).every((field) => field === null);
-          if (result.errors && failed) sink.error(new OperationFailed(result.errors));
-          else sink.next(result as GraphQLResponse);
+          if (result.errors && failed) return sink.error(new OperationFailed(result.errors));
+          const data = answers.keep(documentOf(text), result.data, variables);
+          sink.next({ ...result, data } as GraphQLResponse);
         },
         error: (error) => sink.error(error),
         complete: () => sink.complete(),
       });
     });
   return Network.create(send, send);
-}
-
-/**
- * A store in which an object that has a `sequence` never goes back. Relay's network knows nothing of types and fields, its
- * store does.
- */
-export class NewestStore extends Store {
-  readonly #newest = new Newest();
-  #isOptimistic = false;
-
-  override publish(...[source, ...rest]: Parameters<InstanceType<typeof Store>["publish"]>): void {
-    if (this.#isOptimistic) return super.publish(source, ...rest);
-    const newest = RecordSource.create();
-    for (const id of source.getRecordIDs()) {
-      const record = source.get(id);
-      if (record) newest.set(id, this.#kept(record));
-      else newest.delete(id);
-    }
-    super.publish(newest, ...rest);
-  }
-
-  #kept<T extends object>(record: T): T {
-    const kept = { ...record };
-    const fields = Object.keys(record).filter((key) => !key.startsWith("__"));
-    this.#newest.update(kept as Record<string, unknown>, fields.map((field): Own => [field, field]));
-    return kept;
-  }
-
-  /** What is published from here on is a guess, until `restore`. */
-  override snapshot(): void {
-    super.snapshot();
-    this.#isOptimistic = true;
-  }
-
-  override restore(): void {
-    super.restore();
-    this.#isOptimistic = false;
-  }
 }
 
 /**

@@ -1,13 +1,14 @@
 /** What stands before the caches, by itself; fails when something does not hold. */
 import assert from "node:assert/strict";
+import { setImmediate } from "node:timers/promises";
 import { InMemoryCache } from "@apollo/client";
 import { possibleTypes, typePolicies } from "@memberstaff/client/apollo";
-import { NewestStore } from "@memberstaff/client/relay";
+import { Session } from "@memberstaff/client";
+import { createNetwork } from "@memberstaff/client/relay";
 import { parse } from "graphql";
-import relayRuntime from "relay-runtime";
+import type { RequestParameters } from "relay-runtime";
 import { Answers } from "../node_modules/@memberstaff/client/dist/answers.js";
 
-const { RecordSource } = relayRuntime;
 const BOARD = parse(`
   query Board { day: attendanceDay { ...Day records(first: 9) { edges { node { ...Row } } } } }
   fragment Day on AttendanceDay { __typename id sequence label: state summary { __typename id sequence present } }
@@ -127,20 +128,41 @@ answers.keep(DAY, on("12", "20", "OPEN"));
 assert.deepEqual(answers.keep(DAY, on("11", "21", "LOCKED")), on("12", "21", "LOCKED"));
 assert.deepEqual(answers.keep(DAY, on("12", "20", "OPEN")), on("12", "21", "LOCKED"));
 
-// Relay's store: what was guessed is no answer, and is forgotten with the guess.
-const store = new NewestStore(new RecordSource());
-const publish = (sequence: string, status: string) =>
-  store.publish(RecordSource.create({ A: { __id: "A", ...row(sequence, status) } }));
-const stored = () => store.getSource().get<{ status: string }>("A")?.status;
-publish("12", "LATE");
-store.snapshot();
-publish("12", "ABSENT");
-assert.equal(stored(), "ABSENT");
-store.restore();
-publish("11", "PRESENT");
-assert.equal(stored(), "LATE");
-publish("13", "ABSENT");
-assert.equal(stored(), "ABSENT");
+// Whatever has been seen in the last hour is known, however much it is; later only what was seen last.
+let now = 0;
+performance.now = () => now;
+const REST = parse("query ($n: Int) { day { id sequence label history(first: $n) { edges { cursor } } } }");
+const rest = (id: number, sequence: string, label: string) => ({
+  day: { id: String(id), sequence, label, history: { edges: [{ cursor: label }] } },
+});
+const many = new Answers();
+const newer = (id: number, n: number) => many.keep(REST, rest(id, "2", "new"), { n });
+const older = (id: number, n: number) => many.keep(REST, rest(id, "1", "old"), { n }).day;
+for (let id = 0; id <= 20_000; id += 1) newer(id, 1);
+for (let n = 0; n <= 100; n += 1) newer(0, n);
+assert.deepEqual([older(0, 0), older(1, 1)], [rest(0, "2", "new").day, rest(1, "2", "new").day]);
+now = 3_600_000;
+newer(20_001, 1);
+assert.deepEqual([older(2, 1), older(20_001, 1)], [rest(2, "1", "old").day, rest(20_001, "2", "new").day]);
+
+// Relay's network does the same, also for lists.
+const asked: ((data: unknown) => void)[] = [];
+const session = new Session("http://house", { token: () => "t" }, {
+  fetch: () => new Promise((answer) => asked.push((data) => answer(Response.json({ data })))),
+});
+const network = createNetwork(session, { subscribe: () => () => {} });
+const text = "query Day { day { id sequence records { edges { node { id sequence status } } } } }";
+const request = { operationKind: "query", name: "Day", text, id: null, metadata: {} } as unknown as RequestParameters;
+const ask = () => network.execute(request, {}, {}).toPromise();
+const listed = (sequence: string, ...ids: string[]) => ({
+  day: { id: "D", sequence, records: { edges: ids.map((id) => ({ node: { id, sequence, status: `at ${sequence}` } })) } },
+});
+const [early, late] = [ask(), ask()];
+while (asked.length < 2) await setImmediate();
+asked[1]!(listed("2", "Y", "Z"));
+assert.deepEqual(await late, { data: listed("2", "Y", "Z") });
+asked[0]!(listed("1", "X", "Y"));
+assert.deepEqual(await early, { data: listed("2", "Y", "Z") });
 
 function permutations<T>(items: T[]): T[][] {
   if (items.length < 2) return [items];
