@@ -4,10 +4,11 @@ import { print, relayStylePagination } from "@apollo/client/utilities";
 import { Observable } from "rxjs";
 import { Answers } from "./answers.ts";
 import type { BoardDay, Change, Day, DayEvents, Documents, RecordChange } from "./day.ts";
+import { OperationFailed } from "./errors.ts";
 import type { Session } from "./session.ts";
 import { hasPages, standard } from "./standard.ts";
 import { run, type Subscriptions } from "./transport.ts";
-import { answerOf, follow } from "./watch.ts";
+import { answerOf, follow, type Variables } from "./watch.ts";
 
 export * from "./day.ts";
 export { BoardDocument, ChangesDocument, MarkDocument, StateDocument } from "./documents.ts";
@@ -29,19 +30,73 @@ export const typePolicies: TypePolicies = {
   AttendanceDay: { fields: { records: relayStylePagination(["first", "scope", "search", "statuses"]) } },
 };
 
+/** What each client has been answered, by a link of ours. */
+const answered = new WeakMap<ApolloClient, Answers>();
+
 /** Sends queries and mutations over HTTP, and subscriptions over a connection. What it hands on never goes back. */
 export function createLink(session: Session, subscriptions: Subscriptions): ApolloLink {
   const answers = new Answers();
-  return new ApolloLink(
-    ({ query, variables, operationName, operationType }) =>
-      new Observable((observer) =>
-        run(session, subscriptions, operationType, { query: print(query), variables, operationName }, {
-          next: ({ data, ...result }) => observer.next({ ...result, data: answers.keep(query, data, variables) }),
-          error: (error) => observer.error(error),
-          complete: () => observer.complete(),
-        }),
-      ),
-  );
+  return new ApolloLink(({ client, query, variables, operationName, operationType }) => {
+    answered.set(client, answers);
+    return new Observable((observer) =>
+      run(session, subscriptions, operationType, { query: print(query), variables, operationName }, {
+        next: ({ data, ...result }) => observer.next({ ...result, data: answers.keep(query, data, variables) }),
+        error: (error) => observer.error(error),
+        complete: () => observer.complete(),
+      }),
+    );
+  });
+}
+
+/** The pages of a day. When it is read again its list changes all at once, or it would shrink to the first page. */
+class Pages {
+  readonly #client: ApolloClient;
+  /** What the cache has not been given yet. */
+  #pages: { variables: Variables; data: Page }[] = [];
+  #isAgain = false;
+
+  constructor(client: ApolloClient) {
+    this.#client = client;
+  }
+
+  /** Whether it is another than the first page of a day that is read for the first time. */
+  has(query: DocumentNode, variables: Variables): boolean {
+    if (variables.after !== undefined) return true;
+    this.#pages = [];
+    return (this.#isAgain = this.#client.readQuery({ query, variables }) !== null);
+  }
+
+  async read(document: DocumentNode, variables: Variables, signal: AbortSignal): Promise<Page> {
+    const client = this.#client;
+    const query = client.documentTransform.transformDocument(document);
+    const data = await answerOf<Page>(signal, (resolve, reject) => {
+      const results = ApolloLink.execute(client.link, { query, variables }, { client });
+      const subscription = results.subscribe({
+        next: ({ data: page, errors }) => (errors ? reject(new OperationFailed(errors)) : resolve(page as Page)),
+        error: reject,
+      });
+      return () => subscription.unsubscribe();
+    });
+    this.#pages.push({ variables, data });
+    if (!this.#isAgain || !data.attendanceDay?.records.pageInfo?.hasNextPage) this.#write(query);
+    return data;
+  }
+
+  /** What has become newer since a page was read is not written over. */
+  #write(query: DocumentNode): void {
+    const answers = answered.get(this.#client);
+    this.#client.cache.batch({
+      update: (cache) => {
+        for (const { variables, data } of this.#pages.splice(0)) {
+          cache.writeQuery({ query, variables, data: answers ? answers.keep(query, data, variables) : data });
+        }
+      },
+    });
+  }
+}
+
+interface Page {
+  attendanceDay?: Day | null;
 }
 
 /**
@@ -54,10 +109,12 @@ export function watchDay<TDay extends Day = BoardDay, TChange extends Change = R
   events: DayEvents<NoInfer<TDay>, NoInfer<TChange>> = {},
   documents?: Documents<TDay, TChange>,
 ): () => void {
+  const pages = new Pages(client);
   const begin = () => follow<DocumentNode, TDay, TChange>(client, date, events, { ...standard, ...documents }, {
     cached: (query, variables) => client.readQuery({ query, variables }),
-    read: (query, variables, signal) =>
-      answerOf(signal, (resolve, reject) => {
+    read(query, variables, signal) {
+      if (hasPages(query) && pages.has(query, variables)) return pages.read(query, variables, signal);
+      return answerOf(signal, (resolve, reject) => {
         // Not `client.query`, which nobody can end.
         const results = client.watchQuery({ query, variables, fetchPolicy: "network-only", errorPolicy: "none" });
         const subscription = results.subscribe(({ data, error, loading }) => {
@@ -65,7 +122,8 @@ export function watchDay<TDay extends Day = BoardDay, TChange extends Change = R
           else if (!loading) resolve(data);
         });
         return () => subscription.unsubscribe();
-      }),
+      });
+    },
     hasPages,
     subscribe(query, variables, next, end) {
       // Whoever shared that of another follower would not hear what it has told already.

@@ -51,6 +51,16 @@ const [apollo, urql, relay] = [
 ];
 const names = ({ records }: Day): string[] => records.edges.map(({ node }) => node.staffName);
 
+/** Whatever stands on a board that is shown from Apollo's cache. */
+apollo.cache.watch<{ attendanceDay: Day }>({
+  query: Board,
+  variables: { date },
+  optimistic: false,
+  callback: ({ complete, result }) => {
+    if (complete && result) console.log(JSON.stringify(["apollo", "shown", names((result as { attendanceDay: Day }).attendanceDay)]));
+  },
+});
+
 let stops: (() => void)[] = [];
 function watch(): void {
   stops = Object.entries(clients).map(([name, follow]) => {
