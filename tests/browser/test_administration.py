@@ -93,6 +93,7 @@ async def test_who_changes_the_password_goes_on_in_every_tab_and_is_logged_out_e
     await one.get_by_role("dialog").get_by_role("button", name="Change password").click()
     await expect(one.get_by_text("Password changed.")).to_be_visible()
     await expect(away.get_by_role("heading", name="Log in")).to_be_visible()
+    await expect(away.get_by_text("The session has ended")).to_be_visible()
     for page in (one, other):
         await Board(page).is_live()
     [name] = await Board(one).names("UNMARKED")

@@ -111,8 +111,10 @@ async def test_two_tabs_share_a_login_and_a_logout(open_page: OpenPage) -> None:
     await one.page.get_by_role("button", name="Log out").click()
     for page in (one.page, other.page):
         await expect(page.get_by_role("heading", name="Log in")).to_be_visible()
+        await expect(page.get_by_text("You have logged out.")).to_be_visible()
     await one.page.reload()
     await expect(one.page.get_by_role("heading", name="Log in")).to_be_visible()
+    await expect(one.page.get_by_text("Log in again")).to_have_count(0)
 
 
 async def test_two_tabs_renew_their_login_once(open_page: OpenPage) -> None:
@@ -155,6 +157,22 @@ async def test_a_login_waits_for_the_refresh_of_another_tab(open_page: OpenPage)
         await Board(page).is_live()
     await one.reload()
     await Board(one).is_live()
+
+
+async def test_whoever_is_renamed_goes_on_with_the_same_board(open_page: OpenPage, house: House) -> None:
+    update = "mutation ($input: UpdateAccountInput!) { updateAccount(input: $input) { errors { message } } }"
+    visitor = await open_page(Role.MARKER)
+    await visitor.context.clock.install(time=MORNING)
+    board = Board(visitor.page)
+    await board.open()
+    await board.rows.first.evaluate("row => { row.dataset.kept = 'yes'; }")
+    admin = house.installation.admin
+    accounts = (await admin.ask("{ accounts { edges { node { id role } } } }"))["accounts"]["edges"]
+    [marker] = [edge["node"]["id"] for edge in accounts if edge["node"]["role"] == "MARKER"]
+    await admin.ask(update, input={"id": marker, "displayName": "Grace Hopper"})
+    await visitor.context.clock.fast_forward("14:30")  # the login is renewed
+    await expect(visitor.page.get_by_label("Account: Grace Hopper")).to_be_visible()
+    await expect(board.rows.first).to_have_attribute("data-kept", "yes")
 
 
 async def test_a_role_that_changes_shows_without_a_reload(open_page: OpenPage, house: House) -> None:

@@ -50,7 +50,7 @@ function browser() {
       return () => undefined;
     },
   };
-  const client = createClient(session, subscriptions, VIEWER);
+  const client = createClient(session, subscriptions, () => VIEWER);
   /** Run an operation to its first result. */
   const run = async (document: DocumentNode, variables = variablesFor(schema, document), from?: "cache-only") => {
     const typed = document as TypedDocumentNode<unknown, Record<string, unknown>>;

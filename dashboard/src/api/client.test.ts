@@ -34,14 +34,14 @@ afterEach(() => {
 /** A board over a real WebSocket, with a real session: everything but the page. */
 async function board() {
   const house = new House("Ada", "Ben");
-  const login = { serial: 0, ended: false, news: [] as object[] };
+  const login = { serial: 0, ended: false, renamed: "Grace", news: [] as object[] };
   const place = { timeZone: "Europe/Berlin", organisation: "School" };
   const viewer = { id: "V", accountId: "A", displayName: "Grace", role: "ADMIN", ...place };
   const server = await new Sockets(house, {
     refreshSession: () => {
       if (login.ended) return { accessToken: null, expiresAt: null, viewer: null, errors: [] };
       const expiresAt = new Date(Date.now() + 900_000).toISOString();
-      return { accessToken: `T${++login.serial}`, expiresAt, viewer: { ...viewer, today: TODAY }, errors: [] };
+      return { accessToken: `T${++login.serial}`, expiresAt, viewer: { ...viewer, displayName: login.renamed, today: TODAY }, errors: [] };
     },
     changePassword: async () => {
       for (const news of login.news.splice(0)) new Channel(`memberstaff http://${server.address.split("/")[0]}`).postMessage(news);
@@ -84,6 +84,17 @@ test("a board misses nothing through two lost connections, and is read from the 
   expect(shown()).toEqual(["Ada LATE", "Ben LATE"]);
   expect(server.asked.filter((name) => name === "DayBoard")).toHaveLength(1);
   day.close();
+});
+
+test("whoever is renamed goes on with the same client, and marks under the new name", async () => {
+  const { login, session, api } = await board();
+  const { viewer } = session.state as { viewer: object };
+  login.renamed = "Grace Hopper";
+  await session.refused("T1");
+  await session.token();
+  await settle();
+  expect(session.state).toEqual({ status: "in", viewer: { ...viewer, displayName: "Grace Hopper" } });
+  expect(api.viewer.displayName).toBe("Grace Hopper");
 });
 
 test("a request whose token has been refused is sent again with a fresh one", async () => {

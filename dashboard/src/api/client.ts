@@ -11,22 +11,30 @@ import { AttendanceFields } from "./fragments";
 export interface Api {
   client: Client;
   connection: Connection;
-  viewer: Viewer;
+  readonly viewer: Viewer;
 }
 
 /** A client for one login. Each login has its own, because its cache holds what that login may see. */
 export function createApi(session: Session, viewer: Viewer, options?: ConnectionOptions): Api {
   const connection = connect(session, options);
-  return { client: createClient(session, batched(connection), viewer), connection, viewer };
+  /** Under the name that they have now. */
+  const whoever = () => (session.state.status === "in" && session.state.viewer) || viewer;
+  return {
+    client: createClient(session, batched(connection), whoever),
+    connection,
+    get viewer() {
+      return whoever();
+    },
+  };
 }
 
-export function createClient(session: Session, subscriptions: Subscriptions, viewer: Viewer): Client {
+export function createClient(session: Session, subscriptions: Subscriptions, viewer: () => Viewer): Client {
   const optimistic = shownAtOnce(viewer);
   return new Client({ url: session.url, exchanges: exchanges(session, subscriptions, { optimistic }) });
 }
 
 /** A mark is shown before the server has answered, and taken back if it is refused. */
-function shownAtOnce(viewer: Viewer): OptimisticMutationConfig {
+function shownAtOnce(viewer: () => Viewer): OptimisticMutationConfig {
   return {
     updateAttendance: (variables, store) => {
       const input = variables.input as UpdateAttendanceInput;
@@ -40,7 +48,7 @@ function shownAtOnce(viewer: Viewer): OptimisticMutationConfig {
           __typename: "Attendance",
           status: input.status ?? before.status,
           note: input.note === undefined ? before.note : input.note,
-          updatedBy: viewer.displayName,
+          updatedBy: viewer().displayName,
           updatedAt: new Date().toISOString(),
         },
         errors: [],

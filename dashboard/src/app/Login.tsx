@@ -5,7 +5,8 @@ import { explain } from "../api/client";
 import { Logo } from "../ui/Logo";
 import { navigate, usePath } from "./router";
 
-export function Login({ session }: { session: Session }) {
+/** `reason` says why a login that was here has ended. */
+export function Login({ session, reason }: { session: Session; reason: string | null }) {
   const [email, setEmail] = useState("");
   const [password, setPassword] = useState("");
   const [problem, setProblem] = useState<string | null>(null);
@@ -29,6 +30,7 @@ export function Login({ session }: { session: Session }) {
       <form className="card" onSubmit={(event) => void submit(event)} aria-labelledby="login-title">
         <Logo size={40} />
         <h1 id="login-title">Log in</h1>
+        {reason !== null && problem === null && <p role="status">{reason}</p>}
         <label className="field">
           <span>Email</span>
           <input

@@ -1,5 +1,5 @@
 import type { Session, SessionState, Viewer } from "@memberstaff/client";
-import { createContext, use, useSyncExternalStore } from "react";
+import { createContext, use, useState, useSyncExternalStore } from "react";
 
 import type { Api } from "../api/client";
 import type { Store } from "./store";
@@ -32,6 +32,13 @@ export function useStore<T>(store: Store<T>): T {
 
 export function useSession(session: Session): SessionState {
   return useSyncExternalStore(session.subscribe, () => session.state);
+}
+
+/** Why the login that was on this page has ended; null while there is one, and before the first. */
+export function useReason(state: SessionState): string | null {
+  const [hasBegun, setHasBegun] = useState(false);
+  if (state.status === "in" && !hasBegun) setHasBegun(true);
+  return hasBegun && state.status === "out" ? state.reason.message : null;
 }
 
 export function useToday(): Day {

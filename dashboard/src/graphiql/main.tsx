@@ -13,7 +13,7 @@ import { createClient } from "graphql-ws";
 import { useMemo } from "react";
 import { createRoot } from "react-dom/client";
 
-import { useSession } from "../app/context";
+import { useReason, useSession } from "../app/context";
 import { Login } from "../app/Login";
 import { isServed } from "../app/served";
 import { EXAMPLES } from "./examples";
@@ -24,8 +24,9 @@ const token = () => session.token().catch(() => "");
 
 function Playground() {
   const state = useSession(session);
+  const reason = useReason(state);
   if (state.status === "starting") return null;
-  if (state.status === "out" || !state.viewer) return <Login session={session} />;
+  if (state.status === "out" || !state.viewer) return <Login session={session} reason={reason} />;
   return <Editor key={state.viewer.id} today={state.viewer.today} />;
 }
 

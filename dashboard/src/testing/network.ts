@@ -42,7 +42,7 @@ export class Network {
     };
     const session = new Session("http://house", { token: () => "T" }, { fetch: (_, init) => this.#fetch(init) });
     const subscribe = (operation: Operation, sink: Sink) => this.#follow(sentIn(operation), sink);
-    return { client: createClient(session, { subscribe }, viewer), viewer };
+    return { client: createClient(session, { subscribe }, () => viewer), viewer };
   }
 
   /** Hold the answers and events of an operation until `release`, on their way back. */
