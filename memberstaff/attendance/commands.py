@@ -29,12 +29,12 @@ from memberstaff.access import Caller, Right
 from memberstaff.attendance import rules
 from memberstaff.attendance.days import Calendar
 from memberstaff.attendance.model import Day, Record, record
-from memberstaff.attendance.queries import BoardFilter, select_records
-from memberstaff.attendance.revisions import REVISION, Entry, append, apply, numbered
+from memberstaff.attendance.queries import BoardFilter, select_records_by_key
+from memberstaff.attendance.revisions import Entry, append, append_selected, numbered
 from memberstaff.attendance.rules import Mark
-from memberstaff.changes import DayProgress, Status, is_known
+from memberstaff.changes import Status, is_known
 from memberstaff.db.arrays import any_of
-from memberstaff.db.tables import attendance, attendance_revision, staff
+from memberstaff.db.tables import attendance, staff
 from memberstaff.db.types import Instant
 from memberstaff.db.work import Work
 from memberstaff.errors import ErrorCode, Refusal, Refusals, RequestError, Unavailable
@@ -181,10 +181,7 @@ async def fill(
         literal(work.now, Instant),
         literal(work.caller.account_id, BigInteger),
     )
-    added = await work.write(attendance_revision.insert().from_select(REVISION, found))
-    if added:
-        await apply(work, day, added)
-        work.announce_day(day.epoch, DayProgress(on, day.position + added, day.day_version))
+    added = await append_selected(work, day, found)
     return BulkOutcome(on, day.position, day.position + added)
 
 
@@ -208,22 +205,22 @@ def _require_mark(caller: Caller, on: date, today: date) -> None:
 
 
 async def _records_of(work: Work, on: date, marks: Sequence[Mark], *, notes: bool) -> dict[int, Record]:
-    """The current records of the people marked, in one statement of constant size.
+    """The current records of the people marked, in one statement of constant size that looks each up by its key.
 
     Locks those people against erasure until this work ends, or a note written here would outlive its person. Raises
     Unavailable for a record with a status of a later release, which would be lost: that one's processes can change it.
     """
     parameters = {"on": on, "staff_ids": [mark.staff_id for mark in marks]}
-    rows = await work.rows(_select_records_of(notes=notes), parameters)
+    rows = await work.rows(_select_records_of(work.dialect, notes=notes), parameters)
     if not all(row.status is None or is_known(row.status) for row in rows):
         raise Unavailable("This server is being replaced by a later release. Try again.", applied=False)
     return {row.id: record(row, on) for row in rows}
 
 
 @cache
-def _select_records_of(*, notes: bool) -> Select[Any]:
+def _select_records_of(dialect: str, *, notes: bool) -> Select[Any]:
     return (
-        select_records(notes=notes)
+        select_records_by_key(dialect, notes=notes)
         .where(any_of(staff.c.id, bindparam("staff_ids")))
         .with_for_update(read=True, key_share=True, of=staff)
     )

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from collections.abc import Set as AbstractSet
 from datetime import date
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Date, Row, bindparam, select, true, update
+from sqlalchemy import Date, Row, Select, bindparam, func, select, true, update
 
 from memberstaff.access import Right
 from memberstaff.attendance.model import Day
@@ -24,12 +25,22 @@ _COLUMNS = (attendance_day, installation.c.epoch, installation.c.roster_version)
 _DAYS = select(*_COLUMNS).select_from(
     installation.outerjoin(attendance_day, any_of(attendance_day.c.date, bindparam("dates")))
 )
-_LOCKING = (
-    select(*_COLUMNS)
-    .select_from(attendance_day.join(installation, true()))
-    .where(attendance_day.c.date == bindparam("on", type_=Date()))
-    .with_for_update(of=attendance_day)
-)
+
+
+@cache
+def _locking(dialect: str) -> Select[Any]:
+    """Locks a day's row.
+
+    On PostgreSQL the rest of the transaction then reads people and records by their keys alone: a plan that was made
+    for twenty of them, or without statistics, may read the whole table, and is kept until statistics are taken.
+    """
+    by_key = [func.set_config("enable_seqscan", "off", True)] if dialect == "postgresql" else []
+    return (
+        select(*_COLUMNS, *by_key)
+        .select_from(attendance_day.join(installation, true()))
+        .where(attendance_day.c.date == bindparam("on", type_=Date()))
+        .with_for_update(of=attendance_day)
+    )
 
 
 class Calendar:
@@ -58,11 +69,11 @@ class Calendar:
 
         Positions are assigned under this lock, so position order is commit order.
         """
-        row = await work.locked(_LOCKING, {"on": on})
+        row = await work.locked(_locking(work.dialect), {"on": on})
         if row is None:
             new = insert(work.dialect, attendance_day).values(date=on, working=on.weekday() in self._working)
             await work.write(new.on_conflict_do_nothing())
-            row = await work.locked(_LOCKING, {"on": on})
+            row = await work.locked(_locking(work.dialect), {"on": on})
         assert row is not None
         return _day(row)
 

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, literal
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from memberstaff.attendance.cursor import Cursor
 from memberstaff.attendance.sequence import sequence
@@ -21,9 +22,16 @@ def readable(column: ColumnElement[Any], *, notes: bool) -> ColumnElement[Any]:
     return column if notes or column.key not in CONFIDENTIAL else literal(None)
 
 
-def record_columns(*, notes: bool) -> tuple[ColumnElement[Any], ...]:
-    """What a statement selects after a person's columns, for `record()`, with or without what is confidential."""
-    of = attendance.c
+def record_columns(
+    *,
+    notes: bool,
+    of: ReadOnlyColumnCollection[str, Any] = attendance.c,
+    updated_by: ColumnElement[Any] = account.c.display_name,
+) -> tuple[ColumnElement[Any], ...]:
+    """What a statement selects after a person's columns, for `record()`, with or without what is confidential.
+
+    From the columns `of` of the record, and the name `updated_by` of its account.
+    """
     return (
         of.status,
         readable(of.note, notes=notes).label("note"),
@@ -31,7 +39,7 @@ def record_columns(*, notes: bool) -> tuple[ColumnElement[Any], ...]:
         of.version,
         of.position,
         of.updated_at,
-        account.c.display_name.label("updated_by"),
+        updated_by.label("updated_by"),
         of.updated_by.label("updated_by_account"),
     )
 

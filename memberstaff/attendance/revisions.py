@@ -10,11 +10,12 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Date,
+    Executable,
     Insert,
     Integer,
+    Select,
     Text,
     bindparam,
-    exists,
     literal_column,
     select,
     update,
@@ -53,35 +54,38 @@ _GIVEN: dict[str, TypeEngine[Any]] = {
     "note": Text(),
     "photo_url": Text(),
     "changed_by": BigInteger(),
+    "is_last": Integer(),
 }
+"""Of a revision, as it is given; `is_last` is 1 for the last one of a person, and 0 for those before it."""
+
+_ON, _NOW = bindparam("on", type_=Date()), bindparam("now", type_=Instant)
 
 
 @cache
-def _insert_revisions(dialect: str) -> ReturningInsert[Any]:
-    """Inserts revisions, and gives the names of those who changed them: a caller's may be older than the day's lock."""
+def _append(dialect: str) -> tuple[ReturningInsert[Any], *tuple[Executable, ...]]:
+    """What appends revisions: the first statement gives the names of those who changed them.
+
+    On PostgreSQL it is the only one, since each is a round trip for which others wait; SQLite has no INSERT in a WITH.
+    All read the revisions from the parameter, and nothing from a table, so the plan is always the same.
+    """
+    given = select(from_json(dialect, _GIVEN)).cte("given")
+    of = given.c
     # As text: SQLAlchemy would not correlate the column in RETURNING, but select from the whole table.
     changed_by: ColumnElement[int] = literal_column("attendance_revision.changed_by", BigInteger())
     name = select(account.c.display_name).where(account.c.id == changed_by)
-    given = from_json(dialect, _GIVEN)
-    on, now = bindparam("on", type_=Date()), bindparam("now", type_=Instant)
-    return (
+    revisions = select(_ON, of.position, of.staff_id, of.version, of.status, of.note, of.photo_url, _NOW, of.changed_by)
+    records = select(
+        of.staff_id, _ON, of.status, of.note, of.photo_url, of.version, of.position, _NOW, of.changed_by
+    ).where(of.is_last == 1)
+    log = (
         attendance_revision.insert()
-        .from_select(
-            REVISION,
-            select(
-                on,
-                given.c.position,
-                given.c.staff_id,
-                given.c.version,
-                given.c.status,
-                given.c.note,
-                given.c.photo_url,
-                now,
-                given.c.changed_by,
-            ),
-        )
+        .from_select(REVISION, revisions)
         .returning(attendance_revision.c.position, name.scalar_subquery().label("changed_by_name"))
     )
+    stored = _stored(dialect, records)
+    if dialect == "postgresql":
+        return (log.add_cte(stored.cte("stored"), _MOVE_DAY.cte("moved")),)
+    return log, stored, _MOVE_DAY
 
 
 Entry = tuple[Record, Caller]
@@ -99,7 +103,7 @@ def numbered(work: Work, day: Day, before: int, after: Record, caller: Caller) -
     )
 
 
-def _given(record: Record, caller: Caller) -> dict[str, Any]:
+def _given(record: Record, caller: Caller, *, is_last: bool) -> dict[str, Any]:
     return {
         "position": record.position,
         "staff_id": record.person.id,
@@ -108,18 +112,26 @@ def _given(record: Record, caller: Caller) -> dict[str, Any]:
         "note": record.note,
         "photo_url": record.photo_url,
         "changed_by": caller.account_id,
+        "is_last": int(is_last),
     }
 
 
 async def append(work: Work, day: Day, changed: Sequence[Entry]) -> dict[int, str | None]:
-    """Append a revision for each record; a person may occur several times, with rising versions.
+    """Append a revision for each record, and bring the records and the day's position up to date with them.
 
-    Answers with the name of who made each change, by its position: the caller's own may be older.
+    A person may occur several times, with rising versions. Answers with the name of who made each change, by its
+    position: the caller's own may be older.
     """
     if not changed:
         return {}
-    rows = as_json([_given(record, caller) for record, caller in changed])
-    stored = await work.rows(_insert_revisions(work.dialect), {"on": day.date, "now": work.now, "rows": rows})
+    last = {record.person.id: record.position for record, _ in changed}
+    given = [_given(record, caller, is_last=last[record.person.id] == record.position) for record, caller in changed]
+    to = day.position + len(changed)
+    parameters = {"on": day.date, "now": work.now, "rows": as_json(given), "to": to}
+    log, *others = _append(work.dialect)
+    stored = await work.rows(log, parameters)
+    for statement in others:
+        await work.write(statement, parameters)
     names = {row.position: row.changed_by_name for row in stored}
     changes = [
         Change(
@@ -140,45 +152,50 @@ async def append(work: Work, day: Day, changed: Sequence[Entry]) -> dict[int, st
         )
         for record, caller in changed
     ]
-    await apply(work, day, len(changes))
-    work.announce_day(day.epoch, DayProgress(day.date, day.position + len(changes), day.day_version), changes)
+    work.announce_day(day.epoch, DayProgress(day.date, to, day.day_version), changes)
     return names
 
 
-async def apply(work: Work, day: Day, added: int) -> None:
-    """Bring the records and the day's position up to date with the revisions just added."""
-    await work.write(_upsert_records(work.dialect), {"on": day.date, "after": day.position})
-    await work.write(_MOVE_DAY, {"on": day.date, "to": day.position + added})
-
-
-_MOVE_DAY = (
-    update(attendance_day)
-    .where(attendance_day.c.date == bindparam("on", type_=Date()))
-    .values(position=bindparam("to", type_=BigInteger()))
-)
+async def append_selected(work: Work, day: Day, revisions: Select[Any]) -> int:
+    """The same for the revisions that a statement selects, one at most of each person; answers with their number."""
+    added = await work.write(attendance_revision.insert().from_select(REVISION, revisions))
+    if added:
+        to = day.position + added
+        await work.write(_apply(work.dialect), {"on": day.date, "after": day.position})
+        await work.write(_MOVE_DAY, {"on": day.date, "to": to})
+        work.announce_day(day.epoch, DayProgress(day.date, to, day.day_version))
+    return added
 
 
 @cache
-def _upsert_records(dialect: str) -> Insert:
-    of, later = attendance_revision.c, attendance_revision.alias("later")
-    names = ["staff_id", "date", "status", "note", "photo_url", "version", "position", "updated_at", "updated_by"]
-    added = select(
-        of.staff_id,
-        of.date,
-        of.status,
-        of.note,
-        of.photo_url,
-        of.version,
-        of.position,
-        of.changed_at,
-        of.changed_by,
-    ).where(
-        of.date == bindparam("on", type_=Date()),
-        of.position > bindparam("after", type_=BigInteger()),
-        ~exists().where(later.c.staff_id == of.staff_id, later.c.date == of.date, later.c.version > of.version),
+def _apply(dialect: str) -> Insert:
+    of = attendance_revision.c
+    return _stored(
+        dialect,
+        select(
+            of.staff_id,
+            of.date,
+            of.status,
+            of.note,
+            of.photo_url,
+            of.version,
+            of.position,
+            of.changed_at,
+            of.changed_by,
+        ).where(of.date == _ON, of.position > bindparam("after", type_=BigInteger())),
     )
-    statement = insert(dialect, attendance).from_select(names, added)
+
+
+def _stored(dialect: str, records: Select[Any]) -> Insert:
+    """Inserts or updates the records that a statement selects."""
+    names = ["staff_id", "date", "status", "note", "photo_url", "version", "position", "updated_at", "updated_by"]
+    statement = insert(dialect, attendance).from_select(names, records)
     return statement.on_conflict_do_update(
         index_elements=["date", "staff_id"],
         set_={name: statement.excluded[name] for name in names[2:]},
     )
+
+
+_MOVE_DAY = (
+    update(attendance_day).where(attendance_day.c.date == _ON).values(position=bindparam("to", type_=BigInteger()))
+)

@@ -194,7 +194,7 @@ async def test_a_bulk_mark_costs_the_same_few_statements_whatever_its_size(schoo
             async with school.work() as work:
                 await commands.fill(work, CALENDAR, TODAY, Status.LATE, everybody, only_unmarked=False)
         costs["fill"].append(len(sent) // 2)
-    assert costs["entries"][1] == 5
+    assert costs["entries"][1] == 3
     assert costs["fill"] == [4, 4]
 
 
