@@ -103,10 +103,9 @@ PARTS: dict[type, tuple[str, ...]] = {
         "collect_subfields",
         "complete_list_value",
         "complete_object_value",
-        "middleware_manager",
         "operation",
     ),
-    Schema: ("_schema", "execute", "process_errors"),
+    Schema: ("_schema", "execute"),
     DefaultDialect: ("_do_ping_w_event",),
 }
 """Methods and attributes by the class that must have them."""

@@ -53,7 +53,12 @@ def compile_selection(executor: Executor[Any], type_: GraphQLOutputType, details
         return _list(executor, type_, details)
     if isinstance(type_, GraphQLObjectType):
         return _object(executor, type_, details)
-    return _leaf(type_) if is_leaf_type(type_) else None
+    return _leaf(type_) if is_leaf_type(type_) else _fall_back
+
+
+def _fall_back(_: Any) -> Any:
+    """Complete no value of an interface or union: only the value says its type. An empty list of them needs none."""
+    raise FallBack
 
 
 def _nullable(type_: GraphQLOutputType, complete: Complete) -> Complete:

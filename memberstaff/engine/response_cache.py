@@ -205,9 +205,7 @@ class ResponseCache:
         response = None
         future = self._rendering[key] = asyncio.get_running_loop().create_future()
         try:
-            result = await self._schema.run(
-                prepared, request.query, request.variables, context, operation_name=request.operation_name
-            )
+            result = await self._schema.run(prepared, request.variables, context, operation_name=request.operation_name)
             shown = await context.rendered_version(version, argument) if _is_same_for_everybody(result) else None
             if shown is not None:
                 # Under the version that was rendered, which may be newer than the current one was.

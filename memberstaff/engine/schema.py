@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import AbstractAsyncContextManager, nullcontext
-from contextvars import ContextVar
 from typing import Any
 
 import strawberry
+from graphql import ExecutionResult as CoreResult
 from graphql import (
     GraphQLError,
     GraphQLOneOfDirective,
     GraphQLOutputType,
     GraphQLSchema,
     OperationDefinitionNode,
+    execute,
     lexicographic_sort_schema,
     print_directive,
     print_schema,
 )
 from graphql.execution import Executor
-from strawberry.extensions import SchemaExtension
 from strawberry.schema.config import StrawberryConfig
 from strawberry.schema.exceptions import InvalidOperationTypeError
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
-from strawberry.types.execution import ExecutionContext, ExecutionResult, PreExecutionError
+from strawberry.types.execution import ExecutionResult, PreExecutionError
 from strawberry.types.graphql import OperationType
 
 from memberstaff.engine.documents import Documents, Prepared
@@ -36,7 +36,6 @@ from memberstaff.errors import BadRequest, BadRequestReason, Forbidden, RequestE
 
 DEAR_MUTATION = 100
 """Objects; a mutation whose payload may have more, such as a whole day, takes a turn, as a query does."""
-EVERY_OPERATION = frozenset(OperationType)
 
 Compiled = dict[tuple[GraphQLOutputType, tuple[int, ...]], Complete | None]
 """Compiled selections by type and node ids; the ids are unique as long as the document is cached."""
@@ -54,8 +53,6 @@ class Execution(StrawberryGraphQLCoreExecutionContext):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        if self.middleware_manager is not None and not self.middleware_manager.middlewares:
-            self.middleware_manager = None  # Strawberry makes one even if no extension needs it
         self._compiled = self._shared() if "@" not in _text(self.operation) else {}
 
     def _shared(self) -> Compiled:
@@ -89,7 +86,7 @@ class Execution(StrawberryGraphQLCoreExecutionContext):
         try:
             complete = self._compiled[key]
         except KeyError:
-            can_compile = self.middleware_manager is None and not any(each.fragment_variable_values for each in details)
+            can_compile = not any(each.fragment_variable_values for each in details)
             complete = self._compiled[key] = compile_selection(self, type_, details) if can_compile else None
         if complete is not None:
             try:
@@ -99,33 +96,12 @@ class Execution(StrawberryGraphQLCoreExecutionContext):
         return otherwise(type_, details, info, path, result, position_context)
 
 
-PREPARED: ContextVar[Prepared] = ContextVar("prepared")
-"""The document of the operation that `Schema.execute` runs: one of a stranger is in no cache."""
-
-
 class OperationRefused(Exception):
     """The operation may not run; `errors` are masked."""
 
     def __init__(self, errors: list[GraphQLError]) -> None:
         super().__init__("; ".join(error.message for error in errors))
         self.errors = errors
-
-
-class UsePrepared(SchemaExtension):
-    """Passes Strawberry the document that `Schema` has prepared, so that it does not parse and validate it again."""
-
-    def on_parse(self) -> Iterator[None]:
-        execution = self.execution_context
-        served = execution.schema
-        if isinstance(served, Schema) and execution.query:
-            execution.graphql_document = PREPARED.get().document
-        yield
-
-    def on_validate(self) -> Iterator[None]:
-        execution = self.execution_context
-        if execution.graphql_document is not None and isinstance(execution.schema, Schema):
-            execution.pre_execution_errors = execution.pre_execution_errors or []
-        yield
 
 
 class Schema(strawberry.Schema):
@@ -161,9 +137,6 @@ class Schema(strawberry.Schema):
         types = print_schema(lexicographic_sort_schema(self.core))
         return f"{types}\n\n{print_directive(GraphQLOneOfDirective)}\n"
 
-    def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
-        """Do nothing: Strawberry would log each error with the document, while `mask` logs the internal ones."""
-
     async def execute(
         self,
         query: str | None,
@@ -193,18 +166,15 @@ class Schema(strawberry.Schema):
             prepared, _ = await self._check(request, context, allowed)
         except OperationRefused as refused:
             return PreExecutionError(None, refused.errors)
-        operation, extensions = request.operation_name, request.extensions
-        return await self.run(prepared, request.query, request.variables, context, root_value, operation, extensions)
+        return await self.run(prepared, request.variables, context, root_value, request.operation_name)
 
     async def run(
         self,
         prepared: Prepared,
-        query: str | None,
         variable_values: dict[str, Any] | None,
         context_value: Any | None,
         root_value: Any | None = None,
         operation_name: str | None = None,
-        operation_extensions: dict[str, Any] | None = None,
     ) -> ExecutionResult:
         """Run an operation that `check` has accepted, of a document that may have left the cache meanwhile.
 
@@ -214,26 +184,40 @@ class Schema(strawberry.Schema):
         if isinstance(cost, GraphQLError):
             return self.mask(PreExecutionError(None, [cost]), context_value, operation_name)
         is_query = prepared.operation(operation_name) is OperationType.QUERY
-        token = PREPARED.set(prepared)
         try:
             takes_turn = is_query or cost > DEAR_MUTATION
             async with turn_of(context_value, ahead=not is_query) if takes_turn else nullcontext():
-                result = await super().execute(
-                    query,
-                    variable_values,
-                    context_value,
-                    root_value,
-                    operation_name,
-                    EVERY_OPERATION,
-                    operation_extensions,
-                )
+                result = await self._execute(prepared, variable_values, context_value, root_value, operation_name)
         except Unavailable as late:  # its turn did not come
             applied = {} if is_query else {"applied": False}
             error = RequestError(late.code, late.message, **late.extensions, **applied)
             return PreExecutionError(None, [graphql_error(error)])
-        finally:
-            PREPARED.reset(token)
         return self.mask(result, context_value, operation_name)
+
+    async def _execute(
+        self,
+        prepared: Prepared,
+        variables: dict[str, Any] | None,
+        context: Any,
+        root_value: Any | None,
+        operation_name: str | None,
+    ) -> ExecutionResult:
+        """Execute what is prepared. Strawberry would run its extensions, of which there are none, around each step."""
+        assert prepared.document is not None
+        try:
+            executed = execute(
+                self.core,
+                prepared.document,
+                root_value,
+                context,
+                variables,
+                operation_name,
+                executor_class=self.execution,
+            )
+            result = executed if isinstance(executed, CoreResult) else await executed
+        except Exception as error:  # of graphql-core itself: those of resolvers are in the result
+            return PreExecutionError(None, [GraphQLError(str(error), original_error=error)])
+        return ExecutionResult(result.data, result.errors)
 
     def mask(self, result: ExecutionResult, context: Any, operation: str | None) -> ExecutionResult:
         """The result with its errors masked, and internal ones logged."""
@@ -314,7 +298,6 @@ def build_schema(
         limits=limits,
         suggestions=suggestions,
         config=config,
-        extensions=[UsePrepared],
         **options,
     )
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 import strawberry
-from strawberry.extensions import SchemaExtension
 from strawberry.types.execution import PreExecutionError
 
 from memberstaff.engine.limits import Limits
@@ -114,13 +113,11 @@ async def test_names_are_proposed_only_where_that_is_wanted(schema: Schema) -> N
     ]
 
 
-async def test_what_an_extension_raises_is_told_as_ours() -> None:
-    class Broken(SchemaExtension):
-        def on_execute(self) -> Any:
-            raise RuntimeError("password=hunter2")
+async def test_what_graphql_core_raises_is_told_as_ours(schema: Schema, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any, **__: Any) -> Any:
+        raise RuntimeError("password=hunter2")
 
-    schema = build_schema(Query, None, Subscription, limits=Limits())
-    schema.extensions = (*schema.extensions, Broken)
+    monkeypatch.setattr(schema.execution, "build", broken)
     results: list[Any] = [
         await schema.execute("{ level { name } }"),
         await schema.execute("{ level { name } }"),

@@ -42,6 +42,7 @@ class Thing(Named):
     child: Thing | None = None
     children: list[Thing] = strawberry.field(default_factory=list)
     perhaps: list[Thing | None] | None = None
+    alike: list[Named] = strawberry.field(default_factory=list)
 
     @strawberry.field
     def shout(self) -> str:
@@ -89,6 +90,7 @@ def thing(depth: int) -> st.SearchStrategy[Any]:
         "child": inner,
         "children": st.lists(inner, max_size=3) if depth else st.just([]),
         "perhaps": st.none() | st.lists(st.none() | inner, max_size=2),
+        "alike": st.just([]) | st.lists(inner, max_size=1),
     }
     right = st.fixed_dictionaries(RIGHT | below)
     wrong = st.dictionaries(st.sampled_from([*RIGHT, *below]), WRONG, max_size=2)
@@ -109,6 +111,7 @@ def selection(depth: int) -> st.SearchStrategy[str]:
         leaf.map(lambda name: f"{name} @skip(if: $yes)"),
         st.just("__typename"),
         st.just("shout"),
+        st.just("alike { name }"),
     ]
     if depth:
         inner = selection(depth - 1)
