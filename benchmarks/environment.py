@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,10 @@ class Environment:
         ) as process:
             yield port, process
 
+    def run_python(self, program: Path, *arguments: str, database: str) -> str:
+        """What a program of ours prints, under the checkout's Python on the server's core. Raises Failed."""
+        return self._output([self._program("python"), "-P", program, *arguments], database=database, measured=True)
+
     def seed(self) -> None:
         """Fill the template database as an administrator would: with the command line and the API. Raises Unable."""
         self.template = self.postgres.create_database()
@@ -156,10 +161,18 @@ class Environment:
             raise Failed(f"seeding the database: {answer['errors'][0]['message']}")
         return answer["data"]
 
-    def _output(self, command: Sequence[str | Path], given: str = "") -> str:
-        env = self.settings(self.template)
+    def _output(
+        self, command: Sequence[str | Path], given: str = "", *, database: str = "", measured: bool = False
+    ) -> str:
         done = subprocess.run(
-            command, cwd=self.checkout, env=env, input=given, text=True, capture_output=True, check=False
+            command,
+            cwd=self.checkout,
+            env=self.settings(database or self.template),
+            input=given,
+            text=True,
+            capture_output=True,
+            check=False,
+            preexec_fn=partial(os.sched_setaffinity, 0, self.server_cores) if measured else None,
         )
         if done.returncode:
             words = " ".join(map(str, command[1:3]))

@@ -10,6 +10,7 @@ from typing import Any
 
 from benchmarks.environment import Environment
 from benchmarks.machine import processes_below
+from benchmarks.marks import stored
 from benchmarks.processes import Failed
 from benchmarks.scenarios import Fan, Http
 from benchmarks.servers import Measured, Server
@@ -24,8 +25,10 @@ def measure(name: str, case: Fan | Http, server: Server, environment: Environmen
     """One run against a server that has just been started; says on stderr, with this name, how it goes."""
     print(name, end=" … ", file=sys.stderr, flush=True)
     try:
-        with server.start(environment) as measured:
-            result = _run(case, measured, environment)
+        with server.start(environment) as measured, stored(environment, measured.database) as more:
+            own = measured.load
+            result = own(case) if own and isinstance(case, Http) else _run(case, measured, environment)
+        result |= more
     except Failed as error:
         result = {"ok": False, "error": str(error)}
     print("ok" if result["ok"] else "FAILED", file=sys.stderr, flush=True)

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,7 +17,9 @@ from sqlalchemy import make_url
 from benchmarks.documents import Dialect, echo, ours, pusher, theirs
 from benchmarks.environment import Environment
 from benchmarks.machine import Unable
+from benchmarks.marks import Found, by_pgbench, from_the_resolver
 from benchmarks.processes import answers_graphql, running
+from benchmarks.scenarios import Http
 from benchmarks.tools import ROOT
 from tests.infrastructure.process import free_port
 
@@ -42,6 +45,10 @@ class Measured:
     logins: Sequence[str] = ()
     """Access tokens of the subscribers, each of an account and a session of its own."""
     publishing: Publishing | None = None
+    database: str | None = None
+    """Where its marks are stored, if they are."""
+    load: Callable[[Http], Found] | None = None
+    """How it is measured, instead of by a load generator."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +68,19 @@ class Server:
 def _memberstaff(environment: Environment) -> Iterator[Measured]:
     dialect = ours(environment.day, environment.staff_id)
     with environment.database() as database, environment.memberstaff(database) as (port, process):
-        yield Measured(port, process, dialect, token=environment.token, logins=environment.logins)
+        yield Measured(port, process, dialect, token=environment.token, logins=environment.logins, database=database)
+
+
+def _marks(
+    load: Callable[[Environment, str, Http], Found],
+) -> Callable[[Environment], AbstractContextManager[Measured]]:
+    @contextmanager
+    def start(environment: Environment) -> Iterator[Measured]:
+        dialect = ours(environment.day, environment.staff_id)
+        with environment.database() as database:
+            yield Measured(0, 0, dialect, database=database, load=partial(load, environment, database))
+
+    return start
 
 
 @contextmanager
@@ -110,7 +129,7 @@ def _mercurius_pg(environment: Environment) -> Iterator[Measured]:
         }
         command = [str(environment.tools.node), "mercurius-pg.js"]
         with _peer(environment, "mercurius-pg", command, folder, port, where) as process:
-            yield Measured(port, process, theirs(environment.day, str(environment.staff_number)))
+            yield Measured(port, process, theirs(environment.day, str(environment.staff_number)), database=database)
 
 
 @contextmanager
@@ -187,6 +206,8 @@ SERVERS = {
         Server(
             "mercurius-pg", "Mercurius with `pg`: the same transaction in the same PostgreSQL", _mercurius_pg, "node"
         ),
+        Server("resolver", "memberstaff without HTTP, GraphQL and Redis", _marks(from_the_resolver), is_peer=False),
+        Server("pgbench", "the statements of memberstaff's marks alone", _marks(by_pgbench), is_peer=False),
         Server("echo", "laravel-echo-server: no GraphQL, events come from Redis", _echo, "echo", is_peer=False),
     )
 }
