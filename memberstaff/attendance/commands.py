@@ -7,7 +7,7 @@ publish.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
@@ -77,14 +77,27 @@ class MarkOutcome:
         return replace(self, record=self.record._replace(updated_by=name))
 
 
+Marks = Sequence[tuple[Caller, Mark]]
+"""Each with whose it is."""
+
+
+async def _nobody() -> Marks:
+    return ()
+
+
 async def update_each(
-    work: Work, calendar: Calendar, on: date, marks: Sequence[tuple[Caller, Mark]]
+    work: Work, calendar: Calendar, on: date, marks: Marks, late: Callable[[], Awaitable[Marks]] = _nobody
 ) -> list[MarkOutcome | Refusal | RequestError]:
-    """Record several callers' marks on one day, in order; each succeeds or fails as if it had come alone."""
+    """Record several callers' marks on one day, in order; each succeeds or fails as if it had come alone.
+
+    `late` is asked for more once the day is locked.
+    """
     forbidden = [_forbidden(caller, on, work.today) for caller, _ in marks]
     if all(forbidden):  # a caller without the right must not take the lock that others wait for
         return [error for error in forbidden if error is not None]
     day = await calendar.lock_row(work, on)
+    came = await late()
+    marks, forbidden = [*marks, *came], [*forbidden, *(_forbidden(caller, on, work.today) for caller, _ in came)]
     records = await _records_of(work, on, [mark for _, mark in marks], notes=True)
     outcomes: list[MarkOutcome | Refusal | RequestError] = []
     changed: list[Entry] = []

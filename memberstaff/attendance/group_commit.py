@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 
 from memberstaff.access import Caller
 from memberstaff.accounts.sessions import identify_all
-from memberstaff.accounts.tokens import Claims
+from memberstaff.accounts.tokens import Claims, NoAccess
 from memberstaff.attendance import commands
 from memberstaff.attendance.commands import MarkOutcome
 from memberstaff.attendance.days import Calendar
 from memberstaff.attendance.rules import Mark
 from memberstaff.db.batcher import Batcher
+from memberstaff.db.clock import today
 from memberstaff.db.database import Database
 from memberstaff.errors import Refusal, RequestError
 
@@ -36,35 +37,42 @@ class GroupCommit:
         if batcher is None:
 
             async def commit(requests: Sequence[_Request]) -> Sequence[MarkOutcome | Exception]:
-                return await self._commit(on, requests)
+                return await self._commit(on, requests, made.more)
 
-            batcher = self._days[on] = Batcher(commit, max_batch=MOST_MARKS)
+            made = batcher = self._days[on] = Batcher(commit, max_batch=MOST_MARKS)
         try:
             return await batcher.ask((claims, mark))
         finally:
             if batcher.idle and self._days.get(on) is batcher:
                 del self._days[on]
 
-    async def _commit(self, on: date, requests: Sequence[_Request]) -> Sequence[MarkOutcome | Exception]:
+    async def _commit(
+        self, on: date, requests: Sequence[_Request], more: Callable[[], Sequence[_Request]]
+    ) -> Sequence[MarkOutcome | Exception]:
+        """Those who come while this waits for the day, which others may hold, join it; they are identified then."""
+        identified: list[Caller | NoAccess] = []
         try:
             async with self._database.write() as work:
-                callers = await identify_all(work, {claims for claims, _ in requests})
-                admitted: list[tuple[Caller, Mark]] = []
-                for claims, mark in requests:
-                    caller = callers[claims]
-                    if isinstance(caller, Caller):
-                        admitted.append((caller, mark))
-                outcomes = await commands.update_each(work, self._calendar, on, admitted) if admitted else []
+
+                async def admitted(requests: Sequence[_Request]) -> list[tuple[Caller, Mark]]:
+                    found = await identify_all(work, {claims for claims, _ in requests})
+                    callers = [(found[claims], mark) for claims, mark in requests]
+                    identified.extend(caller for caller, _ in callers)
+                    return [(caller, mark) for caller, mark in callers if isinstance(caller, Caller)]
+
+                async def late() -> list[tuple[Caller, Mark]]:
+                    if today(self._database.now(), work.zone) != work.today:
+                        return []  # what they may mark is another day by now
+                    return await admitted(came) if (came := more()) else []
+
+                first = await admitted(requests)
+                outcomes = await commands.update_each(work, self._calendar, on, first, late) if first else []
                 if work.notification is None:
                     raise _NothingChanged(outcomes)
         except _NothingChanged as nothing:  # so roll back: refused marks leave nothing behind, not even the day's row
             outcomes = nothing.outcomes
         in_order = iter(outcomes)
-        answers: list[MarkOutcome | Exception] = []
-        for claims, _ in requests:
-            caller_or_error = callers[claims]
-            answers.append(next(in_order) if isinstance(caller_or_error, Caller) else caller_or_error)
-        return answers
+        return [next(in_order) if isinstance(caller, Caller) else caller for caller in identified]
 
 
 class _NothingChanged(Exception):
