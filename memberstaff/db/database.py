@@ -60,10 +60,11 @@ class Database:
         self.is_sqlite = address.get_backend_name() == "sqlite"
         self._answer_seconds = None if self.is_sqlite else answer_seconds or deadline.COMMAND_ANSWER_SECONDS
         self._close_seconds = answer_seconds or CLOSE_SECONDS
+        self.timeline = Timeline(on_epoch)
         arguments: dict[str, Any] = {}
         if not self.is_sqlite:
             arguments = deadline.connection_arguments(answer_seconds, pgbouncer=pgbouncer)
-            arguments |= hosts.connection_arguments(address)
+            arguments |= hosts.connection_arguments(address, self.timeline)
         self.engine: AsyncEngine = create_async_engine(
             address,
             pool_size=pool_size,
@@ -72,7 +73,6 @@ class Database:
             connect_args=arguments,
             hide_parameters=True,  # errors are logged, and a failed statement's parameters are notes and names
         )
-        self.timeline = Timeline(on_epoch)
         self._checks_timeline = pgbouncer
         # SQLite has one writer at a time. Queueing here is fair; its own busy handler sleeps and retries.
         self._writer = asyncio.Lock() if self.is_sqlite else None

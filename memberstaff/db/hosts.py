@@ -8,6 +8,8 @@ from typing import Any
 import asyncpg
 from sqlalchemy import URL
 
+from memberstaff.db.timeline import Timeline
+
 CONNECT_SECONDS = 60.0
 """For all hosts together, if nobody says; asyncpg's own."""
 ACCEPTS_CHANGES = "read-write"
@@ -21,17 +23,20 @@ class Primary:
     """Connects to the host that accepts changes, beginning with the one that was it last.
 
     asyncpg goes through several hosts within one time-out, which a host that is gone without a word uses up alone.
-    Here each has its share.
+    Here each has its share. An old primary that lives on says that it accepts changes, too: once there is reason to
+    believe that it is one, it is asked last.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, timeline: Timeline) -> None:
+        self._timeline = timeline
         self._last: tuple[str, int] | None = None
 
     async def connect(
         self, *, host: Sequence[str], port: Sequence[int], timeout: float = CONNECT_SECONDS, **arguments: Any
     ) -> Any:
         """A connection of asyncpg's, whose arguments these are. Raises NoPrimary."""
-        hosts = sorted(zip(host, port, strict=True), key=lambda each: each != self._last)
+        is_doubted = self._timeline.is_doubted
+        hosts = sorted(zip(host, port, strict=True), key=lambda each: (each == self._last) is is_doubted)
         arguments.setdefault("target_session_attrs", ACCEPTS_CHANGES)
         reasons = []
         for name, number in hosts:
@@ -47,7 +52,7 @@ class Primary:
         raise NoPrimary("; ".join(reasons))
 
 
-def connection_arguments(address: URL) -> dict[str, Any]:
+def connection_arguments(address: URL, timeline: Timeline) -> dict[str, Any]:
     """Arguments for SQLAlchemy's asyncpg, if the address names several hosts."""
     _, arguments = address.get_dialect()().create_connect_args(address)
-    return {"async_creator_fn": Primary().connect} if isinstance(arguments.get("host"), list) else {}
+    return {"async_creator_fn": Primary(timeline).connect} if isinstance(arguments.get("host"), list) else {}

@@ -31,15 +31,20 @@ def watch_connections(engine: Engine, answer_seconds: float, timeline: Timeline)
     live on, and answer whoever is still connected to it. A warning of the server is noted in the connection's `info`.
     """
 
+    @event.listens_for(engine, "do_connect")
+    def note_when(_dialect: Any, record: Any, _arguments: Any, _options: Any) -> None:
+        # Before it is made: what another process has heard of meanwhile may concern the server that it leads to.
+        record.info["connected_at"] = time.monotonic()
+
     @event.listens_for(engine, "connect")
     def follow_timeline(connection: Any, record: Any) -> None:
         with answered_within(answer_seconds, connection.driver_connection):
             try:
                 record.info["epoch"] = connection.run_async(timeline.follow)
             except BaseException:
+                timeline.is_doubted = True
                 connection.driver_connection.terminate()  # the pool would forget it, and leave it open
                 raise
-        record.info["connected_at"] = time.monotonic()
         connection.driver_connection.add_log_listener(lambda _, message: _note(record.info, message))
 
     @event.listens_for(engine, "checkin")

@@ -58,6 +58,9 @@ class Timeline:
         """How often the epoch rose."""
         self.doubted_at = 0.0
         """When another process knew of a later epoch, by `time.monotonic`: connections from before are replaced."""
+        self.is_doubted = False
+        """Whether the last connection came to nothing, or perhaps to an old primary: of several hosts, another is asked
+        first."""
         self.doubt = Throttle(self._doubt)
         """Have every connection replaced, once a second at most."""
         self._on_epoch = on_epoch
@@ -79,6 +82,7 @@ class Timeline:
         except Refused as refused:
             self._log.warning("A connection to PostgreSQL was not used", reason=str(refused))
             raise
+        self.is_doubted = False
         return epoch
 
     async def _follow(self, connection: Any) -> int:
@@ -119,6 +123,7 @@ class Timeline:
 
     def _doubt(self) -> None:
         self.doubted_at = time.monotonic()
+        self.is_doubted = True
 
     async def _timeline(self, connection: Any) -> int | None:
         """The server's timeline; None if it does not tell. Raises Refused."""

@@ -111,6 +111,26 @@ async def test_a_process_that_hears_of_a_later_epoch_connects_anew(past: asyncpg
             assert await after.scalar(PID) != old
 
 
+async def test_a_connection_that_was_being_made_when_a_later_epoch_was_heard_of_is_replaced_too(
+    past: asyncpg.Connection, database_url: str
+) -> None:
+    waits = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    async with process(database_url, pool_size=1) as database, connected(database_url) as holder:
+        await holder.execute("BEGIN; UPDATE installation SET epoch = epoch")
+        reading = asyncio.create_task(pid(database))
+        while (waiting := await past.fetchval(waits)) is None:
+            await asyncio.sleep(0.01)
+        database.timeline.doubt()
+        await holder.execute("ROLLBACK")
+        assert await reading != waiting
+
+
+async def pid(database: Database) -> int:
+    """Of the session that is read with."""
+    async with database.read() as reading:
+        return int(await reading.scalar(PID))
+
+
 async def test_a_history_that_a_process_has_seen_the_end_of_is_not_read_until_it_is_said_to_be_meant(
     past: asyncpg.Connection, database_url: str
 ) -> None:
