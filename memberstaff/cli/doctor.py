@@ -22,7 +22,10 @@ from memberstaff.db.database import Database
 from memberstaff.db.deadline import APPLICATION_NAME, connection_arguments
 from memberstaff.db.migrate import Compatibility, Incompatible, compatibility
 from memberstaff.deployment import PREFIX
-from memberstaff.redis_client import RedisConnection, parse
+from memberstaff.notify.codec import MISSED, encode
+from memberstaff.notify.notifier import purpose
+from memberstaff.notify.seal import Seal
+from memberstaff.redis_client import RedisAddress, RedisConnection, parse
 from memberstaff.server import descriptors
 from memberstaff.settings import Settings, load
 
@@ -147,6 +150,11 @@ async def of_database(settings: Settings, *, processes: int) -> AsyncIterator[Fi
                 async with opened.engine.connect() as connection:
                     for each in await _of_postgresql(connection, settings, processes):
                         yield each
+                if not opened.timeline.followed:
+                    yield advice(
+                        "PostgreSQL does not tell this role its timeline, so a failover is not noticed: run "
+                        "`memberstaff new-epoch` after each one, before the servers start (docs/backup.md)."
+                    )
     except (SQLAlchemyError, OSError) as error:  # a time-out is an OSError
         yield wrong(f"{unusable(error)}. Is the address right, does it run there, and does it let this role in?")
     finally:
@@ -158,23 +166,34 @@ async def _of_postgresql(connection: AsyncConnection, settings: Settings, proces
     row = (await connection.execute(_STATE)).one()
     between = asked + (utc_now() - asked) / 2
     found = [_clock("The database's", (row.now - between).total_seconds())]
-    wanted, possible = settings.database_pool_size * processes, row.connections - row.reserved
-    if wanted > possible:
-        found.append(
-            wrong(
-                f"{processes} processes may open {wanted} connections, and PostgreSQL admits {possible}. Raise its "
-                f"max_connections, lower {PREFIX}DATABASE_POOL_SIZE, or put PgBouncer between (docs/postgresql.md)."
-            )
-        )
-    else:
-        found.append(ok(f"{wanted} connections of {processes} processes fit into the {possible} of PostgreSQL."))
+    found.append(_room(settings, processes, admitted=row.admitted))
     found += [*_timeouts(dict(row.parameters), settings), *_durability(row)]
     return found
 
 
+def _room(settings: Settings, processes: int, *, admitted: int) -> Finding:
+    wanted = settings.database_pool_size * processes
+    if settings.database_pgbouncer:
+        return ok(
+            f"{wanted} connections of {processes} processes need a max_client_conn of PgBouncer as high; of its "
+            f"sessions (default_pool_size) PostgreSQL admits {admitted}."
+        )
+    if wanted > admitted:
+        return wrong(
+            f"{processes} processes may open {wanted} connections, and PostgreSQL admits {admitted}. Raise its "
+            f"max_connections (or the CONNECTION LIMIT of the role or the database), lower {PREFIX}DATABASE_POOL_SIZE, "
+            "or put PgBouncer between (docs/postgresql.md)."
+        )
+    return ok(f"{wanted} connections of {processes} processes fit into the {admitted} of PostgreSQL.")
+
+
 _STATE = text(
-    """SELECT clock_timestamp() AS now, current_setting('max_connections')::int AS connections,
-    current_setting('superuser_reserved_connections')::int AS reserved,
+    """SELECT clock_timestamp() AS now, least(
+      current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
+        - coalesce(current_setting('reserved_connections', true)::int, 0),
+      (SELECT nullif(rolconnlimit, -1) FROM pg_roles WHERE rolname = current_user AND NOT rolsuper),
+      (SELECT nullif(datconnlimit, -1) FROM pg_database WHERE datname = current_database())
+    ) AS admitted,
     current_setting('fsync') AS fsync, current_setting('synchronous_commit') AS commits,
     current_setting('synchronous_standby_names') AS synchronous,
     (SELECT count(*) FROM pg_stat_replication) AS standbys,
@@ -220,6 +239,11 @@ def _durability(row: Any) -> Iterator[Finding]:
         )
     elif row.synchronous and row.commits == "local":
         yield wrong("synchronous_commit is local: commits do not wait for the synchronous standby. Set it to on.")
+    elif row.synchronous and not row.standbys:
+        yield wrong(
+            "No standby is connected, and synchronous_standby_names asks for one: no mark succeeds until one is. Start "
+            "it again, or have two; to go on without one, ALTER SYSTEM RESET synchronous_standby_names."
+        )
     elif row.synchronous:
         yield ok("A standby is synchronous: a failover to it loses nothing that was acknowledged.")
     elif row.standbys:
@@ -232,14 +256,15 @@ def _durability(row: Any) -> Iterator[Finding]:
 
 
 async def of_redis(settings: Settings, *, processes: int) -> AsyncIterator[Finding]:
-    """Whether it answers, and its clock."""
+    """Whether it answers, its clock, and whether a message comes through."""
     if settings.one_process_only:
         if processes > 1:
             yield wrong(f"Several processes need Redis to notify each other: set {PREFIX}BROADCAST_URL to redis://….")
         else:
             yield ok("There is one process, which needs no Redis.")
         return
-    redis = RedisConnection(parse(settings.broadcast_url.get_secret_value()).clients(REDIS_SECONDS))
+    address = parse(settings.broadcast_url.get_secret_value())
+    redis = RedisConnection(address.clients(REDIS_SECONDS))
     try:
         await redis.do(lambda client: client.ping())
         yield ok("Redis answers.")
@@ -254,5 +279,33 @@ async def of_redis(settings: Settings, *, processes: int) -> AsyncIterator[Findi
             f"by polling, {settings.poll_seconds:g} s late. Is the address right, does it run there, and does it let "
             "this user in?"
         )
+        return
     finally:
         await redis.close()
+    if settings.secret_key is not None:
+        yield await _message(settings, address)
+
+
+async def _message(settings: Settings, address: RedisAddress) -> Finding:
+    """Publish one as servers do, on one node, and hear it on another if there are several: servers ask the database."""
+    name, clients = settings.broadcast_channel, address.clients(REDIS_SECONDS)
+    sealed = Seal(settings.keyring, purpose(name)).seal(encode(MISSED))
+    listener, publisher = RedisConnection(clients), RedisConnection(clients)
+    try:
+        async with asyncio.timeout(2 * REDIS_SECONDS), listener.client.pubsub() as listening:
+            await listening.subscribe(name)
+            async for message in listening.listen():
+                if message["type"] == "subscribe":
+                    await publisher.client.publish(name, sealed)
+                elif message["data"] == sealed.encode():
+                    break
+    except (RedisError, OSError) as error:
+        return wrong(
+            f"Redis does not pass on what is published on the channel {name!r} ({type(error).__name__}): changes reach "
+            f"other processes by polling, {settings.poll_seconds:g} s late. Give this user its rights (docs/redis.md); "
+            "of a cluster, see whether its nodes reach each other."
+        )
+    finally:
+        await listener.close()
+        await publisher.close()
+    return ok("What is published on Redis is heard.")

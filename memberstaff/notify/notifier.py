@@ -19,6 +19,11 @@ MOST_UNSENT = 1_000
 PUBLISH_SECONDS = 2.0
 
 
+def purpose(channel: str) -> str:
+    """Of the key that seals notifications on a channel."""
+    return f"notifications on {channel}"
+
+
 class Notifier:
     """Publishes this process's notifications, and receives those of every process, this one included.
 
@@ -30,7 +35,7 @@ class Notifier:
     def __init__(
         self, url: str, channel: str, keyring: Keyring, on_notification: Callable[[Notification], None]
     ) -> None:
-        seal = Seal(keyring, f"notifications on {channel}")
+        seal = Seal(keyring, purpose(channel))
         self.channel = Channel(url, channel, seal, self._receive, lambda: on_notification(codec.MISSED))
         self._on_notification = on_notification
         self._unsent: deque[Notification] = deque(maxlen=MOST_UNSENT)

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import asyncpg
 import pytest
@@ -20,6 +21,7 @@ from memberstaff.db import deadline
 from memberstaff.db.clock import utc_now
 from memberstaff.server import descriptors
 from memberstaff.settings import Settings
+from tests.databases import Databases, Engine, connected
 from tests.infrastructure.postgres import PostgresServer
 from tests.infrastructure.redis import Redis, RedisServer
 from tests.installation import SECRET
@@ -31,8 +33,9 @@ CURRENT = "This release can serve with the database's tables."
 IN_FORCE = "The time-outs of each connection are in force."
 ALONE = "There is no standby: when PostgreSQL's disk is lost, all since the last backup is."
 TOO_MANY = (
-    "20 processes may open 200 connections, and PostgreSQL admits 197. Raise its max_connections, lower "
-    "MEMBERSTAFF_DATABASE_POOL_SIZE, or put PgBouncer between (docs/postgresql.md)."
+    "20 processes may open 200 connections, and PostgreSQL admits 197. Raise its max_connections (or the CONNECTION "
+    "LIMIT of the role or the database), lower MEMBERSTAFF_DATABASE_POOL_SIZE, or put PgBouncer between "
+    "(docs/postgresql.md)."
 )
 RENAMED = (
     "application_name arrives as '', so transactions of stopped processes are not found and ended. Unset "
@@ -111,6 +114,36 @@ async def test_more_connections_than_postgresql_admits_are_told(database_url: st
 
 
 @pytest.mark.parametrize("engine", ["postgresql"])
+async def test_behind_pgbouncer_connections_are_those_of_pgbouncer(database_url: str) -> None:
+    settings = Settings(database_url=SecretStr(database_url), database_seconds=2, database_pgbouncer=True)
+    told = by_level([each async for each in of_database(settings, processes=20)])
+    assert (
+        "200 connections of 20 processes need a max_client_conn of PgBouncer as high; of its sessions "
+        "(default_pool_size) PostgreSQL admits 197."
+    ) in told[Level.OK]
+    assert [sentence for sentence in told[Level.WRONG] if "may open" in sentence] == []
+
+
+@pytest.mark.parametrize("engine", ["postgresql"])
+async def test_what_the_role_or_the_database_is_not_given_is_told(databases: Databases, engine: Engine) -> None:
+    role = f"test_{uuid4().hex}"
+    async with databases.empty(engine) as url, connected(url) as owner:
+        await owner.execute(f"CREATE ROLE {role} LOGIN CONNECTION LIMIT 9")
+        try:
+            await owner.execute("REVOKE EXECUTE ON FUNCTION pg_walfile_name(pg_lsn) FROM PUBLIC")
+            poor = make_url(url).set(username=role).render_as_string(hide_password=False)
+            told = await found(poor)
+            assert "PostgreSQL admits 9." in told[Level.WRONG][-1]
+            assert [each.split(",")[0] for each in told[Level.ADVICE]] == [
+                "PostgreSQL does not tell this role its timeline"
+            ]
+            await owner.execute(f'ALTER DATABASE "{make_url(url).database}" CONNECTION LIMIT 8')
+            assert "PostgreSQL admits 8." in (await found(poor))[Level.WRONG][-1]
+        finally:
+            await owner.execute(f"DROP ROLE {role}")
+
+
+@pytest.mark.parametrize("engine", ["postgresql"])
 async def test_time_outs_that_something_between_has_swallowed_are_told(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -149,6 +182,10 @@ async def test_what_a_crash_or_a_failover_loses_is_told(
     await asyncio.to_thread(own_postgres.restart)
     assert await told() == ["synchronous_commit is local"]
     monkeypatch.setitem(tuning, "synchronous_commit", "on")
+    await asyncio.to_thread(own_postgres.restart)
+    assert await told() == ["No standby is connected, and synchronous_standby_names asks for one"]
+    async with replicating(url):
+        assert await told() == ["A standby is synchronous"]
     (own_postgres.folder / "data" / "standby.signal").touch()
     await asyncio.to_thread(own_postgres.restart)
     findings = by_level([each async for each in of_database(settings, processes=1)])
@@ -183,6 +220,23 @@ async def test_a_redis_that_is_missing_or_does_not_answer_is_told(own_redis: Red
     }
     own_redis.kill()
     assert (await told(own_redis.url, 2))[Level.WRONG] == [SILENT]
+
+
+@pytest.mark.parametrize("user", ["deaf -@all +ping +time +hello +publish", "mute -@all +ping +time +hello +subscribe"])
+async def test_a_redis_that_answers_and_passes_nothing_on_is_told(own_redis: RedisServer, user: str) -> None:
+    name, *rights = user.split()
+    with own_redis.client() as client:
+        client.execute_command("ACL", "SETUSER", name, "on", "nopass", "allchannels", *rights)
+    url = own_redis.url.replace("//", f"//{name}:any@")
+    settings = Settings(broadcast_url=SecretStr(url), secret_key=SecretStr(SECRET))
+    told = by_level([each async for each in of_redis(settings, processes=2)])
+    [sentence] = told[Level.WRONG]
+    assert sentence.startswith(
+        "Redis does not pass on what is published on the channel 'memberstaff' (NoPermissionError): "
+    )
+    whole = Settings(broadcast_url=SecretStr(own_redis.url), secret_key=SecretStr(SECRET))
+    told = by_level([each async for each in of_redis(whole, processes=2)])
+    assert (told[Level.WRONG], told[Level.OK][-1]) == ([], "What is published on Redis is heard.")
 
 
 def test_what_serve_would_refuse_or_warn_of_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
