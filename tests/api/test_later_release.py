@@ -16,7 +16,7 @@ from memberstaff.notify.notification import Notification
 from tests.clock import TODAY
 from tests.databases import UTC_ZONE, Databases
 from tests.infrastructure.redis import Redis
-from tests.installation import Installation, install
+from tests.installation import PASSWORD, Installation, email, install
 from tests.waiting import until
 
 ACCOUNTS = "{ accounts(first: 10) { edges { node { displayName role } } } }"
@@ -26,6 +26,8 @@ BOARD = """query Board($date: Date!) { attendanceDay(date: $date) {
 REPORT = """query ($from: Date!, $to: Date!) { attendanceReport(from: $from, to: $to) {
   categories { category days { total late unmarked } }
 } }"""
+LOGIN = "mutation ($input: LoginInput!) { login(input: $input) { refreshToken errors { code } } }"
+REFRESH = "mutation ($input: RefreshSessionInput!) { refreshSession(input: $input) { accessToken errors { code } } }"
 REPLACED = "This server is being replaced by a later release. Try again."
 UNKNOWN_ROLE = "The account's role needs a later release than this server's. Connect again later."
 
@@ -72,6 +74,28 @@ async def test_a_role_of_a_later_release_gives_no_rights_and_harms_nobody_else(i
         assert {edge["node"]["role"] for edge in listed} == {"ADMIN", "VIEWER", None}
         await installation.admin.mark(installation.staff["Amina"], TODAY, status="LATE")
         assert (await screen.change())["staffName"] == "Amina"
+
+
+async def test_whoever_has_a_role_of_a_later_release_cannot_log_in_here_and_loses_no_session(
+    installation: Installation,
+) -> None:
+    given = {"email": email(Role.MARKER), "password": PASSWORD}
+    tokens = (await installation.nobody.ask(LOGIN, input=given))["login"]
+    sessions = "SELECT count(*) FROM session"
+    async with installation.application.database.read() as reading:
+        before = await reading.scalar(text(sessions))
+    await execute(installation, "UPDATE account SET role = 'AUDITOR' WHERE role = 'MARKER'")
+    assert await installation.nobody.fail(LOGIN, input=given) == ("UNAUTHENTICATED", UNKNOWN_ROLE)
+    wrong = {**given, "password": "a wrong password"}
+    refused = (await installation.nobody.ask(LOGIN, input=wrong))["login"]["errors"]
+    assert [error["code"] for error in refused] == ["BAD_CREDENTIALS"]  # the role is told to its holder alone
+    renewal = {"refreshToken": tokens["refreshToken"]}
+    assert await installation.nobody.fail(REFRESH, input=renewal) == ("UNAUTHENTICATED", UNKNOWN_ROLE)
+    async with installation.application.database.read() as reading:
+        assert await reading.scalar(text(sessions)) == before
+    await execute(installation, "UPDATE account SET role = 'MARKER' WHERE role = 'AUDITOR'")
+    renewed = (await installation.nobody.ask(REFRESH, input=renewal))["refreshSession"]
+    assert renewed["errors"] == []
 
 
 async def test_a_status_of_a_later_release_takes_down_no_board_and_is_not_written_over(
