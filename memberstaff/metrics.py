@@ -271,8 +271,15 @@ RESPONSE_CACHE = _counter(
 
 # What is so now
 
+READY = _gauge(
+    "ready",
+    "1 if requests can be served, as GET /health/ready says; the database is asked, also when nobody else asks it.",
+    "livemostrecent",
+)
 LIVE_HEARING = _gauge("live_hearing", "1 while notifications of other processes are received.", "livemin")
-LIVE_READING = _gauge("live_reading", "1 while the feed can read the database.", "livemin")
+LIVE_READING = _gauge(
+    "live_reading", "1 while the feed can read the database, which it does for as long as a day is watched.", "livemin"
+)
 TIMELINE_FOLLOWED = _gauge(
     "timeline_followed", "1 while a failover of PostgreSQL begins another epoch by itself.", "livemin"
 )

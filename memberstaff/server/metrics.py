@@ -79,6 +79,8 @@ def router(gauges: Gauges) -> APIRouter:
     @made.get("/metrics", include_in_schema=False)
     async def scrape() -> Response:
         gauges.update()
+        is_ready, _ = await gauges.host.readiness()
+        metrics.READY.set(is_ready)
         # Reading the files of all workers takes milliseconds, for which nobody is to wait.
         return Response(await asyncio.to_thread(generate_latest, registry), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 

@@ -16,6 +16,7 @@ from tests.clock import TODAY
 from tests.freezing import Line, line_to
 from tests.front_ends import MARK
 from tests.installation import Installation, install, settings
+from tests.scrapes import scrape
 from tests.waiting import WAIT_SECONDS
 
 pytestmark = pytest.mark.parametrize("engine", ["postgresql"])
@@ -77,6 +78,20 @@ async def test_readiness_knows_of_a_database_that_says_nothing_and_of_its_return
         if (await frail.http.get("/health/ready")).status_code == 200:
             break
     assert (await frail.http.get("/health/ready")).status_code == 200
+
+
+async def test_metrics_tell_of_a_database_that_says_nothing_also_when_nobody_watches_a_day(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(application, "READINESS_FRESH_SECONDS", 0)
+    monkeypatch.setattr(application, "READINESS_SECONDS", 0.2)
+    async with install(line.url, database_seconds=2, poll_seconds=0.05, metrics=True) as server:
+        assert (await scrape(server.http))["memberstaff_ready"] == 1
+        line.freeze()
+        line.freeze_new()
+        values = await scrape(server.http)
+        assert (values["memberstaff_ready"], values["memberstaff_live_reading"]) == (0, 1)
+        line.thaw_new()
 
 
 async def test_with_every_connection_taken_a_mark_is_not_applied_within_its_time_and_readiness_knows(

@@ -38,6 +38,7 @@ async def test_gauges_tell_how_the_process_does(database_url: str, clock: Turned
     gauges = {entry.name: values[entry.name] for entry in metrics.ENTRIES if entry.kind == "gauge"}
     assert gauges.pop("memberstaff_connections_most") >= 1_000
     assert gauges == {
+        "memberstaff_ready": 1,
         "memberstaff_live_hearing": 1,
         "memberstaff_live_reading": 1,
         "memberstaff_notifications_unsent": 0,

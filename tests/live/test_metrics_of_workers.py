@@ -59,6 +59,7 @@ async def test_workers_answer_with_the_sum_of_all_of_them(cluster: Cluster, tmp_
     for _ in range(8):
         values = await newest()
         assert values["memberstaff_processes"] == 2
+        assert values["memberstaff_ready"] == 1
         assert values["memberstaff_live_hearing"] == 1
         assert values["memberstaff_database_connections_most"] == 20
         assert pages(values) == asked
