@@ -17,6 +17,7 @@ from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.supervisors import Multiprocess
+from uvicorn.supervisors.multiprocess import Process
 
 PARTS: dict[type, tuple[str, ...]] = {
     HttpToolsProtocol: (
@@ -96,6 +97,7 @@ PARTS: dict[type, tuple[str, ...]] = {
         "transport",
     ),
     Config: ("http_protocol_class", "load", "ssl"),
+    Process: ("child_conn", "pid"),
     Multiprocess: ("keep_subprocess_alive", "processes", "run", "sockets", "terminate_all"),
     Executor: (
         "_relevant_sub_fields",

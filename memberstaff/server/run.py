@@ -83,6 +83,9 @@ class Supervisor(Multiprocess):
 
     def keep_subprocess_alive(self) -> None:
         """Start workers anew that have ended, and forget what they said of themselves in the metrics."""
+        for process in self.processes:
+            # Our copy of the worker's end: with it, one that dies before it answers would be waited for as if it hung.
+            process.child_conn.close()
         before = [process.pid for process in self.processes]
         super().keep_subprocess_alive()
         for process_id in {*before} - {process.pid for process in self.processes}:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -65,8 +66,11 @@ async def test_workers_answer_with_the_sum_of_all_of_them(cluster: Cluster, tmp_
         assert pages(values) == asked
 
     killed = int(min(answered))
+    os.kill(killed, signal.SIGSTOP)
+    await until(waits(node.pid))  # for its answer, for a minute
     os.kill(killed, signal.SIGKILL)
-    await until(lambda: str(killed) not in workers(node.pid) and len(workers(node.pid)) == 2)
+    async with asyncio.timeout(30):
+        await until(lambda: str(killed) not in workers(node.pid) and len(workers(node.pid)) == 2)
     await node.ready()
     async with asyncio.timeout(60):
         while not await hearing():
@@ -77,6 +81,20 @@ async def test_workers_answer_with_the_sum_of_all_of_them(cluster: Cluster, tmp_
     node.begin_to_stop()
     assert await node.ended() == 0
     assert not folder.exists()
+
+
+def waits(supervisor: int) -> Callable[[], bool]:
+    """Whether it waits for a worker: otherwise it looks after them twice a second."""
+    seen, since = -1, 0.0
+
+    def is_still() -> bool:
+        nonlocal seen, since
+        switches = Process(supervisor).num_ctx_switches().voluntary
+        if switches != seen:
+            seen, since = switches, time.monotonic()
+        return time.monotonic() - since > 2
+
+    return is_still
 
 
 def pages(values: Values) -> float:
