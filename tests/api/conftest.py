@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from graphql import OperationDefinitionNode
 
 from memberstaff.engine.documents import Prepared
 from memberstaff.engine.schema import Execution, Schema
@@ -29,9 +30,12 @@ def executions(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     counted: Counter[str] = Counter()
     run = Schema.run
 
-    async def counting(self: Schema, prepared: Prepared, query: str | None, *arguments: Any, **options: Any) -> Any:
-        counted[(query or "").split("(")[0].split("{")[0].split()[-1]] += 1
-        return await run(self, prepared, query, *arguments, **options)
+    async def counting(self: Schema, prepared: Prepared, *arguments: Any, **options: Any) -> Any:
+        assert prepared.document is not None
+        operation = prepared.document.definitions[0]
+        assert isinstance(operation, OperationDefinitionNode)
+        counted[operation.name.value if operation.name else operation.operation.value] += 1
+        return await run(self, prepared, *arguments, **options)
 
     monkeypatch.setattr(Schema, "run", counting)
     return counted
