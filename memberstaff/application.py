@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 from prometheus_client import Gauge
 
-from memberstaff import metrics
+from memberstaff import metrics, tracing
 from memberstaff.access import Caller
 from memberstaff.accounts.access_watcher import AccessWatcher
 from memberstaff.accounts.admissions import Revocable
@@ -107,7 +107,8 @@ class Application:
             tasks = [asyncio.create_task(supervise(name, run)) for name, run in self._services().items()]
             try:
                 with metrics.observing() if self.settings.metrics else nullcontext():
-                    yield
+                    async with tracing.sending() if self.settings.tracing else nullcontext():
+                        yield
             finally:
                 for task in tasks:
                     task.cancel()

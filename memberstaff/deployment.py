@@ -120,6 +120,11 @@ class Deployment(BaseSettings):
         description="Serve /metrics for Prometheus, to anybody who can reach this server: by its IP address, or by a "
         "name in MEMBERSTAFF_ALLOWED_HOSTS.",
     )
+    tracing: bool = Field(
+        False,
+        description="Send traces by OpenTelemetry to what the OTEL_… variables name; needs memberstaff[tracing] "
+        "(docs/tracing.md).",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Lowest level that is logged.")
     log_format: Literal["console", "json"] = Field("console", description="Format of the log.")
 

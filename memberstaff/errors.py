@@ -48,6 +48,10 @@ class Refusals(Exception):
         self.refusals = refusals
 
 
+class RolledBack(Exception):
+    """Raised in a transaction that is to leave nothing behind, although nothing is wrong."""
+
+
 class RequestErrorCode(StrEnum):
     """Why a request as a whole failed."""
 

@@ -11,10 +11,10 @@ from packaging.version import Version
 DISTRIBUTION = "memberstaff"
 
 
-def too_old(distribution: str = DISTRIBUTION) -> list[str]:
-    """What is missing, or older than a distribution needs: a sentence for each."""
+def too_old(distribution: str = DISTRIBUTION, *, extra: str = "") -> list[str]:
+    """What is missing, or older than a distribution needs, or an extra of it: a sentence for each."""
     problems = []
-    for requirement, found in _requirements(distribution):
+    for requirement, found in _requirements(distribution, extra):
         if found is None:
             problems.append(f"{requirement.name} is missing.")
         elif not requirement.specifier.contains(found, prereleases=True) and not _is_newer(requirement, found):
@@ -33,7 +33,7 @@ def untried(distribution: str = DISTRIBUTION) -> list[str]:
 
 def describe(distribution: str = DISTRIBUTION) -> str:
     """Its name and version, such as "memberstaff 0.1.0"."""
-    return f"{distribution} {_version(distribution) or '(not installed)'}"
+    return f"{distribution} {version_of(distribution) or '(not installed)'}"
 
 
 def explain(problems: list[str]) -> str:
@@ -44,19 +44,20 @@ def explain(problems: list[str]) -> str:
 
 def _requirements(distribution: str, extra: str = "") -> Iterator[tuple[Requirement, str | None]]:
     """What it requires on this platform, alone or for an extra, and the version of each that is installed."""
-    for line in requires(distribution) or () if _version(distribution) else ():
+    for line in requires(distribution) or () if version_of(distribution) else ():
         requirement = Requirement(line)
         marker = requirement.marker
         wanted = marker is None or marker.evaluate({"extra": ""})
         if extra:
             wanted = not wanted and marker is not None and marker.evaluate({"extra": extra})
         if wanted:
-            yield requirement, _version(requirement.name)
+            yield requirement, version_of(requirement.name)
             for each in sorted(requirement.extras):
                 yield from _requirements(requirement.name, each)
 
 
-def _version(distribution: str) -> str | None:
+def version_of(distribution: str = DISTRIBUTION) -> str | None:
+    """Its version; None if it is not installed."""
     try:
         return version(distribution)
     except PackageNotFoundError:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import date
+from typing import Any, NamedTuple
 
+from memberstaff import tracing
 from memberstaff.access import Caller
 from memberstaff.accounts.sessions import identify_all
 from memberstaff.accounts.tokens import Claims, NoAccess
@@ -15,12 +17,17 @@ from memberstaff.attendance.rules import Mark
 from memberstaff.db.batcher import Batcher
 from memberstaff.db.clock import today
 from memberstaff.db.database import Database
-from memberstaff.errors import Refusal, RequestError
+from memberstaff.errors import Refusal, RequestError, RolledBack
 
 MOST_MARKS = 200
 """In one transaction: as many as one notification carries."""
 
-_Request = tuple[Claims, Mark]
+
+class _Request(NamedTuple):
+    claims: Claims
+    mark: Mark
+    trace: Any
+    """Where its trace goes on; None without one."""
 
 
 class GroupCommit:
@@ -37,11 +44,12 @@ class GroupCommit:
         if batcher is None:
 
             async def commit(requests: Sequence[_Request]) -> Sequence[MarkOutcome | Exception]:
-                return await self._commit(on, requests, made.more)
+                with tracing.spans.batch(each.trace for each in requests) if tracing.on else tracing.OFF:
+                    return await self._commit(on, requests, made.more)
 
             made = batcher = self._days[on] = Batcher(commit, max_batch=MOST_MARKS)
         try:
-            return await batcher.ask((claims, mark))
+            return await batcher.ask(_Request(claims, mark, tracing.spans.here() if tracing.on else None))
         finally:
             if batcher.idle and self._days.get(on) is batcher:
                 del self._days[on]
@@ -55,15 +63,19 @@ class GroupCommit:
             async with self._database.write() as work:
 
                 async def admitted(requests: Sequence[_Request]) -> list[tuple[Caller, Mark]]:
-                    found = await identify_all(work, {claims for claims, _ in requests})
-                    callers = [(found[claims], mark) for claims, mark in requests]
+                    found = await identify_all(work, {request.claims for request in requests})
+                    callers = [(found[claims], mark) for claims, mark, _ in requests]
                     identified.extend(caller for caller, _ in callers)
                     return [(caller, mark) for caller, mark in callers if isinstance(caller, Caller)]
 
                 async def late() -> list[tuple[Caller, Mark]]:
                     if today(self._database.now(), work.zone) != work.today:
                         return []  # what they may mark is another day by now
-                    return await admitted(came) if (came := more()) else []
+                    if not (came := more()):
+                        return []
+                    if work.span is not None:
+                        tracing.spans.link(work.span, (request.trace for request in came))
+                    return await admitted(came)
 
                 first = await admitted(requests)
                 outcomes = await commands.update_each(work, self._calendar, on, first, late) if first else []
@@ -75,7 +87,7 @@ class GroupCommit:
         return [next(in_order) if isinstance(caller, Caller) else caller for caller in identified]
 
 
-class _NothingChanged(Exception):
+class _NothingChanged(RolledBack):
     def __init__(self, outcomes: list[MarkOutcome | Refusal | RequestError]) -> None:
         super().__init__()
         self.outcomes = outcomes

@@ -15,6 +15,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from memberstaff import tracing
 from memberstaff.cli.console import CommandError, app, out, require_folder, run, unusable
 from memberstaff.cli.serving import in_clear_text, without_names
 from memberstaff.db.clock import utc_now
@@ -103,7 +104,7 @@ def doctor_command(
 
 
 def of_settings(settings: Settings, *, host: str, tls: bool) -> Iterator[Finding]:
-    """The secret, the way to clients, and the descriptors."""
+    """The secret, the way to clients, traces, and the descriptors."""
     if settings.secret_key is None:
         yield wrong(f"{PREFIX}SECRET_KEY is missing; generate one with `openssl rand -base64 48`.")
     exposed = in_clear_text(settings, host, encrypted=tls)
@@ -115,6 +116,9 @@ def of_settings(settings: Settings, *, host: str, tls: bool) -> Iterator[Finding
     if exposed is None:
         how = "TLS" if tls else "a proxy" if settings.trusted_proxies else "this machine alone"
         yield ok(f"Clients come by {how}.")
+    if settings.tracing:
+        problem = tracing.problem()
+        yield ok(f"Traces are sent to {tracing.endpoint()}.") if problem is None else wrong(problem)
     descriptors.raise_limit()
     total = descriptors.for_connections(settings.database_pool_size)
     if total // 2 < settings.max_sockets_per_address:

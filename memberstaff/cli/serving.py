@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from memberstaff import demo
+from memberstaff import demo, tracing
 from memberstaff.addresses import is_loopback
 from memberstaff.cli.console import CommandError, app, database, errors, out
 from memberstaff.cli.internals import missing
@@ -67,6 +67,8 @@ def serve_command(
         raise CommandError(f"{PREFIX}SECRET_KEY is missing; generate one with `openssl rand -base64 48`.")
     if workers > 1 and settings.one_process_only:
         raise CommandError(f"Several workers need Redis to notify each other: set {PREFIX}BROADCAST_URL to redis://….")
+    if settings.tracing and (problem := tracing.problem()):
+        raise CommandError(problem)
     if not insecure and (exposed := in_clear_text(settings, host, encrypted=certificate is not None)):
         raise CommandError(exposed)
     if nameless := without_names(settings, host):

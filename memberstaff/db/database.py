@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, nullcontext, suppress
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import QueuePool, make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from memberstaff import metrics
+from memberstaff import metrics, tracing
 from memberstaff.db import deadline, hosts
 from memberstaff.db.clock import Clock, utc_now
 from memberstaff.db.outage import outages, unreachable
@@ -23,6 +23,10 @@ from memberstaff.db.stalled import ended_after_waiting
 from memberstaff.db.timeline import CHECK, Timeline
 from memberstaff.db.work import Reading, Work
 from memberstaff.notify.notification import Notification
+from memberstaff.tracing import OFF
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Span
 
 CLOSE_SECONDS = 10.0
 """Until a command's connections are given up that the server does not close."""
@@ -95,7 +99,7 @@ class Database:
     async def read(self) -> AsyncIterator[Reading]:
         """A read-only snapshot; leave it soon, since it holds a connection. Raises Unavailable."""
         options = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-        with outages():
+        with self._traced("read"), outages():
             async with AsyncExitStack() as stack:
                 connection = await self._begin(stack, options)
                 reading = Reading(connection, now=self._clock(), zone=self._zone, answer_seconds=self._answer_seconds)
@@ -111,11 +115,12 @@ class Database:
         Raises Unavailable, with `applied` False when nothing of it was stored, and None when the answer to the COMMIT
         was lost, or a failover may lose it.
         """
-        with outages(applied=None):
+        with self._traced("write") as span, outages(applied=None):
             waiting = ended_after_waiting(self.engine, self._answer_seconds)
             async with waiting, self._turn_to_write(), AsyncExitStack() as stack:
                 connection = await self._begin(stack, write_option(), applied=False)
                 work = Work(connection, now=self._clock(), zone=self._zone, answer_seconds=self._answer_seconds)
+                work.span = span
                 try:
                     with outages(applied=False):
                         yield work
@@ -127,6 +132,10 @@ class Database:
             check_commit(info, self.timeline)
         if work.notification is not None:
             self._after_commit(work.notification)
+
+    def _traced(self, kind: str) -> AbstractContextManager[Span | None]:
+        """The span of a transaction, to read or to write, if this is traced."""
+        return tracing.spans.transaction("sqlite" if self.is_sqlite else "postgresql", kind) if tracing.on else OFF
 
     @asynccontextmanager
     async def _turn_to_write(self) -> AsyncIterator[None]:

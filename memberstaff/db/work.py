@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
-from typing import Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import CursorResult, Executable, Row, bindparam, select, update
@@ -27,6 +27,9 @@ from memberstaff.db.outage import outages
 from memberstaff.db.tables import access_change, access_head, audit, installation
 from memberstaff.errors import Unauthenticated
 from memberstaff.notify.notification import Notification
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Span
 
 Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 Object = TypeVar("Object")
@@ -59,6 +62,8 @@ class Reading:
         self._one_at_a_time = asyncio.Lock()
         self._ended = False
         self._reader: Reader | None = None
+        self.span: Span | None = None
+        """Of the transaction, if it is traced."""
         self.now = now
         self.zone = zone
 
@@ -122,7 +127,10 @@ class Reading:
     async def locked(self, statement: Executable, parameters: Parameters | None = None) -> Row[Any] | None:
         """The first row, or None, of a statement that waits for the lock of a day."""
         with metrics.timed(metrics.LOCK_WAIT):
-            return await self.row(statement, parameters)
+            row = await self.row(statement, parameters)
+        if self.span is not None:
+            self.span.add_event("locked")
+        return row
 
     async def scalar(self, statement: Executable, parameters: Parameters | None = None) -> Any:
         """The first column of the first row, or None."""

@@ -106,6 +106,10 @@ class Prepared:
             return _unresolved(several if known else "The document has no operation.")
         return known.get(name) or _unresolved(f'The document has no operation named "{name}".')
 
+    def name(self, given: str | None) -> str | None:
+        """The name of the operation to run, which a client need not give when there is one; None without one."""
+        return given or next(iter(self.operations or ()), None)
+
     def cost(self, name: str | None, variables: Mapping[str, Any] | None) -> int | GraphQLError:
         """The objects that the operation to run could return, or an error when they are too many."""
         cost = self.costs[name] if name is not None else next(iter(self.costs.values()))

@@ -32,7 +32,7 @@ from graphql import (
 from strawberry.http import process_result
 from strawberry.types.execution import ExecutionResult, PreExecutionError
 
-from memberstaff import metrics
+from memberstaff import metrics, tracing
 from memberstaff.engine.documents import Prepared
 from memberstaff.engine.request import OperationRequest, digest
 from memberstaff.engine.schema import Schema, turn_of
@@ -129,6 +129,18 @@ class ResponseCache:
         argument = self._argument(request, prepared)
         if isinstance(argument, NotCacheable):
             return None
+        name = prepared.name(request.operation_name)
+        with tracing.spans.operation("query", name) if tracing.on else tracing.OFF:
+            return await self._response(context, request, prepared, argument, coding)
+
+    async def _response(
+        self,
+        context: CacheContext,
+        request: OperationRequest,
+        prepared: Prepared,
+        argument: Argument,
+        coding: ContentCoding | None,
+    ) -> CachedResponse | None:
         found = await context.version(argument.value)
         if found is None:
             return None

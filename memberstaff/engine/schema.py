@@ -26,6 +26,7 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.types.execution import ExecutionResult, PreExecutionError
 from strawberry.types.graphql import OperationType
 
+from memberstaff import tracing
 from memberstaff.engine.documents import Documents, Prepared
 from memberstaff.engine.fast_completion import Complete, FallBack, compile_selection
 from memberstaff.engine.limits import Limits
@@ -163,10 +164,15 @@ class Schema(strawberry.Schema):
     ) -> ExecutionResult:
         """`execute` what a client has sent."""
         try:
-            prepared, _ = await self._check(request, context, allowed)
+            prepared, kind = await self._check(request, context, allowed)
         except OperationRefused as refused:
             return PreExecutionError(None, refused.errors)
-        return await self.run(prepared, request.variables, context, root_value, request.operation_name)
+        operation = request.operation_name
+        with tracing.spans.operation(kind.value, prepared.name(operation)) if tracing.on else tracing.OFF as span:
+            result = await self.run(prepared, request.variables, context, root_value, operation)
+            if span is not None:
+                tracing.spans.answered(span, result.errors or ())
+        return result
 
     async def run(
         self,

@@ -20,6 +20,7 @@ from strawberry.http import process_result
 from strawberry.types.execution import ExecutionResult as Result
 from strawberry.types.execution import PreExecutionError
 
+from memberstaff import tracing
 from memberstaff.engine.documents import Prepared
 from memberstaff.engine.masking import cause_of, graphql_error
 from memberstaff.engine.request import OperationRequest, digest
@@ -114,6 +115,19 @@ async def subscribe(
     """
     # Held until the group has begun: the cache may drop it meanwhile.
     prepared = await schema.prepare(request, context)
+    name = prepared.name(request.operation_name)
+    with tracing.spans.operation("subscription", name) if tracing.on else tracing.OFF:
+        return await _join(schema, context, request, prepared, listener, last_event_id)
+
+
+async def _join(
+    schema: Schema,
+    context: SubscriptionContext,
+    request: OperationRequest,
+    prepared: Prepared,
+    listener: Listener,
+    last_event_id: str | None,
+) -> Membership:
     plan = plan_for(schema.core, prepared, request)
     cost = prepared.cost(request.operation_name, request.variables)
     if isinstance(cost, GraphQLError):

@@ -5,21 +5,23 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
-from typing import Protocol
+from typing import Any, Protocol
 
 
 class Batch:
     """Rendered events that each member is sent in one write."""
 
-    __slots__ = ("cursors", "frames", "payloads")
+    __slots__ = ("cursors", "frames", "payloads", "trace")
 
-    def __init__(self, payloads: Sequence[bytes], cursors: Sequence[str] = ()) -> None:
+    def __init__(self, payloads: Sequence[bytes], cursors: Sequence[str] = (), trace: Any = None) -> None:
         self.payloads = payloads
         self.cursors = cursors
         """Where a member stands after each payload; one more if the source has gone on past events that are not sent.
         Empty if the source cannot resume."""
         self.frames: dict[Hashable, Sequence[bytes]] = {}
         """Memo of the payloads as framed by one transport, by whatever makes the frames equal; filled by listeners."""
+        self.trace = trace
+        """Where the trace of their rendering goes on, once; None without one."""
 
 
 class Listener(Protocol):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Hashable
 
 import structlog
 
-from memberstaff import metrics
+from memberstaff import metrics, tracing
 from memberstaff.errors import RequestError, Unavailable
 from memberstaff.fanout.event_source import EndOfEvents, EventSource, Listener, SourceOver
 from memberstaff.fanout.renderings import Rendering, Renderings
@@ -192,12 +192,13 @@ class SubscriberGroup:
         blocked: list[Member] = []
         batch = rendering.batch
         if batch.payloads or batch.cursors:
-            for member in self._live:
-                listener = member.listener
-                if listener.blocked:
-                    blocked.append(member)
-                else:
-                    listener.send(batch)
+            with tracing.spans.sending(batch.trace, len(self._live)) if batch.trace is not None else tracing.OFF:
+                for member in self._live:
+                    listener = member.listener
+                    if listener.blocked:
+                        blocked.append(member)
+                    else:
+                        listener.send(batch)
         if blocked:
             metrics.SUBSCRIBERS_BEHIND.inc(len(blocked))
         for member in blocked:

@@ -14,7 +14,7 @@ from datetime import date
 import structlog
 from sqlalchemy import func, select
 
-from memberstaff import metrics
+from memberstaff import metrics, tracing
 from memberstaff.attendance import log as change_log
 from memberstaff.changes import Change
 from memberstaff.db.database import Database
@@ -67,6 +67,8 @@ class AllDays:
         """Positions that notifications have named, and this process has not come to; not yet confirmed."""
         self._joining: list[asyncio.Future[None]] = []
         self._changed = asyncio.Event()
+        self.traces: tracing.spans.Traces | None = None
+        """Of the newest changes, where they are traced."""
 
     @property
     def epoch(self) -> int:
@@ -107,6 +109,8 @@ class AllDays:
                 for change in notification.changes
                 if change.date == state.date and change.roster_version >= self._roster_version
             ]
+            if self.traces is not None:
+                self.traces.hear(self._position + state.position - self._days.get(state.date, 0))
             if not self._advance(self._days, state.date, state.position, changes):
                 self._announced[state.date] = max(state.position, self._announced.get(state.date, 0))
                 self._requests.announced()
@@ -152,6 +156,8 @@ class AllDays:
         Whatever was committed before comes before that position: the database is read once, for all who join together.
         """
         self._watchers += 1
+        if self.traces is None and tracing.on:
+            self.traces = tracing.spans.Traces()
         try:
             joined: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._joining.append(joined)

@@ -91,6 +91,8 @@ class Feed:
             self._requests.doubt()
 
     def _hear(self, watched: WatchedDay, heard: DayProgress, changes: Sequence[Change]) -> None:
+        if watched.traces is not None:
+            watched.traces.hear(heard.position)
         known = watched.state
         if known is None:
             self._requests.request()  # its first read is in flight, and may have missed this

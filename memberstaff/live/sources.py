@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import date
 
+from memberstaff import tracing
 from memberstaff.attendance.cursor import Cursor
 from memberstaff.changes import Change
 from memberstaff.errors import RestartRequired
@@ -50,6 +51,8 @@ class DayChanges(EventSource):
         self._epoch = 0
         self._page = PAGE
         """Changes to read of the log at a time: no more than a batch will hold."""
+        self._traced = 0
+        """The position up to which traces know of a rendering here."""
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[int]:
@@ -71,12 +74,17 @@ class DayChanges(EventSource):
 
     async def after(self, position: int) -> tuple[int, Batch]:
         await self._watched.moved(position)
-        async with self.turn() as is_over:
-            changes = await self._feed.changes_after(self._watched, position, self._epoch, limit=self._page)
-            async with self._rendering() as render:
-                rendered = await self._batch(changes, render, is_over)
+        traces = self._watched.traces
+        traced = traces.after(max(position, self._traced)) if traces is not None else ()
+        with tracing.spans.rendering(traced) if traced else tracing.OFF as trace:
+            async with self.turn() as is_over:
+                changes = await self._feed.changes_after(self._watched, position, self._epoch, limit=self._page)
+                async with self._rendering() as render:
+                    reached, batch = await self._batch(changes, render, is_over)
         self._feed.check_epoch(self._epoch)  # what was rendered may have been read from another history
-        return rendered
+        if trace is not None:
+            batch.trace, self._traced = trace, reached
+        return reached, batch
 
     async def _batch(
         self, changes: Sequence[Change], render: RenderChange, is_over: Callable[[], bool]
@@ -143,11 +151,14 @@ class DayStates(EventSource):
         self._rendered_state: object = None
         self._renderings = 0
         self._latest = b""
+        self._traced = 0
+        """How many traces know of a rendering here."""
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[int]:
         async with self._feed.watch(self._day) as watched:
             self._watched = watched
+            self._traced = watched.traces.heard if watched.traces is not None else 0
             yield 0
 
     async def start(self, after: str | None) -> int:  # noqa: ARG002 - a state has no cursor
@@ -159,11 +170,16 @@ class DayStates(EventSource):
     async def after(self, position: int) -> tuple[int, Batch]:
         if position == self._renderings:
             await self._feed.next_state(self._watched, self._rendered_state)
-            async with self.turn():
-                state = await self._feed.next_state(self._watched, self._rendered_state)  # it may have moved on
-                self._latest = await self._render()
+            traces = self._watched.traces
+            heard, traced = (traces.heard, traces.since(self._traced)) if traces is not None else (0, ())
+            with tracing.spans.rendering(traced) if traced else tracing.OFF as trace:
+                async with self.turn():
+                    state = await self._feed.next_state(self._watched, self._rendered_state)  # it may have moved on
+                    self._latest = await self._render()
             self._rendered_state = state  # only now: a state that failed to render is still due
             self._renderings += 1
+            self._traced = heard
+            return self._renderings, Batch([self._latest], trace=trace)
         return self._renderings, Batch([self._latest])
 
     def count(self, members: int) -> None:
@@ -176,6 +192,8 @@ class AllDaysChanges(EventSource):
     def __init__(self, days: AllDays, render: Callable[[Cursor, Change], bytes]) -> None:
         self._days = days
         self._render = render
+        self._traced = 0
+        """The position up to which traces know of a rendering here."""
 
     def open(self) -> AbstractAsyncContextManager[int]:
         return self._days.watch()
@@ -186,14 +204,20 @@ class AllDaysChanges(EventSource):
     async def after(self, position: int) -> tuple[int, Batch]:
         payloads: list[bytes] = []
         size = 0
-        for change in await self._days.after(position):
-            payload = self._render(Cursor(self._days.epoch, change.date, change.position), change)
-            position += 1
-            payloads.append(payload)
-            size += len(payload)
-            if size >= BATCH_BYTES:
-                break
-        return position, Batch(payloads)
+        changes = await self._days.after(position)
+        traces = self._days.traces
+        traced = traces.after(max(position, self._traced)) if traces is not None else ()
+        with tracing.spans.rendering(traced) if traced else tracing.OFF as trace:
+            for change in changes:
+                payload = self._render(Cursor(self._days.epoch, change.date, change.position), change)
+                position += 1
+                payloads.append(payload)
+                size += len(payload)
+                if size >= BATCH_BYTES:
+                    break
+        if trace is not None:
+            self._traced = position
+        return position, Batch(payloads, trace=trace)
 
     def count(self, members: int) -> None:
         """Not counted: no metric shows it."""

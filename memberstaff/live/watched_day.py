@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from datetime import date
 
+from memberstaff import tracing
 from memberstaff.changes import Change, DayProgress
 from memberstaff.errors import RestartRequired
 from memberstaff.live.splice import Gap, splice
@@ -29,6 +30,8 @@ class WatchedDay:
         self._sent = 0
         """The last position that a group of subscribers has been sent."""
         self._changed = asyncio.Event()
+        self.traces = tracing.spans.Traces() if tracing.on else None
+        """Of the newest changes, where they are traced."""
 
     @property
     def position(self) -> int:

@@ -60,6 +60,16 @@ class Channel:
         self.restarts = 0
         """How often listening began again, after it had ended for whatever reason."""
 
+    @property
+    def name(self) -> str:
+        """Its name in Redis."""
+        return self._name
+
+    @property
+    def system(self) -> str:
+        """What carries the messages, as traces name it."""
+        return "memory" if self._backend is None else "redis"
+
     async def publish(self, text: bytes) -> None:
         """Seal and send it; raises redis-py's errors if Redis is unreachable."""
         message = self._seal.seal(text)

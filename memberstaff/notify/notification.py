@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from msgspec import UNSET, UnsetType
+
 from memberstaff.changes import Change, DayProgress
 
 
@@ -12,7 +14,8 @@ class Notification:
     """What a commit changed; all of it can be read from the database as well.
 
     `changes` may be empty although `days` advanced: a large bulk mark is announced without them, and the listeners
-    read the log. `access_number` is that of the last change of somebody's access, if there was one.
+    read the log. `access_number` is that of the last change of somebody's access, if there was one. `traceparent` (W3C)
+    says in which trace it was published; a message without one is without the field.
     """
 
     epoch: int
@@ -20,3 +23,4 @@ class Notification:
     days: tuple[DayProgress, ...] = ()
     changes: tuple[Change, ...] = ()
     access_number: int | None = None
+    traceparent: str | UnsetType = UNSET

@@ -5,14 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from memberstaff import metrics
+from memberstaff import metrics, tracing
 from memberstaff.keyring import Keyring
 from memberstaff.notify import codec
 from memberstaff.notify.channel import Channel
 from memberstaff.notify.notification import Notification
 from memberstaff.notify.seal import Seal
 from memberstaff.notify.throttle import MinuteLog
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Span
 
 MOST_UNSENT = 1_000
 """Notifications queued for Redis; the oldest is dropped first, since readers find its changes in the log."""
@@ -38,7 +43,8 @@ class Notifier:
         seal = Seal(keyring, purpose(channel))
         self.channel = Channel(url, channel, seal, self._receive, lambda: on_notification(codec.MISSED))
         self._on_notification = on_notification
-        self._unsent: deque[Notification] = deque(maxlen=MOST_UNSENT)
+        self._unsent: deque[tuple[Notification, Span | None]] = deque()
+        """With the span of its publishing, if it is traced."""
         self._queued = asyncio.Event()
         self._log = MinuteLog()
 
@@ -46,7 +52,14 @@ class Notifier:
         """Queue it for publishing; neither blocks nor fails."""
         if len(self._unsent) == MOST_UNSENT:
             metrics.NOTIFICATIONS_DROPPED.labels("queue_full").inc()
-        self._unsent.append(notification)
+            _, dropped = self._unsent.popleft()
+            if dropped is not None:
+                tracing.spans.end(dropped, "queue_full")
+        span = None
+        if tracing.on and (traced := tracing.spans.publishing(self.channel.system, self.channel.name)) is not None:
+            span, traceparent = traced
+            notification = replace(notification, traceparent=traceparent)
+        self._unsent.append((notification, span))
         self._queued.set()
 
     @property
@@ -72,21 +85,27 @@ class Notifier:
             self._log.warning("Did not understand a notification; the database is asked instead", reason=str(error))
             metrics.NOTIFICATIONS_MISUNDERSTOOD.inc()
             notification = codec.MISSED
-        self._on_notification(notification)
-        if notification != codec.MISSED and codec.says_more(text):
-            self._on_notification(codec.MISSED)
+        traceparent = notification.traceparent
+        carrier = self.channel.system, self.channel.name
+        traced = tracing.on and isinstance(traceparent, str) and tracing.spans.hearing(*carrier, traceparent)
+        with traced or tracing.OFF:
+            self._on_notification(notification)
+            if notification != codec.MISSED and codec.says_more(text):
+                self._on_notification(codec.MISSED)
 
     async def _publish(self) -> None:
         while True:
             await self._queued.wait()
             self._queued.clear()
             while self._unsent:
-                notification = self._unsent.popleft()
+                notification, span = self._unsent.popleft()
+                failed = None
                 try:
                     async with asyncio.timeout(PUBLISH_SECONDS):
                         await self.channel.publish(codec.encode(notification))
                 except Exception as error:  # a notification that is not sent costs delay only
+                    failed = type(error).__name__
                     metrics.NOTIFICATIONS_DROPPED.labels("unsent").inc()
-                    self._log.warning(
-                        "A notification was not sent; boards learn of it by polling", reason=type(error).__name__
-                    )
+                    self._log.warning("A notification was not sent; boards learn of it by polling", reason=failed)
+                if span is not None:
+                    tracing.spans.end(span, failed)

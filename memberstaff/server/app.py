@@ -47,6 +47,9 @@ CLIENT_HEADERS = (
 )
 """Request headers that front ends on other hosts may send."""
 
+NO_TELEMETRY: Any = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
+"""FastAPI's own would send query strings and the messages of exceptions: see docs/decisions/0036-traces.md."""
+
 PREFLIGHT_SECONDS = 7_200
 """How long a browser need not ask again: as long as Chromium remembers at the most."""
 
@@ -124,6 +127,7 @@ def create_app(schema: Schema, host: Host, built: Path = BUILT) -> ServerApp:
         redoc_url=None,
         openapi_url=None,
         lifespan=lifespan,
+        telemetry=NO_TELEMETRY,
         middleware=[
             Middleware(CORSMiddleware, **cross_origin),
             Middleware(RequestContextMiddleware, settings=host.settings),

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextvars
 import re
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
-from memberstaff import origin
+from memberstaff import origin, tracing
 from memberstaff.addresses import networks_of
 from memberstaff.errors import RequestError
 from memberstaff.server.client_address import (
@@ -60,6 +62,12 @@ class Connection:
     cookie: SessionCookie | None = field(default=None, repr=False)
     """Set for requests from pages of this host; None for sockets and streams, which cannot set a cookie."""
 
+    traceparent: str | None = None
+    """The trace (W3C) that it continues, where traces are sent: from its headers, or a socket's `connection_init`."""
+
+    span: Any = field(default=None, repr=False)
+    """Of a request to GraphQL, if this process sends traces: a `tracing.spans.Request`."""
+
     device: DeviceCookie | None = field(default=None, repr=False)
     """Set when `cookie` is."""
 
@@ -85,6 +93,15 @@ class Connection:
 
         return unset
 
+    def continue_trace(self, traceparent: object) -> None:
+        """Have a socket's operations continue this trace, if it says one."""
+        if isinstance(traceparent, str):
+            self.traceparent = traceparent
+
+    def context(self) -> contextvars.Context | None:
+        """The context of an operation of a socket, in its trace; None for the present one."""
+        return tracing.spans.continuing(self.traceparent) if tracing.on else None
+
     def end(self, code: int, reason: str) -> None:
         """Close a socket with this close code, or end a stream, when access has ended; never raises or waits.
 
@@ -106,6 +123,7 @@ def connection(scope: Scope, trusted: Networks) -> Connection:
         authorization=bearer(headers.get("authorization")),
         user_agent=origin.user_agent(headers.get("user-agent")),
         socket=scope["type"] == "websocket",
+        traceparent=headers.get("traceparent") if tracing.on else None,
     )
 
 

@@ -17,6 +17,7 @@ from strawberry.schema.exceptions import InvalidOperationTypeError
 from strawberry.types.execution import ExecutionResult, PreExecutionError
 from strawberry.types.graphql import OperationType
 
+from memberstaff import tracing
 from memberstaff.access import Right
 from memberstaff.engine.request import Malformed, OperationRequest, decode, from_query_string, operation_request
 from memberstaff.engine.schema import OperationRefused, Schema
@@ -83,6 +84,15 @@ class HttpEndpoint:
             headers = Headers(scope=scope)
             accepted = self.check(scope["method"], headers)
             await self.strangers.identify(connection)
+            if tracing.on:
+                connection.span = tracing.spans.Request(
+                    scope["method"],
+                    scope["path"],
+                    scope["scheme"],
+                    connection.traceparent,
+                    known=connection.stranger is None,
+                    request_id=connection.request_id,
+                )
             request = await self.request(scope, headers, connection, receive)
         except HTTPError as error:
             media = accepted.single or JSON

@@ -199,6 +199,7 @@ class SocketHandler:
         if given is not None:
             self.connection.authorization = bearer(given)
         self.connection.resume = string_map(payload.get("resume"), "resume")
+        self.connection.continue_trace(payload.get("traceparent"))
         caller = await self.authenticate()
         if caller is None:
             return
@@ -259,7 +260,7 @@ class SocketHandler:
             await self.send_error(operation_id, RequestError(RequestErrorCode.RATE_LIMITED, why))
             return
         operation = self.operations[operation_id] = Operation(operation_id)
-        operation.task = asyncio.create_task(self.run(operation, request))
+        operation.task = asyncio.create_task(self.run(operation, request), context=self.connection.context())
         self.hold(operation.task)
 
     def complete(self, operation_id: str) -> None:

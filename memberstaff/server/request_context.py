@@ -72,6 +72,8 @@ class RequestContextMiddleware:
             if message["type"] in STARTS:
                 status = message.get("status", 101)
                 observe(scope, status, began)
+                if here.span is not None:
+                    here.span.answered(status)
                 headers = MutableHeaders(raw=list(message.get("headers", [])))
                 headers["X-Request-ID"] = here.request_id
                 if message["type"] != "websocket.accept":
@@ -99,6 +101,8 @@ class RequestContextMiddleware:
             if scope["type"] == "http" and status is None:
                 await _send_internal_error(here.request_id, send_with_headers)
         finally:
+            if here.span is not None:
+                here.span.left()
             log.info(
                 "request",
                 extra={

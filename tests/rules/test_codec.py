@@ -52,6 +52,7 @@ RINGS = st.builds(
     days=st.lists(st.builds(DayProgress, st.dates(), NUMBERS, NUMBERS), max_size=3).map(tuple),
     changes=st.lists(CHANGES, max_size=3).map(tuple),
     access_number=st.none() | NUMBERS,
+    traceparent=st.just(msgspec.UNSET) | TEXTS,
 ).filter(lambda made: made == MISSED or made != Notification(epoch=made.epoch))
 NOTIFICATION = Notification(
     epoch=5,

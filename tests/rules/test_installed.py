@@ -38,6 +38,7 @@ def test_what_is_missing_or_too_old_is_named(asking: Path) -> None:
         "no-such-package is missing.",
     ]
     assert installed.untried("asker") == []
+    assert installed.too_old("asker", extra="odd") == ["nothing is missing."]
 
 
 def test_an_extra_is_asked_for_with_the_package_that_has_it(

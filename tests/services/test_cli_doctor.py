@@ -252,6 +252,16 @@ def test_what_serve_would_refuse_or_warn_of_is_told(monkeypatch: pytest.MonkeyPa
     assert [sentence.split(" ")[0] for sentence in told[Level.ADVICE]] == ["MEMBERSTAFF_ALLOWED_HOSTS"]
 
 
+def test_where_traces_go_is_told_without_a_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = Settings(secret_key=SecretStr(SECRET), tracing=True)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "https://school:secret@collector.example:4318/")
+    told = by_level([*of_settings(settings, host="127.0.0.1", tls=False)])
+    assert "Traces are sent to https://collector.example:4318/v1/traces." in told[Level.OK]
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "grpc")
+    [wrong] = by_level([*of_settings(settings, host="127.0.0.1", tls=False)])[Level.WRONG]
+    assert wrong.startswith("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL must be http/protobuf")
+
+
 @pytest.mark.parametrize("engine", ["sqlite"])
 async def test_the_command_says_all_of_it_and_fails_when_something_is_wrong(
     database_url: str, monkeypatch: pytest.MonkeyPatch

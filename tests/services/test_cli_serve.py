@@ -60,6 +60,18 @@ def test_other_machines_are_served_with_tls_behind_a_proxy_or_on_demand(
     assert told.startswith("The database in MEMBERSTAFF_DATABASE_URL cannot be used: ")
 
 
+def test_a_server_that_could_send_no_traces_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("memberstaff.cli.serving.load", lambda: Settings(secret_key=SecretStr(SECRET), tracing=True))
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")
+    assert said(memberstaff("serve")) == (
+        "OTEL_EXPORTER_OTLP_PROTOCOL must be http/protobuf, by which alone traces are sent; or leave it out."
+    )
+    monkeypatch.setattr("memberstaff.installed.too_old", lambda *, extra: ["opentelemetry-sdk is missing."])
+    assert said(memberstaff("serve")) == (
+        "opentelemetry-sdk is missing. Traces need memberstaff[tracing]: pip install 'memberstaff[tracing]'."
+    )
+
+
 @pytest.mark.parametrize(("proxies", "words"), [((), ("--host", "0.0.0.0", "--insecure")), (("127.0.0.1",), ())])
 def test_a_server_without_names_says_who_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, proxies: tuple[str, ...], words: tuple[str, ...]
