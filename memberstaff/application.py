@@ -150,7 +150,7 @@ class Application:
             metrics.LIVE_HEARING: self.notifier.subscribed,
             metrics.LIVE_READING: self.feed.reading,
             metrics.NOTIFICATIONS_UNSENT: self.notifier.unsent,
-            metrics.DAYS_WATCHED: self.feed.watched_days,
+            metrics.DATES_WATCHED: self.feed.watched_days,
             metrics.SUBSCRIPTIONS: self.feed.subscriptions,
             metrics.GROUPS: len(self.groups),
             metrics.RENDERING_CACHE_BYTES: self.renderings.bytes,

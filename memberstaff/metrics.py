@@ -284,7 +284,7 @@ TIMELINE_FOLLOWED = _gauge(
     "timeline_followed", "1 while a failover of PostgreSQL begins another epoch by itself.", "livemin"
 )
 NOTIFICATIONS_UNSENT = _gauge("notifications_unsent", "Notifications that are not published yet.")
-DAYS_WATCHED = _gauge("days_watched", "Days with subscriptions.")
+DATES_WATCHED = _gauge("dates_watched", "Days with subscriptions.")
 SUBSCRIPTIONS = _gauge("subscriptions", "Subscriptions to a day.")
 GROUPS = _gauge("groups", "Groups of equal subscriptions, each rendered once.")
 CONNECTIONS_OPEN = _gauge("connections_open", "TCP connections, whatever they say.")

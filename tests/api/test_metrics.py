@@ -42,7 +42,7 @@ async def test_gauges_tell_how_the_process_does(database_url: str, clock: Turned
         "memberstaff_live_hearing": 1,
         "memberstaff_live_reading": 1,
         "memberstaff_notifications_unsent": 0,
-        "memberstaff_days_watched": 1,
+        "memberstaff_dates_watched": 1,
         "memberstaff_subscriptions": 1,
         "memberstaff_groups": 1,
         "memberstaff_connections_open": 2,

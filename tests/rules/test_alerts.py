@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from memberstaff import metrics
+from tests.drills.alerts import impatient
+from tests.soak.alert_faults import FAULTS, STANDING, page
 
 ROOT = Path(__file__).parents[2]
 ALERTS = (ROOT / "deploy" / "prometheus" / "alerts.yaml").read_text(encoding="utf-8")
@@ -61,3 +63,20 @@ def test_each_alert_has_a_test_and_a_line_of_the_runbook() -> None:
     assert [*dict.fromkeys(re.findall(r"- name: (\w+)", TESTS))] == alerts
     assert re.findall(r"^## (\w+)$", RUNBOOK, re.MULTILINE) == alerts
     assert set(re.findall(r"severity: (\w+)", ALERTS)) == {"page", "ticket"}
+
+
+def test_each_alert_fires_at_a_fault_of_the_drill_which_the_runbook_lists() -> None:
+    fired = [alert for fault in (*STANDING, *FAULTS) for alert in fault.alerts]
+    assert sorted(fired) == sorted(re.findall(r"- alert: (\w+)", ALERTS))
+    assert RUNBOOK.endswith(f"\n## What fires each of them\n\n{page()}")
+
+
+def test_the_drill_changes_nothing_of_the_rules_but_how_long_they_wait() -> None:
+    changed = [
+        (before, after)
+        for before, after in zip(ALERTS.splitlines(), impatient(ALERTS).splitlines(), strict=True)
+        if before != after
+    ]
+    assert changed
+    assert {before.split(":")[0].strip() for before, _ in changed} == {"for"}
+    assert {after for _, after in changed} == {"        for: 0s"}

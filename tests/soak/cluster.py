@@ -38,7 +38,7 @@ SECRET = "for the soak only, and long enough for HS256"
 DATABASE_URL = "MEMBERSTAFF_DATABASE_URL"
 CHANNEL = "soak"
 """The Redis channel of the servers' notifications."""
-START_SECONDS = 90.0
+START_SECONDS = 240.0
 STOP_SECONDS = 30.0
 
 
@@ -101,6 +101,10 @@ class Node:
                 except httpx2.HTTPError:
                     pass
                 await asyncio.sleep(0.05)
+
+    def log_to(self, file: Path) -> None:
+        """Log to another file, from its next start on."""
+        self._log = file
 
     def rss_kib(self) -> int:
         """Resident memory."""
