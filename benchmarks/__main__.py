@@ -8,6 +8,7 @@ import signal
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from benchmarks import chart, machine, versions
 from benchmarks.comparison import Comparison
@@ -50,7 +51,7 @@ def main() -> int:
             subscribers=max(scenario.subscribers for scenario in scenarios),
         ) as environment,
     ):
-        about = {
+        about: dict[str, Any] = {
             "date": environment.day.isoformat(),
             "machine": description,
             "versions": versions.all_of(environment),
@@ -60,6 +61,7 @@ def main() -> int:
         lasting = [scenario.lasting(options.seconds) for scenario in scenarios]
         if options.baseline:
             baseline = environment.of(options.baseline.resolve())
+            environment.variables = about["with"] = dict(options.variables)
             return _compare(lasting, environment, baseline, options.pairs, about, options.results or CACHE)
         return _benchmark(lasting, usable, environment, options.reps or 3, about, options.results or HERE / "results")
 
@@ -79,13 +81,31 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--baseline", type=Path, metavar="DIR", help="compare memberstaff with another checkout's")
     parser.add_argument("--pairs", type=int, default=5, help="of runs in a comparison; default: 5")
+    parser.add_argument(
+        "--with",
+        dest="variables",
+        type=_variable,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a variable of the candidate's environment, which the baseline does without",
+    )
     options = parser.parse_args()
+    if options.variables and not options.baseline:
+        parser.error("--with compares with a --baseline, which may be this checkout")
     if options.baseline and (options.peers or options.reps):
         parser.error("--baseline compares memberstaff only, in --pairs: it goes with neither --peers nor --reps")
     for name in options.names:
         if name not in SCENARIOS:
             parser.error(f"there is no scenario {name!r}; these are known: {', '.join(SCENARIOS)}")
     return options
+
+
+def _variable(text: str) -> tuple[str, str]:
+    name, _, value = text.partition("=")
+    if not (name and value):
+        raise argparse.ArgumentTypeError("NAME=VALUE, such as MEMBERSTAFF_METRICS=true")
+    return name, value
 
 
 def _benchmark(

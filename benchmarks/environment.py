@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -53,6 +53,8 @@ class Environment:
     other_day: date
     checkout: Path = ROOT
     """Whose memberstaff runs here."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """More of its environment."""
     template: str = ""
     token: str = ""
     """Of the administrator who marks."""
@@ -77,7 +79,7 @@ class Environment:
         """Environment variables of a memberstaff on this database."""
         others = {key: value for key, value in os.environ.items() if not key.startswith("MEMBERSTAFF_")}
         here = {"MEMBERSTAFF_DATABASE_URL": database, "MEMBERSTAFF_BROADCAST_URL": self.redis.url}
-        return {**others, **SETTINGS, **here}
+        return {**others, **SETTINGS, **here, **self.variables}
 
     def of(self, checkout: Path) -> Environment:
         """The same PostgreSQL and Redis for another checkout's memberstaff, with a template of its own."""
