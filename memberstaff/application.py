@@ -25,6 +25,7 @@ from memberstaff.db.clock import Clock, utc_now
 from memberstaff.db.database import Database
 from memberstaff.db.migrate import Compatibility, Incompatible, compatibility
 from memberstaff.db.retention import Retention
+from memberstaff.fanout.admission_control import AdmissionControl
 from memberstaff.fanout.byte_lru import ByteLRU
 from memberstaff.fanout.subscriber_groups import SubscriberGroups
 from memberstaff.fanout.turns import FairTurns, HalfTime
@@ -41,6 +42,8 @@ log = structlog.get_logger(__name__)
 
 QUERIES_AT_ONCE = 2
 """Queries that are prepared or run at the same time, beside the first of each account."""
+ADMITTED_AT_ONCE = 16
+"""Newcomers, which share statements, and queries that are run: so few hold the loop for some milliseconds only."""
 READINESS_FRESH_SECONDS = 1.0
 """How long an answer of the database about readiness is good for."""
 READINESS_SECONDS = 2.0
@@ -71,6 +74,7 @@ class Application:
             max_replay=settings.max_replay,
         )
         self.all_days = AllDays(self.database, poll_seconds=settings.poll_seconds)
+        self.admission = AdmissionControl(ADMITTED_AT_ONCE)
         self.preparing = HalfTime()
         self.query_turns = FairTurns(QUERIES_AT_ONCE)
         self.groups = SubscriberGroups(

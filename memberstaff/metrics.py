@@ -113,9 +113,9 @@ REDIS_LAG = _histogram(
 )
 ADMISSION_WAIT = _histogram(
     "admission_wait_seconds",
-    "For a turn: to render events (subscription), to run a query beside others of the account (query), to prepare a "
-    "document (document).",
-    queue=("subscription", "query", "document"),
+    "For a turn: to be let in or to have a board rendered, as after a restart (admission), to render events "
+    "(subscription), to run a query beside others of the account (query), to prepare a document (document).",
+    queue=("admission", "subscription", "query", "document"),
 )
 LOCK_WAIT = _histogram(
     "lock_wait_seconds",
@@ -167,8 +167,9 @@ REFUSALS = _counter(
 )
 RATE_LIMITED = _counter(
     "rate_limited",
-    "What was refused since there was too much of it, by the limit.",
+    "What was refused since there was too much of it, by the limit; of admission: since the queue was too long.",
     limit=(
+        "admission",
         "logins",
         "passwords",
         "refreshes",

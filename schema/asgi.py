@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Mapping
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any
 
 from prometheus_client import Gauge
@@ -82,6 +82,10 @@ class GraphQLHost:
 
     async def authenticate(self, connection: Connection) -> Caller:
         return await self.application.admit(connection, connection.authorization)
+
+    def admission(self, connection: Connection) -> AbstractAsyncContextManager[None]:
+        account_id = connection.account_id
+        return nullcontext() if account_id is None else self.application.admission.turn(account_id)
 
     async def stranger(self, connection: Connection) -> RequestError | None:
         try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from datetime import date
 
 import strawberry
@@ -62,6 +62,8 @@ class Context:
         self._snapshot: Reading | None = None
         self._closed = False
         self._patient_until: float | None = None
+        self._refused: Unavailable | None = None
+        """Why this operation was not admitted."""
         self.load = self._loaders()
 
     def _loaders(self) -> Loaders:
@@ -166,20 +168,39 @@ class Context:
         """The caller. Raises Unauthenticated, and SharedAnswer in a shared rendering."""
         return (await self.snapshot()).caller
 
-    def turn(self, *, ahead: bool = False) -> AbstractAsyncContextManager[None]:
+    @asynccontextmanager
+    async def turn(self, *, ahead: bool = False) -> AsyncIterator[None]:
         """Leave to run a query, which accounts get in turns; `ahead` of the queries of this one, to run a mutation.
 
-        Strangers' operations need no database.
+        Strangers' operations need no database. A query also waits for admission, and a mutation never does.
 
-        Raises Unavailable when it takes as long as it does to give up a database that hangs: a ping and a connection.
+        Raises Unavailable when it takes as long as it does to give up a database that hangs, a ping and a connection,
+        and when too many clients come at once.
         """
         account_id = self.connection.account_id
         if account_id is None:
-            return nullcontext()
+            yield
+            return
+        if self._refused is not None:
+            raise self._refused  # as what is not cacheable after all, and would be executed
         if self._patient_until is None:
             patience = 2 * self.application.settings.database_seconds
             self._patient_until = asyncio.get_running_loop().time() + patience
-        return self.application.query_turns.turn(account_id, self._patient_until, ahead=ahead)
+        turn = self.application.query_turns.turn(account_id, self._patient_until, ahead=ahead)
+        async with turn, nullcontext() if ahead else self._admitted(account_id):
+            yield
+
+    @asynccontextmanager
+    async def _admitted(self, account_id: int) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            try:
+                await stack.enter_async_context(self.application.admission.turn(account_id))
+            except Unavailable as refused:
+                self._refused = refused.with_traceback(None)
+                raise
+            if self.connection.has_left():
+                raise Unavailable("The client has left.")
+            yield
 
     @asynccontextmanager
     async def turn_to_prepare(self) -> AsyncIterator[None]:

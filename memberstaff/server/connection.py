@@ -74,6 +74,9 @@ class Connection:
     on_end: OnEnd | None = field(default=None, repr=False)
     """How `end` closes a socket or a stream; None for other requests, which run to completion."""
 
+    has_left: Callable[[], bool] = field(default=lambda: False, repr=False)
+    """Whether the client of an HTTP request has disconnected, so that nobody would read the answer."""
+
     @property
     def network(self) -> str:
         """What counts as one client: the address, or its IPv6 /64."""

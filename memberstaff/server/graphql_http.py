@@ -41,6 +41,7 @@ from memberstaff.server.refusals import STATUS, retry_after
 from memberstaff.server.request_context import connection_of
 from memberstaff.server.session_cookie import session_cookie
 from memberstaff.server.strangers import STRANGER_BYTES, Strangers, refresh_tokens_in
+from memberstaff.server.uvicorn_http import protocol_of
 
 QUERY_ONLY = frozenset({OperationType.QUERY})
 """Allowed by GET, which other sites can make a browser send, so it must be safe (RFC 9110, section 9.2.1)."""
@@ -79,6 +80,8 @@ class HttpEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         connection = connection_of(scope)
+        if (protocol := protocol_of(scope)) is not None:
+            connection.has_left = protocol.transport.is_closing
         accepted = Accepted(JSON, None)
         try:
             headers = Headers(scope=scope)

@@ -147,7 +147,10 @@ class StreamEndpoint:
             async with asyncio.timeout(PATIENCE_SECONDS) as patience:
                 kind = await self.schema.check(request, context, allowed)
                 if kind is OperationType.SUBSCRIPTION:
-                    return await self.join(stream, context, request, connection, stack, last_event_id)
+                    patience.reschedule(None)  # the queue has a bound of its own
+                    async with self.host.admission(connection):
+                        patience.reschedule(asyncio.get_running_loop().time() + PATIENCE_SECONDS)
+                        return await self.join(stream, context, request, connection, stack, last_event_id)
         except TimeoutError:
             if patience.expired():
                 raise Unavailable("This subscription cannot begin just now. Try again in a moment.") from None

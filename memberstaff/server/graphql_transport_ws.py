@@ -9,7 +9,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import Any
 
 from strawberry.types.execution import ExecutionResult, PreExecutionError
@@ -31,21 +31,19 @@ from memberstaff.engine.request import (
 )
 from memberstaff.engine.schema import OperationRefused, Schema
 from memberstaff.engine.shared_subscriptions import subscribe
-from memberstaff.errors import BadRequest, PersistedQueryNotSupported, RateLimited, RequestError, RequestErrorCode
+from memberstaff.errors import BadRequest, PersistedQueryNotSupported, RequestError, RequestErrorCode
 from memberstaff.fanout.event_source import Batch, Listener
 from memberstaff.server.connection import Connection, bearer
 from memberstaff.server.connection_limiter import ConnectionLimiter
 from memberstaff.server.event_streams import count_errors, error_body, response_body
 from memberstaff.server.host import Host, OperationContext, close
 from memberstaff.server.listeners import ASGIListener, NextMessages, WebSocketListener
+from memberstaff.server.refusals import RETRY_SECONDS
 from memberstaff.server.strangers import Strangers
 from memberstaff.server.token_bucket import TokenBucket
 from memberstaff.server.websocket import BinaryMessage, Disconnected, WebSocketAdapter
 
 log = logging.getLogger("memberstaff.server")
-
-TRY_AGAIN_LATER = 1013
-"""Close code of rate limits: graphql-ws reconnects with back-off, while after 4429 it would give up."""
 
 
 class Operation:
@@ -120,7 +118,7 @@ class SocketHandler:
         try:
             async for text in self.websocket.texts():
                 if not self.bucket.take(loop.time()):
-                    await self.websocket.close(TRY_AGAIN_LATER, "Too many messages; slow down and reconnect")
+                    await self.websocket.close_for_now("Too many messages; slow down and reconnect.", RETRY_SECONDS)
                 else:
                     await self.handle_text(text)
                 if self.websocket.closed:
@@ -204,29 +202,30 @@ class SocketHandler:
         if caller is None:
             return
         if not self.accounts.acquire(caller.account_id):
-            await self.websocket.close(TRY_AGAIN_LATER, "Too many connections from this account; close some")
+            await self.websocket.close_for_now("Too many connections from this account; close some.", RETRY_SECONDS)
             return
         self.caller = caller
         await self.websocket.send_json({"type": "connection_ack"})
         self.acknowledged = True
 
     async def authenticate(self) -> Caller | None:
-        """The holder of the connection's token; None if there is none, and the socket was closed."""
+        """The holder of the connection's token; None if there is none, and the socket was closed.
+
+        A new socket waits for admission; for one that has left meanwhile nothing is done.
+        """
         try:
             await self.strangers.check(self.connection)
-            return await self.host.authenticate(self.connection)
-        except RateLimited as limited:
-            await self.websocket.close(TRY_AGAIN_LATER, limited.message)
-            return None
+            async with nullcontext() if self.acknowledged else self.host.admission(self.connection):
+                if not self.websocket.has_left:
+                    return await self.host.authenticate(self.connection)
         except RequestError as error:
-            if error.code is not RequestErrorCode.UNAVAILABLE:
+            if (seconds := error.extensions.get("retryAfter")) is None:
                 await self.websocket.close(4403, error.message)
-                return None
-            log.warning("Failed to authenticate a socket: %s", error.message)
+            else:
+                await self.websocket.close_for_now(error.message, seconds)
         except Exception:
-            log.exception("Failed to authenticate a socket")
-        # After 4500 graphql-ws would give up.
-        await self.websocket.close(TRY_AGAIN_LATER, "Your login cannot be checked right now; reconnect later")
+            log.exception("Failed to authenticate a socket")  # after 4500 graphql-ws would give up
+            await self.websocket.close_for_now("Your login cannot be checked right now.", RETRY_SECONDS)
         return None
 
     async def refresh_token(self, payload: dict[str, Any]) -> None:

@@ -63,6 +63,12 @@ class Host(Protocol):
     async def authenticate(self, connection: Connection) -> Caller:
         """The holder of the connection's token; the connection ends with their access. Raises RequestError."""
 
+    def admission(self, connection: Connection) -> AbstractAsyncContextManager[None]:
+        """A turn to let a connection in, or to answer it; strangers, for whom little is done, need not wait.
+
+        Raises Unavailable if it would come too late.
+        """
+
     async def stranger(self, connection: Connection) -> RequestError | None:
         """Why the connection's token gives no access; None for a valid one. Asks no database whether it still does."""
 

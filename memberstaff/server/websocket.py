@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncGenerator, Mapping
+from math import ceil
 from typing import Any
 
 from starlette.types import Receive, Send
 
 from memberstaff import metrics
 from memberstaff.server.uvicorn_websocket import WebSocketProtocol
+
+TRY_AGAIN_LATER = 1013
+"""Close code of what may be accepted later: graphql-ws reconnects with back-off, while after 4429 it would give up."""
 
 LONGEST_REASON = 123
 """Bytes of a close reason: a control frame's 125 less the code (RFC 6455, section 5.5)."""
@@ -58,7 +62,7 @@ class WebSocketAdapter:
         await self._send({"type": "websocket.send", "text": text})
 
     async def close(self, code: int, reason: str) -> None:
-        """Close, with the reason truncated to truncate_reason; does nothing if the socket is closed."""
+        """Close, with the reason truncated to fit; does nothing if the socket is closed."""
         if self.closed:
             return
         metrics.SOCKETS_CLOSED.labels(code).inc()
@@ -68,6 +72,16 @@ class WebSocketAdapter:
             return
         finally:
             self.closed = True
+
+    async def close_for_now(self, why: str, seconds: float) -> None:
+        """Close, and tell after how many seconds to come again: at the end of the reason, which a client can read."""
+        after = f" Retry-After: {ceil(seconds)}"
+        await self.close(TRY_AGAIN_LATER, truncate_reason(why, LONGEST_REASON - len(after)) + after)
+
+    @property
+    def has_left(self) -> bool:
+        """Whether the client has disconnected, even if that was not read yet."""
+        return self.closed or (self.protocol is not None and self.protocol.transport.is_closing())
 
     async def _send(self, message: dict[str, Any]) -> None:
         if self.closed:
@@ -91,6 +105,6 @@ class WebSocketAdapter:
             self.protocol.abort()
 
 
-def truncate_reason(reason: str) -> str:
-    """The reason, truncated between characters to truncate_reason into a close frame."""
-    return reason.encode("utf-8", "replace")[:LONGEST_REASON].decode("utf-8", "ignore")
+def truncate_reason(reason: str, longest: int = LONGEST_REASON) -> str:
+    """The reason, truncated between characters to fit into a close frame."""
+    return reason.encode("utf-8", "replace")[:longest].decode("utf-8", "ignore")

@@ -9,8 +9,8 @@ from starlette.types import Receive, Scope, Send
 from strawberry.http.websocket_origin import normalize_origin
 
 from memberstaff.engine.schema import Schema
-from memberstaff.server.connection_limiter import ConnectionLimits
-from memberstaff.server.graphql_transport_ws import TRY_AGAIN_LATER, SocketHandler
+from memberstaff.server.connection_limiter import RETRY_SECONDS, ConnectionLimits
+from memberstaff.server.graphql_transport_ws import SocketHandler
 from memberstaff.server.host import Host
 from memberstaff.server.request_context import connection_of
 from memberstaff.server.session_cookie import is_same_origin_request
@@ -45,7 +45,7 @@ class SocketEndpoint:
             return
         connection = connection_of(scope)
         if not self.limits.addresses.acquire(connection.network):
-            await websocket.close(TRY_AGAIN_LATER, "Too many connections from this address; close some")
+            await websocket.close_for_now("Too many connections from this address; close some.", RETRY_SECONDS)
             return
         scope["headers"].clear()  # no longer needed, and they would be held as long as the socket
         try:

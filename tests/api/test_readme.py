@@ -139,7 +139,7 @@ def test_a_mark_that_finds_nobody_or_is_refused_says_why_in_a_sentence(demo: Dem
 
 
 OWN_PARTS = ["session.ts", "board.ts", "apollo.ts", "react.tsx", "today.tsx", "urql.ts", "relay.ts"]
-CLIENT_FILES = [*OWN_PARTS, "documents.ts", "main.tsx", "follow.py", "mark.py"]
+CLIENT_FILES = [*OWN_PARTS, "documents.ts", "graphql-ws.ts", "main.tsx", "follow.py", "mark.py"]
 
 
 @pytest.mark.parametrize("name", CLIENT_FILES)

@@ -97,7 +97,7 @@ async def test_a_client_that_talks_too_fast_is_told_to_come_back_later() -> None
     async with served(message_burst=3, messages_per_second=0.001) as (someone, _):
         await someone.begin()
         await someone.say(*[{"type": "ping"}] * 3)
-        assert await someone.closing() == (1013, "Too many messages; slow down and reconnect")
+        assert await someone.closing() == (1013, "Too many messages; slow down and reconnect. Retry-After: 5")
 
 
 async def test_a_message_above_the_bound_is_not_read() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
@@ -21,6 +21,7 @@ from memberstaff.engine.request import OperationRequest
 from memberstaff.engine.schema import Schema, build_schema
 from memberstaff.engine.shared_subscriptions import OpenRendering, SharedSubscription
 from memberstaff.errors import RequestError, RestartRequired, Unauthenticated, Unavailable
+from memberstaff.fanout.admission_control import AdmissionControl
 from memberstaff.fanout.event_source import Batch, EndOfEvents, EventSource
 from memberstaff.fanout.subscriber_groups import SubscriberGroups
 from memberstaff.server.app import create_app
@@ -97,6 +98,7 @@ class ToyHost:
     groups: SubscriberGroups = field(
         default_factory=lambda: SubscriberGroups(limit=100, limit_per_owner=100, cost_per_owner=100)
     )
+    queue: AdmissionControl = field(default_factory=lambda: AdmissionControl(16))
     ready: bool = True
     is_running: bool = False
 
@@ -119,6 +121,9 @@ class ToyHost:
         if (caller := TOKENS.get(connection.authorization or "")) is None:
             raise Unauthenticated
         return caller
+
+    def admission(self, connection: Connection) -> AbstractAsyncContextManager[None]:
+        return self.queue.turn(connection.authorization)
 
     async def stranger(self, connection: Connection) -> RequestError | None:
         if connection.authorization == "puzzling-token":

@@ -11,6 +11,10 @@ async def test_answers_of_proxies_and_gateways_are_taken_for_what_they_are(works
     assert await node(workshop, "players/odd.ts") == ""
 
 
+async def test_a_busy_server_is_left_alone_for_as_long_as_it_asks(workshop: Path) -> None:
+    assert await node(workshop, "players/busy.ts") == ""
+
+
 async def test_a_request_for_a_day_that_nobody_watches_any_more_is_ended(workshop: Path) -> None:
     assert await node(workshop, "players/given-up.ts") == ""
 

@@ -152,10 +152,10 @@ async def test_an_account_and_an_address_have_so_many_sockets_at_most(database_u
     async with install(database_url, max_sockets_per_account=2, max_sockets_per_address=3) as office:
         async with office.socket(Role.VIEWER), office.socket(Role.VIEWER):
             third = await refused_socket(office, Role.VIEWER)
-            assert third == (1013, "Too many connections from this account; close some")
+            assert third == (1013, "Too many connections from this account; close some. Retry-After: 5")
             async with office.socket(Role.MARKER):
                 fourth = await refused_socket(office, Role.ADMIN)
-                assert fourth == (1013, "Too many connections from this address; close some")
+                assert fourth == (1013, "Too many connections from this address; close some. Retry-After: 5")
         async with office.socket(Role.VIEWER), office.socket(Role.VIEWER):
             pass
 

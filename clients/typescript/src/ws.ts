@@ -9,6 +9,8 @@ import { wait } from "./waiting.ts";
 const KEEP_ALIVE = 10_000;
 const PONG = 5_000;
 const OPENING = 10_000;
+/** Until the server lets the client in: when all come at once, it has them wait for up to ten seconds. */
+const ADMISSION = 20_000;
 
 /** How long a socket that nobody needs stays, in milliseconds: the next day that is watched takes it. */
 const IDLE = 2_000;
@@ -19,6 +21,9 @@ const TOKEN_EXPIRED = 4403;
 /** Of ours, when nobody needs the socket any more; of a server's, graphql-ws would come back at once. */
 const NORMAL = 1000;
 
+/** How the reason ends of a close with 1013: after how many seconds to come back. */
+const RETRY_AFTER = /Retry-After: (\d+)$/;
+
 export interface ConnectionOptions {
   /** Told what becomes of the socket, for a light that says whether the page is live. */
   onState?: (state: "connecting" | "connected" | "closed") => void;
@@ -27,7 +32,8 @@ export interface ConnectionOptions {
 export interface Connection extends Subscriptions {
   /**
    * Look whether the socket is alive, and try at once if there is none: after the machine has slept, when the page comes back
-   * into view, or when the network is back. Otherwise that takes up to fifteen seconds.
+   * into view, or when the network is back. Otherwise that takes up to fifteen seconds. A server that has asked the client to
+   * stay away is left alone.
    */
   check: () => void;
 }
@@ -51,11 +57,12 @@ export function connect(session: Session, { onState }: ConnectionOptions = {}): 
   let attempts = 0; // from that in which something was heard last: to be acknowledged is nothing yet
   let refusals = 0; // of tokens, since a pong: a server that takes none may send an event before it says so
   let isDismissed = false; // by the server, with a normal closure
+  let asked = 0; // by the server: seconds to stay away
 
-  /** Longer before each attempt. */
+  /** Longer before each attempt. What the server asks for, nothing cuts short. */
   const rest = (): Promise<void> => {
     if (pause.signal.aborted) pause = new AbortController();
-    return wait(Math.max(1, attempts, refusals) - 1, 0, pause.signal);
+    return wait(Math.max(1, attempts, refusals) - 1, asked, asked > 0 ? undefined : pause.signal);
   };
 
   const expectPong = (): void => {
@@ -100,7 +107,7 @@ export function connect(session: Session, { onState }: ConnectionOptions = {}): 
     generateID: () => id,
     lazyCloseTimeout: IDLE,
     keepAlive: KEEP_ALIVE,
-    connectionAckWaitTimeout: OPENING,
+    connectionAckWaitTimeout: ADMISSION,
     retryAttempts: Infinity,
     retryWait: rest,
     shouldRetry: (error) => !(error instanceof SessionEnded),
@@ -124,8 +131,9 @@ export function connect(session: Session, { onState }: ConnectionOptions = {}): 
         socket = null;
         for (const timer of [opening, renewal, pong]) clearTimeout(timer);
         onState?.("closed");
-        const { code } = event as CloseEvent;
+        const { code, reason } = event as CloseEvent;
         isDismissed = code === NORMAL && running > 0;
+        asked = Number(RETRY_AFTER.exec(reason)?.[1] ?? 0);
         if (running === 0) attempts = 0;
         if (code === LOGIN_ENDED || code === TOKEN_EXPIRED) refusals += 1;
         if (code === TOKEN_EXPIRED) void session.refused(token).catch(() => {});
