@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import random
-import re
 import sys
 import tempfile
 import time
@@ -27,26 +26,15 @@ from tests.infrastructure.process import stop
 from tests.soak.clients import WATCH, Habits, mark, watch
 from tests.soak.cluster import furnish, log_in
 from tests.soak.history import EndedEpoch, History, verdict
+from tests.soak.pages import steps
 from tests.soak.run import caught_up, fresh_of, log_of
 from tests.soak.site import Site
 from tests.soak.subscriptions import TRANSPORTS
 from tests.web import web_client
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "backup.md"
 NAME = "memberstaff"
 PEOPLE = 20
 ARCHIVED = """SELECT coalesce(last_archived_wal >= $1, false) FROM pg_stat_archiver"""
-
-
-def steps(title: str) -> dict[str, list[str]]:
-    """The commands below a heading of the page, by subheading, as blocks in order."""
-    section = re.search(rf"^## {re.escape(title)}\n(.*?)(?=^## |\Z)", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
-    assert section is not None, f"docs/backup.md has no {title!r}"
-    parts = re.split(r"^### (.+)\n", section[1], flags=re.MULTILINE)
-    return {
-        name: re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-        for name, text in zip(parts[1::2], parts[2::2], strict=True)
-    }
 
 
 @dataclass(frozen=True)

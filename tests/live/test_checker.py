@@ -267,6 +267,58 @@ def test_a_state_of_an_ended_epoch_is_not_judged_by_the_log_that_survived(failed
     ]
 
 
+@pytest.fixture
+def restored(failed_over: History) -> History:
+    """Then a backup is restored that was made in epoch 1, when `lost-4` was there and `lost-5` not yet.
+
+    In epoch 2 the board that began it had seen 4 and 5; in epoch 3 position 5 is made again.
+    """
+    told = failed_over
+    for position in (4, 5):  # of epoch 2
+        told.acknowledged[f"w-{position}"] = Place(TODAY, position, 2)
+    told.watchers[0].ends["RESTART_REQUIRED"] = 1
+    told.restore(2, 1, {TODAY: 4}, ["w-1", "w-2", "w-3", "lost-4"])
+    told.acknowledged["again"] = Place(TODAY, 5, 3)
+    return told
+
+
+RESTORED = [*LOG[:3], replace(LOG[3], token="lost-4"), replace(LOG[4], token="again")]
+
+
+def test_a_restore_may_lose_what_came_after_the_backup_and_bring_back_what_a_failover_had_lost(
+    restored: History,
+) -> None:
+    assert verdict(restored, {TODAY: RESTORED}, FRESH) == []
+    assert sorted(token for token, place in restored.acknowledged.items() if restored.is_lost(place)) == [
+        "lost-5",
+        "w-4",
+        "w-5",
+    ]
+
+
+def test_a_restore_may_not_lose_what_the_backup_holds(restored: History) -> None:
+    log = [replace(entry, token=None) if entry.position == 2 else entry for entry in RESTORED]
+    assert "the acknowledged w-2 is in the log 0 times" in verdict(restored, {TODAY: log}, FRESH)
+
+
+def test_a_backup_holds_what_was_acknowledged_before_it(failed_over: History) -> None:
+    failed_over.restore(2, 1, {TODAY: 3}, ["w-1", "lost-4"])
+    assert failed_over.not_held == ["lost-4"]
+    words = "the backup does not hold lost-4, which was acknowledged before it"
+    assert words in verdict(failed_over, {TODAY: LOG}, FRESH)
+
+
+def test_what_came_after_a_backup_may_not_come_back(restored: History) -> None:
+    log = [*RESTORED[:4], LOG[4]]
+    assert "w-5 was lost, and is in the log" in verdict(restored, {TODAY: log}, FRESH)
+
+
+def test_a_board_that_was_open_during_a_restore_and_not_told_is_caught(restored: History) -> None:
+    restored.watchers[0].ends.clear()
+    words = "board was never told that its history has ended"
+    assert verdict(restored, {TODAY: RESTORED}, FRESH) == [words]
+
+
 FAILED = {"data": None, "errors": [{"message": "Not now.", "extensions": {"code": "UNAVAILABLE", "retryAfter": 2}}]}
 
 

@@ -24,6 +24,7 @@ from tests.soak.cluster import Cluster, Node
 from tests.soak.history import RESTART_REQUIRED, History, verdict
 from tests.soak.run import caught_up, fresh_of, log_of
 from tests.soak.subscriptions import TRANSPORTS
+from tests.soak.upgrades import of_release
 from tests.waiting import until
 from tests.web import web_client
 
@@ -41,17 +42,12 @@ class Rollout:
         self.probes: Counter[tuple[str, int]] = Counter()
         """Of servers in rotation, by name and status."""
 
-    def environment(self, node: Node, *, newer: bool) -> dict[str, str]:
-        """Of a process of one release or the other."""
-        old = {name: value for name, value in node.environment.items() if not name.startswith("PYTHON")}
-        return old | ({"PYTHONPATH": str(self.newer), "PYTHONSAFEPATH": "1"} if newer else {})
-
     async def exchange(self, node: Node, *, newer: bool) -> None:
         """Take a server out of rotation, stop it, and start it with a release."""
         self.in_rotation.discard(node.name)
         node.begin_to_stop()
         assert await node.ended() in {0, -signal.SIGTERM}
-        node.environment = self.environment(node, newer=newer)
+        node.environment = of_release(node.environment, self.newer if newer else None)
         node.start()
         await node.ready()
         self.in_rotation.add(node.name)

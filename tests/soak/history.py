@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 COUNTS = {
@@ -39,16 +39,23 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class EndedEpoch:
-    """An epoch that a failover of PostgreSQL has ended."""
+    """An epoch that a failover of PostgreSQL, or a restored backup, has ended."""
 
     survived: Mapping[str, int]
     """The last position of each day on the new primary: what came after it is lost, and its positions used again."""
     synchronous: bool
-    """Whether nothing that was acknowledged may be lost."""
+    """Whether nothing that was acknowledged may be lost by that."""
+    restored: Mapping[str, int] | None = None
+    """As `survived`, since a backup was restored: it has what it holds, whatever became of it afterwards."""
+
+    @property
+    def last(self) -> Mapping[str, int]:
+        """The last position of each day that is still there."""
+        return self.survived if self.restored is None else self.restored
 
     def has(self, day: str, position: int) -> bool:
-        """Whether a change of this epoch survived it."""
-        return position <= self.survived.get(day, 0)
+        """Whether a change of this epoch is still there."""
+        return position <= self.last.get(day, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,14 +159,30 @@ class History:
     states: list[StateWatcher] = field(default_factory=list)
     ended: dict[int, EndedEpoch] = field(default_factory=dict)
     """Epochs before the last one."""
+    not_held: list[str] = field(default_factory=list)
+    """Tokens that a backup had to hold and did not."""
+
+    def restore(self, epoch: int, backup: int, held: Mapping[str, int], tokens: Iterable[str]) -> None:
+        """Epoch `epoch` ends, since a backup was restored that was made in epoch `backup`, or in this one.
+
+        It holds so much of each day, and must hold the changes with these tokens. Of later epochs there is what they
+        had in common with it: what was there before the first of them.
+        """
+        self.ended.setdefault(epoch, EndedEpoch(held, synchronous=False))
+        common = held
+        for each in sorted(number for number in self.ended if number >= backup):
+            ended = self.ended[each]
+            self.ended[each] = replace(ended, restored=held if each == backup else common)
+            common = {day: min(last, ended.last.get(day, 0)) for day, last in common.items()}
+        self.not_held += [token for token in tokens if self.is_lost(self.acknowledged[token])]
 
     @property
     def lost(self) -> int:
-        """How many acknowledged changes failovers have lost."""
+        """How many acknowledged changes failovers and restores have lost."""
         return sum(self.is_lost(place) for place in self.acknowledged.values())
 
     def is_lost(self, place: Place) -> bool:
-        """Whether a failover has lost what was there."""
+        """Whether a failover or a restore has lost what was there."""
         return place.epoch in self.ended and not self.ended[place.epoch].has(place.day, place.position)
 
 
@@ -197,7 +220,7 @@ def _summaries(log: Sequence[Entry], people: int) -> Iterator[Summary]:
 
 
 def _log_violations(history: History, logs: Mapping[str, Sequence[Entry]]) -> list[str]:
-    found = []
+    found = [f"the backup does not hold {token}, which was acknowledged before it" for token in history.not_held]
     for day, log in logs.items():
         if [entry.position for entry in log] != list(range(1, len(log) + 1)):
             found.append(f"{day}: the log's positions have a hole or a repeat")
@@ -205,7 +228,8 @@ def _log_violations(history: History, logs: Mapping[str, Sequence[Entry]]) -> li
     places = {entry.token: (day, entry.position) for day, log in logs.items() for entry in log}
     for token, place in history.acknowledged.items():
         if history.is_lost(place):
-            if history.ended[place.epoch].synchronous:
+            ended = history.ended[place.epoch]
+            if ended.synchronous and place.position > ended.survived.get(place.day, 0):
                 found.append(f"the acknowledged {token} is lost, though a standby had to have it")
             if times[token]:
                 found.append(f"{token} was lost, and is in the log")

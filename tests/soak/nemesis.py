@@ -7,8 +7,9 @@ import os
 import random
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
+from itertools import cycle, islice
 from typing import Any
 
 import redis.asyncio
@@ -62,15 +63,26 @@ class Nemesis:
         await FAULTS[name](self)
         self.injected[name] += 1
 
-    async def torment(self, pause: float, seconds: float, failovers: int = 1) -> None:
-        """Fault after fault in shuffled rounds, for so long, and each at least once; failovers so often in a round."""
+    async def torment(
+        self, pause: float, seconds: float, failovers: int, steps: Mapping[str, Callable[[], Awaitable[None]]]
+    ) -> None:
+        """Fault after fault in shuffled rounds, for so long at least.
+
+        In the first round are all of them, so many failovers, and the steps, in order and spread over it.
+        """
         end = time.monotonic() + seconds
-        of_round = [*FAULTS, *(failovers - 1) * FAILOVERS]
-        while True:
-            for name in random.sample(of_round, len(of_round)):
-                if time.monotonic() > end and len(self.injected) == len(FAULTS):
-                    return
-                await asyncio.sleep(random.uniform(0.5, 1.5) * pause)
+        plan = [*FAULTS, *islice(cycle(FAILOVERS), failovers - len(FAILOVERS))]
+        random.shuffle(plan)
+        apart = len(plan) / (len(steps) + 1)
+        for number, name in reversed([*enumerate(steps, start=1)]):
+            plan.insert(round(number * apart), name)
+        while plan or time.monotonic() < end:
+            plan = plan or random.sample([*FAULTS], len(FAULTS))
+            await asyncio.sleep(random.uniform(0.5, 1.5) * pause)
+            if (name := plan.pop(0)) in steps:
+                await steps[name]()
+                self.injected[name] += 1
+            else:
                 await self.inject(name)
 
     async def kill_server(self) -> None:

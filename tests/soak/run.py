@@ -33,6 +33,7 @@ from tests.soak.history import RESTART_REQUIRED, Entry, Fresh, History, StateWat
 from tests.soak.leaks import left_by_boards, left_by_events
 from tests.soak.nemesis import WOKEN_WITHOUT_POSTGRES, Nemesis
 from tests.soak.subscriptions import TRANSPORTS
+from tests.soak.upgrades import Operator
 from tests.web import web_client
 
 CATCH_UP_SECONDS = 30.0
@@ -59,7 +60,8 @@ class Report:
     ends: Counter[str]
     """Errors that ended operations."""
     lost: int
-    """Acknowledged mutations that were lost where that may happen: a standby was not waited for."""
+    """Acknowledged mutations that were lost where that may happen: a standby was not waited for, or a backup was
+    restored that was made before."""
     injected: dict[str, int]
     recovery: float
     """Seconds for which a fault kept others from marking, at most."""
@@ -71,7 +73,8 @@ class Report:
         ends = ", ".join(f"{number:,} by {code}" for code, number in self.ends.items())
         return (
             f"{self.acknowledged:,} mutations acknowledged, {self.unknown:,} without an answer, "
-            f"{self.changes:,} changes in the log, {self.lost:,} lost by failovers without a synchronous standby\n"
+            f"{self.changes:,} changes in the log, "
+            f"{self.lost:,} lost by failovers without a synchronous standby, or after the backup\n"
             f"{self.events.total():,} events seen by {self.clients} clients in {self.subscribed:,} subscriptions: "
             f"{events}\n"
             f"operations that the servers ended: {ends or 'none'}\n"
@@ -93,13 +96,15 @@ async def soak(
     watchers: int = 12,
     pace: float = 0.02,
     people: int = 40,
-    failovers: int = 1,
+    failovers: int = 2,
+    upgrade: Path | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> Report:
     """Write, watch and break for so many seconds, at least each fault once; then judge.
 
     A fault lasts `longest` at most, and a server that is stopped in a transaction stays so for `stopped` seconds more.
-    PostgreSQL is failed over so often, in each way, in a round of all faults.
+    PostgreSQL is failed over so often in the first round of all faults. With a folder for it, the servers are upgraded
+    meanwhile to another release, one by one and back, and the database is restored from a backup.
     """
     async with cluster.behind_lines():
         await cluster.begin(people)
@@ -113,6 +118,7 @@ async def soak(
                 return await mark(client, cluster, history, index, token, TODAY, random.choice(staff))
 
         nemesis = Nemesis(cluster, mark_somebody, history, longest, stopped)
+        operator = Operator(cluster, history, nemesis, upgrade) if upgrade is not None else None
         watching = [
             *(asyncio.create_task(_open_board(cluster, history, index, days)) for index in range(watchers)),
             *(
@@ -127,7 +133,8 @@ async def soak(
             asyncio.create_task(write(cluster, history, f"w{index}", days, staff[index::writers], pace))
             for index in range(writers)
         ]
-        tormenting = asyncio.create_task(nemesis.torment(pause, seconds, failovers))
+        steps = operator.steps if operator is not None else {}
+        tormenting = asyncio.create_task(nemesis.torment(pause, seconds, failovers, steps))
         started = time.monotonic()
         try:
             while not tormenting.done():
@@ -276,6 +283,7 @@ def main() -> int:
     """The long form."""
     parser = argparse.ArgumentParser(prog="./dev soak", description="Break everything, and check that nothing is lost.")
     parser.add_argument("--minutes", type=float, default=10, help="default: 10")
+    parser.add_argument("--failovers", type=int, default=6, help="of PostgreSQL, at least; default: 6")
     parser.add_argument("--seed", type=int, default=None, help="for the choices of clients and faults")
     options = parser.parse_args()
     seed = options.seed if options.seed is not None else random.randrange(10**6)
@@ -306,7 +314,8 @@ def main() -> int:
                     writers=8,
                     watchers=24,
                     pace=0.05,
-                    failovers=3,
+                    failovers=options.failovers,
+                    upgrade=Path(folder),
                     say=say,
                 )
                 await asyncio.to_thread(cluster.end)

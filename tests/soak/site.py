@@ -18,9 +18,8 @@ from memberstaff.db.database import Database
 from memberstaff.db.tables import attendance_day, installation
 from tests.databases import UTC_ZONE
 from tests.installation import install
+from tests.soak import pages
 from tests.soak.cluster import DATABASE_URL, Node, environment
-
-COMMAND_SECONDS = 120.0
 
 
 class Process(Node):
@@ -89,24 +88,7 @@ class Site:
         """Run blocks of the page; memberstaff's own as whoever runs the server."""
         for block in blocks:
             user = None if re.search(r"^memberstaff ", block, re.MULTILINE) else self.user
-            await asyncio.to_thread(self._run, block, user, more)
-
-    def _run(self, block: str, user: int | None, more: dict[str, str]) -> None:
-        done = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", block],
-            env={**self.variables, **more},
-            user=user,
-            group=user,
-            extra_groups=None if user is None else [],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=COMMAND_SECONDS,
-            cwd=self.folder,
-        )
-        if done.returncode:
-            raise RuntimeError(f"This did not succeed:\n{block}\n{done.stdout}")
+            await asyncio.to_thread(pages.run, block, {**self.variables, **more}, self.folder, user)
 
     def begin(self, block: str) -> subprocess.Popen[bytes]:
         """Start a command of the page that does not end by itself."""
