@@ -1,4 +1,4 @@
-"""The constants of docs/scale.md: `.venv/bin/python -m benchmarks.costs`, two minutes; prints JSON.
+"""The constants of docs/scale.md: `.venv/bin/python -m benchmarks.costs`, two minutes; each is a line of JSON.
 
 CPU time of this process, of a server and of PostgreSQL, and bytes; no clock, so that a busy machine falsifies little.
 """
@@ -166,11 +166,11 @@ async def marks(environment: Environment, url: str, port: int, process: int) -> 
 
 
 def main() -> None:
-    """Print what was found, as JSON."""
+    """Print what is found."""
     machine.require_linux()
     machine.allow_many_files()
     server_cores, other_cores = machine.cores()
-    found: dict[str, Any] = {"machine": machine.describe()}
+    say("machine", machine.describe())
     machine.keep_to(other_cores)
     with (
         tempfile.TemporaryDirectory(prefix="ms-bench-") as folder,
@@ -181,16 +181,21 @@ def main() -> None:
     ):
         settings = {**environment.settings(url), "MEMBERSTAFF_BROADCAST_URL": "memory://"}
         os.environ.update({key: value for key, value in settings.items() if key.startswith("MEMBERSTAFF_")})
-        found["a notification"] = asyncio.run(notifications(load()))
-        found["the feed"] = asyncio.run(polls(url))
-        found["access"] = asyncio.run(in_process(url, SESSIONS))
+        say("a notification", asyncio.run(notifications(load())))
+        say("the feed", asyncio.run(polls(url)))
         with environment.memberstaff(url) as (port, process):
-            found["a process"] = {
+            at_rest = {
                 "resident memory at rest, MiB": round(Process(process).memory_info().rss / 2**20),
                 "CPU until it serves, s": round(cpu_seconds([Process(process)]), 2),
             }
-            found["a mark"] = asyncio.run(marks(environment, url, port, process))
-    print(json.dumps(found, indent=1, ensure_ascii=False))
+            say("a process", at_rest)
+            say("a mark", asyncio.run(marks(environment, url, port, process)))
+        say("access", asyncio.run(in_process(url, SESSIONS)))
+
+
+def say(name: str, found: Any) -> None:
+    """A line of JSON."""
+    print(json.dumps({name: found}, ensure_ascii=False), flush=True)
 
 
 if __name__ == "__main__":
