@@ -22,7 +22,7 @@ async def test_nothing_is_lost_whatever_breaks(
         own_replicated_postgres, own_redis, tmp_path, MEMBERSTAFF_DRAIN_SECONDS="1", MEMBERSTAFF_DATABASE_SECONDS="2"
     )
     try:
-        report = await soak(cluster, seconds=10, pause=0.2, longest=1.5, people=20)
+        report = await soak(cluster, seconds=10, pause=0.2, longest=0.8, writers=2, pace=0.04, people=20)
     finally:
         cluster.end()
     print(report)

@@ -267,7 +267,9 @@ class Cluster:
         async with self.connection() as connection:
             for role in self.roles.values():
                 await connection.execute(f'CREATE ROLE "{role}" SUPERUSER LOGIN')
-        await self.keep_what_is_acknowledged()
+            # A crash of PostgreSQL must not lose what it acknowledged.
+            name = make_url(self.database_url).database
+            await connection.execute(f'ALTER DATABASE "{name}" SET synchronous_commit = on')
         database = self.database()
         await furnish(database, people)
         await database.close()
@@ -276,12 +278,6 @@ class Cluster:
         for node in self.nodes:
             await node.ready()
         self.token = await log_in(self.nodes[0])
-
-    async def keep_what_is_acknowledged(self) -> None:
-        """Have a crash of PostgreSQL lose nothing of the database; one that was restored forgets it."""
-        async with self.connection() as connection:
-            name = make_url(self.database_url).database
-            await connection.execute(f'ALTER DATABASE "{name}" SET synchronous_commit = on')
 
     def end(self) -> None:
         """Stop the servers."""

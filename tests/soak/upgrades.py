@@ -99,7 +99,6 @@ class Operator:
         for node in self.cluster.nodes:
             await asyncio.to_thread(node.stop)
         await self._page("Restore")
-        await self.cluster.keep_what_is_acknowledged()
         begun, held = await self._epoch_and_positions()
         if begun <= ended:
             raise NotInjected("the restored database has no later epoch")
