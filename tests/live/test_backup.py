@@ -11,10 +11,11 @@ import pytest
 from memberstaff.db.database import Database
 from memberstaff.db.migrate import migrate
 from tests.databases import UTC_ZONE, connected
-from tests.drills.backup import WAYS, Outcome, postgres, postgres_site, steps
+from tests.drills.backup import WAYS, Outcome, postgres, postgres_site
 from tests.infrastructure.postgres import USER
 from tests.newer_release import NEXT, newer_release
 from tests.soak.cluster import DATABASE_URL
+from tests.soak.pages import steps
 from tests.soak.site import Here, Site
 
 POSTGRESQL = (Path(__file__).parents[2] / "docs" / "postgresql.md").read_text(encoding="utf-8")
