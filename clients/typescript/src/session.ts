@@ -5,7 +5,7 @@ import { Tabs } from "./tabs.ts";
 import { CHANGE, granted, isGranted, isSame, lifetimeOf, LOGIN, LOGOUT, REFRESH } from "./tokens.ts";
 import type { Answer, Granted, Tokens, Viewer } from "./tokens.ts";
 import { resultOf } from "./transport.ts";
-import { wait } from "./waiting.ts";
+import { aborted, wait } from "./waiting.ts";
 
 /**
  * How long before its end a token is renewed, in milliseconds; halfway, if it lives for less than twice this. One of
@@ -236,12 +236,12 @@ export class Session {
 
   /**
    * These are the tokens from now on. What was asked for before is over: it changes nothing any more, whatever the answer,
-   * and whoever waits for it gets these.
+   * and whoever waits for it gets these, without waiting for that answer.
    */
   #expect(ask: (over: AbortSignal) => Promise<Tokens>): void {
     this.#expected.abort();
     const { signal: over } = (this.#expected = new AbortController());
-    const tokens = (this.#tokens = ask(over));
+    const tokens = (this.#tokens = Promise.race([ask(over), aborted(over).then(() => this.#tokens)]));
     tokens.then(
       ({ viewer }) => over.aborted || this.#show({ status: "in", viewer }),
       (reason: SessionEnded) => over.aborted || this.#show({ status: "out", reason }),

@@ -19,3 +19,8 @@ export async function wait(failures: number, atLeast = 0, signal?: AbortSignal):
     signal?.addEventListener("abort", over);
   });
 }
+
+/** Resolves when the signal aborts. */
+export function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+}

@@ -74,6 +74,15 @@ await setImmediate();
 await login(session, "Bo");
 assert.deepEqual([await waiting, await session.token(), stateOf(session)], ["Bo", "Bo", "Bo"]);
 
+// So does whoever waits for an answer, or for somebody else's token, that does not come.
+for (const never of [{ refreshToken: "old" }, { token: () => new Promise<string>(() => {}) }]) {
+  session = house(never);
+  waiting = session.token();
+  if ("refreshToken" in never) await next("refreshSession old");
+  await login(session, "Bo");
+  assert.equal(await waiting, "Bo");
+}
+
 // Neither a refusal nor tokens of the login before, which arrive later, put an end to it or take its place.
 for (const late of [null, "Al"]) {
   const kept = storage("old");
