@@ -45,7 +45,7 @@ export interface DayEvents<TDay = Day, TChange = Change> {
   onChange?: (change: TChange) => void;
   /** The day itself has changed: its lock, its label, its counts or its people. Told at first, too. */
   onState?: (state: DayState) => void;
-  /** The day is being read; until `onCurrent`, what is shown of it may be old, or not be all. */
+  /** The day is being read, or soon will be; until `onCurrent`, what is shown of it may be old, or not be all. */
   onOutdated?: () => void;
   /** What is shown is up to date, as the server has just said: at first, after `onOutdated`, and with each `onState`. */
   onCurrent?: () => void;

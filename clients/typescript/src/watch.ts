@@ -227,7 +227,10 @@ class Follower<TDocument, TDay extends Day, TChange extends Change> {
   async #ended(error: unknown): Promise<void> {
     if (hasCode(error, "RESTART_REQUIRED")) {
       this.#restarts = performance.now() - this.#restartedAt < SOON ? this.#restarts + 1 : 0;
-      if (this.#restarts > 0) await wait(this.#restarts - 1, 0, this.#over.signal);
+      if (this.#restarts > 0) {
+        tell(() => this.events.onOutdated?.()); // nothing is followed meanwhile
+        await wait(this.#restarts - 1, 0, this.#over.signal);
+      }
       this.#restartedAt = performance.now();
       return this.#over.signal.aborted ? undefined : this.#restart();
     }

@@ -133,6 +133,8 @@ test("a day that has to begin anew each time waits longer and longer, and then b
   for (const [restarts, wait] of [0, 375, 750, 1_500].entries()) { // three quarters of the longest, by the jitter of the tests
     it.network.end(RESTART);
     if (wait > 0) {
+      await settle();
+      expect(it.connection.at(-1)).toBe("outdated");
       await pass(wait - 1);
       expect(it.network.count("DayBoard")).toBe(restarts + 1);
       await pass(1);
