@@ -198,7 +198,7 @@ class SessionsMutation:
 def _cookie(connection: Connection, path: str) -> SessionCookie:
     """The request's cookie, to be read and set; raises Refusal."""
     if connection.cookie is None:
-        message = "The session cookie needs an HTTP request from a page of this server. Use refresh tokens instead."
+        message = "The session cookie needs an HTTP request from a page of this server. Elsewhere, log in without it."
         raise Refusal(ErrorCode.INVALID, message, path)
     if connection.cookie.ambiguous:
         message = "There are two session cookies, so neither is used. Delete this site's cookies, then log in again."

@@ -316,5 +316,5 @@ def _wrong_password() -> Refusal:
 
 
 def _bad_refresh_token() -> Refusal:
-    message = "The session has ended, or the refresh token is not valid. Log in again."
+    message = "The session has ended. Log in again."
     return Refusal(ErrorCode.BAD_CREDENTIALS, message, "refreshToken")

@@ -72,7 +72,7 @@ async def test_without_a_cookie_a_refresh_is_refused_and_nothing_is_cleared(inst
     assert payload["errors"] == [
         {
             "code": "BAD_CREDENTIALS",
-            "message": "The session has ended, or the refresh token is not valid. Log in again.",
+            "message": "The session has ended. Log in again.",
             "path": ["refreshToken"],
         }
     ]
@@ -136,7 +136,7 @@ async def test_a_page_of_another_origin_can_neither_use_nor_set_the_cookie(
     browser.origin = origin
     refused = {
         "code": "INVALID",
-        "message": "The session cookie needs an HTTP request from a page of this server. Use refresh tokens instead.",
+        "message": "The session cookie needs an HTTP request from a page of this server. Elsewhere, log in without it.",
         "path": ["refreshToken"],
     }
     assert (await browser.refresh())["errors"] == [refused]

@@ -16,7 +16,7 @@ from tests.databases import Engine
 from tests.installation import PASSWORD, Installation, email, install, renew_tokens
 
 OVER = "SessionEnded"
-REFUSED = "The session has ended, or the refresh token is not valid. Log in again."
+REFUSED = "The session has ended. Log in again."
 
 
 async def tell(program: Program, command: str, **values: Any) -> dict[str, list[Any]]:

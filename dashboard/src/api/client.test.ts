@@ -5,7 +5,7 @@ import { LiveDay } from "../live/day";
 import { pass, settle, startClock, stopClock, until } from "../testing/clock";
 import { House, TODAY } from "../testing/house";
 import { Sockets } from "../testing/sockets";
-import { createApi } from "./client";
+import { createApi, explain } from "./client";
 
 const RENEWED = JSON.stringify({ authorization: "Bearer T2" });
 
@@ -175,4 +175,12 @@ test("a proxy that does not find the server for a moment logs nobody out", async
   await settle();
   await pass(1_000);
   expect(states).toEqual(["starting", "in"]);
+});
+
+test.each([
+  ["The session has ended. Log in again.", "The access token has expired. Refresh the session, or log in again.", "TOKEN_EXPIRED"],
+  ["The session has ended. Log in again.", "Log in first: this needs a valid access token.", undefined],
+  ["The account has been disabled. Ask an administrator.", "The account has been disabled. Ask an administrator.", "ACCOUNT_DISABLED"],
+])("people are told %s", (shown, message, reason) => {
+  expect(explain([{ message, extensions: { code: "UNAUTHENTICATED", reason } }])).toBe(shown);
 });

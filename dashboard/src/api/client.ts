@@ -65,8 +65,14 @@ export function refusalOf(
   return payload ? payload.errors[0]?.message : explain(error);
 }
 
+/** Reasons of errors whose message is for programs: it speaks of tokens. */
+const OF_TOKENS: unknown[] = [undefined, "TOKEN_EXPIRED", "TOKEN_INVALID"];
+
 /** The message to show for what has failed. */
 export function explain(error: unknown): string {
-  const told = errorsIn(error)[0]?.message ?? (error instanceof SessionEnded ? error.message : undefined);
-  return told ?? "The server cannot be reached. Check your connection and try again.";
+  const [told] = errorsIn(error);
+  const { code, reason } = told?.extensions ?? {};
+  if (code === "UNAUTHENTICATED" && OF_TOKENS.includes(reason)) return "The session has ended. Log in again.";
+  const message = told?.message ?? (error instanceof SessionEnded ? error.message : undefined);
+  return message ?? "The server cannot be reached. Check your connection and try again.";
 }
