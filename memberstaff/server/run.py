@@ -115,6 +115,9 @@ def options(settings: Settings) -> dict[str, Any]:
         "access_log": False,
         "lifespan": "on",
         "timeout_graceful_shutdown": settings.shutdown_seconds,
+        # Longer than proxies and clients keep an idle connection (60 s and less): whoever closes last loses no request
+        # that was sent meanwhile. A POST is not sent again.
+        "timeout_keep_alive": 75,
         # uvicorn would kill a worker that does not answer for 5 s: on a busy machine one imports for longer.
         "timeout_worker_healthcheck": 60,
     }

@@ -131,6 +131,18 @@ async def test_handshakes_of_tls_wait_for_their_turns(
     assert len(set(begun)) == 10
 
 
+async def test_an_idle_connection_is_kept_for_longer_than_by_clients_and_proxies() -> None:
+    """A request that is sent while the server closes is lost; nginx and load balancers wait for a minute."""
+    app, host = toy()
+    async with serving(app, host.settings) as address:
+        with clients(address, [MANY], REQUEST):
+            await until(lambda: len(protocols(address)) == 1)
+            [protocol] = protocols(address)
+            await until(lambda: protocol.timeout_keep_alive_task is not None)
+            remaining = protocol.timeout_keep_alive_task.when() - asyncio.get_running_loop().time()
+            assert 60 < remaining <= 75
+
+
 async def test_no_time_of_a_client_passes_while_it_waits_for_its_turn() -> None:
     """Neither that in which it may be idle, nor that in which its head has to be complete."""
     app, host = toy()
