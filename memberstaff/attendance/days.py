@@ -31,12 +31,13 @@ _DAYS = select(*_COLUMNS).select_from(
 def _locking(dialect: str) -> Select[Any]:
     """Locks a day's row.
 
-    On PostgreSQL the rest of the transaction then reads people and records by their keys alone: a plan that was made
-    for twenty of them, or without statistics, may read the whole table, and is kept until statistics are taken.
+    On PostgreSQL the rest of the transaction then reads people and records by their keys alone, by a plan that is made
+    once. A plan that was made for twenty of them, or without statistics, may read the whole table, and is kept until
+    statistics are taken; and one for the number of people of each mark, which PostgreSQL prefers, is made each time.
     """
-    by_key = [func.set_config("enable_seqscan", "off", True)] if dialect == "postgresql" else []
+    settings = {"enable_seqscan": "off", "plan_cache_mode": "force_generic_plan"} if dialect == "postgresql" else {}
     return (
-        select(*_COLUMNS, *by_key)
+        select(*_COLUMNS, *(func.set_config(name, value, True) for name, value in settings.items()))
         .select_from(attendance_day.join(installation, true()))
         .where(attendance_day.c.date == bindparam("on", type_=Date()))
         .with_for_update(of=attendance_day)
