@@ -16,6 +16,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import BindParameter
 from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.sql.operators import OperatorType
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 
@@ -49,6 +50,10 @@ class _Array(TypeDecorator[Collection[Any]]):
 class _AnyOf(FunctionElement[bool]):
     inherit_cache = True
     type = Boolean()
+
+    def self_group(self, against: OperatorType | None = None) -> _AnyOf:  # noqa: ARG002 - as it is called
+        """A condition as it stands: SQLAlchemy would compare it with 1 on SQLite, which then uses no index."""
+        return self
 
 
 @compiles(_AnyOf, "postgresql")

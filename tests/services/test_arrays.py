@@ -146,3 +146,16 @@ async def test_a_mark_and_a_reading_of_the_log_find_their_rows_by_index_among_ma
         assert "Seq Scan on staff" not in await plan(connection, mark, TODAY, [1])
         beyond = '[{"date":"2025-01-02","position":1999},{"date":"2025-01-09","position":1998}]'
         assert "Seq Scan on attendance_revision" not in await plan(connection, after, beyond, 3)
+
+
+@pytest.mark.parametrize("engine", ["sqlite"])
+async def test_sqlite_looks_few_people_up_by_their_key(school: School) -> None:
+    with statements(school.database) as sent:
+        await school.mark("Amina", Status.LATE)
+    [read] = [statement for statement in sent if statement.startswith("SELECT staff.")]
+    async with school.database.read() as reading:
+        given = {"on": TODAY.isoformat(), "ids": "[1]"}
+        plan = await reading.rows(
+            text("EXPLAIN QUERY PLAN " + read.replace("?", ":on", 1).replace("?", ":ids", 1)), given
+        )
+    assert [row.detail for row in plan if row.detail.startswith("SCAN") and "json_each" not in row.detail] == []
