@@ -5,9 +5,8 @@ Set once for each request, socket and command; whatever runs for it finds it her
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from contextlib import AbstractContextManager
+from contextvars import ContextVar, Token
 from dataclasses import dataclass
 
 LONGEST_USER_AGENT = 200
@@ -36,14 +35,26 @@ def current() -> Origin:
     return _current.get()
 
 
-@contextmanager
-def coming_from(origin: Origin) -> Iterator[None]:
+class _ComingFrom:
+    """No generator: it lasts as long as a socket, and there are thousands."""
+
+    __slots__ = ("_origin", "_token")
+
+    def __init__(self, origin: Origin) -> None:
+        self._origin = origin
+        self._token: Token[Origin] | None = None
+
+    def __enter__(self) -> None:
+        self._token = _current.set(self._origin)
+
+    def __exit__(self, *_: object) -> None:
+        if self._token is not None:
+            _current.reset(self._token)
+
+
+def coming_from(origin: Origin) -> AbstractContextManager[None]:
     """Everything in the block was asked for from there."""
-    token = _current.set(origin)
-    try:
-        yield
-    finally:
-        _current.reset(token)
+    return _ComingFrom(origin)
 
 
 def user_agent(header: str | None) -> str | None:

@@ -43,7 +43,8 @@ class Admissions:
 
     def __init__(self) -> None:
         self._by_connection: dict[ref[Revocable], Admission] = {}
-        self._by_subject: dict[Subject, set[Admission]] = {}
+        self._by_subject: dict[Subject, Admission | set[Admission]] = {}
+        """Most have one, and a set for it would be larger than all the rest."""
         self._pending: set[Admission] = set()
         self._due: dict[int, set[Admission]] = {}
         self._seconds: list[int] = []
@@ -66,7 +67,10 @@ class Admissions:
         admission = Admission(claims)
         self._pending.add(admission)
         for subject in (claims.session_id, claims.account_id):
-            self._by_subject.setdefault(subject, set()).add(admission)
+            if isinstance(known := self._by_subject.get(subject), set):
+                known.add(admission)
+            else:
+                self._by_subject[subject] = admission if known is None else {known, admission}
         return admission
 
     def complete(self, admission: Admission, connection: Revocable, session: Session) -> None:
@@ -84,15 +88,23 @@ class Admissions:
         if admission.connection is not None and admission in self:
             del self._by_connection[admission.connection]
         for subject in (admission.claims.session_id, admission.claims.account_id):
-            of_subject = self._by_subject.get(subject, set())
-            of_subject.discard(admission)
-            if not of_subject:
-                self._by_subject.pop(subject, None)
+            known = self._by_subject.get(subject)
+            if isinstance(known, set):
+                known.discard(admission)
+                if len(known) == 1:  # the other one replaces it, as when a socket that was let in subscribes
+                    self._by_subject[subject] = known.pop()
+            elif known is admission:
+                del self._by_subject[subject]
         self._unschedule(admission)
 
     def of(self, subjects: Sequence[Subject]) -> list[Admission]:
         """Those in force of these accounts and sessions; pending ones are noted as overtaken."""
-        found: set[Admission] = set().union(*(self._by_subject.get(subject, ()) for subject in subjects))
+        found: set[Admission] = set()
+        for subject in subjects:
+            if isinstance(known := self._by_subject.get(subject), set):
+                found |= known
+            elif known is not None:
+                found.add(known)
         self._overtake(found)
         return [admission for admission in found if admission in self]
 

@@ -17,16 +17,31 @@ from memberstaff.fanout.turns import Payers
 
 log = structlog.get_logger(__name__)
 
+PAUSE = 2
+"""Times as long as a send took, it is followed by a pause: until then four desks that heard of it have marked again."""
+
 SHORT_SECONDS = 0.000_5
 """A send that took less (a few dozen members) is not followed by a pause."""
+
+
+def no_one_to_tell() -> None:
+    """For a member of nobody's."""
 
 
 class Member:
     """A listener in a group: live once it has been sent everything, until then catching up from its own position."""
 
-    __slots__ = ("catching_up", "listener", "on_leave", "owner", "position", "rendering")
+    __slots__ = ("catching_up", "group", "listener", "on_leave", "owner", "position", "rendering")
 
-    def __init__(self, listener: Listener, position: int, owner: Hashable, on_leave: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        group: SubscriberGroup,
+        listener: Listener,
+        position: int,
+        owner: Hashable,
+        on_leave: Callable[[], None],
+    ) -> None:
+        self.group = group
         self.listener = listener
         self.owner = owner
         self.on_leave = on_leave
@@ -35,6 +50,10 @@ class Member:
         self.rendering = 0
         """`Rendering.seen` of what it was sent last; maintained only while it is not live."""
         self.catching_up: asyncio.Task[None] | None = None
+
+    def leave(self) -> None:
+        """Leave the group: it is sent nothing after this call."""
+        self.group.leave(self)
 
 
 class SubscriberGroup:
@@ -79,7 +98,7 @@ class SubscriberGroup:
         after: str | None,
         *,
         owner: Hashable = None,
-        on_leave: Callable[[], None] = lambda: None,
+        on_leave: Callable[[], None] = no_one_to_tell,
     ) -> Member:
         """Add a listener, to be sent what follows its cursor, or now; waits while the source is unavailable.
 
@@ -89,7 +108,7 @@ class SubscriberGroup:
         self._joining += 1
         try:
             await asyncio.shield(self._opened)
-            member = Member(listener, await self._start(after), owner, on_leave)
+            member = Member(self, listener, await self._start(after), owner, on_leave)
             if self._ended:
                 raise self._error or EndOfEvents
             self.source.count(1)
@@ -178,10 +197,10 @@ class SubscriberGroup:
                         continue  # a member that caught up meanwhile has been sent more, or newer data beside it
                     began = loop.time()
                     self._send(rendering)
-                    # Pause for as long as the send took: sending then takes at most half of the loop's time, and under
-                    # load the events of a pause go out in one write. An event after a pause is sent at once.
+                    # Sending takes at most a third of the loop's time, and under load the events of a pause go out in
+                    # one write, which costs hardly more than that of a single event. After a pause one is sent at once.
                     if (took := loop.time() - began) > SHORT_SECONDS:
-                        await asyncio.sleep(took)
+                        await asyncio.sleep(PAUSE * took)
         except EndOfEvents:
             self._complete()
         except Exception as error:

@@ -30,7 +30,7 @@ from memberstaff.server.refusals import STATUS
 from memberstaff.server.request_context import connection_of
 from memberstaff.server.token_bucket import TokenBucket
 from memberstaff.server.uvicorn_websocket import SOCKET, WebSocketProtocol
-from memberstaff.server.websocket import BinaryMessage, WebSocketAdapter
+from memberstaff.server.websocket import BinaryMessage, Disconnected, WebSocketAdapter
 from memberstaff.server.websocket_endpoint import is_allowed_origin
 
 log = logging.getLogger("memberstaff.server")
@@ -91,7 +91,7 @@ class PusherEndpoint:
         elif not self.limits.addresses.acquire(connection.network):
             await websocket.close(protocol.RECONNECT, "Too many connections from this address; close some")
         else:
-            scope["headers"].clear()  # no longer needed, and they would be held as long as the socket
+            transport.forget_handshake()
             try:
                 await PusherSocket(self, websocket, transport).handle()
             finally:
@@ -132,15 +132,16 @@ class PusherSocket:
         try:
             self.send(protocol.established(self.id))
             self.update_idle_timer()
-            async for text in self.websocket.texts():
+            while not self.websocket.closed:
+                text = await self.websocket.receive()
                 if not self.bucket.take(loop.time()):
                     await self.websocket.close(protocol.RECONNECT, "Too many messages; slow down")
                     break
                 # Do not read more messages while the client does not read the replies.
                 await self.transport.writable.wait()
                 await self.handle_text(text)
-                if self.websocket.closed:
-                    break
+        except Disconnected:
+            pass
         except BinaryMessage:
             await self.websocket.close(protocol.RECONNECT, "Binary messages are not supported; send text")
         except Exception:

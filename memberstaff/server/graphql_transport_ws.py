@@ -8,10 +8,10 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Callable
 from contextlib import nullcontext, suppress
 from typing import Any
 
+from starlette.types import Message
 from strawberry.types.execution import ExecutionResult, PreExecutionError
 from strawberry.types.graphql import OperationType
 
@@ -34,43 +34,23 @@ from memberstaff.engine.shared_subscriptions import subscribe
 from memberstaff.errors import BadRequest, PersistedQueryNotSupported, RequestError, RequestErrorCode
 from memberstaff.fanout.event_source import Batch, Listener
 from memberstaff.server.connection import Connection, bearer
-from memberstaff.server.connection_limiter import ConnectionLimiter
+from memberstaff.server.connection_limiter import ConnectionLimits
 from memberstaff.server.event_streams import count_errors, error_body, response_body
 from memberstaff.server.host import Host, OperationContext, close
 from memberstaff.server.listeners import ASGIListener, NextMessages, WebSocketListener
+from memberstaff.server.operation import Operation
 from memberstaff.server.refusals import RETRY_SECONDS
 from memberstaff.server.strangers import Strangers
 from memberstaff.server.token_bucket import TokenBucket
-from memberstaff.server.websocket import BinaryMessage, Disconnected, WebSocketAdapter
+from memberstaff.server.websocket import Disconnected, WebSocketAdapter
 
 log = logging.getLogger("memberstaff.server")
-
-
-class Operation:
-    """An operation on a socket, from `subscribe` to `complete` or `error`."""
-
-    __slots__ = ("id", "leave", "task")
-
-    def __init__(self, operation_id: str) -> None:
-        self.id = operation_id
-        self.task: asyncio.Task[None] | None = None
-        """Runs the operation; None once a group sends its results."""
-        self.leave: Callable[[], None] | None = None
-        """Leaves that group."""
-
-    def stop(self) -> None:
-        """Stop the operation; it sends nothing after this call."""
-        if self.leave is not None:
-            self.leave()
-        if self.task is not None:
-            self.task.cancel()
 
 
 class SocketHandler:
     """Serves one socket. Each operation has its own context."""
 
     __slots__ = (
-        "accounts",
         "acknowledged",
         "bucket",
         "caller",
@@ -78,6 +58,7 @@ class SocketHandler:
         "host",
         "init_timer",
         "initialised",
+        "limits",
         "operations",
         "schema",
         "strangers",
@@ -91,7 +72,7 @@ class SocketHandler:
         host: Host,
         connection: Connection,
         websocket: WebSocketAdapter,
-        accounts: ConnectionLimiter,
+        limits: ConnectionLimits,
         strangers: Strangers,
     ) -> None:
         settings = host.settings
@@ -99,32 +80,42 @@ class SocketHandler:
         self.host = host
         self.connection = connection
         self.websocket = websocket
-        self.accounts = accounts
+        self.limits = limits
+        """In which it counts: in its account's from `connection_init` on, in its address's from before."""
         self.strangers = strangers
         self.bucket = TokenBucket(settings.messages_per_second, settings.message_burst)
         self.operations: dict[str, Operation] = {}
-        self.tasks: set[asyncio.Task[None]] = set()
+        self.tasks: list[asyncio.Task[None]] = []
+        """A few; an empty set would be larger."""
         self.caller: Caller | None = None
         self.initialised = False
         """Whether `connection_init` has been received, or has timed out."""
         self.acknowledged = False
         self.init_timer: asyncio.TimerHandle | None = None
 
-    async def handle(self) -> None:
-        """Serve the socket until it is closed; never raises."""
+    def begin(self) -> None:
+        """Serve the socket from now on: `take` is called with its messages."""
         self.connection.on_end = self.end
-        loop = asyncio.get_running_loop()
-        self.init_timer = loop.call_later(self.host.settings.init_seconds, self.init_timed_out)
+        seconds = self.host.settings.init_seconds
+        self.init_timer = asyncio.get_running_loop().call_later(seconds, self.init_timed_out)
+
+    async def take(self, message: Message) -> None:
+        """Handle an ASGI message; never raises. `websocket.disconnect` is the last one."""
+        if message["type"] == "websocket.disconnect":
+            self.websocket.closed = True
+            await self.finish()
+        elif not self.websocket.closed:
+            await self.handle_message(message.get("text"))
+
+    async def handle_message(self, text: str | None) -> None:
+        """Handle a message, None if it is binary; never raises."""
         try:
-            async for text in self.websocket.texts():
-                if not self.bucket.take(loop.time()):
-                    await self.websocket.close_for_now("Too many messages; slow down and reconnect.", RETRY_SECONDS)
-                else:
-                    await self.handle_text(text)
-                if self.websocket.closed:
-                    break
-        except BinaryMessage:
-            await self.websocket.close(4400, "Binary messages are not supported; send text")
+            if text is None:
+                await self.websocket.close(4400, "Binary messages are not supported; send text")
+            elif not self.bucket.take(asyncio.get_running_loop().time()):
+                await self.websocket.close_for_now("Too many messages; slow down and reconnect.", RETRY_SECONDS)
+            else:
+                await self.handle_text(text)
         except Malformed as error:
             await self.websocket.close(4400, str(error))
         except Disconnected:
@@ -132,17 +123,21 @@ class SocketHandler:
         except Exception:
             log.exception("Socket failed")
             await self.websocket.close(4500, "Internal server error")
-        finally:
-            self.connection.on_end = None
+
+    async def finish(self) -> None:
+        """Release what the socket holds, once it is closed; never raises."""
+        self.limits.addresses.release(self.connection.network)
+        self.connection.on_end = None
+        if self.init_timer is not None:
             self.init_timer.cancel()
-            if self.caller is not None:
-                self.accounts.release(self.caller.account_id)
-            self.stop_operations()
-            for task in list(self.tasks):
-                task.cancel()
-            for task in list(self.tasks):
-                with suppress(Exception, asyncio.CancelledError):
-                    await task
+        if self.caller is not None:
+            self.limits.accounts.release(self.caller.account_id)
+        self.stop_operations()
+        for task in list(self.tasks):
+            task.cancel()
+        for task in list(self.tasks):
+            with suppress(Exception, asyncio.CancelledError):
+                await task
 
     def end(self, code: int, reason: str) -> None:
         """Close the socket; its operations send nothing after this call."""
@@ -162,8 +157,8 @@ class SocketHandler:
 
     def hold(self, task: asyncio.Task[None]) -> None:
         """Hold a reference to a task until it is done: asyncio holds only a weak one."""
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
+        self.tasks.append(task)
+        task.add_done_callback(self.tasks.remove)
 
     async def handle_text(self, text: str) -> None:
         """Handle one message; raises Malformed if it is not one of the protocol's."""
@@ -193,6 +188,7 @@ class SocketHandler:
         self.initialised = True
         if self.init_timer is not None:
             self.init_timer.cancel()
+            self.init_timer = None
         given = authorization_in(payload)
         if given is not None:
             self.connection.authorization = bearer(given)
@@ -201,7 +197,7 @@ class SocketHandler:
         caller = await self.authenticate()
         if caller is None:
             return
-        if not self.accounts.acquire(caller.account_id):
+        if not self.limits.accounts.acquire(caller.account_id):
             await self.websocket.close_for_now("Too many connections from this account; close some.", RETRY_SECONDS)
             return
         self.caller = caller

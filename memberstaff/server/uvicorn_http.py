@@ -170,6 +170,8 @@ class HttpProtocol(HttpToolsProtocol):
             protocol = create(config=self.config, server_state=self.server_state, app_state=self.app_state)
             protocol.upgrade(self.transport, self.scope, self.url, key)
             self.transport.set_protocol(protocol)
+            # They refer to this protocol, which would be garbage until the next collection, for each socket.
+            self.parser = self.scope = None  # type: ignore[assignment]
         successor = self.transport.get_protocol()
         if isinstance(successor, WebSocketProtocol):
             successor.slot = self.slot

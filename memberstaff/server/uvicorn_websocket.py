@@ -10,14 +10,18 @@ import asyncio
 import logging
 import random
 from collections.abc import Mapping
-from typing import Any
+from contextvars import Context, copy_context
+from typing import Any, Protocol
 
+from starlette.types import Message
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.frames import CloseCode
+from websockets.frames import CloseCode, Frame
 from websockets.http11 import Request
-from websockets.protocol import Protocol, Side, State
+from websockets.protocol import Protocol as Connection
+from websockets.protocol import Side, State
 
+from memberstaff.server.light_asyncio import Gate, MessageQueue
 from memberstaff.server.open_connections import Slot, cut
 from memberstaff.server.websocket_handshake import switching_protocols, websocket_scope
 from memberstaff.settings import Settings
@@ -41,36 +45,34 @@ def settings_of(app_state: Mapping[str, Any]) -> Settings:
     return found if isinstance(found, Settings) else Settings()
 
 
-class MessageQueue:
-    """What uvicorn uses of asyncio.Queue, without its four deques of 600 bytes: a seventh of an idle socket."""
+OF_UVICORN = """
+app app_state asgi_version client close_sent close_timeout close_timer config conn connections curr_msg_data_type
+default_headers disconnected frames handshake_complete handshake_initiated initial_response last_ping_rtt logger loop
+pending_ping_payload ping_interval ping_sent_at ping_timeout ping_timer pong_timer queue read_paused request response
+root_path scheme scope server tasks transport writable
+"""
+"""What its methods set: without slots it would be in a dict, 1,600 bytes for each socket."""
+OUR_OWN = """
+abort_timer blocked consumer context delivering drain_code drain_seconds key max_backlog shutdown_timer slot unsent
+"""
 
-    __slots__ = ("_messages", "_waiting")
 
-    def __init__(self) -> None:
-        self._messages: list[Any] = []
-        self._waiting: asyncio.Future[None] | None = None
+class Consumer(Protocol):
+    """Serves a socket whose application has returned."""
 
-    def put_nowait(self, message: Any) -> None:
-        self._messages.append(message)
-        if self._waiting is not None and not self._waiting.done():
-            self._waiting.set_result(None)
-
-    def empty(self) -> bool:
-        return not self._messages
-
-    async def get(self) -> Any:
-        while not self._messages:
-            self._waiting = asyncio.get_running_loop().create_future()
-            await self._waiting
-        return self._messages.pop(0)
+    async def take(self, message: Message) -> None:
+        """Handle an ASGI message, one at a time; never raises. `websocket.disconnect` is the last one."""
 
 
 class WebSocketProtocol(WebSocketsSansIOProtocol):
     """A socket; pass the class to uvicorn as `ws`. Its time-out is ws_ping_interval + ws_ping_timeout."""
 
+    __slots__ = (*OF_UVICORN.split(), *OUR_OWN.split())
+
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.queue = MessageQueue()  # type: ignore[assignment]
+        self.writable = Gate()  # type: ignore[assignment]
         # uvicorn's logger would add two lines for each socket, one with the query string.
         self.logger = logging.getLogger("websockets")
         settings = settings_of(self.app_state)
@@ -87,6 +89,11 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         """The close code at shutdown."""
         self.slot: Slot | None = None
         """Its place among the open connections."""
+        self.consumer: Consumer | None = None
+        self.context: Context | None = None
+        """In which the consumer runs."""
+        self.delivering = False
+        """Whether the consumer has a message to handle."""
         self.key: str | None = None
         """The Sec-WebSocket-Key of a handshake parsed by HttpProtocol, until it is accepted."""
 
@@ -132,13 +139,67 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     def accept(self, key: str, message: Any) -> None:
         """Accept the handshake; from now on there are only frames."""
         self.key = None
-        self.conn = Protocol(  # type: ignore[assignment]
+        self.conn = Connection(  # type: ignore[assignment]
             Side.SERVER, state=State.OPEN, max_size=self.config.ws_max_size, logger=self.logger
         )
         self.handshake_complete = True
         headers = [*self.default_headers, *message.get("headers", ())]
         self.transport.write(switching_protocols(key, message.get("subprotocol"), headers))
         self.start_keepalive()
+
+    def hand_over(self, consumer: Consumer) -> None:
+        """Have a consumer handle all further messages; the application, which calls this, returns.
+
+        So an idle socket has no task: with the coroutines of middleware and application it is a fourth of its memory.
+        """
+        self.consumer = consumer
+        self.context = copy_context()
+        self.scope = self.server = self.client = None  # type: ignore[assignment]
+        self.queue.on_message = self.deliver  # type: ignore[attr-defined]
+        self.deliver()
+
+    def deliver(self) -> None:
+        """Have the consumer handle what is in the queue."""
+        if not self.delivering and not self.queue.empty():
+            self.delivering = True
+            task = self.loop.create_task(self.deliver_all(), context=self.context)
+            task.add_done_callback(self.tasks.discard)
+            self.tasks.add(task)
+
+    async def deliver_all(self) -> None:
+        """Have the consumer handle one message after the other."""
+        while self.consumer is not None and not self.queue.empty():
+            message: Any = await self.receive()
+            if message["type"] == "websocket.disconnect":
+                consumer, self.consumer = self.consumer, None
+                await consumer.take(message)
+                self.abort_unless_closed()
+            else:
+                await self.consumer.take(message)
+        self.delivering = False
+
+    async def run_asgi(self) -> None:
+        """Run the application, which may return before the socket is closed if it has handed it over."""
+        try:
+            await self.app(self.scope, self.receive, self.send)
+        except ClientDisconnected:
+            pass
+        except BaseException:
+            self.logger.exception("Exception in ASGI application")
+            self.send_500_response()
+        if self.consumer is None and not self.delivering and self.close_timer is None:
+            self.transport.close()
+
+    def forget_handshake(self) -> None:
+        """Drop what is known of the handshake, but for what the log will say of it.
+
+        As much as it is, it would be held for as long as the socket.
+        """
+        scope: Any = self.scope
+        kept = {name: scope[name] for name in ("type", "raw_path")}
+        scope.clear()
+        scope.update(kept)
+        self.server = self.client = None
 
     def write(self, frames: bytes) -> None:
         """Write complete frames, unless the socket is closing. The caller must check `blocked`."""
@@ -158,8 +219,13 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self.transport.abort()
 
     def on_task_complete(self, task: asyncio.Task[None]) -> None:
-        """Called when the application has returned; aborts the socket unless it closes in time."""
+        """Called when the application has returned."""
         super().on_task_complete(task)
+        if self.consumer is None and not self.delivering:
+            self.abort_unless_closed()
+
+    def abort_unless_closed(self) -> None:
+        """Abort the socket unless it closes in time."""
         if not self.disconnected:
             self.abort_timer = self.loop.call_later(2 * LINGER_SECONDS, self.abort)
 
@@ -169,6 +235,11 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         if self.response.status_code == 101:
             extensions: Any = self.scope["extensions"]
             extensions[SOCKET] = self
+
+    def handle_text(self, event: Frame) -> None:
+        """Take a message, and its bytes from the parser, which would keep them until the next one."""
+        super().handle_text(event)
+        event.data = b""
 
     def send_receive_event_to_app(self) -> None:
         """Pass a message on; what is not UTF-8 closes the socket, and is not worth the traceback that uvicorn logs."""

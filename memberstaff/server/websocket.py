@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import Mapping
 from math import ceil
 from typing import Any
 
@@ -42,16 +42,15 @@ class WebSocketAdapter:
         """Write time-out of a message, in seconds."""
         self.closed = False
 
-    async def texts(self) -> AsyncGenerator[str, None]:
-        """The client's messages until it disconnects; raises BinaryMessage."""
-        while True:
-            message = await self._receive()
-            if message["type"] == "websocket.disconnect":
-                self.closed = True
-                return
-            if (text := message.get("text")) is None:
-                raise BinaryMessage
-            yield text
+    async def receive(self) -> str:
+        """The client's next message; raises Disconnected, and BinaryMessage."""
+        message = await self._receive()
+        if message["type"] == "websocket.disconnect":
+            self.closed = True
+            raise Disconnected
+        if (text := message.get("text")) is None:
+            raise BinaryMessage
+        return str(text)
 
     async def send_json(self, message: Mapping[str, object]) -> None:
         """Send one message; raises Disconnected."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from starlette.datastructures import Headers
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 from strawberry.http.websocket_origin import normalize_origin
 
 from memberstaff.engine.schema import Schema
@@ -39,7 +39,8 @@ class SocketEndpoint:
         subprotocol = PROTOCOL if PROTOCOL in scope["subprotocols"] else None
         await send({"type": "websocket.accept", "subprotocol": subprotocol})
         protocol: WebSocketProtocol | None = (scope.get("extensions") or {}).get(SOCKET)
-        websocket = WebSocketAdapter(receive, send, protocol, deadline=settings.silence_seconds)
+        write = send if protocol is None else protocol.send
+        websocket = WebSocketAdapter(receive, write, protocol, deadline=settings.silence_seconds)
         if subprotocol is None:
             await websocket.close(4406, f"Unsupported subprotocol; use {PROTOCOL}")
             return
@@ -47,12 +48,15 @@ class SocketEndpoint:
         if not self.limits.addresses.acquire(connection.network):
             await websocket.close_for_now("Too many connections from this address; close some.", RETRY_SECONDS)
             return
-        scope["headers"].clear()  # no longer needed, and they would be held as long as the socket
-        try:
-            handler = SocketHandler(self.schema, self.host, connection, websocket, self.limits.accounts, self.strangers)
-            await handler.handle()
-        finally:
-            self.limits.addresses.release(connection.network)
+        handler = SocketHandler(self.schema, self.host, connection, websocket, self.limits, self.strangers)
+        handler.begin()
+        if protocol is not None:
+            protocol.hand_over(handler)
+            return
+        message: Message = {"type": ""}
+        while message["type"] != "websocket.disconnect":
+            message = await receive()
+            await handler.take(message)
 
 
 def is_allowed_origin(headers: Headers, allowed: Collection[str]) -> bool:
