@@ -32,6 +32,8 @@ def main() -> int:
     if server_cores == other_cores:
         print("There is one core only: the server and the load generator share it, so trust only CPU figures.")
     scenarios = [SCENARIOS[name] for name in options.names or SCENARIOS]
+    if options.baseline:
+        scenarios = [scenario for scenario in scenarios if scenario.compared_with != ("memberstaff",)]
     names = ["memberstaff"] if options.baseline else options.peers.split(",") if options.peers else list(SERVERS)
     servers = chosen(names)
     tools = prepare(server.packages for server in servers if server.packages)

@@ -57,8 +57,8 @@ def on_sockets(environment: Environment, sockets: int, *, redis: bool) -> Result
     more = {} if redis else {"MEMBERSTAFF_BROADCAST_URL": "memory://"}
     with (
         environment.database() as database,
-        environment.memberstaff(database, MEMBERSTAFF_METRICS="true", **more) as (port, process),
-        environment.memberstaff(database, **more) as (desk, _),
+        environment.memberstaff(database, {"MEMBERSTAFF_METRICS": "true", **more}) as (port, process),
+        environment.memberstaff(database, more) as (desk, _),
     ):
         probes, logins = environment.logins[:REVOKED], environment.logins[REVOKED:sockets]
         board = Measured(port, process, ours(environment.day, environment.staff_id), logins=logins)

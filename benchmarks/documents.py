@@ -18,7 +18,7 @@ SEQ, COUNT = "@SEQ@", "@COUNT@"
 class Dialect:
     """How a server is spoken to: bodies of requests, as JSON. Without GraphQL `mark` is the event itself."""
 
-    wire: Literal["graphql-transport-ws", "socket.io", "pusher"]
+    wire: Literal["graphql-transport-ws", "socket.io", "pusher", "event-stream"]
     subscription: str
     """A document with the variable $date; without GraphQL the channel, or what the channels' names begin with."""
     mark: str

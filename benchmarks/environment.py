@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from benchmarks.documents import PERSON
@@ -35,6 +36,8 @@ SETTINGS = {
     "MEMBERSTAFF_LOG_LEVEL": "warning",
 }
 """What differs from the defaults: thousands of boards on one address are not a school."""
+
+NONE: Mapping[str, str] = MappingProxyType({})
 
 DURABLE = ("fsync", "synchronous_commit", "full_page_writes")
 """The tests switch these off; what is measured here is a server that keeps what it has acknowledged."""
@@ -97,12 +100,14 @@ class Environment:
             self.postgres.drop_database(url)
 
     @contextmanager
-    def memberstaff(self, database: str, **more: str) -> Iterator[tuple[int, int]]:
+    def memberstaff(
+        self, database: str, more: Mapping[str, str] = NONE, *, workers: int = 1
+    ) -> Iterator[tuple[int, int]]:
         """A server on this database, with further settings: its port and its process id."""
         port = free_port()
         with server_running(
-            [self._program(), "serve", "--port", str(port)],
-            ready=lambda: answers_graphql(port),
+            [self._program(), "serve", "--port", str(port), "--workers", str(workers)],
+            ready=lambda: self._listeners() >= workers and answers_graphql(port),
             env={**self.settings(database), **more},
             folder=self.checkout,
             log=self.folder / "memberstaff.log",
@@ -137,6 +142,11 @@ class Environment:
             self._mark_everybody(port)
         if self.subscribers:
             self.logins = self._output([self._program("python"), "-P", LOGINS, str(self.subscribers)]).split()
+
+    def _listeners(self) -> int:
+        """How many processes listen to changes: each does before it serves."""
+        with self.redis.client() as client:
+            return sum(count for _, count in client.pubsub_numsub(*client.pubsub_channels()))
 
     def _mark_everybody(self, port: int) -> None:
         listed = """query ($date: Date!) { attendanceDay(date: $date) {

@@ -257,6 +257,10 @@ def main() -> None:
     words.add_argument("kinds", nargs="*", default=["none", *DOCUMENTS])
     words.add_argument("--seconds", type=float, default=15.0)
     given = words.parse_args()
+    settings = {
+        "MEMBERSTAFF_MAX_SOCKETS_PER_ACCOUNT": str(SOCKETS),
+        "MEMBERSTAFF_MAX_EVENT_COST_PER_ACCOUNT": "5000",
+    }
     with tempfile.TemporaryDirectory() as folder:
         cores = sorted(os.sched_getaffinity(0))
         tools = Tools(Path(), Path(), None, {})
@@ -265,14 +269,7 @@ def main() -> None:
             for kind in given.kinds:
                 with (
                     environment.database() as database,
-                    environment.memberstaff(
-                        database,
-                        MEMBERSTAFF_MAX_SOCKETS_PER_ACCOUNT=str(SOCKETS),
-                        MEMBERSTAFF_MAX_EVENT_COST_PER_ACCOUNT="5000",
-                    ) as (
-                        port,
-                        process,
-                    ),
+                    environment.memberstaff(database, settings) as (port, process),
                 ):
                     print(asyncio.run(measure(environment, port, process, kind, given.seconds)), flush=True)
 

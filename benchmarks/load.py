@@ -76,8 +76,7 @@ def _fan(case: Fan, server: Measured, environment: Environment) -> list[str]:
     else:
         words += ["--document-file", _file(environment.folder / "document", dialect.subscription)]
     if server.logins:
-        payloads = [json.dumps({"authorization": f"Bearer {token}"}) for token in server.logins]
-        words += ["--init-file", _file(environment.folder / "payloads", "\n".join(payloads))]
+        words += ["--init-file", _file(environment.folder / "logins", "\n".join(_logins(server)))]
     if not case.publishes:
         return words
     words += ["--body-file", _file(environment.folder / "body", dialect.mark), "--window", str(case.desks)]
@@ -90,6 +89,13 @@ def _fan(case: Fan, server: Measured, environment: Environment) -> list[str]:
     for text in dialect.event_holds:
         words += ["--expect", text]
     return words
+
+
+def _logins(server: Measured) -> list[str]:
+    """What each subscriber says of itself: a header of its request, or the payload of `connection_init`."""
+    if server.dialect.wire == "event-stream":
+        return [f"Authorization: Bearer {token}" for token in server.logins]
+    return [json.dumps({"authorization": f"Bearer {token}"}) for token in server.logins]
 
 
 def _http(case: Http, server: Measured, environment: Environment) -> list[str]:

@@ -124,21 +124,47 @@ SCENARIOS = {
     for scenario in (
         Scenario(
             name="fanout",
-            title="Fan-out: every change of a day to all its subscribers, as many as the server can",
+            title="Fan-out: four desks mark, and every change reaches all subscribers of its day",
+            cases=(
+                Fan("100 subscribers", 100, saturate_seconds=4),
+                Fan("1,000 subscribers", 1000, saturate_seconds=4),
+                Fan("5,000 subscribers", 5000, rest_seconds=3, saturate_seconds=4),
+            ),
+            servers=LIVE,
+            metrics=(*_SATURATED, _CONNECT, _RSS, _FRAME, *_LOADS),
+        ),
+        Scenario(
+            name="rush",
+            title="Rush: the same with forty desks (eight with 5,000), whose changes share transactions and writes",
             cases=(
                 Fan("100 subscribers", 100, desks=40, saturate_seconds=4),
                 Fan("1,000 subscribers", 1000, desks=40, saturate_seconds=4),
                 Fan("5,000 subscribers", 5000, desks=8, rest_seconds=3, saturate_seconds=4),
             ),
             servers=LIVE,
-            metrics=(*_SATURATED, _CONNECT, _RSS, _FRAME, *_LOADS),
+            metrics=(*_SATURATED, _FRAME, *_LOADS),
         ),
         Scenario(
             name="halves",
             title="Halves: 1,000 subscribers, of whom half follow another day and must receive nothing",
-            cases=(Fan("500 of 1,000", 1000, desks=40, other_share=0.5, saturate_seconds=4),),
+            cases=(
+                Fan("four desks", 1000, other_share=0.5, saturate_seconds=4),
+                Fan("forty desks", 1000, desks=40, other_share=0.5, saturate_seconds=4),
+            ),
             servers=ON_TWO_DAYS,
             metrics=(*_SATURATED, _FRAME, *_LOADS),
+        ),
+        Scenario(
+            name="forms",
+            title="Forms: 1,000 subscribers of memberstaff, by sockets, by event streams, and on two processes",
+            cases=(
+                Fan("four desks", 1000, saturate_seconds=4),
+                Fan("forty desks", 1000, desks=40, saturate_seconds=4),
+            ),
+            servers=("memberstaff", "event-streams", "two-workers"),
+            metrics=(*_SATURATED, _CONNECT, _FRAME, *_LOADS),
+            compared_with=("memberstaff",),
+            note="Ratios are to one process with sockets.",
         ),
         Scenario(
             name="latency",

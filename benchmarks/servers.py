@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -64,11 +64,23 @@ class Server:
     """Whether memberstaff is compared with it: another GraphQL server."""
 
 
-@contextmanager
-def _memberstaff(environment: Environment) -> Iterator[Measured]:
-    dialect = ours(environment.day, environment.staff_id)
-    with environment.database() as database, environment.memberstaff(database) as (port, process):
-        yield Measured(port, process, dialect, token=environment.token, logins=environment.logins, database=database)
+def _memberstaff(
+    *, workers: int = 1, streams: bool = False
+) -> Callable[[Environment], AbstractContextManager[Measured]]:
+    @contextmanager
+    def start(environment: Environment) -> Iterator[Measured]:
+        dialect = ours(environment.day, environment.staff_id)
+        if streams:
+            dialect = replace(dialect, wire="event-stream")
+        with (
+            environment.database() as database,
+            environment.memberstaff(database, workers=workers) as (port, process),
+        ):
+            yield Measured(
+                port, process, dialect, token=environment.token, logins=environment.logins, database=database
+            )
+
+    return start
 
 
 def _marks(
@@ -91,7 +103,7 @@ def _pusher(environment: Environment) -> Iterator[Measured]:
     # As for laravel-echo-server, delivery alone is measured: the marks are made on a second server.
     with (
         environment.database() as database,
-        environment.memberstaff(database, **settings) as (port, process),
+        environment.memberstaff(database, settings) as (port, process),
         environment.memberstaff(database) as (desk, _),
     ):
         elsewhere = Publishing(desk, None)
@@ -198,7 +210,11 @@ def _peer(
 SERVERS = {
     server.name: server
     for server in (
-        Server("memberstaff", "this server, on PostgreSQL and Redis, with logins", _memberstaff, is_peer=False),
+        Server("memberstaff", "this server, on PostgreSQL and Redis, with logins", _memberstaff(), is_peer=False),
+        Server("two-workers", "the same server as two processes", _memberstaff(workers=2), is_peer=False),
+        Server(
+            "event-streams", "the same server, by SSE instead of sockets", _memberstaff(streams=True), is_peer=False
+        ),
         Server("pusher", "the same server, for Laravel Echo: its Pusher protocol", _pusher, is_peer=False),
         Server("strawberry", "Strawberry, FastAPI and broadcaster, as usually put together", _naive),
         Server("apollo", "Apollo Server, Express, graphql-ws", _node("apollo"), "node"),

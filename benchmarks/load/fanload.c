@@ -34,7 +34,8 @@ static void read_arguments(int count, char **words) {
         else if (OPTION("path")) subscribing.path = value;
         else if (OPTION("protocol"))
             subscribing.protocol = !strcmp(value, "socket.io") ? SOCKET_IO_2
-                : !strcmp(value, "pusher") ? PUSHER_7 : GRAPHQL_TRANSPORT_WS;
+                : !strcmp(value, "pusher") ? PUSHER_7
+                : !strcmp(value, "event-stream") ? EVENT_STREAM : GRAPHQL_TRANSPORT_WS;
         else if (OPTION("init-file")) subscribing.init_payloads = read_file(value);
         else if (OPTION("document-file")) subscribing.document = read_file(value);
         else if (OPTION("channel-prefix") || OPTION("channel")) subscribing.document = value;

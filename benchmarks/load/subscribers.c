@@ -85,6 +85,22 @@ static const char *init_payload_of(long index, size_t *length) {
     return line;
 }
 
+/* The request whose answer is the stream; with a login of its own instead of the publishers'. */
+static void request_stream(subscriber *one) {
+    char content[8192], request[16384];
+    size_t header;
+    const char *line = init_payload_of(one - subscribers, &header);
+    int length = snprintf(content, sizeof content, "{\"query\":\"%s\",\"variables\":{\"date\":\"%s\"}}",
+                          escaped_document, one->on_other_date ? plan.other_date : plan.date);
+    int written = snprintf(request, sizeof request,
+                           "POST %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nContent-Type: application/json\r\n"
+                           "Accept: text/event-stream\r\nContent-Length: %d\r\n%.*s%s\r\n%s",
+                           plan.path, plan.port, length, line ? (int)header : 0, line ? line : "",
+                           line ? "\r\n" : added_headers(), content);
+    send_all(one->socket, request, (size_t)written);
+    one->state = UPGRADING;
+}
+
 static void find_init_lines(void) {
     const char *line = plan.init_payloads;
     while (line && *line) {
@@ -217,6 +233,8 @@ static void control_message(subscriber *one, const char *message, size_t length)
             return;
         }
         if (find(message, length, "pusher_internal:subscription_succeeded")) return;
+    } else if (plan.protocol == EVENT_STREAM) {
+        if (!find(message, length, "event: ")) return; /* a comment, or an id without data */
     } else {
         if (length >= 2 && message[0] == '4' && message[1] == '0') { /* connected */
             subscribe(one, message, length);
@@ -303,6 +321,46 @@ static size_t take_frames(subscriber *one, const char *bytes, size_t length, uin
     return used;
 }
 
+/* The same for the chunks of an event stream, each of which holds whole events. */
+static size_t take_chunks(subscriber *one, const char *bytes, size_t length, uint64_t at) {
+    size_t used = 0;
+    if (one->state == UPGRADING) {
+        const char *head_end = find(bytes, length, "\r\n\r\n");
+        if (!head_end) return 0;
+        if (strncmp(bytes + 9, "200", 3)) {
+            fprintf(stderr, "%.*s\n", (int)(length > 400 ? 400 : length), bytes);
+            fail("the server refused an event stream");
+        }
+        used = (size_t)(head_end - bytes) + 4;
+        one->state = GREETING;
+    }
+    for (;;) {
+        const char *chunk = bytes + used;
+        const char *line_end = find(chunk, length - used, "\r\n");
+        if (!line_end) return used;
+        size_t head = (size_t)(line_end - chunk) + 2, content = strtoul(chunk, NULL, 16);
+        if (length - used < head + content + 2) return used;
+        used += head + content + 2;
+        if (!content) {
+            lose(one);
+            return used;
+        }
+        if (one->state == GREETING) {
+            one->state = SUBSCRIBED;
+            subscribers_ready++;
+        }
+        for (const char *event = chunk + head, *end = event + content; event < end;) {
+            const char *event_end = find(event, (size_t)(end - event), "\n\n");
+            if (!event_end) {
+                protocol_errors++;
+                break;
+            }
+            text_message(one, event, (size_t)(event_end - event), at);
+            event = event_end + 2;
+        }
+    }
+}
+
 static void keep_rest(subscriber *one, const char *bytes, size_t length) {
     if (!length) { /* an idle subscriber needs no memory here, so that thousands of them fit */
         free(one->rest);
@@ -344,7 +402,7 @@ static void read_subscriber(subscriber *one) {
         }
         char *bytes = one->rest_length ? one->rest : shared;
         size_t length = one->rest_length + (size_t)got;
-        size_t used = take_frames(one, bytes, length, now());
+        size_t used = (plan.protocol == EVENT_STREAM ? take_chunks : take_frames)(one, bytes, length, now());
         keep_rest(one, bytes + used, length - used);
         if ((size_t)got < room) return; /* the socket is empty: epoll tells when there is more */
     }
@@ -358,7 +416,7 @@ void subscriber_ready(uint32_t index, uint32_t epoll_events) {
         getsockopt(one->socket, SOL_SOCKET, SO_ERROR, &error, &length);
         if (error) fail(strerror(error));
         if (!(epoll_events & EPOLLOUT)) return;
-        request_upgrade(one);
+        (plan.protocol == EVENT_STREAM ? request_stream : request_upgrade)(one);
         watch((int)index, EPOLLIN, EPOLL_CTL_MOD);
         return;
     }

@@ -1,4 +1,4 @@
-/* Many WebSockets, each with one subscription, whose every frame is checked. */
+/* Many WebSockets or event streams, each with one subscription, whose every message is checked. */
 #ifndef SUBSCRIBERS_H
 #define SUBSCRIBERS_H
 
@@ -8,13 +8,15 @@ typedef enum {
     GRAPHQL_TRANSPORT_WS, /* the npm package graphql-ws */
     SOCKET_IO_2,          /* laravel-echo-server */
     PUSHER_7,             /* pusher-js */
+    EVENT_STREAM,         /* the npm package graphql-sse: a request each, answered by server-sent events */
 } wire;
 
 typedef struct {
     wire protocol;
     int port;
     const char *path;
-    const char *init_payloads;     /* JSON for connection_init, a line for each subscriber in turn; NULL: none */
+    const char *init_payloads;     /* JSON for connection_init, a line for each subscriber in turn; NULL: none;
+                                    * event streams: a header line */
     const char *document;          /* GraphQL: with a variable $date; socket.io: what the channels' names begin with;
                                     * pusher: the channel */
     const char *date, *other_date; /* what is subscribed to; subscribers to the other date must receive nothing */
