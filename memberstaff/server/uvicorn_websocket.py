@@ -171,7 +171,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         while self.consumer is not None and not self.queue.empty():
             message: Any = await self.receive()
             if message["type"] == "websocket.disconnect":
-                consumer, self.consumer = self.consumer, None
+                consumer, self.consumer, self.queue.on_message = self.consumer, None, None  # type: ignore[attr-defined]
                 await consumer.take(message)
                 self.abort_unless_closed()
             else:
