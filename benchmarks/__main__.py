@@ -35,7 +35,7 @@ def main() -> int:
     if options.baseline:
         scenarios = [scenario for scenario in scenarios if scenario.compared_with != ("memberstaff",)]
     names = ["memberstaff"] if options.baseline else options.peers.split(",") if options.peers else list(SERVERS)
-    servers = chosen(names)
+    servers = [server for server in chosen(names) if any(server.name in each.servers for each in scenarios)]
     tools = prepare(server.packages for server in servers if server.packages)
     usable = [server for server in servers if server.packages not in tools.missing]
     for server in servers:

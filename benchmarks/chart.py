@@ -42,7 +42,7 @@ def fanout(report: Report) -> str | None:
         "</style>",
         f'<rect class="page" x="0.5" y="0.5" width="{WIDTH - 1}" height="{height - 1}" rx="6"/>',
         f'<text class="text" x="{LEFT}" y="26" font-size="17" font-weight="600">{TITLE}</text>',
-        f'<text class="quiet" x="{LEFT}" y="48">Each change of a day reaches every subscriber; less is better.</text>',
+        f'<text class="quiet" x="{LEFT}" y="48">Four changes under way, each for all; less is better.</text>',
     ]
     for index, (value, server) in enumerate(bars):
         y = TOP + index * (BAR + GAP)
