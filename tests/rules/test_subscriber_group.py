@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from memberstaff.errors import Unavailable
 from memberstaff.fanout import subscriber_group
+from memberstaff.fanout.event_source import Batch
 from memberstaff.fanout.subscriber_group import Member
 from memberstaff.fanout.subscriber_groups import SubscriberGroups
 from tests.rules.groups import Numbers, Reader, group_of, settled
@@ -175,6 +176,31 @@ async def test_what_comes_while_a_long_send_is_rested_from_goes_out_together(mon
     rest.set()
     await asyncio.wait_for(_until(lambda: len(reader.seen) == 4), 5)
     assert reader.writes == 2
+
+
+async def test_a_rest_is_twice_as_long_as_the_send(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subscriber_group, "SHORT_SECONDS", 0.0005)
+    now = 1_000.0
+    rests: list[float] = []
+
+    class Slow(Reader):
+        def send(self, batch: Batch) -> None:
+            nonlocal now
+            now += 0.25
+            super().send(batch)
+
+    async def sleep(seconds: float, real: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+        if seconds:
+            rests.append(seconds)
+        await real(0)
+
+    reader, numbers = Slow(), Numbers()
+    await group_of(numbers).join(reader, None)
+    monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: now)
+    monkeypatch.setattr("memberstaff.fanout.subscriber_group.asyncio.sleep", sleep)
+    numbers.add()
+    await _until(lambda: bool(rests))
+    assert rests == [0.5]
 
 
 async def _until(condition: Callable[[], bool]) -> None:
