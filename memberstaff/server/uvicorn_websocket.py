@@ -168,15 +168,17 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     async def deliver_all(self) -> None:
         """Have the consumer handle one message after the other."""
-        while self.consumer is not None and not self.queue.empty():
-            message: Any = await self.receive()
-            if message["type"] == "websocket.disconnect":
-                consumer, self.consumer, self.queue.on_message = self.consumer, None, None  # type: ignore[attr-defined]
+        try:
+            while self.consumer is not None and not self.queue.empty():
+                consumer = self.consumer
+                message: Any = await self.receive()
+                if message["type"] == "websocket.disconnect":
+                    self.consumer = self.queue.on_message = None  # type: ignore[attr-defined]
                 await consumer.take(message)
-                self.abort_unless_closed()
-            else:
-                await self.consumer.take(message)
-        self.delivering = False
+        finally:
+            self.delivering = False
+        if self.consumer is None:
+            self.abort_unless_closed()
 
     async def run_asgi(self) -> None:
         """Run the application, which may return before the socket is closed if it has handed it over."""
@@ -187,6 +189,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         except BaseException:
             self.logger.exception("Exception in ASGI application")
             self.send_500_response()
+        else:
+            self.send_500_response()  # unless the application has answered
         if self.consumer is None and not self.delivering and self.close_timer is None:
             self.transport.close()
 
