@@ -204,12 +204,11 @@ def main() -> None:
         tools = Tools(Path(), Path(), None, {})
         with running_environment(tools, folder, {cores[0]}, durable=True, subscribers=given.boards) as environment:
             os.sched_setaffinity(0, set(cores[1:]) or set(cores))
+            settings = {"MEMBERSTAFF_TRUSTED_PROXIES": "127.0.0.1", "MEMBERSTAFF_ALLOWED_HOSTS": "localhost"}
             for what, more in (("with the rule", {}), ("without", {"PYTHONPATH": str(folder / "unbounded")})):
                 with (
                     environment.database() as database,
-                    environment.memberstaff(
-                        database, MEMBERSTAFF_TRUSTED_PROXIES="127.0.0.1", MEMBERSTAFF_ALLOWED_HOSTS="localhost", **more
-                    ) as (port, process),
+                    environment.memberstaff(database, {**settings, **more}) as (port, process),
                 ):
                     storm = Storm(port, process, environment, given.patience)
                     print(f"{what}: {asyncio.run(storm.run(given.boards, given.longest))}", flush=True)
