@@ -1,18 +1,26 @@
-"""Every setting, read from the environment as MEMBERSTAFF_…; each with its unit and default."""
+"""Every setting, read as MEMBERSTAFF_… from the environment or a file; each with its unit and default."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from difflib import get_close_matches
 from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, ValidationError, model_validator
+from pydantic_settings import SettingsError
 
 from memberstaff.deployment import GENERATE, PREFIX, WEEKDAYS, Deployment
 from memberstaff.keyring import Keyring
+
+SECRETS = Path("/run/secrets")
+"""Where Docker, Podman, Compose and our manifests for Kubernetes put the files of secrets."""
+CREDENTIALS = "CREDENTIALS_DIRECTORY"
+"""The variable by which systemd names the folder of a service's credentials."""
 
 
 class InvalidSettings(Exception):
@@ -189,23 +197,18 @@ class Settings(Deployment):
 
 
 def load(**overrides: Any) -> Settings:
-    """Read the settings from the environment; `overrides` win over it.
+    """Read the settings from the environment, or else from files; `overrides` win over both.
 
     Raises InvalidSettings with a line for each invalid setting. It repeats no value, which may be a password put
     into the wrong variable.
     """
-    known = {f"{PREFIX}{name}".upper() for name in Settings.model_fields}
-    ours = {name for name in os.environ if name.startswith(PREFIX) and not name.startswith(f"{PREFIX}TEST_")}
-    if unknown := sorted(ours - known):
-        guesses = {name: get_close_matches(name, known, n=1) for name in unknown}
-        raise InvalidSettings(
-            "\n".join(
-                f"{name}: there is no such setting{f'; did you mean {guess[0]}?' if guess else ''}"
-                for name, guess in guesses.items()
-            )
-        )
+    folders = list(_folders())
+    if unknown := sorted(_unknown(folders)):
+        raise InvalidSettings("\n".join(unknown))
     try:
-        return Settings(**overrides)
+        return Settings(_secrets_dir=folders or None, **overrides)
+    except SettingsError as error:
+        raise InvalidSettings(_unreadable(error.__cause__, folders)) from None
     except ValidationError as error:
         lines: dict[str, None] = {}
         for problem in error.errors(include_input=False, include_url=False):
@@ -213,3 +216,34 @@ def load(**overrides: Any) -> Settings:
             name = f"{PREFIX}{problem['loc'][0]}".upper() if problem["loc"] else "Settings"
             lines[f"{name}: {problem['msg'].removeprefix('Value error, ')}"] = None
         raise InvalidSettings("\n".join(lines)) from None
+
+
+def _unreadable(cause: BaseException | None, folders: list[Path]) -> str:
+    """Why a file could not be read."""
+    if isinstance(cause, OSError):
+        return f"{cause.filename} cannot be read: {cause.strerror}"
+    return f"A file in {' or '.join(map(str, folders))} is not text in UTF-8"
+
+
+def _folders() -> Iterator[Path]:
+    """Of files that hold a setting each; what stands in the second wins. Raises InvalidSettings."""
+    if os.access(SECRETS, os.R_OK | os.X_OK):  # on a whole machine it may be somebody else's
+        yield SECRETS
+    credentials = Path(os.environ.get(CREDENTIALS) or SECRETS)
+    if credentials != SECRETS and credentials.is_dir():
+        if not os.access(credentials, os.R_OK | os.X_OK):
+            raise InvalidSettings(f"{credentials}, which {CREDENTIALS} names, cannot be read by this user")
+        yield credentials
+
+
+def _unknown(folders: list[Path]) -> Iterator[str]:
+    """What is named like a setting and is none."""
+    known = {f"{PREFIX}{name}".upper() for name in Settings.model_fields}
+    names = {name: name for name in os.environ if name.startswith(PREFIX) and not name.startswith(f"{PREFIX}TEST_")}
+    for file in (file for folder in folders for file in folder.iterdir()):
+        if file.name.upper().startswith(PREFIX):
+            names[str(file)] = file.name.upper()
+    for place, name in names.items():
+        if name not in known:
+            guess = get_close_matches(name, known, n=1)
+            yield f"{place}: there is no such setting{f'; did you mean {guess[0]}?' if guess else ''}"

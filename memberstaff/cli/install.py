@@ -16,7 +16,7 @@ from memberstaff.db.installation import new_epoch
 from memberstaff.db.migrate import Compatibility, Incompatible, compatibility, migrate
 from memberstaff.db.migrate import finish as end_side_by_side
 from memberstaff.deployment import PREFIX, Deployment
-from memberstaff.settings import Settings, load
+from memberstaff.settings import SECRETS, Settings, load
 
 
 @app.command("migrate")
@@ -100,6 +100,10 @@ def settings_page() -> str:
         "",
         "Each is an environment variable; an empty one counts as not set. Those that end in `_SECONDS` are in seconds,",
         "`_BYTES` in bytes; lists are separated by commas. `memberstaff settings` prints this page.",
+        "",
+        "A secret is better kept in a file: what no variable sets is read from a file of that name, such as",
+        f"`{SECRETS}/memberstaff_secret_key`, in `{SECRETS}` (Docker, Podman, Kubernetes) or among the credentials",
+        "that systemd hands over (`LoadCredential=`).",
         "",
         "## What to set",
         "",
