@@ -25,6 +25,7 @@ from memberstaff.installed import explain, untried
 from memberstaff.server.run import serve
 from memberstaff.settings import Settings, load
 
+ANY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 - to be told apart
 SAYING_SECONDS = 1.0
 """For which a start waits until a warning is written."""
 
@@ -39,7 +40,9 @@ def serve_command(
     insecure: Annotated[
         bool, typer.Option("--insecure", help="Serve other machines without TLS: anybody on the way reads passwords.")
     ] = False,
-    demo_mode: Annotated[bool, typer.Option("--demo", help="Demo data and logins, on this machine only.")] = False,
+    demo_mode: Annotated[
+        bool, typer.Option("--demo", help="Demo data and logins, on this machine only unless --insecure.")
+    ] = False,
     data: Annotated[Path | None, typer.Option(help="The folder of the demo's database and passwords.")] = None,
 ) -> None:
     """Run the server. Settings come from the environment: see docs/settings.md or `memberstaff settings`.
@@ -54,11 +57,13 @@ def serve_command(
     factory = f"{_usable_schema()}:serve_alone"
     logins: list[Login] = []
     if demo_mode:
-        _require_loopback(host)
+        if not insecure:
+            _require_loopback(host)
         logins = prepare(data or Path(".data"))
     settings = load()
     if settings.demo:
-        _require_loopback(host)
+        if not insecure:
+            _require_loopback(host)
         if settings.trusted_proxies:
             raise CommandError(
                 f"Demo mode is for this machine only; behind a proxy ({PREFIX}TRUSTED_PROXIES) others would reach it."
@@ -77,7 +82,8 @@ def serve_command(
     if demo_mode:
         asyncio.run(demo.install(settings, logins))
         with suppress(OSError):
-            _welcome(f"{'https' if certificate else 'http'}://{host}:{port}", logins)
+            here = "localhost" if host in ANY_ADDRESS else host
+            _welcome(f"{'https' if certificate else 'http'}://{here}:{port}", logins)
     else:
         asyncio.run(_require_migrated(settings))
     serve(factory, settings, host=host, port=port, workers=workers, certificate=certificate, key=key)
@@ -140,7 +146,10 @@ async def _require_migrated(settings: Settings) -> None:
 
 def _require_loopback(host: str) -> None:
     if not is_loopback(host):
-        raise CommandError(f"Demo mode listens on this machine only; {host} would expose it to others.")
+        raise CommandError(
+            f"Demo mode listens on this machine only; {host} would expose it to others. In a container, whose port "
+            "only this machine reaches, add --insecure."
+        )
 
 
 def _require_free(host: str, port: int) -> None:

@@ -16,7 +16,9 @@ import uvloop
 from pydantic import SecretStr
 from rich.console import Console
 
+from memberstaff.access import Role
 from memberstaff.cli import serving
+from memberstaff.demo.logins import Login
 from memberstaff.server.run import ACCEPTED_AT_ONCE, RECEIVED_AT_ONCE, listener, listeners
 from memberstaff.settings import Settings
 from tests.infrastructure.process import free_port
@@ -32,6 +34,27 @@ def test_the_demo_stays_on_this_machine_however_it_was_asked_for(
     proxied = Settings(demo=True, secret_key=SecretStr(SECRET), trusted_proxies=("127.0.0.1/32",))
     monkeypatch.setattr("memberstaff.cli.serving.load", lambda: proxied)
     assert "behind a proxy (MEMBERSTAFF_TRUSTED_PROXIES) others would reach it" in said(memberstaff("serve"))
+    assert "behind a proxy (MEMBERSTAFF_TRUSTED_PROXIES) others would" in said(memberstaff("serve", "--insecure"))
+
+
+@pytest.mark.parametrize("words", [("--demo",), ()])
+def test_the_demo_is_served_from_a_container_on_demand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    served: list[str] = []
+    monkeypatch.setattr("memberstaff.cli.serving.serve", lambda *_, **options: served.append(options["host"]))
+    monkeypatch.setattr("memberstaff.cli.serving.prepare", lambda _: [Login(Role.ADMIN, "a@b.example", "a password")])
+    monkeypatch.setattr("memberstaff.cli.serving._require_migrated", no_database)
+    monkeypatch.setattr("memberstaff.cli.serving.demo.install", no_database)
+    monkeypatch.setattr("memberstaff.cli.serving.load", lambda: Settings(demo=True, secret_key=SecretStr(SECRET)))
+    port = free_port()
+    done = memberstaff("serve", "--host", "0.0.0.0", "--port", str(port), "--insecure", *words)
+    assert (done.returncode, served) == (0, ["0.0.0.0"])
+    assert (f"http://localhost:{port}/graphiql" in done.stdout) == ("--demo" in words)
+
+
+async def no_database(*_: object) -> None:
+    """Is asked nothing."""
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.1.2.3", "board.school.example"])
