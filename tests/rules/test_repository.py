@@ -23,6 +23,8 @@ LOCKS = {
     "dev": ["build", "test", "check"],
     "node": ["node"],
     "sbom": ["sbom"],
+    "image": [],
+    "deploy": ["deploy"],
     "ariadne": ["ariadne"],
     "uv": ["uv"],
     "lowest": [],
@@ -111,7 +113,7 @@ def locked(lock: str) -> dict[str, list[Version]]:
 def wanted(lock: str) -> list[Requirement]:
     """What pyproject.toml asks for by name."""
     pyproject = tomllib.loads((ROOT / PROJECTS[lock]).read_text())
-    lines = [*pyproject["project"]["dependencies"]] if lock in {"run", "dev", "lowest", "client"} else []
+    lines = [*pyproject["project"]["dependencies"]] if lock in {"run", "dev", "image", "lowest", "client"} else []
     for group in LOCKS[lock]:
         lines += pyproject["dependency-groups"][group]
     return [Requirement(line) for line in lines]
