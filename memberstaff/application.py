@@ -161,7 +161,7 @@ class Application:
             metrics.CONNECTIONS_WATCHED: len(self.access_watcher),
             metrics.DATABASE_CONNECTIONS_USED: self.database.connections_used,
             metrics.DATABASE_CONNECTIONS_MOST: self.settings.database_pool_size,
-            metrics.TIMELINE_FOLLOWED: self.database.timeline.followed,
+            metrics.TIMELINE_FOLLOWED: self.database.is_sqlite or self.database.timeline.followed,
         }
 
     def _services(self) -> dict[str, Callable[[], Awaitable[None]]]:

@@ -104,8 +104,9 @@ def _histogram(name: str, help_text: str, **labels: Collection[str]) -> Histogra
 DELIVERY = _histogram(
     "delivery_seconds",
     "From the instant of a mark, which its transaction has taken before it waits for the day's lock, until the first "
-    "group of subscribers has been sent it: once for each event and process. It compares the clock of the server that "
-    "took the mark with that of the one that sends it, so it is as right as both agree; less than nothing counts as 0.",
+    "group of subscribers has been sent it: once for each transaction, day and process, however many people an import "
+    "or a bulk mark has changed. It compares the clock of the server that took the mark with that of the one that "
+    "sends it, so it is as right as both agree; less than nothing counts as 0.",
 )
 REDIS_LAG = _histogram(
     "redis_lag_seconds",
@@ -282,7 +283,9 @@ LIVE_READING = _gauge(
     "live_reading", "1 while the feed can read the database, which it does for as long as a day is watched.", "livemin"
 )
 TIMELINE_FOLLOWED = _gauge(
-    "timeline_followed", "1 while a failover of PostgreSQL begins another epoch by itself.", "livemin"
+    "timeline_followed",
+    "1 while a failover of PostgreSQL begins another epoch by itself; also on SQLite, which has none.",
+    "livemin",
 )
 NOTIFICATIONS_UNSENT = _gauge("notifications_unsent", "Notifications that are not published yet.")
 DATES_WATCHED = _gauge("dates_watched", "Days with subscriptions.")

@@ -210,8 +210,8 @@ class Feed:
     def sent(self, watched: WatchedDay, before: int, position: int) -> None:
         """Observe how long after its mark each change was sent, the first time that it is."""
         now = self._database.now()
-        for change in watched.first_sent(before, position):
-            metrics.DELIVERY.observe(max(0.0, (now - change.changed_at).total_seconds()))
+        for changed_at in {change.changed_at for change in watched.first_sent(before, position)}:
+            metrics.DELIVERY.observe(max(0.0, (now - changed_at).total_seconds()))
 
     async def next_state(self, watched: WatchedDay, seen: object) -> object:
         """The day's state, once it differs from `seen`. Raises RestartRequired when the epoch ends."""

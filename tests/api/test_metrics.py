@@ -53,7 +53,7 @@ async def test_gauges_tell_how_the_process_does(database_url: str, clock: Turned
         "memberstaff_response_cache_bytes": 0,
         "memberstaff_document_cache_bytes": 270 * len(WATCH),
         "memberstaff_processes": 1,
-        "memberstaff_timeline_followed": 0,
+        "memberstaff_timeline_followed": 1,
     }
 
 

@@ -9,6 +9,7 @@ from datetime import date, timedelta
 import pytest
 from sqlalchemy import delete, update
 
+from memberstaff import metrics
 from memberstaff.access import COMMAND_LINE
 from memberstaff.changes import Status
 from memberstaff.db.database import Database
@@ -88,6 +89,21 @@ async def test_what_a_notification_of_another_epoch_brings_is_not_believed(schoo
         feed.on_notification(replace(notification, epoch=1, changes=invented))
         assert watched.position == 0
         assert await following(feed, watched, 1) == [("Amina", 1)]
+
+
+async def test_however_many_a_bulk_mark_has_changed_it_is_one_delivery(school: School, feed: Feed) -> None:
+    async with feed.watch(TODAY) as watched:
+        await school.fill(Status.LATE)
+        await school.mark("Amina", Status.PRESENT)
+        feed.on_notification(school.notifications[-1])
+        await following(feed, watched, 4)
+        before = deliveries()
+        feed.sent(watched, 0, 4)
+        assert deliveries() == before + 2
+
+
+def deliveries() -> float:
+    return metrics.REGISTRY.get_sample_value("memberstaff_delivery_seconds_count") or 0.0
 
 
 async def test_without_any_notification_changes_arrive_by_polling(school: School, database: Database) -> None:
