@@ -20,7 +20,7 @@ from sqlalchemy.exc import DBAPIError
 from memberstaff import origin
 from memberstaff.access import COMMAND_LINE
 from memberstaff.db.database import Database
-from memberstaff.db.migrate import Compatibility, Incompatible, compatibility
+from memberstaff.db.migrate import Compatibility, Incompatible, Interrupted, compatibility
 from memberstaff.db.work import Work
 from memberstaff.errors import Refusal, Refusals, RequestError, Unavailable
 from memberstaff.installed import describe
@@ -70,7 +70,7 @@ def explain_errors() -> Iterator[None]:
         _fail(unusable(error.__cause__ or error))
     except (Refusal, RequestError) as error:
         _fail(error.message)
-    except (CommandError, Incompatible) as error:
+    except (CommandError, Incompatible, Interrupted) as error:
         _fail(str(error))
     except (DBAPIError, OSError) as error:
         _fail(unusable(error))

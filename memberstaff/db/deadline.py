@@ -67,7 +67,9 @@ def connection_arguments(seconds: float | None, *, pgbouncer: bool = False) -> d
         "tcp_keepalives_interval": "2",
         "tcp_keepalives_count": "3",
     }
-    if seconds is not None:
+    if seconds is None:
+        parameters["statement_timeout"] = "0"  # also where the role has one
+    else:
         # A wait for a lock ends before its connection would be cut, which could be used again.
         parameters["lock_timeout"] = _milliseconds(0.8 * seconds)
         parameters["statement_timeout"] = _milliseconds(2 * seconds)

@@ -47,8 +47,14 @@ SIDE_BY_SIDE_SINCE = "0009"
 
 _NO_LOCK = {"55P03", "40P01"}
 """SQLSTATEs: lock_timeout, and a deadlock."""
+_CANCELLED = "57014"
+"""SQLSTATE of statement_timeout, and of an administrator's pg_cancel_backend."""
 # An advisory lock, so that nodes starting together migrate one after the other. Any number will do.
 _LOCK = 5_370_114_628_991_001
+
+
+# PostgreSQL has transaction_timeout from 17 on.
+_LIFT = text("SELECT set_config(name, '0', true) FROM pg_settings WHERE name = ANY(:names)")
 
 
 class Compatibility(StrEnum):
@@ -70,6 +76,10 @@ class Incompatible(Exception):
         )
 
 
+class Interrupted(Exception):
+    """A migration could not be done now; the message says what to do. Those before it are done."""
+
+
 def config(connection: Connection) -> Config:
     """Alembic's configuration for an open connection."""
     configuration = Config()
@@ -82,7 +92,7 @@ async def migrate(engine: AsyncEngine, revision: str = "head") -> None:
     """Upgrade the tables to this release, or to `revision`, within a day; leaves those of a later release alone.
 
     On PostgreSQL each migration is a transaction of its own, so that none keeps another's locks, and the engine needs
-    two connections: one holds the lock against other nodes.
+    two connections: one holds the lock against other nodes. Raises Interrupted.
     """
 
     def upgrade(connection: Connection) -> None:
@@ -97,7 +107,8 @@ async def migrate(engine: AsyncEngine, revision: str = "head") -> None:
 async def finish(engine: AsyncEngine) -> None:
     """End the time in which releases before this one may serve; the tables must have been migrated.
 
-    Runs `finish` of each migration that has one, unless that was done; what has begun can be repeated.
+    Runs `finish` of each migration that has one, unless that was done; what has begun can be repeated. Raises
+    Interrupted.
     """
 
     def run(connection: Connection) -> None:
@@ -154,7 +165,7 @@ async def _alone(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     """A connection to migrate with, while no other node does.
 
     On SQLite it is in a transaction, which is all; on PostgreSQL in none, and whatever it begins waits for no lock
-    longer than LOCK_TIMEOUT.
+    longer than LOCK_TIMEOUT, and takes as long as it takes, also if the role's statements may not.
     """
     async with engine.connect() as connection:
         connection = await connection.execution_options(**write_option())
@@ -166,6 +177,7 @@ async def _alone(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
         @event.listens_for(connection.sync_connection, "begin")
         def bound(begun: Connection) -> None:
             begun.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
+            begun.execute(_LIFT, {"names": ["statement_timeout", "transaction_timeout"]})
 
         driver_connection = (await connection.get_raw_connection()).driver_connection
         with answered_within(MIGRATION_SECONDS, driver_connection):
@@ -183,6 +195,8 @@ async def _locked(engine: AsyncEngine) -> AsyncIterator[None]:
     while True:
         async with engine.begin() as connection:
             if await connection.scalar(text("SELECT pg_try_advisory_xact_lock(:lock)"), {"lock": _LOCK}):
+                await connection.execute(_LIFT, {"names": ["transaction_timeout"]})
+                # The last one: what a SELECT has read would be kept, and CREATE INDEX CONCURRENTLY wait for it.
                 await connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
                 yield
                 return
@@ -190,13 +204,28 @@ async def _locked(engine: AsyncEngine) -> AsyncIterator[None]:
 
 
 async def _patiently(connection: AsyncConnection, work: Callable[[Connection], None]) -> None:
-    """Do it, and again when a lock was not to be had: what was committed is not done anew."""
+    """Do it, and again when a lock was not to be had: what was committed is not done anew. Raises Interrupted."""
     for attempt in range(1, ATTEMPTS + 1):
         try:
             await connection.run_sync(work)
         except DBAPIError as error:
-            if attempt == ATTEMPTS or getattr(error.orig, "sqlstate", None) not in _NO_LOCK:
+            state = getattr(error.orig, "sqlstate", None)
+            if state == _CANCELLED:
+                raise Interrupted(
+                    "PostgreSQL has cancelled a statement of a migration; those before it are done. If the role has a "
+                    "statement_timeout, it holds behind PgBouncer for an index that is built beside marks: run "
+                    "`memberstaff migrate` again with an address that leads to PostgreSQL itself, and without "
+                    "MEMBERSTAFF_DATABASE_PGBOUNCER."
+                ) from error
+            if state not in _NO_LOCK:
                 raise
+            if attempt == ATTEMPTS:
+                raise Interrupted(
+                    f"A migration has tried {ATTEMPTS} times to lock a table, for {LOCK_TIMEOUT} each, and others were "
+                    "using it all the time; those before it are done, and nothing of this one. Run `memberstaff "
+                    "migrate` again when there is less to do: an import, a backup or a forgotten transaction "
+                    "(pg_stat_activity tells) keeps tables for long."
+                ) from error
             await connection.rollback()
             await asyncio.sleep(RETRY_SECONDS)
         else:
