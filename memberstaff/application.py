@@ -110,7 +110,7 @@ class Application:
                 raise Incompatible(found)
             tasks = [asyncio.create_task(supervise(name, run)) for name, run in self._services().items()]
             try:
-                with metrics.observing() if self.settings.metrics else nullcontext():
+                with self.database.serving(), metrics.observing() if self.settings.metrics else nullcontext():
                     async with tracing.sending() if self.settings.tracing else nullcontext():
                         yield
             finally:

@@ -18,7 +18,7 @@ from memberstaff.db import deadline, hosts
 from memberstaff.db.clock import Clock, utc_now
 from memberstaff.db.outage import outages, unreachable
 from memberstaff.db.pool import NOT_REPLICATED, check_commit, watch_connections
-from memberstaff.db.sqlite import BUSY_MILLISECONDS, prepare_sqlite, write_option
+from memberstaff.db.sqlite import BUSY_MILLISECONDS, prepare_sqlite, serving, write_option
 from memberstaff.db.stalled import ended_after_waiting
 from memberstaff.db.timeline import CHECK, Timeline
 from memberstaff.db.work import Reading, Work
@@ -84,6 +84,11 @@ class Database:
             prepare_sqlite(self.engine.sync_engine)
         else:
             watch_connections(self.engine.sync_engine, self._answer_seconds, self.timeline)
+
+    def serving(self) -> AbstractContextManager[None]:
+        """Keep `migrate` from copying SQLite's tables for as long as the block lasts."""
+        file = self.engine.url.database
+        return serving(file) if self.is_sqlite and file and file != ":memory:" else nullcontext()
 
     def now(self) -> datetime:
         """The current instant, by the clock that this database's work uses."""

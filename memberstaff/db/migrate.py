@@ -24,7 +24,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from memberstaff.db.deadline import answered_within
-from memberstaff.db.sqlite import write_option
+from memberstaff.db.sqlite import is_served, write_option
 
 HERE = Path(__file__).parent / "migrations"
 
@@ -98,6 +98,11 @@ async def migrate(engine: AsyncEngine, revision: str = "head") -> None:
     def upgrade(connection: Connection) -> None:
         if (_revision(connection) or "") < newest_revision():
             _leave_autobegun(connection)
+            if connection.dialect.name == "sqlite" and is_served(connection.engine.url.database or ""):
+                raise Interrupted(
+                    "A server has the database open, and SQLite is upgraded stopped: stop it, copy the file, and run "
+                    "`memberstaff migrate` again."
+                )
             command.upgrade(config(connection), revision)
 
     async with _alone(engine) as connection:

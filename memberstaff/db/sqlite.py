@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,8 @@ from sqlalchemy import Connection, Engine, event
 log = structlog.get_logger(__name__)
 
 _WRITES = "memberstaff_writes"
+
+_SERVED = "-served"
 
 BUSY_MILLISECONDS = 10_000
 """How long a writer waits for another process's transaction before it fails."""
@@ -58,6 +62,29 @@ def prepare_sqlite(engine: Engine) -> None:
     def _begin(connection: Connection) -> None:
         writes = connection.get_execution_options().get(_WRITES, False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+@contextmanager
+def serving(file: str) -> Iterator[None]:
+    """Have `is_served` say so for as long as the block lasts, or the process.
+
+    The lock is on a file beside the database's: to open and close that itself would release the locks of SQLite.
+    """
+    with ExitStack() as stack:
+        with suppress(OSError):  # no place for it, or a file system without such locks
+            opened = stack.enter_context(os.fdopen(os.open(file + _SERVED, os.O_CREAT | os.O_RDWR, 0o600)))
+            fcntl.flock(opened, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        yield
+
+
+def is_served(file: str) -> bool:
+    """Whether a process serves the database in this file."""
+    with suppress(FileNotFoundError), open(file + _SERVED, "rb") as opened:  # noqa: PTH123 - SQLite's own words for a path
+        try:
+            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 def _warn_of_readers(file: str) -> None:

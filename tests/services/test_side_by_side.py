@@ -15,7 +15,15 @@ from memberstaff import application
 from memberstaff.application import Application
 from memberstaff.db import migrate as migrating
 from memberstaff.db.database import Database
-from memberstaff.db.migrate import Compatibility, Incompatible, compatibility, finish, migrate, newest_revision
+from memberstaff.db.migrate import (
+    Compatibility,
+    Incompatible,
+    Interrupted,
+    compatibility,
+    finish,
+    migrate,
+    newest_revision,
+)
 from memberstaff.db.tables import installation
 from memberstaff.settings import Settings
 from tests.databases import UTC_ZONE, Databases, Engine, connected
@@ -81,6 +89,23 @@ async def test_migrating_with_an_earlier_release_leaves_the_tables_of_a_later_on
     assert await revision(opened) == NEXT
 
 
+@pytest.mark.parametrize("engine", ["sqlite"])
+async def test_sqlite_is_not_migrated_beside_a_server(url: str, opened: Database, tmp_path: Path) -> None:
+    refused = "A server has the database open, and SQLite is upgraded stopped: stop it, copy the file, and run"
+    with newer_release(tmp_path / "next"):
+        newer = newest_revision()
+    async with serving(url).running():
+        done = memberstaff("migrate", url=url)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "The database is up to date.\n", "")
+        with newer_release(tmp_path / "next"), pytest.raises(Interrupted, match=refused):
+            await migrate(opened.engine)
+    assert await revision(opened) == newest_revision() < newer
+    with newer_release(tmp_path / "next"):
+        await migrate(opened.engine)
+    assert await revision(opened) == newer
+
+
+@pytest.mark.parametrize("engine", ["postgresql"])
 async def test_a_database_that_was_finished_is_for_its_own_release_and_later_ones(
     url: str, opened: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
