@@ -232,6 +232,10 @@ class AllDays:
             heard = self._roster_version
             async with self._database.read() as reading:
                 changes = await change_log.after(reading, behind, limit=PAGE)
+                current = (await change_log.states(reading, ())).epoch
+            if current != epoch:  # a failover, since the positions were read: these changes follow others
+                self._requests.request()
+                return
             days = self._days
             if days is None:
                 return

@@ -21,6 +21,7 @@ from memberstaff.live.all_days import AllDays
 from tests.services.boards import NEVER, OFTEN, Line, cancelled, held, running
 from tests.services.school import TODAY, School
 from tests.statements import statements
+from tests.waiting import until
 
 YESTERDAY = TODAY - timedelta(days=1)
 POSITIONS = "LEFT OUTER JOIN attendance_day"
@@ -250,6 +251,22 @@ async def test_a_new_epoch_ends_it(school: School, stream: AllDays) -> None:
         await school.mark("Björn", Status.LATE)
         notify(stream, school)
         assert await following(stream, position, 1) == [("Björn", "2026-01-12", 2)]
+
+
+async def test_what_an_epoch_has_that_begins_during_a_reading_does_not_follow_the_last_one(
+    school: School, database: Database, stream: AllDays
+) -> None:
+    async with stream.watch() as position:
+        await school.mark("Amina", Status.LATE)
+        with held(database, POSITIONS) as reading:
+            stream.on_notification(replace(school.notifications[-1], changes=()))
+            await reading.read.wait()
+            async with school.work(COMMAND_LINE) as work:
+                epoch = await new_epoch(work)
+            reading.go.set()
+            with pytest.raises(RestartRequired):
+                await stream.after(position)
+        await until(lambda: stream.epoch == epoch)
 
 
 async def test_a_history_that_has_become_shorter_ends_it(school: School, database: Database) -> None:
