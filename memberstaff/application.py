@@ -33,6 +33,7 @@ from memberstaff.live.all_days import AllDays
 from memberstaff.live.feed import Feed
 from memberstaff.live.lost_changes import LostChanges
 from memberstaff.live.sources import RenderingCache
+from memberstaff.notify.channel import Channel
 from memberstaff.notify.codec import MISSED
 from memberstaff.notify.notification import Notification
 from memberstaff.notify.notifier import Notifier
@@ -72,6 +73,7 @@ class Application:
             poll_seconds=settings.poll_seconds,
             recent_changes=settings.recent_changes,
             max_replay=settings.max_replay,
+            on_deaf=self._on_deaf,
         )
         self.all_days = AllDays(self.database, poll_seconds=settings.poll_seconds)
         self.admission = AdmissionControl(ADMITTED_AT_ONCE)
@@ -93,12 +95,15 @@ class Application:
         self._ask_database_at = 0.0
         self.services: dict[str, Callable[[], Awaitable[None]]] = {}
         """Other background services of the process, by name in the log."""
+        self.channels: list[Channel] = []
+        """Of Redis, to which the process listens."""
         self.notifier = Notifier(
             settings.broadcast_url.get_secret_value(),
             settings.broadcast_channel,
             settings.keyring,
             self._on_notification,
         )
+        self.channels.append(self.notifier.channel)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -124,6 +129,11 @@ class Application:
         """The holder of a token; the connection ends when their access does. Raises Unauthenticated."""
         return await self.access_watcher.admit(connection, await self.accounts.claims(token))
 
+    @property
+    def hearing(self) -> bool:
+        """Whether changes of other processes are announced to this one, as far as it can tell."""
+        return self.notifier.subscribed and not self.feed.announcements.deaf
+
     async def readiness(self) -> tuple[bool, Mapping[str, Any]]:
         """Whether requests can be served, and the state of the database and of the live updates.
 
@@ -135,9 +145,7 @@ class Application:
             self._ask_database_at = now + READINESS_FRESH_SECONDS
             self._database_state = asyncio.create_task(self._ask_database())
         database = await asyncio.shield(self._database_state)
-        live = (
-            "well" if self.notifier.subscribed and self.feed.reading else "polling" if self.feed.reading else "degraded"
-        )
+        live = "well" if self.hearing and self.feed.reading else "polling" if self.feed.reading else "degraded"
         return database == "well", {"database": database, "live": live}
 
     async def _ask_database(self) -> str:
@@ -151,7 +159,7 @@ class Application:
     def gauges(self) -> Mapping[Gauge, float]:
         """The value of each gauge."""
         return {
-            metrics.LIVE_HEARING: self.notifier.subscribed,
+            metrics.LIVE_HEARING: self.hearing,
             metrics.LIVE_READING: self.feed.reading,
             metrics.NOTIFICATIONS_UNSENT: self.notifier.unsent,
             metrics.DATES_WATCHED: self.feed.watched_days,
@@ -178,6 +186,10 @@ class Application:
     def _on_commit(self, notification: Notification) -> None:
         self.lost_changes.remember(notification)
         self.notifier.publish(notification)
+
+    def _on_deaf(self) -> None:
+        for channel in self.channels:
+            channel.renew()
 
     def _on_epoch(self) -> None:
         self.lost_changes.request()

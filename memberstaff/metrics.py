@@ -244,6 +244,11 @@ SERVICE_RESTARTS = _counter(
     service=("notifier", "feed", "all_days", "access_watcher", "retention", "relay", "presence", "lost_changes"),
 )
 LISTENER_RESTARTS = _counter("listener_restarts", "Times that listening to a channel of Redis began again.")
+REDIS_DEAF = _counter(
+    "redis_deaf",
+    "Times that Redis answered, and changes came that it had not announced: listening began anew, at another node if "
+    "there is one. Commands and imports announce nothing either.",
+)
 READS = _counter(
     "reads",
     "Readings of the log by a background service: of the watched days (feed), of all days (all_days), of changes of "
@@ -278,7 +283,9 @@ READY = _gauge(
     "1 if requests can be served, as GET /health/ready says; the database is asked, also when nobody else asks it.",
     "livemostrecent",
 )
-LIVE_HEARING = _gauge("live_hearing", "1 while notifications of other processes are received.", "livemin")
+LIVE_HEARING = _gauge(
+    "live_hearing", "1 while notifications of other processes are received, as far as the log shows.", "livemin"
+)
 LIVE_READING = _gauge(
     "live_reading", "1 while the feed can read the database, which it does for as long as a day is watched.", "livemin"
 )

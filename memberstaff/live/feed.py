@@ -8,7 +8,7 @@ truth, so a lost message costs a moment, never a change.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import date
 
@@ -22,6 +22,7 @@ from memberstaff.db.database import Database
 from memberstaff.db.work import Reading
 from memberstaff.errors import RestartRequired, Unavailable
 from memberstaff.fanout.retry import MAX_ATTEMPTS
+from memberstaff.live.announcements import Announcements
 from memberstaff.live.splice import Gap, splice
 from memberstaff.live.watched_day import WatchedDay
 from memberstaff.notify.notification import Notification
@@ -38,7 +39,15 @@ RESTORED = "The data was restored from a backup, or a standby of the database ha
 class Feed:
     """The watched days of this process; needs `run` to be running."""
 
-    def __init__(self, database: Database, *, poll_seconds: float, recent_changes: int, max_replay: int) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        poll_seconds: float,
+        recent_changes: int,
+        max_replay: int,
+        on_deaf: Callable[[], None] = lambda: None,
+    ) -> None:
         self._database = database
         self._poll_seconds = poll_seconds
         self._recent_changes = recent_changes
@@ -46,6 +55,7 @@ class Feed:
         self._days: dict[date, WatchedDay] = {}
         self._epoch: int | None = None
         self._requests = ReadRequests()
+        self.announcements = Announcements(on_deaf)
         self._announced: dict[date, DayProgress] = {}
         self._announced_roster = 0
         """What notifications have said there is, and this process did not have; not yet confirmed."""
@@ -77,6 +87,7 @@ class Feed:
         for state in notification.days:
             watched = self._days.get(state.date)
             if watched is not None:
+                self.announcements.heard(state.date, state.position)
                 self._hear(watched, state, [change for change in notification.changes if change.date == state.date])
 
     def _hear_roster(self, version: int) -> None:
@@ -208,7 +219,10 @@ class Feed:
         return cursor.position
 
     def sent(self, watched: WatchedDay, before: int, position: int) -> None:
-        """Observe how long after its mark each change was sent, the first time that it is."""
+        """Observe how long after its mark each change was sent, the first time that it is.
+
+        All of a transaction count as one: an import is one thing that was late, and not a thousand.
+        """
         now = self._database.now()
         for changed_at in {change.changed_at for change in watched.first_sent(before, position)}:
             metrics.DELIVERY.observe(max(0.0, (now - changed_at).total_seconds()))
@@ -261,6 +275,13 @@ class Feed:
             changes = await self._missing(reading, behind)
         if states.epoch != self._epoch:
             self._start_epoch(states.epoch)
+        else:
+            named = [announced, self._announced]
+            heard_of = {
+                day: max([at.position, *(of[day].position for of in named if day in of)]) for day, at in days.items()
+            }
+            found = {day: state.position for day, state in states.days.items() if state.position > heard_of[day]}
+            self.announcements.read({day: position for day, position in found.items() if days[day].state is not None})
         for day, watched in days.items():
             state = states.days[day]
             if state.position < known[day]:

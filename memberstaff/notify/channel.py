@@ -79,6 +79,11 @@ class Channel:
                 self._published.popitem(last=False)
         await self._broadcast.publish(self._name, message)
 
+    def renew(self) -> None:
+        """Connect anew: Redis answers, and passes nothing on."""
+        if self._backend is not None:
+            self._backend.renew()
+
     async def run(self) -> None:
         """Listen until cancelled. Raises when the listener ends by itself, whatever the reason: start it again."""
         try:

@@ -43,6 +43,7 @@ class RedisBackend(BroadcastBackend):
         self._hearing = False
         self._hearing_since = 0.0
         self._pinged = False
+        self._renew_listener = self._renew_publisher = False
         self._failures = 0
         self._log = MinuteLog()
         self.rounds = 0
@@ -70,8 +71,15 @@ class RedisBackend(BroadcastBackend):
         if not self._channels:
             self._wanted.clear()
 
+    def renew(self) -> None:
+        """Have both connections made anew, to another node if there are several."""
+        self._renew_listener = self._renew_publisher = True
+
     async def publish(self, channel: str, message: Any) -> None:
         """Send one message, perhaps twice; raises redis-py's errors if Redis is unreachable."""
+        if self._renew_publisher:
+            self._renew_publisher = False
+            await self._publisher.close()
         await self._publisher.do(lambda client: client.publish(channel, message))
 
     async def next_published(self) -> Event:
@@ -96,6 +104,10 @@ class RedisBackend(BroadcastBackend):
         await self._wanted.wait()
         if self._heard != self._channels:
             await self._drop()
+        if self._renew_listener:
+            self._renew_listener = False
+            await self._drop()
+            self._report(hearing=False)
         pubsub = self._pubsub
         if pubsub is None:
             self._heard = set(self._channels)

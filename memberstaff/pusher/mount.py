@@ -44,6 +44,7 @@ def mount(app: ServerApp, application: Application, *, ids: Ids, account_id: Cal
     if key is not None:
         presence = Presence(url, settings.broadcast_channel, settings.keyring, account_id, application.database.now)
         application.services["presence"] = presence.run
+        application.channels.append(presence.channel)
         endpoint = PusherEndpoint(
             application,
             key,
