@@ -191,7 +191,15 @@ LOGINS_REFUSED = _counter(
 REFRESH_TOKENS_REUSED = _counter(
     "refresh_tokens_reused", "Refresh tokens that came again after their successor: their sessions were ended."
 )
-CONNECTIONS_REFUSED = _counter("connections_refused", "TCP connections closed at once, since there were too many.")
+CONNECTIONS_REFUSED = _counter(
+    "connections_refused", "TCP connections closed at once, since there were too many, or no file could be opened."
+)
+TLS_FAILED = _counter(
+    "tls_failed",
+    "TLS handshakes that failed, or were not completed in time (timeout); whoever connects and says nothing is among "
+    "them.",
+    reason=("failed", "timeout"),
+)
 NOTIFICATIONS_REFUSED = _counter(
     "notifications_refused", "Messages on our channels of Redis that others have written, or with another secret."
 )
@@ -266,6 +274,11 @@ DATABASE_UNAVAILABLE = _counter(
 )
 DATABASE_CONNECTIONS_CUT = _counter(
     "database_connections_cut", "Connections to PostgreSQL that were cut, since it did not answer in time."
+)
+DATABASE_CONNECTIONS_REFUSED = _counter(
+    "database_connections_refused",
+    "Connections to PostgreSQL that were not used: they led to a standby, or to a history whose end this process has "
+    "seen, or that could not be told.",
 )
 STALLED_TRANSACTIONS_ENDED = _counter(
     "stalled_transactions_ended", "Transactions of stopped processes that were ended, since others waited for them."

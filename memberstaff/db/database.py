@@ -187,6 +187,7 @@ class Database:
             found = (await connection.exec_driver_sql(CHECK)).one()
         if not found.current or found.epoch != connection.info["epoch"]:
             await connection.invalidate()
+            metrics.DATABASE_CONNECTIONS_REFUSED.inc()
             raise ConnectionError("This connection leads to another epoch than it began with.")
 
     async def close(self) -> None:

@@ -78,8 +78,10 @@ class Timeline:
         except (PostgresError, InterfaceError) as error:
             if getattr(error, "sqlstate", None) in _NOT_MIGRATED:
                 return 0
+            metrics.DATABASE_CONNECTIONS_REFUSED.inc()
             raise Refused(f"PostgreSQL failed while a connection was prepared: {error}") from error
         except Refused as refused:
+            metrics.DATABASE_CONNECTIONS_REFUSED.inc()
             self._log.warning("A connection to PostgreSQL was not used", reason=str(refused))
             raise
         self.is_doubted = False

@@ -78,7 +78,7 @@ class OpenConnections:
         networks = () if is_trusted(address, self._trusted) else networks_of(address)
         free = self.total - self._open
         if free <= 0 or any(self._by_network[name] >= min(share * self.per_address, free) for name, share in networks):
-            self._refuse(address)
+            self.refuse(address)
             return None
         self._open += 1
         names = tuple(name for name, _ in networks)
@@ -93,7 +93,8 @@ class OpenConnections:
             if not self._by_network[name]:
                 del self._by_network[name]
 
-    def _refuse(self, address: str) -> None:
+    def refuse(self, address: str) -> None:
+        """Count a connection that is closed at once, and say so now and then."""
         self.refused += 1
         metrics.CONNECTIONS_REFUSED.inc()
         if (now := time.monotonic()) >= self._warn_at:

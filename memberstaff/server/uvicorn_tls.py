@@ -16,6 +16,7 @@ from typing import Any
 import uvicorn
 from uvicorn.server import ServerState
 
+from memberstaff import metrics
 from memberstaff.server.client_address import UNKNOWN
 from memberstaff.server.client_hello import client_hello
 from memberstaff.server.open_connections import Slot, open_connections_of
@@ -62,13 +63,15 @@ class TLSGate(asyncio.Protocol):
         transport closes its own.
         """
         peer = transport.get_extra_info("peername")
-        slot = self.http.slot = open_connections_of(self.http.app_state).take(peer[0] if peer else UNKNOWN)
+        address, open_connections = peer[0] if peer else UNKNOWN, open_connections_of(self.http.app_state)
+        slot = self.http.slot = open_connections.take(address)
         if slot is not None:
             accepted = transport.get_extra_info("socket")
             try:
                 descriptor = socket.dup(accepted.fileno())
             except OSError:  # no more files can be opened
                 slot.free()
+                open_connections.refuse(address)
             else:
                 duplicate = socket.socket(accepted.family, accepted.type, accepted.proto, descriptor)
                 duplicate.setblocking(False)
@@ -94,6 +97,7 @@ class TLSGate(asyncio.Protocol):
                 lambda: self.http, connection, ssl=self.context, ssl_handshake_timeout=seconds
             )
         except OSError as error:
+            metrics.TLS_FAILED.labels("timeout" if isinstance(error, TimeoutError) else "failed").inc()
             log.debug("No TLS with a client", extra={"reason": type(error).__name__})
         finally:
             self.http.connections.discard(self)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -12,6 +13,7 @@ from typing import Any, Self
 import pytest
 from websockets.exceptions import InvalidStatus
 
+from memberstaff import metrics
 from memberstaff.server import uvicorn_http
 from memberstaff.server.app import ServerApp
 from tests.api.clients import SECONDS, client
@@ -118,16 +120,40 @@ async def test_half_a_handshake_is_counted_and_given_up(tmp_path: Path) -> None:
         reader = await stranger.connect()
         stranger.open[0][1].write(b"\x16\x03\x01\x02\x00\x01")  # a record of a ClientHello, and nothing after it
         await until(lambda: len(app.open_connections) == 1)
+        before = failed("timeout")
         assert await is_closed(reader)
         await until(lambda: len(app.open_connections) == 0)
+        assert failed("timeout") == before + 1
 
 
 async def test_what_is_no_handshake_is_closed_and_no_longer_counted(tmp_path: Path) -> None:
     async with served(self_signed(tmp_path)) as (address, app), Stranger(address) as stranger:
+        before = failed("failed")
         reader = await stranger.connect()
         stranger.open[0][1].write(LIVE)
         await asyncio.wait_for(reader.read(), SECONDS)
         await until(lambda: len(app.open_connections) == 0)
+        assert failed("failed") == before + 1
+
+
+def failed(reason: str) -> float:
+    """Handshakes, so far."""
+    return metrics.REGISTRY.get_sample_value("memberstaff_tls_failed_total", {"reason": reason}) or 0.0
+
+
+async def test_a_connection_for_which_no_file_can_be_opened_is_refused_and_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with served(self_signed(tmp_path)) as (address, app), Stranger(address) as stranger:
+        with monkeypatch.context() as patched:
+            patched.setattr("socket.dup", no_more_files)
+            assert await is_closed(await stranger.connect())
+        assert (len(app.open_connections), app.open_connections.refused) == (0, 1)
+        assert await stranger.answer({"tls": "yes"}) == OK
+
+
+def no_more_files(_: int) -> int:
+    raise OSError(errno.EMFILE, "Too many open files")
 
 
 async def test_a_client_that_leaves_within_its_handshake_is_no_longer_counted(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import func, make_url, select
 from structlog.testing import capture_logs
 
+from memberstaff import metrics
 from memberstaff.access import COMMAND_LINE
 from memberstaff.db.database import Database
 from memberstaff.db.installation import new_epoch
@@ -131,6 +132,11 @@ async def pid(database: Database) -> int:
         return int(await reading.scalar(PID))
 
 
+def refused() -> float:
+    """Connections, so far."""
+    return metrics.REGISTRY.get_sample_value("memberstaff_database_connections_refused_total") or 0.0
+
+
 async def test_a_history_that_a_process_has_seen_the_end_of_is_not_read_until_it_is_said_to_be_meant(
     past: asyncpg.Connection, database_url: str
 ) -> None:
@@ -138,11 +144,13 @@ async def test_a_history_that_a_process_has_seen_the_end_of_is_not_read_until_it
         await past.execute("UPDATE installation SET epoch = epoch + 5")
         assert await history(database) == (LAST_YEAR + 5, 1)
         await past.execute("UPDATE installation SET epoch = epoch - 5")
+        before = refused()
         await past.execute(OTHERS_ENDED)
         with capture_logs() as logs:
             for _ in range(3):
                 with pytest.raises(Unavailable):
                     await history(database)
+        assert refused() > before
         [reason] = [line["reason"] for line in logs if "reason" in line]
         assert reason == (
             f"Its history has epoch {LAST_YEAR}, and this server has seen {LAST_YEAR + 5}: it is an old primary, or a "
