@@ -154,6 +154,12 @@ async def of_database(settings: Settings, *, processes: int) -> AsyncIterator[Fi
                 async with opened.engine.connect() as connection:
                     for each in await _of_postgresql(connection, settings, processes):
                         yield each
+                    if found is Compatibility.COMPATIBLE and (ahead := await connection.scalar(_EPOCH_AHEAD)) > 1:
+                        yield advice(
+                            f"The epoch is from a clock that was {ahead:,} s ahead of the database's. Servers refuse a "
+                            "standby that is promoted without having heard of it, unless its timeline is higher than "
+                            "any that they have seen: run `memberstaff new-epoch` there (docs/backup.md)."
+                        )
                 if not opened.timeline.followed:
                     yield advice(
                         "PostgreSQL does not tell this role its timeline, so a failover is not noticed: run "
@@ -204,6 +210,9 @@ _STATE = text(
     (SELECT json_object_agg(name, setting) FROM pg_settings WHERE name LIKE '%timeout' OR name = 'application_name')
     AS parameters"""
 )
+
+
+_EPOCH_AHEAD = text("SELECT epoch / 1000 - extract(epoch FROM clock_timestamp())::bigint FROM installation")
 
 
 def _clock(whose: str, ahead: float) -> Finding:

@@ -30,9 +30,9 @@ CHECK = f"SELECT ({_TIMELINE}) = timeline AS current, epoch FROM installation"  
 _STORED = "SELECT epoch, timeline FROM installation"
 
 # When several connections find the same, the first one raises the epoch, and the others wait for its lock.
-_STORE = """UPDATE installation SET timeline = $1, epoch = CASE WHEN timeline IS NULL THEN epoch
-ELSE greatest(epoch + 1, (1000 * extract(epoch FROM clock_timestamp()))::bigint) END
-WHERE timeline IS DISTINCT FROM $1"""
+_STORE = """UPDATE installation SET timeline = $1, epoch = CASE WHEN timeline IS NULL AND epoch >= $2 THEN epoch
+ELSE greatest(epoch + 1, $2 + 1, (1000 * extract(epoch FROM clock_timestamp()))::bigint) END
+WHERE timeline IS DISTINCT FROM $1 OR epoch < $2"""
 
 _NOT_TOLD = ("42", "0A")
 """Beginnings of the SQLSTATEs of a server that does not tell its timeline: no right to ask, no such function."""
@@ -52,6 +52,8 @@ class Timeline:
 
     def __init__(self, on_epoch: Callable[[], None]) -> None:
         self.epoch = 0
+        self._timeline_of_epoch = 0
+        """The highest that a connection has led to."""
         self.followed = False
         """Whether the server tells its timeline, so that a failover begins an epoch."""
         self.rises = 0
@@ -73,8 +75,10 @@ class Timeline:
         seen.
         """
         try:
-            epoch = await self._follow(connection)
+            timeline = await self._timeline(connection)
+            epoch = await self._follow(connection, timeline)
             self._see(epoch)
+            self._timeline_of_epoch = max(timeline or 0, self._timeline_of_epoch)
         except (PostgresError, InterfaceError) as error:
             if getattr(error, "sqlstate", None) in _NOT_MIGRATED:
                 return 0
@@ -87,16 +91,19 @@ class Timeline:
         self.is_doubted = False
         return epoch
 
-    async def _follow(self, connection: Any) -> int:
-        timeline, raised = await self._timeline(connection), ""
+    async def _follow(self, connection: Any, timeline: int | None) -> int:
+        # A higher timeline is later than that of the epoch which this process has seen, also if the standby that was
+        # promoted had not heard of that epoch, and its clock is behind.
+        least = self.epoch if (timeline or 0) > self._timeline_of_epoch else 0
+        raised = ""
         # Each conversation is a transaction, in which a pooler leaves the session alone.
         async with connection.transaction(isolation="read_committed"):
             stored = await connection.fetchrow(_STORED)
             before = None if stored is None else stored["timeline"]
-            if stored is not None and timeline not in {None, before}:
+            if stored is not None and timeline is not None and (timeline != before or stored["epoch"] < least):
                 # Not even if the new primary has no standby yet: boards can be read before it has one.
                 await connection.execute("SET LOCAL synchronous_commit TO local")
-                raised = await connection.execute(_STORE, timeline)
+                raised = await connection.execute(_STORE, timeline, least)
                 stored = await connection.fetchrow(_STORED)
         if stored is None:
             return 0

@@ -109,6 +109,16 @@ async def test_a_clock_that_is_wrong_is_told(
 
 
 @pytest.mark.parametrize("engine", ["postgresql"])
+async def test_an_epoch_of_a_clock_that_was_ahead_is_told(database_url: str) -> None:
+    async with connected(database_url) as connection:
+        await connection.execute(
+            "UPDATE installation SET epoch = 1000 * (extract(epoch FROM clock_timestamp())::bigint + 3600)"
+        )
+    [sentence] = (await found(database_url))[Level.ADVICE]
+    assert re.match(r"The epoch is from a clock that was 3,(600|59[0-9]) s ahead of the database's\. ", sentence)
+
+
+@pytest.mark.parametrize("engine", ["postgresql"])
 async def test_more_connections_than_postgresql_admits_are_told(database_url: str) -> None:
     assert (await found(database_url, processes=20))[Level.WRONG] == [TOO_MANY]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import asyncpg
@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 
 from memberstaff import metrics
 from memberstaff.access import COMMAND_LINE
+from memberstaff.db import timeline as timelines
 from memberstaff.db.database import Database
 from memberstaff.db.installation import new_epoch
 from memberstaff.db.migrate import migrate
@@ -160,6 +161,27 @@ async def test_a_history_that_a_process_has_seen_the_end_of_is_not_read_until_it
             work.caller = COMMAND_LINE
             epoch = await new_epoch(work)
         assert await history(database) == (epoch, 1)
+
+
+@pytest.mark.parametrize("found_by_another", [False, True])
+async def test_a_higher_timeline_is_gone_on_with_also_if_its_standby_had_not_heard_of_the_last_epoch(
+    past: asyncpg.Connection, database_url: str, monkeypatch: pytest.MonkeyPatch, found_by_another: bool
+) -> None:
+    """And its clock is behind: by the clock alone its epoch would be an old one."""
+    ahead = 9_000_000_000_000
+    async with process(database_url, pool_size=1) as database, process(database_url) as another:
+        await past.execute("UPDATE installation SET epoch = $1", ahead)
+        assert await history(database) == (ahead, 1)
+        await past.execute("UPDATE installation SET epoch = $1", LAST_YEAR)
+        await past.execute(OTHERS_ENDED)
+        monkeypatch.setattr(timelines, "_TIMELINE", "SELECT 2")
+        if found_by_another:
+            epoch, timeline = await history(another)
+            assert (LAST_YEAR < epoch < ahead, timeline) == (True, 2)
+        with suppress(Unavailable):
+            await history(database)  # whose connection was ended
+        assert await history(database) == (ahead + 1, 2)
+        assert database.timeline.rises == 1
 
 
 async def test_a_commit_on_an_old_primary_is_not_acknowledged_once_a_later_epoch_is_known(
