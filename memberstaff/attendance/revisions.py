@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import (
@@ -24,6 +25,7 @@ from sqlalchemy.sql.dml import ReturningInsert
 from sqlalchemy.types import TypeEngine
 
 from memberstaff.access import Caller
+from memberstaff.attendance import log as change_log
 from memberstaff.attendance.model import Day, Record
 from memberstaff.changes import Change, DayProgress
 from memberstaff.db.rows import as_json, from_json
@@ -163,7 +165,9 @@ async def append_selected(work: Work, day: Day, revisions: Select[Any]) -> int:
         to = day.position + added
         await work.write(_apply(work.dialect), {"on": day.date, "after": day.position})
         await work.write(_MOVE_DAY, {"on": day.date, "to": to})
-        work.announce_day(day.epoch, DayProgress(day.date, to, day.day_version))
+        # The first and the last tell, should a failover lose them, what was lost; the listeners read the others.
+        ends = [await change_log.after(work, {day.date: before}, limit=1) for before in sorted({day.position, to - 1})]
+        work.announce_day(day.epoch, DayProgress(day.date, to, day.day_version), chain.from_iterable(ends))
     return added
 
 

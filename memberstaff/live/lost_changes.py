@@ -45,7 +45,9 @@ class LostChanges:
         self._database = database
         self._changes: OrderedDict[Place, Change] = OrderedDict()
         self._reached: OrderedDict[tuple[int, date], int] = OrderedDict()
-        """Each day's last position, by epoch: a bulk mark is announced without its changes."""
+        """Each day's last position, by epoch."""
+        self._bulks: OrderedDict[Place, int] = OrderedDict()
+        """The first position of a bulk mark, by its last: those between are not announced."""
         self._requested = asyncio.Event()
 
     def remember(self, notification: Notification) -> None:
@@ -54,13 +56,18 @@ class LostChanges:
             return
         for change in notification.changes:
             self._changes[notification.epoch, change.date, change.position] = change
+        of_day: dict[date, list[int]] = {}
+        for change in notification.changes:
+            of_day.setdefault(change.date, []).append(change.position)
+        for day, positions in of_day.items():
+            if len(positions) <= max(positions) - min(positions):
+                self._bulks[notification.epoch, day, max(positions)] = min(positions)
         for day in notification.days:
             key = notification.epoch, day.date
             self._reached[key] = max(day.position, self._reached.pop(key, 0))
-        while len(self._changes) > MOST_REMEMBERED:
-            self._changes.popitem(last=False)
-        while len(self._reached) > MOST_REMEMBERED:
-            self._reached.popitem(last=False)
+        for kept in (self._changes, self._reached, self._bulks):
+            while len(kept) > MOST_REMEMBERED:
+                kept.popitem(last=False)
 
     def request(self) -> None:
         """Compare what was announced before this epoch."""
@@ -76,6 +83,9 @@ class LostChanges:
             except Unavailable:
                 self._requested.set()
                 await asyncio.sleep(1)
+            except BaseException:
+                self._requested.set()  # whoever starts this again compares then
+                raise
 
     async def _compare(self) -> None:
         epoch = self._database.timeline.epoch
@@ -95,8 +105,15 @@ class LostChanges:
         for (_, day), last in reached.items():
             now = states.days[day].position
             more += max(0, last - now) - sum(on == day and position > now for on, position in changed)
+        bulks = {place: first for place, first in self._bulks.items() if place[0] < epoch}
+        for (of, day, last), first in bulks.items():
+            if (day, last) in changed:  # and so are those between, in whose places are others now
+                taken = range(first, min(last, states.days[day].position + 1))
+                more += sum((of, day, position) not in announced for position in taken)
         for place in announced:
-            del self._changes[place]
+            self._changes.pop(place, None)
+        for place in bulks:
+            self._bulks.pop(place, None)
         for each in reached:
             self._reached.pop(each, None)
         self._tell(epoch, changed, max(0, more))

@@ -7,10 +7,11 @@ from datetime import timedelta
 
 import msgspec
 
+from memberstaff.changes import Change
 from memberstaff.notify.notification import Notification
 
 MOST_CHANGES = 200
-"""In one notification; one with more carries none, only the days' positions, and its listeners read the log."""
+"""In one notification; one with more carries the first and the last of each day, and its listeners read the log."""
 MOST_DAYS = 1_000
 """Days in one notification; one with more only says that the database is to be asked."""
 MOST_BYTES = 524_288
@@ -36,8 +37,18 @@ def encode(notification: Notification) -> bytes:
         notification = MISSED
     if len(notification.changes) <= MOST_CHANGES and len(text := msgspec.json.encode(notification)) <= MOST_BYTES:
         return text
-    text = msgspec.json.encode(replace(notification, changes=()))
-    return text if len(text) <= MOST_BYTES else msgspec.json.encode(MISSED)
+    for changes in (_ends(notification), ()):
+        text = msgspec.json.encode(replace(notification, changes=changes))
+        if len(text) <= MOST_BYTES and len(changes) <= MOST_CHANGES:
+            return text
+    return msgspec.json.encode(MISSED)
+
+
+def _ends(notification: Notification) -> tuple[Change, ...]:
+    """The first and the last change of each day: should a failover lose all of them, that tells which they were."""
+    first = {change.date: change for change in reversed(notification.changes)}
+    last = {change.date: change for change in notification.changes}
+    return tuple(change for change in notification.changes if change in (first[change.date], last[change.date]))
 
 
 def decode(text: bytes) -> Notification:

@@ -13,9 +13,9 @@ from memberstaff.changes import Change, DayProgress
 class Notification:
     """What a commit changed; all of it can be read from the database as well.
 
-    `changes` may be empty although `days` advanced: a large bulk mark is announced without them, and the listeners
-    read the log. `access_number` is that of the last change of somebody's access, if there was one. `traceparent` (W3C)
-    says in which trace it was published; a message without one is without the field.
+    `changes` may lack some although `days` advanced: of a large bulk mark the first and the last are announced, and the
+    listeners read the log. `access_number` is that of the last change of somebody's access, if there was one.
+    `traceparent` (W3C) says in which trace it was published; a message without one is without the field.
     """
 
     epoch: int

@@ -76,7 +76,7 @@ async def test_a_redis_that_hangs_holds_up_neither_marks_nor_boards(postgres_url
 
 
 async def test_a_day_that_jumps_far_is_followed_without_a_hole(postgres_url: str, own_redis: RedisServer) -> None:
-    """A bulk mark is announced without its changes, and goes beyond what is kept in memory."""
+    """A bulk mark is announced without most of its changes, and goes beyond what is kept in memory."""
     fill = """mutation Fill($input: BulkUpdateAttendanceInput!) {
       bulkUpdateAttendance(input: $input) { errors { message } attendances { staffName } }
     }"""

@@ -60,7 +60,7 @@ class School:
             return await commands.update_many(work, CALENDAR, TODAY, marks, policy)
 
     async def fill(self, status: Status, *, only_unmarked: bool = True) -> BulkOutcome:
-        """Give everybody the same status, which is announced without its changes."""
+        """Give everybody the same status, of which the first and the last change are announced."""
         async with self.work() as work:
             everybody = BoardFilter(StaffFilter(TODAY))
             return await commands.fill(work, CALENDAR, TODAY, status, everybody, only_unmarked=only_unmarked)
