@@ -14,6 +14,7 @@ import redis
 from sqlalchemy import make_url
 
 from memberstaff.db.deadline import APPLICATION_NAME
+from tests.databases import OTHERS_ENDED
 from tests.soak.alert_site import ANSWER_SECONDS, DAY, Site
 from tests.soak.cluster import CHANNEL, EMAIL, PASSWORD, Node
 
@@ -181,6 +182,13 @@ async def bad_row(site: Site) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
+async def untold_timeline(site: Site) -> AsyncIterator[None]:
+    rename = "ALTER FUNCTION pg_catalog.{}(pg_lsn) RENAME TO {}; " + OTHERS_ENDED
+    async with site.edited(rename.format("pg_walfile_name", "kept"), rename.format("kept", "pg_walfile_name")):
+        yield
+
+
+@asynccontextmanager
 async def failover(site: Site) -> AsyncIterator[None]:
     postgres = site.postgres
     await asyncio.to_thread(postgres.wait_for_standby)
@@ -241,6 +249,7 @@ FAULTS = (
         ("MemberstaffStalledTransactions",),
     ),
     Fault("a date is set by hand that Python cannot hold (44 BC)", bad_row, ("MemberstaffRenderingFails",)),
+    Fault("PostgreSQL does not tell its timeline any more", untold_timeline, ("MemberstaffTimelineNotFollowed",)),
     Fault(
         "PostgreSQL's host dies, and its standby has not received the last marks", failover, ("MemberstaffChangesLost",)
     ),
