@@ -59,9 +59,9 @@ class LostChanges:
         of_day: dict[date, list[int]] = {}
         for change in notification.changes:
             of_day.setdefault(change.date, []).append(change.position)
-        for day, positions in of_day.items():
+        for on, positions in of_day.items():
             if len(positions) <= max(positions) - min(positions):
-                self._bulks[notification.epoch, day, max(positions)] = min(positions)
+                self._bulks[notification.epoch, on, max(positions)] = min(positions)
         for day in notification.days:
             key = notification.epoch, day.date
             self._reached[key] = max(day.position, self._reached.pop(key, 0))

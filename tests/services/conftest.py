@@ -64,13 +64,13 @@ async def line(school: School, tmp_path: Path) -> AsyncIterator[Line]:
 
 
 @pytest.fixture
-def feed_settings() -> dict[str, int]:
+def feed_settings() -> dict[str, Any]:
     """What `feed` keeps and replays, for modules to choose."""
     return {"recent_changes": 100, "max_replay": 100}
 
 
 @pytest.fixture
-async def feed(database: Database, feed_settings: dict[str, int]) -> AsyncIterator[Feed]:
+async def feed(database: Database, feed_settings: dict[str, Any]) -> AsyncIterator[Feed]:
     """The feed of a process that hears only what its test tells it, and does not poll."""
     feed = Feed(database, poll_seconds=NEVER, **feed_settings)
     async with running(feed.run):
