@@ -139,7 +139,9 @@ async def test_an_idle_connection_is_kept_for_longer_than_by_clients_and_proxies
             await until(lambda: len(protocols(address)) == 1)
             [protocol] = protocols(address)
             await until(lambda: protocol.timeout_keep_alive_task is not None)
-            remaining = protocol.timeout_keep_alive_task.when() - asyncio.get_running_loop().time()
+            timer = protocol.timeout_keep_alive_task
+            assert timer is not None
+            remaining = timer.when() - asyncio.get_running_loop().time()
             assert 60 < remaining <= 75
 
 
