@@ -152,7 +152,9 @@ class Container:
         try:
             yield
         finally:
-            stop(process, signal.SIGKILL)  # and with it, by --kill-child, what it has started
+            if process.poll() is None:  # --kill-child is forgotten where the user changes
+                self.process.kill()
+            stop(process, signal.SIGKILL)
 
     @property
     def process(self) -> psutil.Process:
@@ -169,5 +171,5 @@ class Container:
 
     def _line(self, command: Sequence[str]) -> list[str]:
         variables = [f"{name}={value}" for name, value in {**self.image.environment, **self.settings}.items()]
-        namespaces = ["unshare", "--mount", "--pid", "--ipc", "--uts", "--fork", "--kill-child"]
+        namespaces = ["unshare", "--mount", "--pid", "--ipc", "--uts", "--fork"]
         return [*namespaces, "sh", "-ec", RUN, "sh", *variables, *command]
