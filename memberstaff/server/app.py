@@ -48,7 +48,7 @@ CLIENT_HEADERS = (
 """Request headers that front ends on other hosts may send."""
 
 NO_TELEMETRY: Any = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
-"""FastAPI's own would send query strings and the messages of exceptions: see docs/decisions/0036-traces.md."""
+"""FastAPI's own would send query strings and the messages of exceptions: see docs/decisions/0035-traces.md."""
 
 PREFLIGHT_SECONDS = 7_200
 """How long a browser need not ask again: as long as Chromium remembers at the most."""
