@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, settings
 from sqlalchemy import make_url
 from structlog import dev
 
+from schema.asgi import tune_collector
 from tests.clock import TurnedClock
 from tests.databases import Databases, Engine
 from tests.infrastructure import browser, postgres, redis
@@ -28,6 +29,11 @@ dev.ConsoleRenderer.get_active().exception_formatter = dev.plain_traceback
 
 settings.register_profile("memberstaff", deadline=None, suppress_health_check=[HealthCheck.too_slow])  # no stopwatch
 settings.load_profile("memberstaff")
+
+
+def pytest_collection_finish() -> None:
+    """Collect garbage as a server does: without looking through what was imported again and again."""
+    tune_collector()
 
 
 def pytest_report_header() -> list[str]:

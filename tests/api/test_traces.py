@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -239,6 +240,7 @@ async def test_a_collector_that_never_answers_keeps_nobody_waiting(
 ) -> None:
     monkeypatch.setattr(tracing, "FLUSH_SECONDS", 0.05)
     monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "1")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "1")
     async with a_collector_that_never_answers() as url:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", url)
         async with installed(database_url) as office, office.watching(TODAY) as board:
@@ -246,6 +248,7 @@ async def test_a_collector_that_never_answers_keeps_nobody_waiting(
                 await office.marker.mark(office.staff["Amina"], TODAY, status=status)
                 assert (await board.change())["status"] == status
     assert tracing.on == 0
+    await until(lambda: not any(each.name.startswith("OtelBatch") for each in threading.enumerate()))
 
 
 async def test_without_traces_nothing_of_them_is_called(installation: Installation) -> None:

@@ -20,7 +20,7 @@ from tests.waiting import until
 
 
 async def test_a_board_that_stops_reading_delays_nobody_and_is_cut_off(database_url: str, clock: TurnedClock) -> None:
-    limits: dict[str, Any] = {"ping_seconds": 0.5, "silence_seconds": 1.5, "max_backlog_bytes": 65_536}
+    limits: dict[str, Any] = {"ping_seconds": 0.5, "silence_seconds": 4, "max_backlog_bytes": 65_536}
     async with install(database_url, clock=clock, poll_seconds=0.1, **limits) as office:
         await hire(office, 500)
         async with office.watching(TODAY, Role.MARKER) as lively:

@@ -69,7 +69,7 @@ async def _when_all_have_gone(office: Installation) -> Counter[str]:
     await until(lambda: not office.application.feed.subscriptions)
     await until(lambda: len(office.address.server.server_state.connections) <= 1)
     await until(lambda: _all_doors_are_closed(office))
-    assert office.application.feed.watched_days == 0
+    await until(lambda: office.application.feed.watched_days == 0)
     return _objects()
 
 
