@@ -182,18 +182,21 @@ class Feed:
     @asynccontextmanager
     async def watch(self, day: date) -> AsyncIterator[WatchedDay]:
         """Watch a day, read once before the block starts, for as long as the block lasts."""
-        watched = self._days.get(day)
-        if watched is None:
-            watched = self._days[day] = WatchedDay(day, recent_limit=self._recent_changes)
-        watched.watchers += 1
-        try:
-            await self.refresh()
-            watched.check()
-            yield watched
-        finally:
-            watched.watchers -= 1
-            if not watched.watchers and self._days.get(day) is watched:
-                del self._days[day]
+        while True:
+            watched = self._days.get(day)
+            if watched is None:
+                watched = self._days[day] = WatchedDay(day, recent_limit=self._recent_changes)
+            watched.watchers += 1
+            try:
+                await self.refresh()
+                if watched.ended:
+                    continue  # by this reading, for those who were here before: another epoch has begun
+                yield watched
+                return
+            finally:
+                watched.watchers -= 1
+                if not watched.watchers and self._days.get(day) is watched:
+                    del self._days[day]
 
     async def start(self, watched: WatchedDay, after: str | None) -> int:
         """The cursor's position, or without one the day's current position.

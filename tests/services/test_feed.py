@@ -163,6 +163,23 @@ async def test_a_change_heard_during_a_days_first_reading_is_not_lost(
             assert await watching == [("Amina", 1)]
 
 
+async def test_whoever_comes_as_the_first_to_an_epoch_stays_and_those_of_the_last_one_go(
+    school: School, feed: Feed
+) -> None:
+    async with feed.watch(TODAY) as before:
+        async with school.work(COMMAND_LINE) as work:
+            await new_epoch(work)
+        assert not before.ended  # nobody has read it yet
+        async with feed.watch(TODAY) as watched:
+            assert before.ended
+            await school.mark("Amina", Status.LATE)
+            feed.on_notification(school.notifications[-1])
+            assert await following(feed, watched, 1) == [("Amina", 1)]
+        with pytest.raises(RestartRequired):
+            await before.moved(0)
+    assert feed.watched_days == 0
+
+
 async def first_change(feed: Feed, on: date = TODAY) -> list[Heard]:
     """The first change after the moment of asking."""
     async with feed.watch(on) as watched:
