@@ -207,7 +207,9 @@ class Accounts:
         async with self._database.write() as work:
             work.device = self.device_of(device)
             for session_id in sorted(ending):
-                row = await work.row(sessions.states().where(session.c.id == session_id))
+                # Locked, so that COMMIT waits for a synchronous standby also when the session has ended already.
+                found = sessions.states().where(session.c.id == session_id)
+                row = await work.row(found.with_for_update(of=session, key_share=True))
                 if await sessions.end_session(work, session_id) and row is not None:
                     # What follows needs no right, and a role of a later release gives none here.
                     role = role_of(row.role) or Role.VIEWER

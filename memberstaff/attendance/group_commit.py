@@ -79,15 +79,17 @@ class GroupCommit:
 
                 first = await admitted(requests)
                 outcomes = await commands.update_each(work, self._calendar, on, first, late) if first else []
-                if work.notification is None:
-                    raise _NothingChanged(outcomes)
-        except _NothingChanged as nothing:  # so roll back: refused marks leave nothing behind, not even the day's row
+                # A mark that was stored already ends with a COMMIT as well: its locks let that wait for a synchronous
+                # standby, for which the first one may have waited in vain.
+                if not any(isinstance(each, MarkOutcome) and each.record.version for each in outcomes):
+                    raise _NothingStored(outcomes)
+        except _NothingStored as nothing:  # so roll back: refused marks leave nothing behind, not even the day's row
             outcomes = nothing.outcomes
         in_order = iter(outcomes)
         return [next(in_order) if isinstance(caller, Caller) else caller for caller in identified]
 
 
-class _NothingChanged(RolledBack):
+class _NothingStored(RolledBack):
     def __init__(self, outcomes: list[MarkOutcome | Refusal | RequestError]) -> None:
         super().__init__()
         self.outcomes = outcomes

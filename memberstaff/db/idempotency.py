@@ -38,7 +38,9 @@ async def claim(work: Work, key: str, request: Any) -> Any | None:
     while row is None:  # an old key may be deleted between the two statements
         if await work.write(new.on_conflict_do_nothing()):
             return None
-        row = await work.row(select(idempotency.c.request_hash, idempotency.c.answer).where(*own_key))
+        # Locked, so that COMMIT waits for a synchronous standby, for which the first one may have waited in vain.
+        found = select(idempotency.c.request_hash, idempotency.c.answer).where(*own_key)
+        row = await work.row(found.with_for_update())
     if row.request_hash != digest:
         message = "This idempotency key was used for a different request; use a new key."
         raise Refusal(ErrorCode.INVALID, message, "idempotencyKey")

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
+from typing import TypeVar
 
 import pytest
 from structlog.testing import capture_logs
 
+from memberstaff.access import Role
 from memberstaff.db.database import Database
 from memberstaff.db.migrate import migrate
+from memberstaff.errors import Unavailable
+from tests.api.bad import BULK
 from tests.clock import TODAY
 from tests.databases import UTC_ZONE, connected
 from tests.front_ends import BOARD, MARK, WATCH, Socket
 from tests.infrastructure.redis import RedisServer
 from tests.infrastructure.replication import ReplicatedPostgres
-from tests.installation import Installation, install
+from tests.installation import PASSWORD, Installation, email, install
 from tests.live.test_two_servers import two_servers
 from tests.waiting import until
 
+Answer = TypeVar("Answer")
 EPOCH = "SELECT epoch FROM installation"
 
 
@@ -154,22 +160,38 @@ async def test_with_a_synchronous_standby_nothing_acknowledged_is_lost(
         assert server.application.lost_changes.lost == 0
 
 
+async def told_not_to_wait(url: str, asking: Awaitable[Answer]) -> Answer:
+    """What comes of a change whose COMMIT is told to wait for the standby no longer."""
+    asked = asyncio.ensure_future(asking)
+    cancel = "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+    async with connected(url) as connection:
+        while not asked.done():
+            await connection.fetchval(cancel)
+            await asyncio.sleep(0.01)
+    return await asked
+
+
 async def test_a_commit_that_no_longer_waits_for_its_standby_is_not_acknowledged(
     url: str, own_replicated_postgres: ReplicatedPostgres
 ) -> None:
-    """PostgreSQL calls it done when its wait is cancelled, and a failover would lose it."""
+    """PostgreSQL calls it done when its wait is cancelled, and a failover would lose it. Nor is what repeats it."""
     async with install(url, poll_seconds=0.2) as server:
+        accounts = server.application.accounts
+        login = await accounts.login(email(Role.VIEWER), PASSWORD, "192.0.2.1")
         own_replicated_postgres.set_synchronous(True)
         own_replicated_postgres.cut_standby()
         target = {"staffDate": {"staffId": server.staff["Amina"], "date": TODAY}}
-        marking = asyncio.create_task(server.marker.send(MARK, input={"target": target, "status": "LATE"}))
-        cancel = "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
-        async with connected(url) as connection:
-            while not await connection.fetchval(cancel):
-                await asyncio.sleep(0.01)
-        answer = await marking
-        [error] = answer["errors"]
-        assert (error["extensions"]["code"], error["extensions"]["applied"]) == ("UNAVAILABLE", None)
+        mark = {"target": target, "status": "LATE"}
+        entries = {"entries": [{"staffId": server.staff["Björn"], "status": "LATE"}]}
+        bulk = {"date": TODAY, "change": entries, "idempotencyKey": "once"}
+        for document, change in (MARK, mark), (BULK, bulk):
+            for _ in ("once", "again"):
+                answer = await told_not_to_wait(url, server.marker.send(document, input=change))
+                [error] = answer["errors"]
+                assert (error["extensions"]["code"], error["extensions"]["applied"]) == ("UNAVAILABLE", None)
+        for _ in ("once", "again"):
+            with pytest.raises(Unavailable):
+                await told_not_to_wait(url, accounts.logout(None, login.refresh_token))
 
 
 async def test_a_server_that_is_still_connected_to_the_old_primary_goes_over_when_it_hears_of_another_epoch(
