@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import AsyncIterator, Callable, Hashable
 from contextlib import asynccontextmanager, suppress
 from time import monotonic
@@ -21,6 +21,8 @@ LONGEST_WAIT_SECONDS = 10.0
 """A newcomer who would have to wait for longer is refused."""
 LONGEST_RETRY_SECONDS = 120.0
 """After which anybody may come again, however many were refused."""
+MOST_BOOKINGS = 100
+"""Of one owner: as many connections as an account has. Who comes more often comes too early."""
 SAMPLES = 64
 """Ends of turns before the measured cost is believed; one so long ago counts 1/e of the last."""
 
@@ -52,6 +54,8 @@ class AdmissionControl:
         self._samples = 0
         self._booked: dict[Hashable, float] = {}
         """By owner with something in the queue, and for everybody else: until when those refused were told to wait."""
+        self._bookings = Counter[Hashable]()
+        """By owner, while any of these times is to come."""
         self._wait = metrics.ADMISSION_WAIT.labels("admission")
 
     def __len__(self) -> int:
@@ -117,13 +121,15 @@ class AdmissionControl:
     def _book(self, owner: Hashable, now: float, wait: float) -> float:
         """Seconds after which to come again: when those who were refused before will have been let in.
 
-        All at the same instant would be the next storm. What one owner books delays no other.
+        All at the same instant would be the next storm. What one owner books delays no other for long.
         """
         key = owner if owner in self._waiting else EVERYBODY_ELSE
         at = max(self._booked.get(key, 0.0), now + wait)
-        self._booked[key] = at + self.cost
-        if at - now <= LONGEST_RETRY_SECONDS:
+        if at - now <= LONGEST_RETRY_SECONDS and self._bookings[owner] < MOST_BOOKINGS:
+            self._booked[key] = at + self.cost
+            self._bookings[owner] += 1
             return at - now
+        # Not booked, or who comes long after the storm would still be told so.
         return random.uniform(LONGEST_RETRY_SECONDS / 2, LONGEST_RETRY_SECONDS)  # noqa: S311 - spreads load
 
     def _leave(self, owner: Hashable, turn: asyncio.Future[None]) -> None:
@@ -154,3 +160,5 @@ class AdmissionControl:
         self._full_since = None
         if self._booked:
             self._booked = {owner: at for owner, at in self._booked.items() if at > now}
+            if not self._booked:
+                self._bookings.clear()

@@ -113,6 +113,28 @@ async def test_those_who_are_refused_are_told_to_come_one_after_the_other() -> N
         assert LONGEST_RETRY_SECONDS / 2 <= min(late) < max(late) <= LONGEST_RETRY_SECONDS
 
 
+async def test_whoever_comes_again_and_again_before_its_time_keeps_others_waiting_for_little() -> None:
+    async with door() as it:
+        it.crowd(PLACES)
+        it.crowd(5_000, lambda _: "impatient")
+        it.crowd(1, lambda _: "another")
+        await settled()
+        # The time of whoever comes first, and of the hundred that one owner may have: 100 × 15.6 ms.
+        assert (min(it.refused["impatient"]), it.refused["another"]) == (11, [12])
+
+
+async def test_after_a_storm_the_next_one_is_told_no_longer_times_for_it() -> None:
+    async with door() as it:
+        it.crowd(PLACES + 20_000)
+        await settled()
+        await it.end(PLACES)
+        it.now += LONGEST_RETRY_SECONDS
+        it.refused.clear()
+        it.crowd(PLACES + 1, lambda index: f"later {index}")
+        await settled()
+        assert list(it.refused.values()) == [[11]]
+
+
 async def test_an_owner_that_comes_in_crowds_delays_no_other_and_books_for_itself() -> None:
     async with door() as it:
         it.crowd(5_000, lambda _: "a crowd")
