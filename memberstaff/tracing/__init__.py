@@ -81,9 +81,27 @@ def _begin() -> Any:
     }
     resource = Resource.create(named).merge(OTELResourceDetector().detect())  # what the variables say wins
     provider = TracerProvider(resource=resource, shutdown_on_exit=False)
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(session=_session())))
     spans.begin(provider)
     return provider
+
+
+def _session() -> Any:
+    """What sends the requests of the exporter, which takes a redirection for success; None for its own."""
+    if any(name.endswith("CREDENTIAL_PROVIDER") for name in os.environ):
+        return None  # it is one that a plug-in makes
+    import requests
+
+    def refuse_redirection(response: requests.Response, *_: Any, **__: Any) -> None:
+        if response.is_redirect:
+            parts = urlsplit(response.headers["location"])
+            to = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()
+            response.close()
+            raise requests.TooManyRedirects(f"The collector is somewhere else, at {to}: name that address.")
+
+    session = requests.Session()
+    session.hooks["response"] = [refuse_redirection]
+    return session
 
 
 async def _end(provider: Any) -> None:

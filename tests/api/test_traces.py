@@ -18,7 +18,13 @@ from memberstaff import tracing
 from memberstaff.access import Role
 from tests.clock import TODAY, TurnedClock
 from tests.front_ends import MARK, WATCH
-from tests.infrastructure.collector import Collector, Span, a_collector_that_never_answers, collecting
+from tests.infrastructure.collector import (
+    Collector,
+    Span,
+    a_collector_that_is_somewhere_else,
+    a_collector_that_never_answers,
+    collecting,
+)
 from tests.installation import Installation, install
 from tests.pusher import KEY, echo
 from tests.waiting import until
@@ -249,6 +255,20 @@ async def test_a_collector_that_never_answers_keeps_nobody_waiting(
                 assert (await board.change())["status"] == status
     assert tracing.on == 0
     await until(lambda: not any(each.name.startswith("OtelBatch") for each in threading.enumerate()))
+
+
+@pytest.mark.parametrize("engine", ["sqlite"])
+async def test_a_collector_that_is_somewhere_else_is_told_of(
+    database_url: str, collector: Collector, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "1")
+    async with a_collector_that_is_somewhere_else(f"{collector.url}/v1/traces?key=secret") as url:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", url)
+        async with installed(database_url) as office:
+            await office.marker.mark(office.staff["Amina"], TODAY, status="LATE")
+            told = f"reason: The collector is somewhere else, at {collector.url}/v1/traces: name that address."
+            await until(lambda: any(told in record.getMessage() for record in caplog.records))
+    assert collector.spans == []
 
 
 async def test_without_traces_nothing_of_them_is_called(installation: Installation) -> None:

@@ -14,7 +14,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span as Sent
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from tests.installation import settings
@@ -107,6 +107,15 @@ async def a_collector_that_never_answers() -> AsyncIterator[str]:
     finally:
         over.set()
         server.close()
+
+
+@asynccontextmanager
+async def a_collector_that_is_somewhere_else(url: str) -> AsyncIterator[str]:
+    """The address of one that redirects to another."""
+    app = Starlette(routes=[Route("/{rest:path}", lambda _: RedirectResponse(url), methods=["POST"])])
+    plain: dict[str, Any] = {"lifespan": "off", "http": "httptools", "ws": "none"}
+    async with serving(app, settings("sqlite+aiosqlite:///none.db"), **plain) as address:
+        yield address.http
 
 
 def _span(sent: Sent, resource: dict[str, Any]) -> Span:
