@@ -7,13 +7,13 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import asyncpg
-from psutil import Process
+from psutil import NoSuchProcess, Process
 from sqlalchemy import make_url
 
 from benchmarks.environment import Environment
@@ -110,5 +110,9 @@ def _position(database: str, on: date) -> int:
 def _cpu_seconds(postgres: int) -> float:
     """Of all its processes, those that have ended included."""
     server = Process(postgres)
-    times = [server.cpu_times(), *(child.cpu_times() for child in server.children(recursive=True))]
-    return sum(each.user + each.system for each in times) + times[0].children_user + times[0].children_system
+    times = []
+    for child in server.children(recursive=True):
+        with suppress(NoSuchProcess):  # the server counts it among those that have ended
+            times.append(child.cpu_times())
+    own = server.cpu_times()
+    return sum(each.user + each.system for each in [own, *times]) + own.children_user + own.children_system
