@@ -21,6 +21,7 @@ from uvicorn.supervisors.multiprocess import Process
 
 PARTS: dict[type, tuple[str, ...]] = {
     HttpToolsProtocol: (
+        "_start_asgi_task",
         "_unset_keepalive_if_required",
         "app_state",
         "client",
@@ -30,6 +31,7 @@ PARTS: dict[type, tuple[str, ...]] = {
         "connections",
         "cycle",
         "data_received",
+        "expect_100_continue",
         "flow",
         "handle_websocket_upgrade",
         "headers",
@@ -53,7 +55,19 @@ PARTS: dict[type, tuple[str, ...]] = {
         "url",
         "ws_protocol_class",
     ),
-    RequestResponseCycle: ("disconnected", "message_event", "response_complete"),
+    RequestResponseCycle: (
+        "body",
+        "disconnected",
+        "keep_alive",
+        "message_event",
+        "more_body",
+        "receive",
+        "response_complete",
+        "response_started",
+        "scope",
+        "transport",
+        "waiting_for_100_continue",
+    ),
     FlowControl: ("write_paused",),
     WebSocketsSansIOProtocol: (
         "app",

@@ -51,7 +51,7 @@ class Authorisation:
         try:
             return JSONResponse(await self.respond(request))
         except UnreadableBody as error:
-            return JSONResponse({"message": str(error)}, error.status, {"Connection": "close"})
+            return JSONResponse({"message": str(error)}, error.status)
         except Malformed as error:
             return JSONResponse({"message": str(error)}, 422)
         except RequestError as error:

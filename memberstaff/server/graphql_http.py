@@ -24,7 +24,6 @@ from memberstaff.engine.schema import OperationRefused, Schema
 from memberstaff.errors import (
     BadRequest,
     BadRequestReason,
-    PersistedQueryNotSupported,
     RequestError,
     RequestErrorCode,
 )
@@ -104,9 +103,7 @@ class HttpEndpoint:
         except RequestError as error:
             is_status = accepted.single != JSON or error.code is RequestErrorCode.RATE_LIMITED
             status = STATUS.get(error.code, 400) if is_status else 200
-            # Perhaps of a body that was not read to its end.
-            end = {} if isinstance(error, PersistedQueryNotSupported) else {"Connection": "close"}
-            await refusal(error_body(error), status, accepted, scope, end)(scope, receive, send)
+            await refusal(error_body(error), status, accepted, scope)(scope, receive, send)
             return
         except Exception as error:
             if not is_event_source(accepted, scope):
@@ -197,8 +194,7 @@ class HttpEndpoint:
         except UnreadableBody as error:
             if stranger is not None and error.bound == STRANGER_BYTES:
                 raise stranger from None
-            # The rest of the body was not read, so the connection cannot be reused.
-            raise HTTPError(error.status, str(error), {"Connection": "close"}) from None
+            raise HTTPError(error.status, str(error)) from None
         except Malformed as error:
             raise HTTPError(400, str(error), reason=error.reason) from None
         if len(body) > settings.max_body_bytes and IMPORT not in request.query.lower().encode("utf-8"):
@@ -289,12 +285,10 @@ def status_of(result: PreExecutionError) -> int:
     return STATUS.get(code, 400) if code else 400
 
 
-def refusal(
-    body: dict[str, Any], status: int, accepted: Accepted, scope: Scope, headers: dict[str, str] | None = None
-) -> Response:
+def refusal(body: dict[str, Any], status: int, accepted: Accepted, scope: Scope) -> Response:
     """The response to a request that is refused, in a form that depends on what the client accepts alone."""
     later = come_back(body, scope) if is_event_source(accepted, scope) else None
-    return later or _response(body, status, accepted.single or JSON, headers)
+    return later or _response(body, status, accepted.single or JSON)
 
 
 def not_by_get(media: str) -> Response:

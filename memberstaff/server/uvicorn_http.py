@@ -1,8 +1,4 @@
-"""uvicorn's HTTP protocol with bounds and time-outs for headers and writes, and for event streams at shutdown.
-
-httptools and uvicorn bound neither the size nor the number of headers, nor the URL: one connection could fill the
-memory.
-"""
+"""uvicorn's HTTP protocol with turns, with time-outs for headers and writes, and for event streams at shutdown."""
 
 from __future__ import annotations
 
@@ -14,11 +10,12 @@ from contextlib import contextmanager
 from typing import Any
 
 from starlette.types import Scope
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from memberstaff.server import head_bounds
 from memberstaff.server.client_address import UNKNOWN
-from memberstaff.server.head_bounds import HEAD_BYTES, HeadTooLarge
+from memberstaff.server.head_bounds import HEAD_BYTES, BoundedHeads
+from memberstaff.server.lingering_close import ClosingLate
 from memberstaff.server.open_connections import Slot, cut, open_connections_of
 from memberstaff.server.uvicorn_websocket import WebSocketProtocol, settings_of
 from memberstaff.server.websocket_handshake import ordinary_key
@@ -31,9 +28,6 @@ PARSED_AT_ONCE = 2 * 1024
 HELD_BYTES = 64 * 1024 * 1024
 """Of all connections together: each may have sent a chunk, of up to 256 KB, that waits for its turn."""
 
-REFUSAL_SECONDS = 1.0
-"""For which a client can read over TLS why it is refused."""
-
 LATE_SECONDS = 0.5
 """A timer that is this late shows that the process was busy, as when thousands of clients connect at once."""
 
@@ -44,7 +38,7 @@ def protocol_of(scope: Scope) -> HttpProtocol | None:
     return found
 
 
-class HttpProtocol(HttpToolsProtocol):
+class HttpProtocol(BoundedHeads):
     """A connection; pass the class to uvicorn as `http`."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -59,18 +53,8 @@ class HttpProtocol(HttpToolsProtocol):
         """Whether the response is an event stream, which shutdown must end."""
         self.cycles: list[RequestResponseCycle] = []
         """Requests whose responses are not complete: several when a client pipelines."""
-        self.in_head = False
-        """Whether a request line and its headers are being received."""
-        self.head_lines = 0
-        self.head_bytes = 0
-        self.unparsed = 0
-        """Bytes received since the parser had last completed a head, a piece of a body, or a message."""
         self.held = b""
         """Received behind a pipelined request, and not parsed: a chunk can hold thousands of requests."""
-        self.refusal = head_bounds.NOT_HTTP
-        """Status and text for what the parser stops at."""
-        self.is_refused = False
-        """Whether no more is read, because a request was refused; the connection is about to be closed."""
         self.unsent = 0
         """Size of the write buffer when the write timer was started."""
         self.write_timeout_timer: asyncio.TimerHandle | None = None
@@ -181,6 +165,7 @@ class HttpProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Called with received bytes; those of a head start the headers timer, and wait for their turn."""
         if self.is_refused:
+            self.drop(len(data))
             return
         if self.held or self.pipeline:
             self.hold(self.held + data)
@@ -229,7 +214,7 @@ class HttpProtocol(HttpToolsProtocol):
             if self.is_refused or self.transport.is_closing() or self.transport.get_protocol() is not self:
                 return
             if self.unparsed > HEAD_BYTES:
-                self.refusal = head_bounds.TOO_LARGE
+                self.refusal = self.refusal if self.is_head_refused else head_bounds.TOO_LARGE
                 self.send_400_response("")
                 return
             if self.pipeline:  # reading is paused until its turn comes
@@ -257,58 +242,35 @@ class HttpProtocol(HttpToolsProtocol):
             self.flow.resume_reading()
             self.data_received(data)
 
-    def on_message_begin(self) -> None:
-        self.in_head = True
-        self.head_lines = 0
-        self.head_bytes = 0
-        super().on_message_begin()
-
-    def on_url(self, url: bytes) -> None:
-        super().on_url(url)
-        if len(self.url) > head_bounds.URL_BYTES:
-            self.refusal = head_bounds.URL_TOO_LONG
-            raise HeadTooLarge
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Called with a header, or with a trailer: those are dropped, since they come after access was checked."""
-        self.head_lines += 1
-        self.head_bytes += len(name) + len(value) + len(b": \r\n")
-        if self.head_lines > head_bounds.HEAD_LINES or self.head_bytes > HEAD_BYTES:
-            self.refusal = head_bounds.TOO_LARGE
-            raise HeadTooLarge
-        if self.in_head:
-            super().on_header(name, value)
-
-    def on_body(self, body: bytes) -> None:
-        self.unparsed = 0
-        super().on_body(body)
-
-    def on_message_complete(self) -> None:
-        self.unparsed = 0
-        super().on_message_complete()
-
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - says less than the refusal
-        """Refuse what is not HTTP, or too large. While a response is under way, nothing else can be said."""
-        if self.cycle is None or self.cycle.response_complete:
-            status, text = self.refusal
-            head = f"HTTP/1.1 {status}\r\nContent-Type: text/plain\r\nContent-Length: {len(text)}\r\n"
-            self.transport.write(f"{head}Connection: close\r\n\r\n{text}".encode("ascii"))
-        if self.transport.get_extra_info("ssl_object") is None:
-            self.transport.close()
-        else:  # `close` would decrypt all that the client goes on to send, for up to 30 s
-            self.is_refused = True
-            self.flow.pause_reading()
-            self.loop.call_later(REFUSAL_SECONDS, self.transport.abort)
+        """Refuse what is not HTTP, or too large, and close the connection."""
+        if self.is_refused:
+            return
+        self.stop_headers_timer()
+        self.is_refused = True
+        cycle: Any = self.cycle
+        if not self.is_idle and not cycle.more_body and not self.is_streaming:
+            # What was asked before is answered, and nothing else can be said.
+            cycle.keep_alive, cycle.transport = False, ClosingLate(self)
+            return
+        if not self.is_idle:
+            if cycle.response_started or self.pipeline:
+                self.transport.abort()
+                return
+            cycle.disconnected = True  # its own body is the trouble
+            cycle.message_event.set()
+        status, text = self.refusal
+        head = f"HTTP/1.1 {status}\r\nContent-Type: text/plain\r\nContent-Length: {len(text)}\r\n"
+        self.transport.write(f"{head}Connection: close\r\n\r\n{text}".encode("ascii"))
+        self.linger()
 
-    def on_headers_complete(self) -> None:
+    def on_head(self) -> None:
         """Start the application, with this protocol in its scope."""
-        self.in_head = False
-        self.unparsed = 0
         self.stop_headers_timer()
         extensions: Any = {CONNECTION: self}
         self.scope["extensions"] = extensions
         before = self.cycle
-        super().on_headers_complete()
+        super().on_head()
         if self.cycle is not None and self.cycle is not before:
             self.cycles = [cycle for cycle in self.cycles if not cycle.response_complete]
             self.cycles.append(self.cycle)
@@ -319,12 +281,17 @@ class HttpProtocol(HttpToolsProtocol):
             self.headers_timeout_timer = self.loop.call_later(self.headers_seconds, self.headers_timed_out)
 
     def headers_timed_out(self) -> None:
-        """Abort the connection, unless its request waits, or this process may have been too busy to read it."""
+        """Abort the connection, unless its request waits, or this process may have been too busy to read it.
+
+        Whoever's head is refused has had that long to send the body, too.
+        """
         assert self.headers_timeout_timer is not None
         late = self.loop.time() - self.headers_timeout_timer.when()
         self.headers_timeout_timer = None
         if late > LATE_SECONDS or self.held:
             self.start_headers_timer()
+        elif self.is_head_refused:
+            self.send_400_response("")
         else:
             cut(self.transport, "slow_headers")
 

@@ -243,7 +243,7 @@ async def test_a_compressed_body_is_refused() -> None:
 
 
 async def test_a_body_is_not_read_further_than_its_bound() -> None:
-    app, host = toy(max_body_bytes=1_000)
+    app, host = toy(max_body_bytes=1_000, body_seconds=0.1)
     async with serving(app, host.settings) as address:
         head = b"POST /graphql HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
         declared = await raw(address, head + b"content-length: 9000000\r\n\r\n")
