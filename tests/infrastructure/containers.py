@@ -41,15 +41,31 @@ class Buildah:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._storage = ["--root", folder / "storage", "--runroot", folder / "run", "--storage-driver", "vfs"]
+        # vfs copies everything for each stage, and works where overlays do not: on another overlay.
+        self._driver = ["overlay", "--storage-opt", "overlay.skip_mount_home=true"]
+        if self._run("info").returncode:
+            self._driver = ["vfs"]
 
     def __call__(self, command: str, *words: str | Path) -> str:
         """Run one command; answers what it printed. Raises AssertionError with what went wrong."""
-        line = [str(word) for word in ("buildah", *self._storage, command, *words)]
-        environment = {**os.environ, "BUILDAH_ISOLATION": "chroot", "TMPDIR": str(self._folder)}
-        done = subprocess.run(line, env=environment, capture_output=True, text=True)
+        done = self._run(command, *words)
+        line = [command, *map(str, words)]
         assert done.returncode == 0, f"{shlex.join(line)}\n{done.stdout[-4_000:]}{done.stderr[-4_000:]}"
         return done.stdout.strip()
+
+    def _run(self, *words: str | Path) -> subprocess.CompletedProcess[str]:
+        storage = self._folder / self._driver[0]
+        options = ["--root", storage / "root", "--runroot", storage / "run", "--storage-driver", *self._driver]
+        environment = {**os.environ, "BUILDAH_ISOLATION": "chroot", "TMPDIR": str(self._folder)}
+        line = [str(word) for word in ("buildah", *options, *words)]
+        return subprocess.run(line, env=environment, capture_output=True, text=True)
+
+    def unmount(self) -> None:
+        """Unmount what it has left mounted, or the folder could not be removed."""
+        mounted = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
+        left = [point for point in mounted if point.startswith(f"{self._folder}/")]
+        if left:
+            subprocess.run(["umount", *reversed(left)], check=True)
 
     def base(self, archive: Path) -> str:
         """An image from a system in an archive; answers its name."""
