@@ -66,11 +66,12 @@ class BoundedHeads(LingeringClose):
         """Called with a header, or with a trailer: those are dropped, since they come after access was checked."""
         self.head_lines += 1
         self.head_bytes += len(name) + len(value) + len(b": \r\n")
-        if not self.is_head_refused and (self.head_lines > HEAD_LINES or self.head_bytes > HEAD_BYTES):
-            self.refusal = TOO_LARGE
+        if self.head_lines > HEAD_LINES or self.head_bytes > HEAD_BYTES:
+            if self.refusal is NOT_HTTP:
+                self.refusal = TOO_LARGE
             if not self.in_head:
                 raise Refused
-        if self.in_head and (not self.is_head_refused or name.lower() == b"expect"):
+        if self.in_head and (self.refusal is NOT_HTTP or name.lower() == b"expect"):
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
