@@ -1,7 +1,7 @@
 # docs/deploying.md says how to build and run it. Every tool of the field can: docker, podman, buildah.
 ARG BASE=python:3.14-slim
-# `built` makes the wheel here; `given` takes the one that `./dev wheel` has put into dist/.
-ARG WHEEL=built
+# `built`, the default, makes the wheel here; `given` takes the one that `./dev wheel` has put into dist/.
+ARG WHEEL
 
 FROM ${BASE} AS built
 WORKDIR /source
@@ -11,7 +11,8 @@ RUN rm -rf dist && python3 ./dev wheel
 FROM scratch AS given
 COPY dist/memberstaff-*.whl /source/dist/
 
-FROM ${WHEEL} AS wheel
+# The default stands here: some releases of buildah (1.28) leave out a stage that only an ARG names.
+FROM ${WHEEL:-built} AS wheel
 
 FROM ${BASE} AS installed
 WORKDIR /install
