@@ -23,6 +23,7 @@ def main() -> None:
             problems = [f"{error}.", *installed.untried()]
     if problems:
         sys.exit(installed.explain(problems))
+    gc.freeze()  # nor is it looked through while `serve` imports the rest
     gc.enable()
     command()
 
