@@ -15,17 +15,19 @@ from structlog import dev
 
 from schema.asgi import tune_collector
 from tests.clock import TurnedClock
+from tests.compiled import share
 from tests.databases import Databases, Engine
 from tests.infrastructure import browser, postgres, redis
 from tests.infrastructure.postgres import Postgres, PostgresServer
 from tests.infrastructure.process import NotFound, running
 from tests.infrastructure.redis import Redis, RedisServer
 from tests.infrastructure.replication import ReplicatedPostgres
-from tests.installation import Installation, install
+from tests.installation import Installation, furnish, install
 
 # As in the program's own log: with all variables and in colours, a traceback takes seconds.
 dev.ConsoleRenderer.get_active().exception_formatter = dev.plain_traceback
 
+share()
 
 settings.register_profile("memberstaff", deadline=None, suppress_health_check=[HealthCheck.too_slow])  # no stopwatch
 settings.load_profile("memberstaff")
@@ -126,6 +128,13 @@ async def database_url(engine: Engine, databases: Databases) -> AsyncIterator[st
 
 
 @pytest.fixture
+async def furnished_url(engine: Engine, databases: Databases) -> AsyncIterator[str]:
+    """The address of a database in which there are an account for each role and four people: `install` takes less."""
+    async with databases.fresh(engine, furnish) as url:
+        yield url
+
+
+@pytest.fixture
 def clock() -> TurnedClock:
     """Monday 12 January 2026, 08:00 UTC, until a test turns it."""
     return TurnedClock()
@@ -139,8 +148,8 @@ def installation_settings() -> dict[str, Any]:
 
 @pytest.fixture
 async def installation(
-    database_url: str, clock: TurnedClock, installation_settings: dict[str, Any]
+    furnished_url: str, clock: TurnedClock, installation_settings: dict[str, Any]
 ) -> AsyncIterator[Installation]:
     """One server on one database, with an administrator, a marker, a viewer and four people."""
-    async with install(database_url, clock=clock, **installation_settings) as installed:
+    async with install(furnished_url, clock=clock, **installation_settings) as installed:
         yield installed

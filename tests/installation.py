@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import json
+import secrets
 import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -15,21 +16,22 @@ from types import MappingProxyType
 from typing import Any
 from unittest import mock
 from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
 
 import httpx2
 import websockets
-from pydantic import SecretStr
+from pydantic import BaseModel, SecretStr
 from sqlalchemy import select
 
 from memberstaff import demo
 from memberstaff.access import COMMAND_LINE, Role
 from memberstaff.accounts import directory
 from memberstaff.accounts.passwords import Passwords
-from memberstaff.accounts.sessions import Lifetime, open_session
 from memberstaff.accounts.tokens import AccessTokens, Claims
 from memberstaff.application import Application
+from memberstaff.db import tables
 from memberstaff.db.clock import Clock
-from memberstaff.db.tables import account
+from memberstaff.db.database import Database
 from memberstaff.db.work import Work
 from memberstaff.settings import Settings
 from memberstaff.staff import commands
@@ -156,7 +158,14 @@ WS = websockets.Subprotocol("graphql-transport-ws")
 def settings(database_url: str, **changes: Any) -> Settings:
     """The settings of a test's installation; a database hangs only where a test wants it to."""
     chosen = {"database_url": SecretStr(database_url), "secret_key": SecretStr(SECRET), "database_seconds": 60}
-    return Settings(**{**chosen, **changes})
+    return chosen_settings(**{**chosen, **changes})
+
+
+def chosen_settings(**chosen: Any) -> Settings:
+    """Settings without the environment, in which to look for each of them takes longer than many a test."""
+    made = Settings.__new__(Settings)
+    BaseModel.__init__(made, **chosen)
+    return made
 
 
 @asynccontextmanager
@@ -170,7 +179,8 @@ async def install(
     port: int = 0,
     **changes: Any,
 ) -> AsyncIterator[Installation]:
-    """Serve an application on this database; `furnish` gives it accounts and people, of the demo's if so many.
+    """Serve an application on this database; `furnish` gives it accounts and people, of the demo's if so many,
+    unless it has them already.
 
     Without another clock it stands still on MONDAY, so that no test depends on the day on which it runs.
 
@@ -184,21 +194,49 @@ async def install(
         web_client(base_url=address.http, timeout=WAIT_SECONDS) as http,
     ):
         installation = Installation(application, address, http)
-        if furnish and demo_people:
-            await _furnish_demo(application, demo_people)
-        async with application.database.write() as work:  # all in one: three commits would take longer
-            work.caller = COMMAND_LINE
-            if furnish:
-                await add_accounts(work)
-            if furnish and not demo_people:
-                installation.staff = await _add_people(work)
-            installation.tokens = await open_sessions(work, application.settings)
+        await _enter(installation)
+        if furnish and not installation.tokens:
+            await _furnish(application.database, demo_people)
+            await _enter(installation)
         yield installation
 
 
 schema_of = cache(make_schema)
 """The schema with these limits, and its cache of documents, which all installations share as all requests of a server
 do: to build it takes longer than to serve and to stop it."""
+
+
+async def _enter(installation: Installation) -> None:
+    """Open a session for each role's account, and learn who is there."""
+    async with installation.application.database.write() as work:
+        installation.tokens = await open_sessions(work, installation.application.settings)
+        people = select(tables.staff.c.id, tables.staff.c.name).where(tables.staff.c.name.in_(PEOPLE))
+        found = await work.rows(people.order_by(tables.staff.c.id))
+        installation.staff = {row.name: global_id("Staff", row.id) for row in found}
+
+
+async def furnish(url: str) -> None:
+    """Put into a database what an installation of the tests has."""
+    await furnish_at(url, TurnedClock())
+
+
+async def furnish_at(url: str, clock: Clock, demo_people: int = 0) -> None:
+    """The same at another time; with people of the demo, if so many."""
+    database = Database(url, zone=ZoneInfo("UTC"), clock=clock)
+    await _furnish(database, demo_people)
+    await database.close()
+
+
+async def _furnish(database: Database, demo_people: int) -> None:
+    if demo_people:
+        await demo.load(
+            database, people=demo_people, on=await demo.today(database), seed=1, working=frozenset(range(5))
+        )
+    async with database.write() as work:
+        work.caller = COMMAND_LINE
+        await add_accounts(work)
+        if not demo_people:
+            await _add_people(work)
 
 
 async def add_accounts(work: Work) -> None:
@@ -208,17 +246,9 @@ async def add_accounts(work: Work) -> None:
         await directory.add(work, email=email(role), role=role, password_hash=hashed, display_name=role.title())
 
 
-async def _add_people(work: Work) -> dict[str, str]:
-    added: dict[str, str] = {}
+async def _add_people(work: Work) -> None:
     for name, category in PEOPLE.items():
-        details = Details(name=name, category=category, starts_on=MONDAY.replace(day=1))
-        added[name] = global_id("Staff", (await commands.create(work, details)).id)
-    return added
-
-
-async def _furnish_demo(application: Application, people: int) -> None:
-    database, weekdays = application.database, application.settings.working_weekdays
-    await demo.load(database, people=people, on=await demo.today(database), seed=1, working=weekdays)
+        await commands.create(work, Details(name=name, category=category, starts_on=MONDAY.replace(day=1)))
 
 
 async def renew_tokens(installation: Installation) -> None:
@@ -229,17 +259,16 @@ async def renew_tokens(installation: Installation) -> None:
 
 
 async def open_sessions(work: Work, settings: Settings) -> dict[Role, str]:
-    """What a login does once it has checked the password, which is for the tests of accounts to show."""
-    idle = timedelta(seconds=settings.refresh_token_seconds)
-    lifetime = Lifetime(idle, absolute=idle)
-    tokens = {}
-    for row in await work.rows(select(account).where(account.c.email.in_(map(email, Role)))):
-        opened = await open_session(work, row.id, verified=row.password_hash, lifetime=lambda _: lifetime)
-        assert opened is not None
-        expires_at = work.now.replace(microsecond=0) + timedelta(seconds=settings.access_token_seconds)
-        claims = Claims(opened.caller.session_id, row.id, expires_at)
-        tokens[Role(row.role)] = AccessTokens(settings.keyring).issue(claims, now=work.now)
-    return tokens
+    """Tokens as after a login, which is for the tests of accounts to show."""
+    account, session = tables.account, tables.session
+    rows = await work.rows(select(account.c.id, account.c.role).where(account.c.email.in_(map(email, Role))))
+    opened = {Role(row.role): (row.id, secrets.token_urlsafe(24)) for row in rows}
+    if opened:
+        times = {"created_at": work.now, "expires_at": work.now + timedelta(seconds=settings.refresh_token_seconds)}
+        await work.write(session.insert(), [{"id": one, "account_id": of, **times} for of, one in opened.values()])
+    expires_at = work.now.replace(microsecond=0) + timedelta(seconds=settings.access_token_seconds)
+    tokens = AccessTokens(settings.keyring)
+    return {role: tokens.issue(Claims(one, of, expires_at), now=work.now) for role, (of, one) in opened.items()}
 
 
 def email(role: Role) -> str:

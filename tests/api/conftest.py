@@ -17,10 +17,10 @@ from tests.installation import Installation, install
 
 @pytest.fixture(params=["direct", "ordinary"])
 async def on_any_path(
-    database_url: str, clock: TurnedClock, request: pytest.FixtureRequest
+    furnished_url: str, clock: TurnedClock, request: pytest.FixtureRequest
 ) -> AsyncIterator[Installation]:
     """`installation`, once with events that groups write to sockets directly, and once on the ordinary ASGI path."""
-    async with install(database_url, clock=clock, ordinary=request.param == "ordinary") as installed:
+    async with install(furnished_url, clock=clock, ordinary=request.param == "ordinary") as installed:
         yield installed
 
 

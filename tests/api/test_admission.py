@@ -140,7 +140,7 @@ async def test_a_shorter_queue_is_waited_for(installation: Installation) -> None
 
 @pytest.mark.parametrize("engine", ["sqlite"])
 async def test_for_those_who_have_left_meanwhile_nothing_is_done(
-    database_url: str, clock: TurnedClock, monkeypatch: pytest.MonkeyPatch
+    furnished_url: str, clock: TurnedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done: list[str] = []
     admit, summary = Application.admit, BoardCache.summary
@@ -153,7 +153,7 @@ async def test_for_those_who_have_left_meanwhile_nothing_is_done(
         done.append("rendered")
         return await summary(*arguments)
 
-    async with install(database_url, clock=clock) as office:
+    async with install(furnished_url, clock=clock) as office:
         connections = office.address.server.server_state.connections
         headers = {"Authorization": f"Bearer {office.viewer.token}"}
         await office.marker.ask(NOT_KEPT)

@@ -60,9 +60,9 @@ async def test_one_group_too_many_is_refused_with_429_before_the_stream(small: I
         assert len(small.application.groups) == 1  # an equal one is no other
 
 
-async def test_a_group_too_many_for_the_process_is_refused_with_503(database_url: str, clock: TurnedClock) -> None:
+async def test_a_group_too_many_for_the_process_is_refused_with_503(furnished_url: str, clock: TurnedClock) -> None:
     async with (
-        install(database_url, clock=clock, max_groups=1) as installation,
+        install(furnished_url, clock=clock, max_groups=1) as installation,
         listening(installation, WATCH),
         installation.stream(OTHER, SSE, date=TODAY) as refused,
     ):
@@ -70,12 +70,12 @@ async def test_a_group_too_many_for_the_process_is_refused_with_503(database_url
 
 
 async def test_what_an_event_sends_to_all_subscriptions_of_an_account_is_bounded(
-    database_url: str, clock: TurnedClock
+    furnished_url: str, clock: TurnedClock
 ) -> None:
     fourteen = (
         "subscription ($date: Date!) { attendanceDayUpdated(date: $date) { records(first: 14) { edges { cursor } } } }"
     )
-    async with install(database_url, clock=clock, max_event_cost_per_account=40) as installation:
+    async with install(furnished_url, clock=clock, max_event_cost_per_account=40) as installation:
         async with listening(installation, fourteen), installation.socket() as socket:  # 1 + 1 + 14
             await socket.subscribe("1", fourteen, date=TODAY)
             await socket.receive()
@@ -92,9 +92,9 @@ async def test_what_an_event_sends_to_all_subscriptions_of_an_account_is_bounded
             pass  # what ended counts no more
 
 
-async def test_an_event_is_bounded_more_closely_than_a_response(database_url: str, clock: TurnedClock) -> None:
+async def test_an_event_is_bounded_more_closely_than_a_response(furnished_url: str, clock: TurnedClock) -> None:
     day = "{ records(first: 250) { edges { node { id } } } }"
-    async with install(database_url, clock=clock) as installation, installation.socket() as socket:
+    async with install(furnished_url, clock=clock) as installation, installation.socket() as socket:
         assert await installation.viewer.ask(f"{{ attendanceDay {day} }}")
         await socket.subscribe("1", f'subscription {{ attendanceDayUpdated(date: "{TODAY}") {day} }}')
         refused = await socket.receive()
@@ -113,9 +113,9 @@ async def test_sockets_and_streams_of_an_account_are_counted_together(small: Ins
         pass  # there is room again
 
 
-async def test_sockets_and_streams_of_an_address_are_counted_together(database_url: str, clock: TurnedClock) -> None:
+async def test_sockets_and_streams_of_an_address_are_counted_together(furnished_url: str, clock: TurnedClock) -> None:
     async with (
-        install(database_url, clock=clock, max_sockets_per_address=1) as installation,
+        install(furnished_url, clock=clock, max_sockets_per_address=1) as installation,
         installation.socket(),
         installation.stream(WATCH, SSE, date=TODAY) as refused,
     ):

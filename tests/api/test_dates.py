@@ -40,8 +40,8 @@ GIVEN = {
 
 
 @pytest.fixture
-async def near_midnight(database_url: str, night: TurnedClock) -> Any:
-    async with install(database_url, clock=night) as installed:
+async def near_midnight(furnished_url: str, night: TurnedClock) -> Any:
+    async with install(furnished_url, clock=night) as installed:
         yield installed
 
 

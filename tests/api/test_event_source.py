@@ -28,8 +28,8 @@ def issuer(clock: TurnedClock) -> Iterator[Issuer]:
 
 
 @pytest.fixture
-async def line(database_url: str) -> AsyncIterator[Line]:
-    async with line_to(database_url) as opened:
+async def line(furnished_url: str) -> AsyncIterator[Line]:
+    async with line_to(furnished_url) as opened:
         yield opened
 
 
@@ -50,8 +50,8 @@ async def cursor_of(installation: Installation) -> str:
 
 
 @pytest.mark.parametrize("engine", ["sqlite"])
-async def test_who_is_told_to_come_back_misses_nothing_meanwhile(database_url: str, clock: TurnedClock) -> None:
-    async with install(database_url, clock=clock, max_sockets_per_account=1) as small:
+async def test_who_is_told_to_come_back_misses_nothing_meanwhile(furnished_url: str, clock: TurnedClock) -> None:
+    async with install(furnished_url, clock=clock, max_sockets_per_account=1) as small:
         async with small.stream(WATCH, SSE, date=TODAY) as stream:
             last = await stream.moved()
             resume = {"Last-Event-ID": last}
@@ -73,10 +73,10 @@ async def test_who_is_told_to_come_back_misses_nothing_meanwhile(database_url: s
 @pytest.mark.parametrize("engine", ["sqlite"])
 @pytest.mark.parametrize("last", ["nonsense", "\xc3\xa9", "complete."])
 async def test_an_id_that_is_not_ours_is_kept_too_so_that_it_is_refused_later(
-    database_url: str, clock: TurnedClock, last: str
+    furnished_url: str, clock: TurnedClock, last: str
 ) -> None:
     async with (
-        install(database_url, clock=clock, max_sockets_per_account=1) as small,
+        install(furnished_url, clock=clock, max_sockets_per_account=1) as small,
         small.stream(WATCH, SSE, date=TODAY),
         small.stream(WATCH, SSE, get=True, headers={"Last-Event-ID": last}, date=TODAY) as refused,
     ):
@@ -85,11 +85,11 @@ async def test_an_id_that_is_not_ours_is_kept_too_so_that_it_is_refused_later(
 
 @pytest.mark.parametrize("engine", ["sqlite"])
 async def test_an_identity_provider_that_cannot_be_reached_is_waited_for(
-    database_url: str, clock: TurnedClock, issuer: Issuer
+    furnished_url: str, clock: TurnedClock, issuer: Issuer
 ) -> None:
     issuer.ill = True
     why = "The identity provider cannot be reached. Try again in a moment."
-    async with install(database_url, clock=clock, **oidc.settings(issuer)) as office:
+    async with install(furnished_url, clock=clock, **oidc.settings(issuer)) as office:
         last = await cursor_of(office)
         theirs = {"Authorization": f"Bearer {issuer.token()}"}
         for resume in ("", last):

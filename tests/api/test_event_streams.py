@@ -102,9 +102,9 @@ async def test_an_empty_last_id_is_none(installation: Installation) -> None:
 
 
 async def test_what_a_scope_leaves_out_moves_the_id_on_and_is_not_replayed(
-    database_url: str, clock: TurnedClock, event_executions: Counter[str]
+    furnished_url: str, clock: TurnedClock, event_executions: Counter[str]
 ) -> None:
-    async with install(database_url, clock=clock, max_replay=1) as office:
+    async with install(furnished_url, clock=clock, max_replay=1) as office:
         async with office.stream(WATCH, SSE, date=TODAY, scope=TEACHERS) as stream:
             begins = await stream.moved()
             for name in ("Björn", "Дмитрий"):

@@ -23,8 +23,8 @@ pytestmark = pytest.mark.parametrize("engine", ["postgresql"])
 
 
 @pytest.fixture
-async def line(database_url: str) -> AsyncIterator[Line]:
-    async with line_to(database_url) as opened:
+async def line(furnished_url: str) -> AsyncIterator[Line]:
+    async with line_to(furnished_url) as opened:
         yield opened
 
 

@@ -32,7 +32,7 @@ async def test_gauges_tell_how_the_process_does(database_url: str, clock: Turned
     own_schema: dict[str, Any] = {
         "max_tokens": 999
     }  # with limits that no other test has, and therefore no document of theirs
-    async with install(database_url, clock=clock, metrics=True, **own_schema) as office:
+    async with install(furnished_url, clock=clock, metrics=True, **own_schema) as office:
         async with office.watching(TODAY):
             values = await scrape(office.http)
     gauges = {entry.name: values[entry.name] for entry in metrics.ENTRIES if entry.kind == "gauge"}
@@ -57,8 +57,8 @@ async def test_gauges_tell_how_the_process_does(database_url: str, clock: Turned
     }
 
 
-async def test_a_mark_is_timed_once_however_many_are_sent_it(database_url: str, clock: TurnedClock) -> None:
-    async with install(database_url, clock=clock, metrics=True) as office:
+async def test_a_mark_is_timed_once_however_many_are_sent_it(furnished_url: str, clock: TurnedClock) -> None:
+    async with install(furnished_url, clock=clock, metrics=True) as office:
         await until(lambda: office.application.notifier.subscribed)
         async with (
             office.watching(TODAY) as first,
@@ -95,8 +95,10 @@ def _samples() -> dict[str, float]:
     }
 
 
-async def test_requests_and_statements_are_timed_by_what_becomes_of_them(database_url: str, clock: TurnedClock) -> None:
-    async with install(database_url, clock=clock, metrics=True) as office:
+async def test_requests_and_statements_are_timed_by_what_becomes_of_them(
+    furnished_url: str, clock: TurnedClock
+) -> None:
+    async with install(furnished_url, clock=clock, metrics=True) as office:
         await office.http.get("/health/ready")
         before = await scrape(office.http)
         await office.viewer.ask("{ viewer { role } }")
@@ -121,8 +123,8 @@ async def test_requests_and_statements_are_timed_by_what_becomes_of_them(databas
     assert risen(before, after, "memberstaff_statement_duration_seconds_count{kind=read}") != {}
 
 
-async def test_what_is_refused_is_counted_by_its_reason(database_url: str, clock: TurnedClock) -> None:
-    async with install(database_url, clock=clock, metrics=True, logins_per_minute=1) as office:
+async def test_what_is_refused_is_counted_by_its_reason(furnished_url: str, clock: TurnedClock) -> None:
+    async with install(furnished_url, clock=clock, metrics=True, logins_per_minute=1) as office:
         staff = office.staff["Amina"]
         await office.marker.mark(staff, TODAY, status="LATE")
         login = 'mutation { login(input: {email: "a@b.example", password: "wrong"}) { errors { code } } }'

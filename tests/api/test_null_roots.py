@@ -59,10 +59,10 @@ async def test_neither_does_one_that_was_tried_too_often(installation: Installat
 
 
 @pytest.mark.parametrize("engine", ["postgresql"])
-async def test_neither_does_one_that_cannot_be_made_now(database_url: str) -> None:
-    elsewhere = Database(database_url, zone=UTC_ZONE)
+async def test_neither_does_one_that_cannot_be_made_now(furnished_url: str) -> None:
+    elsewhere = Database(furnished_url, zone=UTC_ZONE)
     try:
-        async with install(database_url, database_seconds=1.5) as installation:
+        async with install(furnished_url, database_seconds=1.5) as installation:
             second = MARK_FRIDAY.format(id=installation.staff["Amina"])
             async with elsewhere.write() as work:
                 work.caller = COMMAND_LINE

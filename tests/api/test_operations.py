@@ -10,9 +10,9 @@ from tests.installation import Installation, install
 from tests.waiting import until
 
 
-async def test_an_operation_of_an_ended_session_holds_no_connections(database_url: str, clock: TurnedClock) -> None:
+async def test_an_operation_of_an_ended_session_holds_no_connections(furnished_url: str, clock: TurnedClock) -> None:
     """Ten fields that are each refused must not take ten connections: here there is only one."""
-    async with install(database_url, clock=clock, database_pool_size=1) as office:
+    async with install(furnished_url, clock=clock, database_pool_size=1) as office:
         await office.viewer.ask("mutation { logout { errors { message } } }")
         fields = " ".join(f"f{index}: attendanceDay {{ id }}" for index in range(10))
         answer = await office.viewer.send(f"{{ {fields} }}")

@@ -79,10 +79,10 @@ async def test_a_subscription_counts_with_the_size_in_its_variable_over_every_tr
 
 
 async def test_what_an_accounts_subscriptions_cost_is_counted_with_their_variables(
-    database_url: str, clock: TurnedClock
+    furnished_url: str, clock: TurnedClock
 ) -> None:
     async with (
-        install(database_url, clock=clock, max_event_cost_per_account=40) as installation,
+        install(furnished_url, clock=clock, max_event_cost_per_account=40) as installation,
         installation.socket() as socket,
     ):
         for operation, size in (("1", 3), ("2", 5)):  # 2 + 2 for each record

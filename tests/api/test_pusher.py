@@ -76,13 +76,13 @@ async def test_notes_and_photos_of_marks_are_for_those_who_may_read_them(
 
 
 async def test_the_public_channel_is_closed_unless_a_setting_opens_it(
-    installation: Installation, database_url: str
+    installation: Installation, furnished_url: str
 ) -> None:
     async with echo(installation) as client:
         refused = await client.subscribe("attendance")
     assert refused["event"] == "pusher:subscription_error"
     assert (refused["data"]["type"], refused["data"]["status"]) == ("AuthError", 403)
-    async with install(database_url, furnish=False, echo_key=KEY, echo_public=True) as open_one:
+    async with install(furnished_url, furnish=False, echo_key=KEY, echo_public=True) as open_one:
         open_one.staff = installation.staff
         async with echo(open_one) as client:
             await client.joined("attendance")
@@ -90,10 +90,10 @@ async def test_the_public_channel_is_closed_unless_a_setting_opens_it(
             assert seen(await client.change()) == (None, None)
 
 
-async def test_words_and_form_of_the_payload_are_settings(database_url: str, clock: TurnedClock) -> None:
+async def test_words_and_form_of_the_payload_are_settings(furnished_url: str, clock: TurnedClock) -> None:
     async with (
         install(
-            database_url, clock=clock, echo_key=KEY, echo_flat=True, echo_statuses={"HALF_DAY": "half-day"}
+            furnished_url, clock=clock, echo_key=KEY, echo_flat=True, echo_statuses={"HALF_DAY": "half-day"}
         ) as installed,
         echo(installed) as client,
     ):

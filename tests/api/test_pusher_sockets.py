@@ -34,8 +34,8 @@ async def test_an_expired_token_makes_the_client_come_back(installation: Install
         assert (await client.closing())[0] == 4100
 
 
-async def test_a_socket_without_a_channel_is_closed_after_a_while(database_url: str) -> None:
-    async with install(database_url, echo_key=KEY, echo_public=True, echo_idle_seconds=0.2) as installed:
+async def test_a_socket_without_a_channel_is_closed_after_a_while(furnished_url: str) -> None:
+    async with install(furnished_url, echo_key=KEY, echo_public=True, echo_idle_seconds=0.2) as installed:
         async with echo(installed) as idle, echo(installed) as client:
             await client.joined("attendance")
             assert await idle.closing() == (4100, "No channel was subscribed to")
@@ -64,8 +64,8 @@ async def test_who_is_not_served_is_told_to_give_up(
         assert connection.close_code == code
 
 
-async def test_without_a_key_nothing_is_served(database_url: str) -> None:
-    async with install(database_url) as installed:
+async def test_without_a_key_nothing_is_served(furnished_url: str) -> None:
+    async with install(furnished_url) as installed:
         with pytest.raises(websockets.InvalidStatus):
             await websockets.connect(f"{installed.address.ws}/app/{KEY}?protocol=7")
         assert (await installed.http.post("/broadcasting/auth")).status_code == 404
@@ -92,8 +92,8 @@ async def test_a_message_that_is_none_is_answered_and_the_socket_goes_on(install
         assert (await client.hear())["event"] == "pusher:pong"
 
 
-async def test_too_many_messages_and_binary_ones_close_the_socket(database_url: str) -> None:
-    async with install(database_url, echo_key=KEY, message_burst=3, messages_per_second=0.01) as installed:
+async def test_too_many_messages_and_binary_ones_close_the_socket(furnished_url: str) -> None:
+    async with install(furnished_url, echo_key=KEY, message_burst=3, messages_per_second=0.01) as installed:
         async with echo(installed) as client:
             for _ in range(4):
                 await client.send("pusher:pong", {})
@@ -103,16 +103,18 @@ async def test_too_many_messages_and_binary_ones_close_the_socket(database_url: 
             assert (await client.closing())[0] == 4100
 
 
-async def test_channels_of_a_socket_and_sockets_of_an_account_are_limited(database_url: str) -> None:
-    async with install(database_url, echo_key=KEY, max_operations_per_socket=1, max_sockets_per_account=1) as installed:
+async def test_channels_of_a_socket_and_sockets_of_an_account_are_limited(furnished_url: str) -> None:
+    async with install(
+        furnished_url, echo_key=KEY, max_operations_per_socket=1, max_sockets_per_account=1
+    ) as installed:
         async with echo(installed) as one, echo(installed) as other:
             await one.joined(DAY, Role.VIEWER)
             assert (await one.subscribe("private-attendance", Role.VIEWER))["data"]["status"] == 429
             assert (await other.subscribe(DAY, Role.VIEWER))["data"]["status"] == 429
 
 
-async def test_a_stop_tells_clients_to_come_back(database_url: str) -> None:
-    async with install(database_url, echo_key=KEY, echo_public=True, drain_seconds=0.1) as installed:
+async def test_a_stop_tells_clients_to_come_back(furnished_url: str) -> None:
+    async with install(furnished_url, echo_key=KEY, echo_public=True, drain_seconds=0.1) as installed:
         client_context = echo(installed)
         client = await client_context.__aenter__()
         await client.joined("attendance")

@@ -58,10 +58,10 @@ async def ask(office: Installation, what: str, number: int) -> Any:
 
 @pytest.mark.parametrize("transport", ["requests", "different documents", "a socket", "introspection", "a mutation"])
 async def test_an_account_that_asks_for_much_leaves_others_the_database(
-    database_url: str, clock: TurnedClock, monkeypatch: pytest.MonkeyPatch, transport: str
+    furnished_url: str, clock: TurnedClock, monkeypatch: pytest.MonkeyPatch, transport: str
 ) -> None:
     async with (
-        install(database_url, clock=clock, database_pool_size=QUERIES_AT_ONCE + 2) as office,
+        install(furnished_url, clock=clock, database_pool_size=QUERIES_AT_ONCE + 2) as office,
         office.socket() as socket,
     ):
         held = Held(monkeypatch)
@@ -167,7 +167,7 @@ async def test_whoever_waits_for_a_turn_in_vain_is_told_so_before_long_as_when_t
 
 
 async def test_a_document_that_leaves_the_cache_meanwhile_is_not_prepared_again_outside_of_a_turn(
-    database_url: str, clock: TurnedClock, monkeypatch: pytest.MonkeyPatch
+    furnished_url: str, clock: TurnedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A shared rendering has no account, so it would prepare its document without a turn."""
     prepared: list[str] = []
@@ -176,7 +176,7 @@ async def test_a_document_that_leaves_the_cache_meanwhile_is_not_prepared_again_
         prepared.append(query)
         return parse(query, **options)
 
-    async with install(database_url, clock=clock, document_cache_bytes=0) as office, office.socket() as socket:
+    async with install(furnished_url, clock=clock, document_cache_bytes=0) as office, office.socket() as socket:
         monkeypatch.setattr("memberstaff.engine.documents.parse", noted)
         await office.viewer.ask(CACHED)
         assert prepared == [CACHED]

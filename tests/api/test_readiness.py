@@ -41,11 +41,11 @@ async def test_the_database_is_asked_once_for_all_who_ask_within_a_second(
 
 
 async def test_while_redis_is_not_heard_live_updates_are_said_to_come_by_polling(
-    database_url: str, own_redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+    furnished_url: str, own_redis: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(redis_backend, "QUIET_SECONDS", 0.05)
     monkeypatch.setattr(channel, "STALLED_SECONDS", 0.5)
-    async with install(database_url, broadcast_url=own_redis.url, metrics=True, poll_seconds=0.05) as office:
+    async with install(furnished_url, broadcast_url=own_redis.url, metrics=True, poll_seconds=0.05) as office:
         notifier = office.application.notifier
 
         async def live() -> object:

@@ -80,9 +80,9 @@ async def test_before_the_request_is_read(method: str, accept: str, form: str) -
 
 
 @pytest.mark.parametrize("engine", ["sqlite"])
-async def test_before_the_stream_begins(database_url: str, clock: TurnedClock) -> None:
+async def test_before_the_stream_begins(furnished_url: str, clock: TurnedClock) -> None:
     async with (
-        install(database_url, clock=clock, max_sockets_per_account=1) as small,
+        install(furnished_url, clock=clock, max_sockets_per_account=1) as small,
         small.stream(WATCH, SSE, date=TODAY),
     ):
         token = f"Bearer {small.viewer.token}"
@@ -100,10 +100,10 @@ async def test_a_fault_is_a_status_to_whoever_is_no_event_source() -> None:
 
 
 @pytest.mark.parametrize("engine", ["sqlite"])
-async def test_while_the_identity_provider_is_away(database_url: str, clock: TurnedClock, issuer: Issuer) -> None:
+async def test_while_the_identity_provider_is_away(furnished_url: str, clock: TurnedClock, issuer: Issuer) -> None:
     issuer.ill = True
     headers = {"authorization": f"Bearer {issuer.token()}", "accept": GRAPHQL}
-    async with install(database_url, clock=clock, echo_key=KEY, **oidc.settings(issuer)) as office:
+    async with install(furnished_url, clock=clock, echo_key=KEY, **oidc.settings(issuer)) as office:
         refused = [
             await office.http.post("/graphql", content=b"x" * 20_000, headers={**headers, "content-type": JSON}),
             await office.http.get("/schema.graphql", headers=headers),

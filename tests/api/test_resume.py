@@ -100,9 +100,9 @@ async def test_a_cursor_that_cannot_be_honoured_is_the_operations_error(on_any_p
 
 @pytest.mark.parametrize("ordinary", [False, True])
 async def test_a_cursor_that_lies_too_far_back_is_the_operations_error(
-    database_url: str, clock: TurnedClock, ordinary: bool
+    furnished_url: str, clock: TurnedClock, ordinary: bool
 ) -> None:
-    async with install(database_url, clock=clock, ordinary=ordinary, max_replay=3) as office:
+    async with install(furnished_url, clock=clock, ordinary=ordinary, max_replay=3) as office:
         cursor = await cursor_of(office)
         await mark_all(office, "PRESENT")
         async with office.socket() as board:

@@ -52,14 +52,14 @@ async def test_whoever_has_logged_out_is_told_to_log_in_and_not_that_they_may_no
         assert [error["extensions"]["code"] for error in asked["errors"]] == ["UNAUTHENTICATED"]
 
 
-async def test_everybody_is_shown_it_where_introspection_is_allowed(database_url: str) -> None:
-    async with install(database_url, introspection=True) as school:
+async def test_everybody_is_shown_it_where_introspection_is_allowed(furnished_url: str) -> None:
+    async with install(furnished_url, introspection=True) as school:
         shown = [await school.http.get(PATH), await school.http.get(PATH, headers=bearing(school.viewer.token))]
     assert [(answer.status_code, answer.text) for answer in shown] == [(200, SDL)] * 2
 
 
 async def test_it_is_printed_once_and_not_sent_to_whoever_has_it(
-    database_url: str, monkeypatch: pytest.MonkeyPatch
+    furnished_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     printed: list[Schema] = []
     as_str = Schema.as_str
@@ -69,7 +69,7 @@ async def test_it_is_printed_once_and_not_sent_to_whoever_has_it(
         return as_str(schema)
 
     monkeypatch.setattr(Schema, "as_str", noted)
-    async with install(database_url, introspection=True) as school:
+    async with install(furnished_url, introspection=True) as school:
         first = await school.http.get(PATH)
         head = await school.http.head(PATH)
         again = await school.http.get(PATH, headers={"if-none-match": first.headers["etag"]})

@@ -29,8 +29,8 @@ async def test_a_socket_is_told_to_come_back(database_url: str) -> None:
         assert closed.value.rcvd.code == 1012
 
 
-async def test_an_event_stream_does_not_hold_up_the_stop(database_url: str) -> None:
-    async with install(database_url, drain_seconds=0.1) as office:
+async def test_an_event_stream_does_not_hold_up_the_stop(furnished_url: str) -> None:
+    async with install(furnished_url, drain_seconds=0.1) as office:
         headers = {"Authorization": f"Bearer {office.tokens[Role.VIEWER]}", "Accept": "text/event-stream"}
         request = office.http.stream("POST", "/graphql", json={"query": DOCUMENT}, headers=headers)
         async with request as response, asyncio.timeout(WAIT_SECONDS):

@@ -120,8 +120,8 @@ async def test_a_proxys_clients_have_an_allowance_each() -> None:
 
 
 @pytest.mark.parametrize("engine", ["sqlite"])
-async def test_a_school_refreshes_in_the_morning_however_few_strangers_are_let_in(database_url: str) -> None:
-    async with install(database_url, anonymous_requests_per_minute=3) as school:
+async def test_a_school_refreshes_in_the_morning_however_few_strangers_are_let_in(furnished_url: str) -> None:
+    async with install(furnished_url, anonymous_requests_per_minute=3) as school:
         logins = [
             await school.nobody.ask(LOGIN, input={"email": email(Role.VIEWER), "password": PASSWORD}) for _ in range(3)
         ]
@@ -136,9 +136,9 @@ async def test_a_school_refreshes_in_the_morning_however_few_strangers_are_let_i
 
 @pytest.mark.parametrize("engine", ["sqlite"])
 async def test_a_school_learns_that_its_tokens_have_expired_however_few_strangers_are_let_in(
-    database_url: str, clock: TurnedClock
+    furnished_url: str, clock: TurnedClock
 ) -> None:
-    async with install(database_url, clock=clock, anonymous_requests_per_minute=3) as school:
+    async with install(furnished_url, clock=clock, anonymous_requests_per_minute=3) as school:
         expired = school.tokens[Role.VIEWER]
         clock.turn(minutes=20)
         for _ in range(3):
@@ -153,9 +153,9 @@ async def test_a_school_learns_that_its_tokens_have_expired_however_few_stranger
 
 
 @pytest.mark.parametrize("engine", ["sqlite"])
-async def test_a_large_document_needs_a_login_and_a_strangers_is_not_kept(database_url: str) -> None:
+async def test_a_large_document_needs_a_login_and_a_strangers_is_not_kept(furnished_url: str) -> None:
     own_schema: dict[str, Any] = {"max_tokens": 998}  # with documents that no other test has sent
-    async with install(database_url, metrics=True, **own_schema) as school:
+    async with install(furnished_url, metrics=True, **own_schema) as school:
         for query in ("{ __typename }", "{ viewer { displayName role } }"):
             assert "errors" not in (await school.http.post("/graphql", json={"query": query})).json()
         large = await school.http.post("/graphql", json={"query": EXPENSIVE}, headers={"accept": GRAPHQL})
@@ -180,8 +180,8 @@ async def test_a_large_document_with_an_expired_token_says_that_it_has_expired(
 
 
 @pytest.mark.parametrize("engine", ["sqlite"])
-async def test_whoever_may_introspect_without_a_login_can(database_url: str) -> None:
+async def test_whoever_may_introspect_without_a_login_can(furnished_url: str) -> None:
     query = get_introspection_query(input_value_deprecation=True, schema_description=True)
-    async with install(database_url, introspection=True) as school:
+    async with install(furnished_url, introspection=True) as school:
         answer = await school.http.post("/graphql", json={"query": query})
         assert answer.json()["data"]["__schema"]["queryType"]["name"] == "Query"

@@ -45,8 +45,8 @@ async def collector(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Collector]
 
 
 @asynccontextmanager
-async def installed(database_url: str, **changes: Any) -> AsyncIterator[Installation]:
-    async with install(database_url, clock=TurnedClock(), tracing=True, **changes) as made:
+async def installed(furnished_url: str, **changes: Any) -> AsyncIterator[Installation]:
+    async with install(furnished_url, clock=TurnedClock(), tracing=True, **changes) as made:
         await until(lambda: made.application.notifier.subscribed)
         yield made
 
@@ -63,8 +63,8 @@ def shown(span: Span) -> tuple[str, dict[str, Any]]:
     return span.kind, {name: value for name, value in span.attributes.items() if name != "memberstaff.request_id"}
 
 
-async def test_a_mark_is_one_trace_from_its_request_to_the_boards(database_url: str, collector: Collector) -> None:
-    async with installed(database_url) as office:
+async def test_a_mark_is_one_trace_from_its_request_to_the_boards(furnished_url: str, collector: Collector) -> None:
+    async with installed(furnished_url) as office:
         async with office.watching(TODAY) as board:
             await board.subscribe("2", STATE, date=TODAY)
             assert (await board.event("2"))["attendanceDayUpdated"]["summary"] == {"late": 0}
@@ -85,7 +85,7 @@ async def test_a_mark_is_one_trace_from_its_request_to_the_boards(database_url: 
     http = {"http.request.method": "POST", "http.route": "/graphql", "url.path": "/graphql", "url.scheme": "http"}
     assert shown(request) == ("SERVER", {**http, "http.response.status_code": 200})
     assert shown(operation) == ("INTERNAL", {"graphql.operation.type": "mutation", "graphql.operation.name": "Mark"})
-    system = "sqlite" if "sqlite" in database_url else "postgresql"
+    system = "sqlite" if "sqlite" in furnished_url else "postgresql"
     assert shown(transaction) == ("CLIENT", {"db.system.name": system})
     assert transaction.events == ("locked",)
     name, kind = "messaging.operation.name", "messaging.operation.type"
@@ -97,9 +97,9 @@ async def test_a_mark_is_one_trace_from_its_request_to_the_boards(database_url: 
 
 @pytest.mark.parametrize("engine", ["sqlite"])
 async def test_whoever_has_a_login_may_continue_a_trace_and_a_stranger_is_linked(
-    database_url: str, collector: Collector
+    furnished_url: str, collector: Collector
 ) -> None:
-    async with installed(database_url) as office:
+    async with installed(furnished_url) as office:
         await ask(office, SAMPLED)
         [request] = await collector.named(ROUTE)
         assert (request.trace, request.parent, request.links) == (TRACE, PARENT, ())
@@ -113,11 +113,11 @@ async def test_whoever_has_a_login_may_continue_a_trace_and_a_stranger_is_linked
 
 @pytest.mark.parametrize("engine", ["sqlite"])
 async def test_a_stranger_cannot_have_a_request_traced(
-    database_url: str, collector: Collector, monkeypatch: pytest.MonkeyPatch
+    furnished_url: str, collector: Collector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OTEL_TRACES_SAMPLER", "parentbased_traceidratio")
     monkeypatch.setenv("OTEL_TRACES_SAMPLER_ARG", "0")
-    async with installed(database_url) as office:
+    async with installed(furnished_url) as office:
         await ask(office, SAMPLED, "{ organisation { name } }", known=False)
         await office.nobody.send("mutation { logout { success } }")
         await ask(office, SAMPLED)
@@ -132,9 +132,9 @@ async def test_a_stranger_cannot_have_a_request_traced(
     ["", "nonsense", f"00-{'0' * 32}-{PARENT}-01", f"ff-{TRACE}-{PARENT}-01", SAMPLED + "-" + "x" * 2_000, "\x80é"],
 )
 async def test_a_traceparent_that_means_nothing_begins_a_trace(
-    database_url: str, collector: Collector, traceparent: str
+    furnished_url: str, collector: Collector, traceparent: str
 ) -> None:
-    async with installed(database_url) as office:
+    async with installed(furnished_url) as office:
         await ask(office, traceparent)
         async with office.socket(payload={"traceparent": traceparent}) as socket:
             await socket.subscribe("1", "{ viewer { role } }")
@@ -145,8 +145,8 @@ async def test_a_traceparent_that_means_nothing_begins_a_trace(
 
 
 @pytest.mark.parametrize("engine", ["sqlite"])
-async def test_a_socket_continues_the_trace_of_its_connection_init(database_url: str, collector: Collector) -> None:
-    async with installed(database_url) as office, office.socket(payload={"traceparent": SAMPLED}) as socket:
+async def test_a_socket_continues_the_trace_of_its_connection_init(furnished_url: str, collector: Collector) -> None:
+    async with installed(furnished_url) as office, office.socket(payload={"traceparent": SAMPLED}) as socket:
         await socket.subscribe("1", "query Who { viewer { role } }")
         await socket.event()
         await socket.receive()
@@ -162,8 +162,8 @@ async def test_a_socket_continues_the_trace_of_its_connection_init(database_url:
 
 
 @pytest.mark.parametrize("engine", ["sqlite"])
-async def test_boards_of_laravel_echo_are_in_the_trace_of_the_mark(database_url: str, collector: Collector) -> None:
-    async with installed(database_url, echo_key=KEY) as office, echo(office) as client:
+async def test_boards_of_laravel_echo_are_in_the_trace_of_the_mark(furnished_url: str, collector: Collector) -> None:
+    async with installed(furnished_url, echo_key=KEY) as office, echo(office) as client:
         await client.joined("private-attendance", Role.MARKER)
         await office.marker.mark(office.staff["Amina"], TODAY, status="LATE")
         await client.change()
@@ -173,8 +173,8 @@ async def test_boards_of_laravel_echo_are_in_the_trace_of_the_mark(database_url:
 
 
 @pytest.mark.parametrize("engine", ["sqlite"])
-async def test_who_comes_later_is_in_no_trace_of_before(database_url: str, collector: Collector) -> None:
-    async with installed(database_url) as office, office.watching(TODAY) as board:
+async def test_who_comes_later_is_in_no_trace_of_before(furnished_url: str, collector: Collector) -> None:
+    async with installed(furnished_url) as office, office.watching(TODAY) as board:
         await office.marker.mark(office.staff["Amina"], TODAY, status="LATE")
         await board.change()
         await collector.named("send")
@@ -184,8 +184,8 @@ async def test_who_comes_later_is_in_no_trace_of_before(database_url: str, colle
     assert len([span for span in collector.spans if span.name in {"render", "send"}]) == 2
 
 
-async def test_marks_that_share_a_transaction_are_linked_by_it(database_url: str, collector: Collector) -> None:
-    async with installed(database_url) as office:
+async def test_marks_that_share_a_transaction_are_linked_by_it(furnished_url: str, collector: Collector) -> None:
+    async with installed(furnished_url) as office:
         await asyncio.gather(*(office.marker.mark(staff, TODAY, status="LATE") for staff in office.staff.values()))
         operations = await collector.named(*["mutation"] * 4)
     await until(lambda: _shared(collector) == sorted(each.id for each in operations))
@@ -197,8 +197,8 @@ def _shared(collector: Collector) -> list[str]:
 
 
 @pytest.mark.parametrize("engine", ["sqlite"])
-async def test_only_what_is_our_fault_has_failed(database_url: str, collector: Collector) -> None:
-    async with installed(database_url) as office:
+async def test_only_what_is_our_fault_has_failed(furnished_url: str, collector: Collector) -> None:
+    async with installed(furnished_url) as office:
         target = {"staffDate": {"staffId": office.staff["Amina"], "date": TODAY}}
         await office.viewer.fail(MARK, input={"target": target, "status": "LATE"})
         await office.marker.ask(MARK, input={"target": target, "status": "LATE", "expectedVersion": 7})
@@ -210,12 +210,12 @@ async def test_only_what_is_our_fault_has_failed(database_url: str, collector: C
 
 @pytest.mark.parametrize("engine", ["sqlite"])
 async def test_an_error_of_ours_has_failed_without_its_message(
-    database_url: str, collector: Collector, monkeypatch: pytest.MonkeyPatch
+    furnished_url: str, collector: Collector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def broken(*_: Any) -> None:
         raise ValueError("Amina has a bad back")
 
-    async with installed(database_url) as office:
+    async with installed(furnished_url) as office:
         monkeypatch.setattr(office.application.group_commit, "_commit", broken)
         target = {"staffDate": {"staffId": office.staff["Amina"], "date": TODAY}}
         assert (await office.marker.fail(MARK, input={"target": target, "status": "LATE"}))[0] == "INTERNAL"
@@ -224,8 +224,8 @@ async def test_an_error_of_ours_has_failed_without_its_message(
     assert not any(b"bad back" in body for body in collector.bodies)
 
 
-async def test_nothing_that_anybody_wrote_is_in_a_trace(database_url: str, collector: Collector) -> None:
-    async with installed(database_url) as office, office.watching(TODAY) as board:
+async def test_nothing_that_anybody_wrote_is_in_a_trace(furnished_url: str, collector: Collector) -> None:
+    async with installed(furnished_url) as office, office.watching(TODAY) as board:
         await office.marker.mark(office.staff["Amina"], TODAY, status="LATE", note="Back pain")
         await board.change()
         document = 'query Look { attendanceDay { records(search: "Amina") { totalCount } } }'
@@ -242,14 +242,14 @@ async def test_nothing_that_anybody_wrote_is_in_a_trace(database_url: str, colle
 
 @pytest.mark.parametrize("engine", ["sqlite"])
 async def test_a_collector_that_never_answers_keeps_nobody_waiting(
-    database_url: str, monkeypatch: pytest.MonkeyPatch
+    furnished_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tracing, "FLUSH_SECONDS", 0.05)
     monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "1")
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "1")
     async with a_collector_that_never_answers() as url:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", url)
-        async with installed(database_url) as office, office.watching(TODAY) as board:
+        async with installed(furnished_url) as office, office.watching(TODAY) as board:
             for status in ("LATE", "PRESENT"):
                 await office.marker.mark(office.staff["Amina"], TODAY, status=status)
                 assert (await board.change())["status"] == status

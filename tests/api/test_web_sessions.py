@@ -151,9 +151,9 @@ async def test_a_page_of_another_origin_can_neither_use_nor_set_the_cookie(
 
 
 async def test_a_page_of_an_allowed_origin_uses_refresh_tokens_but_not_the_cookie(
-    database_url: str, clock: TurnedClock
+    furnished_url: str, clock: TurnedClock
 ) -> None:
-    async with install(database_url, clock=clock, allowed_origins=("https://board.example",)) as installation:
+    async with install(furnished_url, clock=clock, allowed_origins=("https://board.example",)) as installation:
         browser = Browser(installation)
         await browser.log_in()
         browser.origin = "https://board.example"
@@ -230,11 +230,11 @@ async def test_a_kept_answer_carries_no_cookie(installation: Installation) -> No
 
 @pytest.mark.parametrize("role", list(Role))
 async def test_whoever_is_logged_in_learns_where_and_what_day_it_is(
-    database_url: str, clock: TurnedClock, role: Role
+    furnished_url: str, clock: TurnedClock, role: Role
 ) -> None:
     clock.turn(hours=4)  # noon in London: in New Zealand the next day has begun
     async with install(
-        database_url, clock=clock, organisation="Hill School", time_zone="Pacific/Auckland"
+        furnished_url, clock=clock, organisation="Hill School", time_zone="Pacific/Auckland"
     ) as installation:
         answer = await Browser(installation).ask(
             "{ viewer { organisation today timeZone } }", token=installation.tokens[role]

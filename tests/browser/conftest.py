@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime
 from typing import Any, Protocol
 from uuid import uuid4
 
@@ -17,18 +16,15 @@ import pytest
 from playwright.async_api import Browser, async_playwright, expect
 
 from memberstaff.access import Role
-from tests.browser.house import House
+from tests.browser.house import MORNING, House, furnish_school
 from tests.browser.visitor import Visitor, visiting
 from tests.clock import TurnedClock
-from tests.databases import Engine
+from tests.databases import Databases, Engine
 from tests.infrastructure.browser import Chromium, find
 from tests.infrastructure.redis import Redis
 from tests.waiting import WAIT_SECONDS
 
 expect.set_options(timeout=WAIT_SECONDS * 1000)
-
-MORNING = datetime(2026, 1, 12, 9, 30, tzinfo=UTC)
-"""A Monday on which about half of the demo's people have been marked."""
 
 
 class OpenPage(Protocol):
@@ -66,10 +62,17 @@ def clock() -> TurnedClock:
 
 
 @pytest.fixture
-async def house(database_url: str, redis_server: Redis, clock: TurnedClock) -> AsyncIterator[House]:
+async def school_url(engine: Engine, databases: Databases) -> AsyncIterator[str]:
+    """The address of the school's database, in which it is MORNING."""
+    async with databases.fresh(engine, furnish_school) as url:
+        yield url
+
+
+@pytest.fixture
+async def house(school_url: str, redis_server: Redis, clock: TurnedClock) -> AsyncIterator[House]:
     """A school with 60 people, three accounts and the playground, whose day is half marked."""
     house = House(
-        database_url,
+        school_url,
         clock,
         broadcast_url=redis_server.url,
         broadcast_channel=uuid4().hex,

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime
 from typing import Any
 
 from tests.clock import TurnedClock
-from tests.installation import Installation, install
+from tests.installation import Installation, furnish_at, install
 
 PEOPLE = 60
+MORNING = datetime(2026, 1, 12, 9, 30, tzinfo=UTC)
+"""A Monday on which about half of the demo's people have been marked."""
+
+
+async def furnish_school(url: str) -> None:
+    """Put into a database what the school has."""
+    await furnish_at(url, TurnedClock(MORNING), demo_people=PEOPLE)
 
 
 class House:
@@ -29,17 +37,10 @@ class House:
         return f"http://127.0.0.1:{self._port}"
 
     async def start(self, **changes: Any) -> None:
-        """Serve; the first time with a new roster, later what is there. Settings may change."""
+        """Serve what is in the database. Settings may change."""
         self._settings |= changes
         self.installation = await self._running.enter_async_context(
-            install(
-                self._database_url,
-                clock=self.clock,
-                furnish=self._port == 0,
-                demo_people=PEOPLE,
-                port=self._port,
-                **{"drain_seconds": 0, **self._settings},
-            )
+            install(self._database_url, clock=self.clock, port=self._port, **{"drain_seconds": 0, **self._settings})
         )
         self._port = self.installation.address.port
 

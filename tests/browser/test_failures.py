@@ -12,7 +12,8 @@ from playwright.async_api import Page, Route, expect
 from memberstaff.access import Role
 from tests.browser.axe import violations
 from tests.browser.board import Board
-from tests.browser.conftest import MORNING, OpenPage
+from tests.browser.conftest import OpenPage
+from tests.browser.house import MORNING
 from tests.browser.visitor import Visitor
 
 CODE = "**/assets/SummaryPage-*.js"

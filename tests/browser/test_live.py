@@ -10,8 +10,8 @@ from playwright.async_api import Page, Route, WebSocket, expect
 from memberstaff.access import COMMAND_LINE, Role
 from memberstaff.db.installation import new_epoch
 from tests.browser.board import Board
-from tests.browser.conftest import MORNING, OpenPage
-from tests.browser.house import House
+from tests.browser.conftest import OpenPage
+from tests.browser.house import MORNING, House
 from tests.clock import TODAY, TurnedClock
 from tests.front_ends import BOARD
 from tests.infrastructure.redis import RedisServer

@@ -89,10 +89,10 @@ async def test_a_wrong_key_is_given_up(workshop: Path, installation: Installatio
 
 
 async def test_an_untouched_front_end_works_when_the_public_channel_is_open(
-    workshop: Path, database_url: str, clock: TurnedClock
+    workshop: Path, furnished_url: str, clock: TurnedClock
 ) -> None:
     async with (
-        install(database_url, clock=clock, echo_public=True, **QUICK) as installation,
+        install(furnished_url, clock=clock, echo_public=True, **QUICK) as installation,
         playing(workshop, installation.address.http) as program,
     ):
         await listening(program, PUSHERS, "channel", "attendance")
@@ -102,11 +102,11 @@ async def test_an_untouched_front_end_works_when_the_public_channel_is_open(
 
 
 async def test_status_words_and_the_place_of_the_fields_are_settings(
-    workshop: Path, database_url: str, clock: TurnedClock
+    workshop: Path, furnished_url: str, clock: TurnedClock
 ) -> None:
     more: dict[str, Any] = {"echo_flat": True, "echo_statuses": {"LATE": "delayed"}, "echo_public": True}
     async with (
-        install(database_url, clock=clock, **QUICK, **more) as installation,
+        install(furnished_url, clock=clock, **QUICK, **more) as installation,
         playing(workshop, installation.address.http) as program,
     ):
         await listening(program, PUSHERS, "channel", "attendance")
@@ -204,10 +204,10 @@ async def test_a_logout_ends_the_socket_for_good(workshop: Path, installation: I
 
 @pytest.mark.parametrize("client", PUSHERS)
 async def test_a_refused_token_makes_no_storm(
-    workshop: Path, database_url: str, clock: TurnedClock, client: str
+    workshop: Path, furnished_url: str, clock: TurnedClock, client: str
 ) -> None:
     async with (
-        install(database_url, clock=clock, echo_idle_seconds=0.1, **QUICK) as installation,
+        install(furnished_url, clock=clock, echo_idle_seconds=0.1, **QUICK) as installation,
         counting(installation.address.port) as door,
         playing(workshop, door.http) as program,
     ):
@@ -218,9 +218,11 @@ async def test_a_refused_token_makes_no_storm(
 
 
 @pytest.mark.parametrize("client", PUSHERS)
-async def test_a_full_server_makes_no_storm(workshop: Path, database_url: str, clock: TurnedClock, client: str) -> None:
+async def test_a_full_server_makes_no_storm(
+    workshop: Path, furnished_url: str, clock: TurnedClock, client: str
+) -> None:
     async with (
-        install(database_url, clock=clock, max_sockets_per_address=1, echo_public=True, **QUICK) as installation,
+        install(furnished_url, clock=clock, max_sockets_per_address=1, echo_public=True, **QUICK) as installation,
         playing(workshop, installation.address.http) as first,
         counting(installation.address.port) as door,
         playing(workshop, door.http) as program,
@@ -231,16 +233,16 @@ async def test_a_full_server_makes_no_storm(workshop: Path, database_url: str, c
 
 
 async def test_a_server_that_drains_is_come_back_to_without_a_storm(
-    workshop: Path, database_url: str, clock: TurnedClock
+    workshop: Path, furnished_url: str, clock: TurnedClock
 ) -> None:
     port = free_port()
     async with counting(port) as door, playing(workshop, door.http) as program:
-        async with install(database_url, clock=clock, port=port, drain_seconds=0.1, **QUICK) as installation:
+        async with install(furnished_url, clock=clock, port=port, drain_seconds=0.1, **QUICK) as installation:
             staff = installation.staff
             await live(program)
             await tell(program, "day", date=TODAY)
             await program.hear("subscribed", f"attendance.{TODAY}", *PUSHERS)
-        async with install(database_url, clock=clock, port=port, furnish=False, **QUICK) as installation:
+        async with install(furnished_url, clock=clock, port=port, furnish=False, **QUICK) as installation:
             installation.staff = staff
             await late(installation)
             await program.hear("closed", 4100, *PUSHERS)
@@ -267,12 +269,12 @@ async def test_a_broken_connection_comes_back_but_with_pusher_js_7_only_once(
 
 
 async def test_laravel_echo_server_passes_the_event_on(
-    workshop: Path, database_url: str, clock: TurnedClock, redis_server: Redis, tmp_path: Path
+    workshop: Path, furnished_url: str, clock: TurnedClock, redis_server: Redis, tmp_path: Path
 ) -> None:
     prefix = f"{uuid4().hex}_database_"
     shared: dict[str, Any] = {"broadcast_url": redis_server.url, "broadcast_channel": uuid4().hex}
     relayed: dict[str, Any] = {"echo_channel": "attendance", "echo_prefix": prefix}
-    async with install(database_url, clock=clock, **QUICK, **shared, **relayed) as installation:
+    async with install(furnished_url, clock=clock, **QUICK, **shared, **relayed) as installation:
         with laravel_echo_server(tmp_path, redis_server, prefix, installation.address.http) as host:
             async with playing(workshop, host) as program:
                 options = {"host": host, "bearerToken": installation.tokens[Role.VIEWER]}
@@ -288,7 +290,7 @@ PAGE = ROOT / "docs" / "from-laravel.md"
 
 
 async def test_the_users_of_the_documentation_can_do_what_they_need(
-    workshop: Path, database_url: str, clock: TurnedClock, own_redis: RedisServer, tmp_path: Path
+    workshop: Path, furnished_url: str, clock: TurnedClock, own_redis: RedisServer, tmp_path: Path
 ) -> None:
     written = re.findall(r"^redis-cli (ACL SETUSER .*?[^\\])$", PAGE.read_text(), re.DOTALL | re.MULTILINE)
     prefix = "laravel_database_"
@@ -298,7 +300,7 @@ async def test_the_users_of_the_documentation_can_do_what_they_need(
     url = own_redis.url.replace("//", "//memberstaff:a%20long%20password@")
     relayed: dict[str, Any] = {"broadcast_url": url, "echo_channel": "attendance", "echo_prefix": prefix}
     login = {"username": "echo", "password": "another long password"}
-    async with install(database_url, clock=clock, **QUICK, **relayed) as installation:
+    async with install(furnished_url, clock=clock, **QUICK, **relayed) as installation:
         with laravel_echo_server(tmp_path, own_redis, prefix, installation.address.http, **login) as host:
             async with playing(workshop, host) as program:
                 options = {"host": host, "bearerToken": installation.tokens[Role.VIEWER]}

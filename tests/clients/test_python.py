@@ -218,8 +218,8 @@ async def test_what_is_refused_says_why(installation: Installation) -> None:
         assert [record.note for record in (await day.board()).records] == [None] * 4
 
 
-async def test_a_wrong_password_and_too_many_of_them_are_told(database_url: str, clock: TurnedClock) -> None:
-    async with install(database_url, clock=clock, logins_per_minute=2) as installation:
+async def test_a_wrong_password_and_too_many_of_them_are_told(furnished_url: str, clock: TurnedClock) -> None:
+    async with install(furnished_url, clock=clock, logins_per_minute=2) as installation:
         for _ in range(2):
             async with Attendance(installation.address.http, email=email(Role.VIEWER), password="wrong") as attendance:
                 with pytest.raises(LoginRefused, match=r"^The email or the password is wrong\.$"):

@@ -168,12 +168,12 @@ async def test_tabs_with_a_cookie_share_a_login_a_new_password_and_a_logout(
 
 
 async def test_a_socket_outlives_its_token(
-    workshop: Path, database_url: str, clock: TurnedClock, engine: Engine
+    workshop: Path, furnished_url: str, clock: TurnedClock, engine: Engine
 ) -> None:
     """The client renews halfway through so short a life, and tells the socket; the server's clock is turned by hand."""
     settings: dict[str, Any] = {"poll_seconds": 0.05, "logins_per_minute": 100, "access_token_seconds": 10}
     async with (
-        install(database_url, clock=clock, **settings) as installation,
+        install(furnished_url, clock=clock, **settings) as installation,
         playing(workshop, installation.address.http, TODAY, "plain-websocket") as program,
     ):
         await program.tell("show")

@@ -14,11 +14,11 @@ from tests.waiting import until
 
 
 @asynccontextmanager
-async def two_servers(database_url: str, redis: Redis, **changes: Any) -> AsyncIterator[list[Installation]]:
+async def two_servers(furnished_url: str, redis: Redis, **changes: Any) -> AsyncIterator[list[Installation]]:
     changes = {"broadcast_url": redis.url, "broadcast_channel": uuid4().hex, "echo_key": KEY, **changes}
     async with (
-        install(database_url, **changes) as one,
-        install(database_url, furnish=False, **changes) as other,
+        install(furnished_url, **changes) as one,
+        install(furnished_url, furnish=False, **changes) as other,
     ):
         await until(lambda: one.application.notifier.subscribed and other.application.notifier.subscribed)
         other.staff = one.staff

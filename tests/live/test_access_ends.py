@@ -80,10 +80,10 @@ async def test_without_redis_access_ends_with_the_next_poll(postgres_url: str, o
             assert (await ending(wall))[0] == 4401
 
 
-async def test_servers_that_do_not_hear_each_other_end_access_with_the_next_poll(database_url: str) -> None:
+async def test_servers_that_do_not_hear_each_other_end_access_with_the_next_poll(furnished_url: str) -> None:
     async with (
-        install(database_url, clock=TurnedClock(), poll_seconds=0.2) as one,
-        install(database_url, clock=TurnedClock(), furnish=False, poll_seconds=0.2) as other,
+        install(furnished_url, clock=TurnedClock(), poll_seconds=0.2) as one,
+        install(furnished_url, clock=TurnedClock(), furnish=False, poll_seconds=0.2) as other,
     ):
         other.tokens = dict(one.tokens)
         async with other.watching(TODAY, Role.VIEWER) as wall, other.watching(TODAY, Role.MARKER) as desk:
@@ -96,9 +96,9 @@ async def test_servers_that_do_not_hear_each_other_end_access_with_the_next_poll
             assert await ending(desk) == (4403, "Your role has changed. Connect again.")
 
 
-async def test_a_socket_closes_when_its_token_expires(database_url: str) -> None:
+async def test_a_socket_closes_when_its_token_expires(furnished_url: str) -> None:
     clock = TurnedClock()
-    async with install(database_url, clock=clock, poll_seconds=0.05) as office:
+    async with install(furnished_url, clock=clock, poll_seconds=0.05) as office:
         async with office.watching("2026-01-12", Role.VIEWER) as wall:
             clock.turn(minutes=15)
             code, reason = await ending(wall)
@@ -106,10 +106,10 @@ async def test_a_socket_closes_when_its_token_expires(database_url: str) -> None
             assert reason.startswith("The access token has expired.")
 
 
-async def test_an_event_stream_ends_with_its_login(database_url: str) -> None:
+async def test_an_event_stream_ends_with_its_login(furnished_url: str) -> None:
     clock = TurnedClock()
     document = 'subscription { attendanceUpdated(date: "2026-01-12") { status } }'
-    async with install(database_url, clock=clock, poll_seconds=0.05) as office:
+    async with install(furnished_url, clock=clock, poll_seconds=0.05) as office:
         headers = {"Authorization": f"Bearer {office.tokens[Role.VIEWER]}", "Accept": "text/event-stream"}
         body = {"query": document}
         async with office.http.stream("POST", "/graphql", json=body, headers=headers) as response:
@@ -126,9 +126,9 @@ async def renewed(office: Installation, role: Role) -> str:
     return office.tokens[role]
 
 
-async def test_a_ping_with_a_fresh_token_keeps_the_socket_open(database_url: str) -> None:
+async def test_a_ping_with_a_fresh_token_keeps_the_socket_open(furnished_url: str) -> None:
     clock = TurnedClock()
-    async with install(database_url, clock=clock, poll_seconds=0.05) as office:
+    async with install(furnished_url, clock=clock, poll_seconds=0.05) as office:
         async with office.watching("2026-01-12", Role.MARKER) as desk:
             clock.turn(minutes=14)
             token = await renewed(office, Role.MARKER)
@@ -142,14 +142,14 @@ async def test_a_ping_with_a_fresh_token_keeps_the_socket_open(database_url: str
             assert (await ending(desk))[0] == 4403
 
 
-async def test_a_ping_with_somebody_elses_token_ends_the_socket(database_url: str) -> None:
-    async with install(database_url) as office, office.socket(Role.VIEWER) as wall:
+async def test_a_ping_with_somebody_elses_token_ends_the_socket(furnished_url: str) -> None:
+    async with install(furnished_url) as office, office.socket(Role.VIEWER) as wall:
         await wall.send(type="ping", payload={"authorization": f"Bearer {office.tokens[Role.ADMIN]}"})
         assert (await ending(wall))[0] == 4403
 
 
-async def test_an_account_and_an_address_have_so_many_sockets_at_most(database_url: str) -> None:
-    async with install(database_url, max_sockets_per_account=2, max_sockets_per_address=3) as office:
+async def test_an_account_and_an_address_have_so_many_sockets_at_most(furnished_url: str) -> None:
+    async with install(furnished_url, max_sockets_per_account=2, max_sockets_per_address=3) as office:
         async with office.socket(Role.VIEWER), office.socket(Role.VIEWER):
             third = await refused_socket(office, Role.VIEWER)
             assert third == (1013, "Too many connections from this account; close some. Retry-After: 5")

@@ -25,10 +25,12 @@ async def stuck_client(office: Installation) -> plain.socket:
 
 
 async def test_an_echo_client_that_stops_reading_delays_nobody_and_is_cut_off(
-    database_url: str, clock: TurnedClock
+    furnished_url: str, clock: TurnedClock
 ) -> None:
     limits: dict[str, Any] = {"ping_seconds": 0.5, "silence_seconds": 1.5, "max_backlog_bytes": 65_536}
-    async with install(database_url, clock=clock, poll_seconds=0.1, echo_key=KEY, echo_public=True, **limits) as office:
+    async with install(
+        furnished_url, clock=clock, poll_seconds=0.1, echo_key=KEY, echo_public=True, **limits
+    ) as office:
         await hire(office, 500)
         async with echo(office) as lively:
             await lively.joined("attendance")

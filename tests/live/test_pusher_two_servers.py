@@ -78,11 +78,13 @@ async def test_presence_is_that_of_all_servers(postgres_url: str, redis_server: 
 
 
 @asynccontextmanager
-async def one_server(database_url: str, redis: Redis) -> AsyncIterator[tuple[Installation, str, Callable[[Any], None]]]:
+async def one_server(
+    furnished_url: str, redis: Redis
+) -> AsyncIterator[tuple[Installation, str, Callable[[Any], None]]]:
     """A server that listens, its presence channel, and how to publish there."""
     channel = uuid4().hex
     settings: dict[str, Any] = {"broadcast_url": redis.url, "broadcast_channel": channel, "echo_key": KEY}
-    async with install(database_url, **settings) as installed:
+    async with install(furnished_url, **settings) as installed:
         await until(lambda: listens(installed).subscribed)
         with redis.client() as client:
             yield installed, channel, lambda message: client.publish(f"{channel}:presence", message)

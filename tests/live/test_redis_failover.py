@@ -30,7 +30,7 @@ def group(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 @asynccontextmanager
-async def two_servers(database_url: str, group: RedisGroup) -> AsyncIterator[tuple[Installation, Installation]]:
+async def two_servers(furnished_url: str, group: RedisGroup) -> AsyncIterator[tuple[Installation, Installation]]:
     """Whose polling finds nothing within a test: what arrives was heard, or read because Redis came back."""
     settings: dict[str, Any] = {
         "broadcast_url": group.url,
@@ -40,8 +40,8 @@ async def two_servers(database_url: str, group: RedisGroup) -> AsyncIterator[tup
         "echo_channel": "echo",
     }
     async with (
-        install(database_url, **settings) as one,
-        install(database_url, furnish=False, **settings) as other,
+        install(furnished_url, **settings) as one,
+        install(furnished_url, furnish=False, **settings) as other,
     ):
         other.staff = one.staff
         await until(lambda: subscribed(one) and subscribed(other))

@@ -98,13 +98,13 @@ async def everything_works(office: Installation) -> None:
 
 @pytest.mark.parametrize("kind", [one_with_tls, sentinels, cluster])
 async def test_the_user_of_the_page_may_do_what_is_needed_and_no_more(
-    database_url: str, tmp_path: Path, kind: Callable[[Path], Served]
+    furnished_url: str, tmp_path: Path, kind: Callable[[Path], Served]
 ) -> None:
     async with kind(tmp_path) as (url, servers):
         settings: dict[str, Any] = {"broadcast_url": url, "echo_key": KEY, "echo_channel": "attendance"}
         for server in servers:
             add_user(server, "memberstaff &attendance")
-        async with install(database_url, poll_seconds=60, **settings) as office:
+        async with install(furnished_url, poll_seconds=60, **settings) as office:
             await everything_works(office)
         assert refused(servers) == []
         with servers[0].client(username="memberstaff", password="PASSWORD") as client:
@@ -120,13 +120,13 @@ async def test_the_user_of_the_page_may_do_what_is_needed_and_no_more(
 
 
 async def test_a_server_with_a_certificate_that_nobody_knows_is_not_believed(
-    database_url: str, tmp_path: Path, own_redis: RedisServer
+    furnished_url: str, tmp_path: Path, own_redis: RedisServer
 ) -> None:
     other = tmp_path / "other"
     other.mkdir()
     async with behind_tls(own_redis.port, tmp_path) as (port, _), behind_tls(own_redis.port, other) as (_, file):
         url = f"rediss://127.0.0.1:{port}/0?ssl_ca_certs={file}"
         with structlog.testing.capture_logs() as lines:
-            async with install(database_url, broadcast_url=url) as office:
+            async with install(furnished_url, broadcast_url=url) as office:
                 await until(lambda: any(line["event"].startswith("Redis is unreachable") for line in lines))
                 assert not office.application.notifier.subscribed

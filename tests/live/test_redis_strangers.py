@@ -24,12 +24,12 @@ READING = "FROM installation LEFT OUTER JOIN attendance_day"
 
 @pytest.mark.parametrize("engine", ["sqlite"])
 async def test_whatever_is_published_boards_are_told_what_is_true_and_the_database_is_asked_once(
-    database_url: str, redis_server: Redis, monkeypatch: pytest.MonkeyPatch
+    furnished_url: str, redis_server: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(throttle, "CHECK_SECONDS", 3_600)
     name = uuid4().hex
     settings: dict[str, Any] = {"broadcast_url": redis_server.url, "broadcast_channel": name, "poll_seconds": 60}
-    async with install(database_url, **settings) as office:
+    async with install(furnished_url, **settings) as office:
         application = office.application
         await until(lambda: application.notifier.subscribed)
         with redis_server.client() as client, client.pubsub() as listening:

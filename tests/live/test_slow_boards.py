@@ -21,7 +21,7 @@ from tests.waiting import until
 
 async def test_a_board_that_stops_reading_delays_nobody_and_is_cut_off(database_url: str, clock: TurnedClock) -> None:
     limits: dict[str, Any] = {"ping_seconds": 0.5, "silence_seconds": 4, "max_backlog_bytes": 65_536}
-    async with install(database_url, clock=clock, poll_seconds=0.1, **limits) as office:
+    async with install(furnished_url, clock=clock, poll_seconds=0.1, **limits) as office:
         await hire(office, 500)
         async with office.watching(TODAY, Role.MARKER) as lively:
             seen: list[int] = []
@@ -59,8 +59,8 @@ async def stuck_client(office: Installation) -> plain.socket:
     return raw
 
 
-async def test_a_slow_board_is_fed_from_the_log_at_its_own_pace(database_url: str, clock: TurnedClock) -> None:
-    async with install(database_url, clock=clock, poll_seconds=0.1, recent_changes=50) as office:
+async def test_a_slow_board_is_fed_from_the_log_at_its_own_pace(furnished_url: str, clock: TurnedClock) -> None:
+    async with install(furnished_url, clock=clock, poll_seconds=0.1, recent_changes=50) as office:
         await hire(office, 300)
         async with office.watching(TODAY, Role.MARKER) as slow:
             expected = 0

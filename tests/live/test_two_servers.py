@@ -15,11 +15,11 @@ from tests.waiting import until
 
 
 @asynccontextmanager
-async def two_servers(database_url: str, redis_url: str, **changes: Any) -> AsyncIterator[list[Installation]]:
+async def two_servers(furnished_url: str, redis_url: str, **changes: Any) -> AsyncIterator[list[Installation]]:
     clock = TurnedClock()
     async with (
-        install(database_url, clock=clock, broadcast_url=redis_url, **changes) as one,
-        install(database_url, clock=clock, broadcast_url=redis_url, furnish=False, **changes) as other,
+        install(furnished_url, clock=clock, broadcast_url=redis_url, **changes) as one,
+        install(furnished_url, clock=clock, broadcast_url=redis_url, furnish=False, **changes) as other,
     ):
         await until(lambda: one.application.notifier.subscribed and other.application.notifier.subscribed)
         other.staff = one.staff

@@ -24,6 +24,7 @@ from memberstaff.errors import ErrorCode, Refusal
 from memberstaff.notify.notification import Notification
 from memberstaff.settings import Settings
 from tests.clock import TurnedClock
+from tests.installation import chosen_settings
 
 PASSWORD = "correct horse battery"
 SECRET = "a secret of the tests, long enough for HS256"
@@ -115,7 +116,7 @@ class Office:
 async def process(database: Database, clock: TurnedClock, **settings: Any) -> AsyncIterator[Office]:
     """A process on the same database, with these settings."""
     notifications: list[Notification] = []
-    chosen = Settings(**{"secret_key": SecretStr(SECRET), **settings})
+    chosen = chosen_settings(**{"secret_key": SecretStr(SECRET), **settings})
     own = Database(
         database.engine.url.render_as_string(hide_password=False),
         zone=chosen.zone,

@@ -135,11 +135,11 @@ async def names(database_url: str) -> list[str]:
     return found
 
 
-async def test_a_new_epoch_makes_every_cursor_of_before_start_again(database_url: str, clock: TurnedClock) -> None:
-    async with install(database_url, clock=clock) as installation:
+async def test_a_new_epoch_makes_every_cursor_of_before_start_again(furnished_url: str, clock: TurnedClock) -> None:
+    async with install(furnished_url, clock=clock) as installation:
         document = "{ attendanceDay { records { feedCursor } } }"
         before = (await installation.viewer.ask(document))["attendanceDay"]["records"]["feedCursor"]
-        done = await asyncio.to_thread(memberstaff, "new-epoch", url=database_url)
+        done = await asyncio.to_thread(memberstaff, "new-epoch", url=furnished_url)
         assert done.returncode == 0, done.stderr
         assert done.stdout.startswith("A new epoch has begun: ")
         assert done.stdout.endswith("Open boards will reload their day.\n")
