@@ -89,6 +89,7 @@ async def test_an_account_that_is_made_can_log_in_at_once(installation: Installa
     assert viewer == {"displayName": "Eve", "role": "VIEWER"}
 
 
+@pytest.mark.parametrize("engine", ["sqlite"])
 @pytest.mark.parametrize(
     ("changes", "error"),
     [
@@ -108,6 +109,7 @@ async def test_an_account_that_cannot_be_made_is_refused_at_the_field(
     assert (await installation.admin.ask(ACCOUNTS))["accounts"]["totalCount"] == 3
 
 
+@pytest.mark.parametrize("engine", ["sqlite"])
 async def test_a_password_that_is_easy_to_guess_is_refused_wherever_one_is_set(installation: Installation) -> None:
     marker = await account(installation, Role.MARKER)
     await update(installation, id=marker["id"], displayName="Ogbonna")
@@ -217,6 +219,7 @@ async def test_everybody_changes_their_own_password_and_goes_on_in_a_new_session
         assert await log_in(installation, email(role), NEW) is not None
 
 
+@pytest.mark.parametrize("engine", ["sqlite"])
 async def test_passwords_are_guessed_no_faster_here_than_at_the_login(
     installation: Installation, clock: TurnedClock
 ) -> None:

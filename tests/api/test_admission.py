@@ -18,6 +18,7 @@ from memberstaff.attendance.board_cache import BoardCache
 from memberstaff.fanout.admission_control import SAMPLES, AdmissionControl
 from tests.api.clients import GRAPHQL
 from tests.clock import TODAY, TurnedClock
+from tests.databases import Engine
 from tests.front_ends import WATCH
 from tests.installation import WS, Installation, install
 from tests.waiting import WAIT_SECONDS, until
@@ -65,6 +66,12 @@ async def closed(office: Installation, role: Role = Role.VIEWER) -> tuple[int, s
             async with asyncio.timeout(WAIT_SECONDS):
                 await socket.recv()
         return socket.close_code or 0, socket.close_reason or ""
+
+
+@pytest.fixture
+def engine() -> Engine:
+    """Queues know no database."""
+    return "sqlite"
 
 
 async def test_new_sockets_are_accepted_and_closed_with_the_seconds_to_wait_one_after_the_other(
@@ -138,7 +145,6 @@ async def test_a_shorter_queue_is_waited_for(installation: Installation) -> None
         assert answer["viewer"] is not None
 
 
-@pytest.mark.parametrize("engine", ["sqlite"])
 async def test_for_those_who_have_left_meanwhile_nothing_is_done(
     furnished_url: str, clock: TurnedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import pytest
 
 from memberstaff.access import Role
 from schema.ids import global_id
@@ -101,6 +102,7 @@ async def test_the_front_desk_logs_in_although_its_school_is_full_of_guesses(ins
     ]
 
 
+@pytest.mark.parametrize("engine", ["sqlite"])
 async def test_the_devices_cookie_is_out_of_scripts_reach_and_comes_with_the_other_one(
     installation: Installation,
 ) -> None:
@@ -133,6 +135,7 @@ async def test_an_action_names_what_was_changed(installation: Installation, cloc
     assert len({entry["userAgent"] for entry in (renamed, role)} - {None}) == 1
 
 
+@pytest.mark.parametrize("engine", ["sqlite"])
 async def test_what_is_done_in_a_known_browser_names_it(installation: Installation, clock: TurnedClock) -> None:
     browser = browsers.Browser(installation)
     token = await browser.log_in(Role.ADMIN)
@@ -168,11 +171,13 @@ async def test_the_log_is_read_page_by_page(installation: Installation) -> None:
     assert {entry["subject"] for entry in await entries(installation, subject="STAFF")} == {"STAFF"}
 
 
+@pytest.mark.parametrize("engine", ["sqlite"])
 async def test_the_query_on_its_page_works_as_written(installation: Installation) -> None:
     [document] = re.findall(r"^```graphql\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
     assert (await installation.admin.ask(document))["audit"]["edges"] == []
 
 
+@pytest.mark.parametrize("engine", ["sqlite"])
 async def test_the_log_refuses_what_it_cannot_look_for(installation: Installation) -> None:
     foreign = "`after` is not a cursor of this list."
     for variables, message in (

@@ -45,6 +45,7 @@ async def rows(installation: Installation, table: Any) -> int:
         return int(await reading.scalar(select(func.count()).select_from(table)))
 
 
+@pytest.mark.parametrize("engine", ["sqlite"])
 async def test_a_mark_says_where_in_the_input_it_is_wrong(installation: Installation) -> None:
     amina, record = installation.staff["Amina"], global_id("Attendance", 1, TODAY)
     another = "This is the id of an Attendance, not of a Staff."
@@ -89,6 +90,7 @@ async def test_what_is_refused_is_never_announced(installation: Installation) ->
     )
 
 
+@pytest.mark.parametrize("engine", ["sqlite"])
 async def test_each_wrong_entry_of_a_bulk_is_told_in_its_place(installation: Installation) -> None:
     amina, björn, chloé, _ = installation.staff.values()
     entries = [
@@ -120,6 +122,7 @@ async def test_each_wrong_entry_of_a_bulk_is_told_in_its_place(installation: Ins
     assert await revisions(installation) == 1
 
 
+@pytest.mark.parametrize("engine", ["sqlite"])
 async def test_a_bulk_with_nulls_where_there_is_a_default_is_a_bad_request(installation: Installation) -> None:
     entries = {"entries": [{"staffId": installation.staff["Amina"], "status": "LATE"}]}
     fill = {"fill": {"status": "LATE", "onlyUnmarked": None}}

@@ -35,6 +35,7 @@ def fault(answer: dict[str, Any]) -> str:
     return str(answer["errors"][0]["extensions"]["code"])
 
 
+@pytest.mark.parametrize("engine", ["sqlite"])
 async def test_values_of_the_wrong_type_are_bad_requests(installation: Installation) -> None:
     wrong: list[dict[str, Any]] = [
         {"status": "SLEEPING"},
@@ -55,6 +56,7 @@ async def test_values_of_the_wrong_type_are_bad_requests(installation: Installat
     assert await revisions(installation) == 0
 
 
+@pytest.mark.parametrize("engine", ["sqlite"])
 async def test_values_that_cannot_be_are_refused_in_the_payload(installation: Installation) -> None:
     expected: dict[str, list[dict[str, Any]]] = {
         "NOT_FOUND": [
@@ -77,6 +79,7 @@ async def test_values_that_cannot_be_are_refused_in_the_payload(installation: In
     assert await revisions(installation) == 0
 
 
+@pytest.mark.parametrize("engine", ["sqlite"])
 async def test_the_path_leads_to_what_was_wrong(installation: Installation) -> None:
     assert refusal(await mark(installation, status="LATE", photoUrl="data:,"))[1] == ["photoUrl"]
     assert refusal(await mark(installation, status=None))[1] == ["status"]
@@ -93,6 +96,7 @@ async def test_nul_and_half_characters_are_told_and_not_stored(installation: Ins
     assert await revisions(installation) == 0
 
 
+@pytest.mark.parametrize("engine", ["sqlite"])
 async def test_a_note_of_ten_megabytes_is_not_even_read(installation: Installation) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", installation.address.port)
     writer.write(
@@ -104,6 +108,7 @@ async def test_a_note_of_ten_megabytes_is_not_even_read(installation: Installati
     writer.close()
 
 
+@pytest.mark.parametrize("engine", ["sqlite"])
 async def test_pages_and_cursors_of_another_kind_are_bad_requests(installation: Installation) -> None:
     for variables in ({"first": -1}, {"first": 100_000}, {"after": "nonsense"}, {"after": "WyJ4Il0"}):
         assert (await installation.viewer.fail(BOARD, date=TODAY, **variables))[0] == "BAD_REQUEST"
@@ -127,6 +132,7 @@ async def test_search_takes_every_character_as_itself(installation: Installation
     assert (await installation.viewer.ask(BOARD, date=TODAY, search=search))["attendanceDay"]["records"]["edges"] == []
 
 
+@pytest.mark.parametrize("engine", ["sqlite"])
 async def test_a_bulk_change_names_each_entry_that_is_wrong(installation: Installation) -> None:
     amina = installation.staff["Amina"]
     entries = [{"staffId": amina, "status": "PRESENT"}, {"staffId": amina, "status": "LATE"}]
@@ -154,6 +160,7 @@ async def test_an_idempotency_key_does_the_work_once(installation: Installation)
     assert (error["code"], error["path"]) == ("INVALID", ["idempotencyKey"])
 
 
+@pytest.mark.parametrize("engine", ["sqlite"])
 async def test_the_log_holds_no_note_and_no_password(
     installation: Installation, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -45,6 +45,7 @@ async def told(client: Client, document: str, **variables: Any) -> tuple[str, st
     return error["extensions"]["code"], error["message"]
 
 
+@pytest.mark.parametrize("engine", ["sqlite"])
 async def test_pages_that_no_list_has_are_refused_in_plain_words(installation: Installation) -> None:
     amina = {"staffDate": {"staffId": installation.staff["Amina"], "date": TODAY}}
     await installation.marker.mark(installation.staff["Amina"], TODAY, status="LATE")
@@ -112,6 +113,7 @@ async def test_a_number_is_taken_as_an_id_and_names_nothing(installation: Instal
     assert (await told(installation.viewer, NODE, id=1.5))[0] == "BAD_REQUEST"
 
 
+@pytest.mark.parametrize("engine", ["sqlite"])
 async def test_a_target_is_one_thing_and_not_two_or_none(installation: Installation) -> None:
     amina = {"staffId": installation.staff["Amina"], "date": TODAY}
     for target in (
@@ -140,6 +142,7 @@ async def test_a_target_is_one_thing_and_not_two_or_none(installation: Installat
     assert await revisions(installation) == 0
 
 
+@pytest.mark.parametrize("engine", ["sqlite"])
 async def test_nulls_are_as_good_as_nothing_where_nothing_is_needed(installation: Installation) -> None:
     nothing = await installation.viewer.ask(BOARD)
     nulls = await installation.viewer.ask(BOARD, date=None, first=None, after=None, search=None, statuses=None)
@@ -157,6 +160,7 @@ async def test_an_empty_list_is_nobody(installation: Installation) -> None:
         assert answer["attendanceDay"]["records"] == {"totalCount": 0, "edges": []}
 
 
+@pytest.mark.parametrize("engine", ["sqlite"])
 async def test_a_list_says_which_of_its_ids_is_no_persons(installation: Installation) -> None:
     amina = installation.staff["Amina"]
     record = global_id("Attendance", 1, TODAY)
@@ -166,8 +170,9 @@ async def test_a_list_says_which_of_its_ids_is_no_persons(installation: Installa
     assert (await installation.viewer.ask(SCOPED, scope=unknown))["attendanceDay"]["records"]["totalCount"] == 1
 
 
-async def test_lists_too_long_for_any_page_are_refused(database_url: str, clock: TurnedClock) -> None:
-    async with install(database_url, clock=clock, max_body_bytes=10_000_000) as installation:  # more than by default
+@pytest.mark.parametrize("engine", ["sqlite"])
+async def test_lists_too_long_for_any_page_are_refused(furnished_url: str, clock: TurnedClock) -> None:
+    async with install(furnished_url, clock=clock, max_body_bytes=10_000_000) as installation:  # more than by default
         await lists_too_long(installation)
 
 
@@ -190,6 +195,7 @@ async def lists_too_long(installation: Installation) -> None:
     assert found["attendanceDay"]["records"]["totalCount"] == 1
 
 
+@pytest.mark.parametrize("engine", ["sqlite"])
 async def test_a_search_of_thousands_of_words_is_refused(installation: Installation) -> None:
     words = "a b " * 20_000
     message = "A search may have at most 200 characters."

@@ -13,6 +13,7 @@ import pytest
 from memberstaff.access import Role
 from memberstaff.server.uvicorn_http import HttpProtocol
 from tests.clock import TODAY, TurnedClock
+from tests.databases import Engine
 from tests.front_ends import WATCH
 from tests.installation import Installation, install
 from tests.waiting import until
@@ -23,8 +24,14 @@ FULL = {"code": "RATE_LIMITED", "retryAfter": 5}
 
 
 @pytest.fixture
-async def small(database_url: str, clock: TurnedClock) -> AsyncIterator[Installation]:
-    async with install(database_url, clock=clock, max_groups_per_account=1, max_sockets_per_account=2) as installed:
+def engine() -> Engine:
+    """Limits of a process know no database."""
+    return "sqlite"
+
+
+@pytest.fixture
+async def small(furnished_url: str, clock: TurnedClock) -> AsyncIterator[Installation]:
+    async with install(furnished_url, clock=clock, max_groups_per_account=1, max_sockets_per_account=2) as installed:
         yield installed
 
 
@@ -133,6 +140,7 @@ async def fill(installation: Installation, status: str) -> None:
     await installation.marker.ask(FILL, input={"date": TODAY, "change": change})
 
 
+@pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
 async def test_streams_that_nobody_reads_hold_no_database_connection(database_url: str, clock: TurnedClock) -> None:
     async with (
         install(database_url, clock=clock, demo_people=80, database_pool_size=2) as installation,
@@ -148,6 +156,7 @@ async def test_streams_that_nobody_reads_hold_no_database_connection(database_ur
         assert await installation.viewer.ask("{ attendanceDay { summary { total } } }")
 
 
+@pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
 async def test_a_stream_leaves_its_group_when_its_access_ends_though_its_client_does_not_read(
     database_url: str, clock: TurnedClock
 ) -> None:
@@ -178,6 +187,7 @@ async def test_a_stream_with_another_request_behind_it_ends_when_its_client_goes
         await until(lambda: not http_streams(small))
 
 
+@pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
 async def test_who_logs_out_while_a_stream_waits_for_the_database_is_told_at_once(
     small: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -199,6 +209,7 @@ def http_streams(installation: Installation) -> list[HttpProtocol]:
     return [each for each in connections if isinstance(each, HttpProtocol) and each.is_streaming]
 
 
+@pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
 async def test_an_answer_that_nobody_reads_holds_no_database_connection(database_url: str, clock: TurnedClock) -> None:
     query = "{ attendanceDay { records(first: 1000) { edges { node { id staffName staff { id name category } } } } } }"
     async with install(database_url, clock=clock, demo_people=300, database_pool_size=1) as installation:

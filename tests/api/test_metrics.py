@@ -9,6 +9,7 @@ import pytest
 from memberstaff import metrics
 from memberstaff.access import Role
 from tests.clock import TODAY, TurnedClock
+from tests.databases import Engine
 from tests.front_ends import MARK, WATCH
 from tests.installation import Installation, install
 from tests.scrapes import risen, scrape
@@ -21,14 +22,19 @@ TIMES = (
 )
 
 
-async def test_metrics_are_off_unless_they_are_set(database_url: str, clock: TurnedClock) -> None:
-    async with install(database_url, clock=clock) as office:
+@pytest.fixture
+def engine() -> Engine:
+    """What is counted and timed, whichever database it was."""
+    return "sqlite"
+
+
+async def test_metrics_are_off_unless_they_are_set(furnished_url: str, clock: TurnedClock) -> None:
+    async with install(furnished_url, clock=clock) as office:
         assert (await office.http.get("/metrics")).status_code == 404
         assert metrics.observed == 0
 
 
-@pytest.mark.parametrize("engine", ["sqlite"])
-async def test_gauges_tell_how_the_process_does(database_url: str, clock: TurnedClock) -> None:
+async def test_gauges_tell_how_the_process_does(furnished_url: str, clock: TurnedClock) -> None:
     own_schema: dict[str, Any] = {
         "max_tokens": 999
     }  # with limits that no other test has, and therefore no document of theirs

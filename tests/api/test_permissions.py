@@ -14,6 +14,7 @@ from memberstaff.engine.limits import Limits
 from schema.ids import global_id, staff_key
 from schema.root import make_schema
 from tests.clock import TODAY, TurnedClock
+from tests.databases import Engine
 from tests.front_ends import BOARD, WATCH, Client
 from tests.installation import Installation, email
 
@@ -134,6 +135,12 @@ FIELDS: dict[str, tuple[str, str, str, str, str]] = {
 SUBSCRIPTIONS = {"attendanceUpdated", "attendanceDayUpdated"}
 
 
+@pytest.fixture
+def engine() -> Engine:
+    """Rights are looked up in the code."""
+    return "sqlite"
+
+
 def test_the_table_has_every_field_of_the_schema() -> None:
     types = make_schema(Limits()).core.type_map
     fields = [name for root in ("Query", "Mutation", "Subscription") for name in types[root].fields]  # type: ignore[attr-defined]
@@ -156,7 +163,6 @@ async def outcome(client: Client, name: str, staff: str) -> str:
     return OK
 
 
-@pytest.mark.parametrize("engine", ["sqlite"])
 async def test_every_field_lets_in_exactly_whom_it_should(installation: Installation) -> None:
     found: dict[str, tuple[str, ...]] = {}
     for name in FIELDS:
@@ -168,7 +174,6 @@ async def test_every_field_lets_in_exactly_whom_it_should(installation: Installa
     assert found == expected
 
 
-@pytest.mark.parametrize("engine", ["sqlite"])
 @pytest.mark.parametrize("name", sorted(SUBSCRIPTIONS))
 async def test_subscriptions_let_in_exactly_whom_they_should(installation: Installation, name: str) -> None:
     document = FIELDS[name][0]
@@ -322,13 +327,11 @@ async def test_nobody_learns_whether_an_id_exists(installation: Installation) ->
         assert (await outcome(installation.nobody, "node", id_)) == LOGIN
 
 
-@pytest.mark.parametrize("engine", ["sqlite"])
 @pytest.mark.parametrize("path", ["/openapi.json", "/metrics", "/schema.json", "/.env"])
 async def test_nothing_else_is_served_to_strangers(installation: Installation, path: str) -> None:
     assert (await installation.http.get(path)).status_code == 404
 
 
-@pytest.mark.parametrize("engine", ["sqlite"])
 @pytest.mark.parametrize("path", ["/docs", "/redoc"])
 async def test_where_fastapi_shows_documentation_there_is_only_the_dashboard(
     installation: Installation, path: str

@@ -14,9 +14,16 @@ from memberstaff.pusher import protocol
 from schema.ids import global_id, staff_key
 from tests.api.echoes import DAY, mark, names
 from tests.clock import TODAY, TurnedClock
+from tests.databases import Engine
 from tests.installation import Installation, install
 from tests.pusher import KEY, echo
 from tests.waiting import until
+
+
+@pytest.fixture
+def engine() -> Engine:
+    """What the protocol makes of changes; how they are read is for tests/services to show on both."""
+    return "sqlite"
 
 
 @pytest.fixture

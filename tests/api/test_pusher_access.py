@@ -21,6 +21,7 @@ def installation_settings() -> dict[str, Any]:
     return {"echo_key": KEY, "poll_seconds": 0.05}
 
 
+@pytest.mark.parametrize("engine", ["sqlite"])
 @pytest.mark.parametrize(
     "channel", ["private-staff", "private-attendance.2026-02-30", "private-attendance.x", "x" * 5_000, "presence-x"]
 )
@@ -30,6 +31,7 @@ async def test_a_channel_that_does_not_exist_is_refused(installation: Installati
         assert (await client.subscribe(channel))["data"]["status"] == 403
 
 
+@pytest.mark.parametrize("engine", ["sqlite"])
 async def test_without_a_login_there_is_no_authorisation_and_no_subscription(installation: Installation) -> None:
     async with echo(installation) as client:
         for headers in ({}, {"Authorization": "Bearer nonsense"}):
@@ -68,6 +70,7 @@ async def test_grants_that_nobody_uses_do_not_stay(installation: Installation, c
         assert await reading.scalar(select(func.count()).select_from(channel_grant)) == 1
 
 
+@pytest.mark.parametrize("engine", ["sqlite"])
 async def test_what_the_authorisation_refuses(installation: Installation) -> None:
     async def status(**fields: Any) -> int:
         headers = {"Authorization": f"Bearer {installation.tokens[Role.VIEWER]}"}
@@ -85,6 +88,7 @@ async def test_what_the_authorisation_refuses(installation: Installation) -> Non
     assert (await installation.http.get("/broadcasting/auth")).status_code == 405
 
 
+@pytest.mark.parametrize("engine", ["sqlite"])
 async def test_laravel_echo_server_is_answered_in_its_own_shape(installation: Installation) -> None:
     async def answer(channel: str) -> Any:
         headers = {"Authorization": f"Bearer {installation.tokens[Role.VIEWER]}"}

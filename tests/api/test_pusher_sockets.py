@@ -10,8 +10,15 @@ import websockets
 from memberstaff.access import Role
 from tests.api.echoes import DAY
 from tests.clock import TurnedClock
+from tests.databases import Engine
 from tests.installation import Installation, install
 from tests.pusher import KEY, echo
+
+
+@pytest.fixture
+def engine() -> Engine:
+    """Messages and limits of the protocol know no database."""
+    return "sqlite"
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from memberstaff.attendance.board_cache import BoardCache
 from memberstaff.db.tables import account
 from schema.context import Context
 from tests.clock import TODAY, TurnedClock
+from tests.databases import Engine
 from tests.front_ends import WATCH
 from tests.installation import Installation, email, install
 from tests.waiting import until
@@ -54,6 +55,12 @@ async def ask(office: Installation, what: str, number: int) -> Any:
         marks = {"date": TODAY, "change": {"fill": {"status": "PRESENT"}}}
         return await office.admin.ask(BULK, input=marks)
     return await office.viewer.ask(ALONE if what == "requests" else f"query Number{number} {CACHED}")
+
+
+@pytest.fixture
+def engine() -> Engine:
+    """It has several connections to share."""
+    return "postgresql"
 
 
 @pytest.mark.parametrize("transport", ["requests", "different documents", "a socket", "introspection", "a mutation"])

@@ -11,6 +11,7 @@ from memberstaff import application
 from memberstaff.db.migrate import Compatibility, compatibility
 from memberstaff.notify import channel, redis_backend
 from tests.clock import TODAY
+from tests.databases import Engine
 from tests.infrastructure.redis import RedisServer
 from tests.installation import Installation, install
 from tests.listeners import listeners
@@ -18,6 +19,12 @@ from tests.scrapes import risen, scrape
 from tests.waiting import until
 
 RESTARTS = "memberstaff_listener_restarts_total"
+
+
+@pytest.fixture
+def engine() -> Engine:
+    """Whoever is asked, and however often."""
+    return "sqlite"
 
 
 @pytest.mark.parametrize(("fresh", "times"), [(60, range(1, 2)), (0, range(3, 61))])

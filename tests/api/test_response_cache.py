@@ -35,6 +35,7 @@ async def board(installation: Installation) -> Any:
     return (await installation.marker.ask(EVERYTHING, date=TODAY))["attendanceDay"]
 
 
+@pytest.mark.parametrize("engine", ["sqlite"])
 async def test_a_board_that_has_not_changed_is_rendered_once(
     installation: Installation, executions: Counter[str]
 ) -> None:
@@ -43,6 +44,7 @@ async def test_a_board_that_has_not_changed_is_rendered_once(
     assert executions == {"Everything": 1}
 
 
+@pytest.mark.parametrize("engine", ["sqlite"])
 async def test_all_who_ask_at_once_are_given_one_rendering(
     installation: Installation, executions: Counter[str]
 ) -> None:
@@ -129,6 +131,7 @@ async def test_whatever_it_shows_is_current(installation: Installation, change: 
     assert after == (await installation.marker.ask(EVERYTHING + " ", date=TODAY))["attendanceDay"]
 
 
+@pytest.mark.parametrize("engine", ["sqlite"])
 async def test_each_role_has_its_own(installation: Installation) -> None:
     await installation.marker.mark(installation.staff["Amina"], TODAY, status="LATE", note="Migraine")
     seen = [
@@ -138,6 +141,7 @@ async def test_each_role_has_its_own(installation: Installation) -> None:
     assert seen == ["Migraine", None, "Migraine"]
 
 
+@pytest.mark.parametrize("engine", ["sqlite"])
 async def test_a_login_that_has_ended_is_given_nothing_that_is_kept(installation: Installation) -> None:
     await installation.viewer.ask(EVERYTHING, date=TODAY)
     await installation.viewer.ask("mutation { logout { errors { message } } }")
@@ -153,6 +157,7 @@ async def test_today_is_another_day_after_midnight(installation: Installation, c
     assert (await installation.marker.ask(EVERYTHING))["attendanceDay"]["date"] == "2026-01-13"
 
 
+@pytest.mark.parametrize("engine", ["sqlite"])
 @pytest.mark.parametrize(
     "document",
     [

@@ -10,6 +10,7 @@ import pytest
 from memberstaff.access import Role
 from memberstaff.attendance.cursor import Cursor
 from tests.clock import TODAY, TurnedClock
+from tests.databases import Engine
 from tests.front_ends import BOARD, WATCH
 from tests.installation import Installation, install
 
@@ -24,6 +25,12 @@ async def cursor_of(on_any_path: Installation) -> str:
 async def mark_all(on_any_path: Installation, status: str) -> None:
     for staff_id in on_any_path.staff.values():
         assert (await on_any_path.marker.mark(staff_id, TODAY, status=status))["errors"] == []
+
+
+@pytest.fixture
+def engine() -> Engine:
+    """What clients are told; what follows a cursor is for tests/services/test_feed_cursors.py to show on both."""
+    return "sqlite"
 
 
 async def test_what_changed_between_the_query_and_the_subscription_is_replayed(on_any_path: Installation) -> None:

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import httpx2
+import pytest
 
 from memberstaff.access import Role
 from tests.api.browsers import DAY, LOGIN, LOGOUT, REFRESH, Browser
+from tests.databases import Engine
 from tests.installation import PASSWORD, Installation, email
 
 SIBLING = "There are two session cookies, so neither is used. Delete this site's cookies, then log in again."
+
+
+@pytest.fixture
+def engine() -> Engine:
+    """Cookies; how sessions are stored is for tests/services to show on both."""
+    return "sqlite"
 
 
 async def test_a_session_that_a_sibling_host_plants_beside_ours_is_not_used(installation: Installation) -> None:

@@ -15,6 +15,7 @@ from memberstaff.access import Caller, Role
 from memberstaff.accounts.admissions import Revocable
 from memberstaff.accounts.tokens import Claims
 from tests.clock import TODAY
+from tests.databases import Engine
 from tests.front_ends import WATCH, Socket
 from tests.installation import Installation
 from tests.statements import statements
@@ -24,6 +25,12 @@ from tests.waiting import until
 async def watch(installation: Installation, board: Socket, document: str = WATCH, **variables: Any) -> None:
     async with installation.one_more_follower(TODAY):
         await board.subscribe("1", document, date=TODAY, **variables)
+
+
+@pytest.fixture
+def engine() -> Engine:
+    """What is executed and rendered how often, whatever it was read from."""
+    return "sqlite"
 
 
 async def test_an_event_is_executed_once_however_many_boards_see_it(

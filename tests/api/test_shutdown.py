@@ -9,6 +9,7 @@ from websockets.exceptions import ConnectionClosed
 
 from memberstaff.access import Role
 from tests.clock import TODAY
+from tests.databases import Engine
 from tests.installation import Installation, install
 from tests.waiting import WAIT_SECONDS, until
 
@@ -21,8 +22,14 @@ async def stop(office: Installation) -> None:
     await until(lambda: not office.address.server.server_state.connections)
 
 
-async def test_a_socket_is_told_to_come_back(database_url: str) -> None:
-    async with install(database_url, drain_seconds=0.1) as office, office.watching(TODAY) as board:
+@pytest.fixture
+def engine() -> Engine:
+    """Sockets and streams know no database."""
+    return "sqlite"
+
+
+async def test_a_socket_is_told_to_come_back(furnished_url: str) -> None:
+    async with install(furnished_url, drain_seconds=0.1) as office, office.watching(TODAY) as board:
         with pytest.raises(ConnectionClosed) as closed:
             await asyncio.gather(stop(office), board.receive())
         assert closed.value.rcvd is not None

@@ -237,7 +237,7 @@ def test_any_messages_at_all_get_answers_of_the_protocol(caplog: pytest.LogCaptu
         assert code in {4400, 4401, 4403, 4409, 4429}
         assert len(reason.encode()) <= 123
 
-    @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
     @given(begin=st.booleans(), messages=st.lists(MESSAGES, max_size=5))
     def holds(begin: bool, messages: list[Any]) -> None:
         loop.run_until_complete(talk(begin, messages))

@@ -9,9 +9,16 @@ import pytest
 from memberstaff.access import Role
 from tests.api.browsers import DAY, LOGIN, LOGOUT, REFRESH, SESSION, Browser
 from tests.clock import TurnedClock
+from tests.databases import Engine
 from tests.installation import PASSWORD, Installation, email, install
 
 FORGET = "memberstaff_refresh=; HttpOnly; SameSite=Strict; Path=/graphql; Max-Age=0"
+
+
+@pytest.fixture
+def engine() -> Engine:
+    """Cookies and origins; how sessions are stored is for tests/services to show on both."""
+    return "sqlite"
 
 
 async def test_a_login_with_a_cookie_answers_no_refresh_token(installation: Installation) -> None:

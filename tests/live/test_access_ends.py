@@ -13,10 +13,17 @@ from websockets.exceptions import ConnectionClosed
 from memberstaff.access import COMMAND_LINE, Role
 from memberstaff.accounts import directory
 from tests.clock import TODAY, TurnedClock
+from tests.databases import Engine
 from tests.front_ends import Socket
 from tests.infrastructure.redis import RedisServer
 from tests.installation import WS, Installation, email, install, renew_tokens
 from tests.waiting import until
+
+
+@pytest.fixture
+def engine() -> Engine:
+    """How it is told from one server to the other; what is asked of the database is for tests/services to show."""
+    return "sqlite"
 
 
 @pytest.fixture

@@ -6,8 +6,11 @@ import asyncio
 import socket as plain
 from typing import Any
 
+import pytest
+
 from memberstaff.changes import Status
 from tests.clock import TurnedClock
+from tests.databases import Engine
 from tests.installation import Installation, install
 from tests.live.slow import MOST_WAITING, sockets
 from tests.pusher import KEY, echo
@@ -22,6 +25,12 @@ async def stuck_client(office: Installation) -> plain.socket:
     message = {"event": "pusher:subscribe", "data": {"channel": "attendance"}}
     await asyncio.get_running_loop().sock_sendall(raw, frame(message))
     return raw
+
+
+@pytest.fixture
+def engine() -> Engine:
+    """Buffers of sockets know no database."""
+    return "sqlite"
 
 
 async def test_an_echo_client_that_stops_reading_delays_nobody_and_is_cut_off(

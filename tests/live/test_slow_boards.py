@@ -7,10 +7,13 @@ import socket as plain
 from datetime import date
 from typing import Any
 
+import pytest
+
 from memberstaff.access import Role
 from memberstaff.changes import Status
 from memberstaff.live.watched_day import WatchedDay
 from tests.clock import TODAY, TurnedClock
+from tests.databases import Engine
 from tests.front_ends import WATCH
 from tests.installation import Installation, install
 from tests.live.slow import MOST_WAITING, sockets
@@ -19,7 +22,13 @@ from tests.soak.leaks import fill, hire
 from tests.waiting import until
 
 
-async def test_a_board_that_stops_reading_delays_nobody_and_is_cut_off(database_url: str, clock: TurnedClock) -> None:
+@pytest.fixture
+def engine() -> Engine:
+    """Buffers of sockets know no database."""
+    return "sqlite"
+
+
+async def test_a_board_that_stops_reading_delays_nobody_and_is_cut_off(furnished_url: str, clock: TurnedClock) -> None:
     limits: dict[str, Any] = {"ping_seconds": 0.5, "silence_seconds": 4, "max_backlog_bytes": 65_536}
     async with install(furnished_url, clock=clock, poll_seconds=0.1, **limits) as office:
         await hire(office, 500)

@@ -140,7 +140,7 @@ async def run(schema: Schema, document: str, **variables: bool) -> tuple[Any, An
     return result.data, errors
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(
     things=st.lists(thing(2), max_size=3),
     root=st.sampled_from(["thing", "things"]),

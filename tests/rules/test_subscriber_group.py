@@ -25,7 +25,7 @@ STEPS = st.one_of(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(st.lists(STEPS, max_size=40))
 async def test_whatever_happens_nobody_misses_or_repeats_anything(steps: list[tuple[str, int]]) -> None:
     numbers = Numbers()

@@ -12,11 +12,18 @@ from memberstaff.changes import Change, Status
 from memberstaff.db.database import Database
 from memberstaff.live.all_days import AllDays
 from memberstaff.live.sources import BATCH_BYTES, AllDaysChanges
+from tests.databases import Engine
 from tests.services.boards import NEVER, running
 from tests.services.school import TODAY, School
 from tests.services.sourced import after, mark_all
 
 YESTERDAY = TODAY - timedelta(days=1)
+
+
+@pytest.fixture
+def engine() -> Engine:
+    """What is made of the log; how it is read is for test_all_days.py to show on both."""
+    return "sqlite"
 
 
 @pytest.fixture

@@ -98,6 +98,7 @@ async def test_a_cursor_with_more_changes_after_it_than_are_replayed_leads_nowhe
             await feed.start(watched, str(Cursor(feed.epoch, TODAY, 0)))
 
 
+@pytest.mark.parametrize("engine", ["sqlite"])
 @pytest.mark.parametrize("text", ["", "7", "bm90IGEgY3Vyc29y", "x" * 10_000])
 async def test_a_text_that_is_no_cursor_leads_nowhere(school: School, feed: Feed, text: str) -> None:
     async with feed.watch(TODAY) as watched:

@@ -11,9 +11,16 @@ from memberstaff.access import Role
 from memberstaff.accounts import jwks
 from memberstaff.accounts.jwks import IssuerUnreachable
 from memberstaff.accounts.tokens import NoAccessReason
+from tests.databases import Engine
 from tests.infrastructure.process import free_port
 from tests.services.issuer import ELLIPTIC, KEYS, Issuer, settings
 from tests.services.office import Office
+
+
+@pytest.fixture
+def engine() -> Engine:
+    """Keys and tokens are read before any database is asked."""
+    return "sqlite"
 
 
 @pytest.fixture

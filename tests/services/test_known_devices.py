@@ -12,6 +12,7 @@ from memberstaff.db.database import Database
 from memberstaff.errors import RateLimited, Refusal
 from memberstaff.keyring import Keyring
 from tests.clock import TurnedClock
+from tests.databases import Engine
 from tests.services.office import PASSWORD, Office, process
 
 AMINA, BEN = "amina@example.org", "ben@example.org"
@@ -35,6 +36,12 @@ async def laptop_of(office: Office, email: str = AMINA, device: str | None = Non
     opened = await office.login(email, address="203.0.113.99", device=device)
     assert opened.device is not None
     return opened.device
+
+
+@pytest.fixture
+def engine() -> Engine:
+    """Who is counted as whom; how it is counted is for test_login_limits.py to show on both."""
+    return "sqlite"
 
 
 async def test_wrong_attempts_from_the_schools_address_lock_out_strangers_and_no_known_device(office: Office) -> None:

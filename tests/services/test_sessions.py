@@ -43,6 +43,7 @@ async def test_a_login_opens_a_session_for_fifteen_minutes(office: Office) -> No
     assert office.notifications == []
 
 
+@pytest.mark.parametrize("engine", ["sqlite"])
 async def test_no_token_is_told_apart_from_a_bad_one(office: Office) -> None:
     for nothing in (None, ""):
         with pytest.raises(Unauthenticated) as refusal:
@@ -51,6 +52,7 @@ async def test_no_token_is_told_apart_from_a_bad_one(office: Office) -> None:
     assert await office.why_not("nonsense") is NoAccessReason.TOKEN_INVALID
 
 
+@pytest.mark.parametrize("engine", ["sqlite"])
 async def test_the_answer_is_the_same_whatever_was_wrong(office: Office) -> None:
     await office.employ(AMINA)
     ben = await office.employ("ben@example.org")
@@ -75,6 +77,7 @@ async def test_the_answer_is_the_same_whatever_was_wrong(office: Office) -> None
     assert await office.count(session) == 0
 
 
+@pytest.mark.parametrize("engine", ["sqlite"])
 async def test_a_login_costs_one_verification_whoever_is_named(office: Office) -> None:
     """The time of an answer would give away which accounts exist."""
     verified: list[str | None] = []
@@ -193,11 +196,13 @@ async def test_neither_tokens_nor_addresses_nor_passwords_are_shown_or_logged(
         assert secret not in shown
 
 
+@pytest.mark.parametrize("engine", ["sqlite"])
 async def test_without_a_secret_nothing_starts(office: Office) -> None:
     with pytest.raises(InvalidSettings, match=r"^MEMBERSTAFF_SECRET_KEY: is missing"):
         Accounts(Settings(), office.database)
 
 
+@pytest.mark.parametrize("engine", ["sqlite"])
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(email=any_text, password=any_text, token=any_text)
 async def test_any_strings_are_refused_and_raise_nothing_else(

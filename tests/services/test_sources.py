@@ -20,6 +20,7 @@ from memberstaff.fanout.byte_lru import ByteLRU
 from memberstaff.fanout.event_source import SourceOver
 from memberstaff.live.feed import Feed
 from memberstaff.live.sources import BATCH_BYTES, RENDERED_AT_ONCE, DayChanges, DayStates, RenderChange
+from tests.databases import Engine
 from tests.services.boards import NEVER, OFTEN, Line, held, rename, running
 from tests.services.school import TODAY, School
 from tests.services.sourced import after, mark_all
@@ -65,6 +66,12 @@ class Names:
         if self.gate is not None:
             await self.gate.wait()
         return rendered
+
+
+@pytest.fixture
+def engine() -> Engine:
+    """What is made of the log; how it is read is for test_feed.py to show on both."""
+    return "sqlite"
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from memberstaff.db.installation import new_epoch
 from memberstaff.errors import RestartRequired, Unavailable
 from memberstaff.live.feed import Feed
 from memberstaff.live.sources import DayStates
+from tests.databases import Engine
 from tests.services.boards import held
 from tests.services.school import TODAY, School
 from tests.services.sourced import after, mark_all
@@ -31,6 +32,12 @@ class Counts:
         if self.failing:
             raise self.failing.pop(0)
         return str(await self._school.position()).encode()
+
+
+@pytest.fixture
+def engine() -> Engine:
+    """What is made of a day's state, wherever it was read."""
+    return "sqlite"
 
 
 @pytest.fixture

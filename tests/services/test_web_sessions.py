@@ -14,11 +14,18 @@ from memberstaff.accounts.tokens import NoAccessReason
 from memberstaff.db.database import Database
 from memberstaff.errors import ErrorCode, Refusal, Unauthenticated
 from tests.clock import TurnedClock
+from tests.databases import Engine
 from tests.services.office import GENEROUS, Office, process, said
 
 AMINA = "amina@example.org"
 HOME = "192.0.2.1"
 DAY = 86_400
+
+
+@pytest.fixture
+def engine() -> Engine:
+    """Lifetimes are computed here; how they are stored is for test_refresh.py to show on both."""
+    return "sqlite"
 
 
 @pytest.fixture
