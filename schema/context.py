@@ -20,7 +20,7 @@ from memberstaff.attendance.commands import MarkOutcome
 from memberstaff.attendance.day_version import DayVersion
 from memberstaff.attendance.rules import Mark
 from memberstaff.db.clock import today
-from memberstaff.db.work import Reading, Work
+from memberstaff.db.work import Reading, Work, uninterrupted
 from memberstaff.errors import RequestError, Unavailable
 from memberstaff.fanout.subscriber_groups import SubscriberGroups
 from memberstaff.server.client_address import UNKNOWN
@@ -131,6 +131,9 @@ class Context:
 
         All fields read from it, so a board, its counts and its cursor are consistent.
         """
+        return await uninterrupted(self._open()) if self._snapshot is None else self._snapshot
+
+    async def _open(self) -> Reading:
         async with self._lock:
             if self._closed:  # graphql-core goes on with the neighbours of a field that failed, for nobody
                 raise Unavailable("This operation has ended.")
@@ -138,7 +141,7 @@ class Context:
                 async with AsyncExitStack() as opening:  # closes the snapshot if the caller is rejected
                     if self._reader is None:
                         claims = await self.application.accounts.claims(self.connection.authorization)
-                    reading = await opening.enter_async_context(self.application.database.read())
+                    reading = await opening.enter_async_context(self.application.database.read(shared=True))
                     reading.reader = self._reader or await identify(reading, claims)
                     self._resources, self._snapshot = opening.pop_all(), reading
             return self._snapshot

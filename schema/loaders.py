@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from asyncio import Future, ensure_future, shield
 from collections.abc import Awaitable, Callable, Hashable
 from datetime import date
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from strawberry.dataloader import DataLoader
 
@@ -16,7 +15,7 @@ from memberstaff.attendance.board_cache import Board, BoardCache
 from memberstaff.attendance.days import Calendar
 from memberstaff.attendance.model import Day, Record, Summary
 from memberstaff.attendance.queries import BoardFilter, Revision
-from memberstaff.db.work import Reading
+from memberstaff.db.work import Reading, uninterrupted
 from memberstaff.staff import queries as staff_queries
 from memberstaff.staff.model import Person
 from memberstaff.staff.queries import StaffPosition
@@ -34,15 +33,7 @@ class Loader(DataLoader[Key, Loaded]):
 
     def load(self, key: Key) -> Awaitable[Loaded]:
         """What belongs to a key; several loads make one batch."""
-        future = ensure_future(super().load(key))
-        future.add_done_callback(_retrieve)
-        return shield(future)
-
-
-def _retrieve(future: Future[Any]) -> None:
-    """Look at its error: asyncio logs one that nobody has looked at, as when all who waited were given up."""
-    if not future.cancelled():
-        future.exception()
+        return uninterrupted(super().load(key))
 
 
 class Loaders:

@@ -101,13 +101,18 @@ class Database:
         return pool.checkedout() if isinstance(pool, QueuePool) else 0
 
     @asynccontextmanager
-    async def read(self) -> AsyncIterator[Reading]:
-        """A read-only snapshot; leave it soon, since it holds a connection. Raises Unavailable."""
+    async def read(self, *, shared: bool = False) -> AsyncIterator[Reading]:
+        """A read-only snapshot; leave it soon, since it holds a connection. Raises Unavailable.
+
+        Several tasks may read from it; `shared` if they are given up one by one.
+        """
         options = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         with self._traced("read"), outages():
             async with AsyncExitStack() as stack:
                 connection = await self._begin(stack, options)
-                reading = Reading(connection, now=self._clock(), zone=self._zone, answer_seconds=self._answer_seconds)
+                reading = Reading(
+                    connection, now=self._clock(), zone=self._zone, answer_seconds=self._answer_seconds, shared=shared
+                )
                 try:
                     yield reading
                 finally:

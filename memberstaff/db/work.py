@@ -8,7 +8,7 @@ announced before COMMIT has returned, and nothing at all if it failed.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
@@ -44,19 +44,46 @@ _NUMBER_ACCESS_CHANGES = (
 )
 
 
+def uninterrupted(awaitable: Awaitable[Object]) -> Awaitable[Object]:
+    """Wait for it, and let it come to its end although whoever waits is given up.
+
+    graphql-core gives up the neighbours of a field that fails, and a statement that is given up takes its connection
+    with it.
+    """
+    future = asyncio.ensure_future(awaitable)
+    future.add_done_callback(_look_at_error)
+    return asyncio.shield(future)
+
+
+def _look_at_error(future: asyncio.Future[Any]) -> None:
+    """Or asyncio would log it, when nobody waits any more."""
+    if not future.cancelled():
+        future.exception()
+
+
 _READS, _WRITES = map(metrics.STATEMENT_DURATION.labels, ("read", "write"))
 
 
 class Reading:
-    """A consistent view of the database, as `reader` may see it, at the instant `now`."""
+    """A consistent view of the database, as `reader` may see it, at the instant `now`.
+
+    It may be `shared` by tasks that are given up one by one: a statement that has begun is then finished.
+    """
 
     _extensions: ClassVar[Mapping[str, bool | None]] = {}
     """Of the error when the database does not answer."""
 
     def __init__(
-        self, connection: AsyncConnection, *, now: datetime, zone: ZoneInfo, answer_seconds: float | None = None
+        self,
+        connection: AsyncConnection,
+        *,
+        now: datetime,
+        zone: ZoneInfo,
+        answer_seconds: float | None = None,
+        shared: bool = False,
     ) -> None:
         self._connection = connection
+        self._shared = shared
         self._answer_seconds = answer_seconds
         # Sibling GraphQL fields resolve concurrently, and a connection runs one statement at a time.
         self._one_at_a_time = asyncio.Lock()
@@ -143,7 +170,13 @@ class Reading:
             return
 
     async def _execute(self, statement: Executable, parameters: Parameters | None) -> CursorResult[Any]:
-        async with self._one_at_a_time:
+        await self._one_at_a_time.acquire()
+        executing = self._execute_next(statement, parameters)
+        return await (uninterrupted(executing) if self._shared else executing)
+
+    async def _execute_next(self, statement: Executable, parameters: Parameters | None) -> CursorResult[Any]:
+        """Execute it, when it is its turn, which ends with it."""
+        try:
             if self._ended:
                 raise InvalidRequestError("This reading has ended.")
             with (
@@ -152,6 +185,8 @@ class Reading:
                 metrics.timed(_READS if statement.is_select else _WRITES),
             ):
                 return await self._connection.execute(statement, parameters)
+        finally:
+            self._one_at_a_time.release()
 
 
 class Work(Reading):

@@ -39,7 +39,7 @@ async def close(context: OperationContext) -> None:
     """Close a context. A failure is logged: the operation has its result, which does not depend on it."""
     try:
         await context.close()
-    except Unavailable as error:  # as when the client left during a statement, whose connection is given up then
+    except Unavailable as error:
         log.warning("The database did not answer when an operation ended", extra={"reason": str(error)})
     except Exception:
         log.exception("Failed to close an operation's context")

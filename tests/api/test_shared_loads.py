@@ -8,6 +8,7 @@ from datetime import date
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from memberstaff.access import Role
 from memberstaff.errors import Unavailable
@@ -22,6 +23,10 @@ GIVEN_UP = """{
   asked: attendanceDay { summary { total } }
 }"""
 
+WRONG_RANGE = """{ staff(first: 1) {
+  totalCount edges { node { attendance(from: "2026-01-12", to: "2026-01-01") { id } } }
+} }"""
+
 
 @pytest.mark.parametrize("engine", ["sqlite"])
 async def test_a_field_whose_neighbour_fails_takes_no_other_with_it(installation: Installation) -> None:
@@ -29,6 +34,16 @@ async def test_a_field_whose_neighbour_fails_takes_no_other_with_it(installation
     answer = await installation.http.post("/graphql", json={"query": GIVEN_UP}, headers=headers)
     assert answer.status_code == 200
     assert [error["extensions"]["code"] for error in answer.json()["errors"]] == ["BAD_REQUEST"]
+
+
+async def test_a_field_whose_neighbour_fails_while_it_is_read_costs_no_connection(installation: Installation) -> None:
+    lost: list[object] = []
+    event.listen(installation.application.database.engine.sync_engine, "invalidate", lambda *about: lost.append(about))
+    for _ in range(3):
+        answer = await installation.viewer.send(WRONG_RANGE)
+        assert answer["data"] == {"staff": None}
+        assert [error["extensions"]["code"] for error in answer["errors"]] == ["BAD_REQUEST"]
+    assert lost == []
 
 
 async def test_an_error_for_which_nobody_waits_any_more_is_not_logged() -> None:
