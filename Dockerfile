@@ -11,7 +11,7 @@ RUN rm -rf dist && python3 ./dev wheel
 FROM scratch AS given
 COPY dist/memberstaff-*.whl /source/dist/
 
-# The default stands here: some releases of buildah (1.28) leave out a stage that only an ARG names.
+# The default stands here: some releases of buildah (1.28) leave out a stage that only the default of an ARG names.
 FROM ${WHEEL:-built} AS wheel
 
 FROM ${BASE} AS installed
