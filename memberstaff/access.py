@@ -29,7 +29,7 @@ class Right(StrEnum):
 
     READ = "read attendance"
     READ_NOTES = "read notes"
-    """And the photos taken with marks: `memberstaff/changes.py` says which values follow this right."""
+    """And what else is confidential about a record: `memberstaff/changes.py` says what."""
     MARK = "mark attendance"
     MARK_ANY_DAY = "mark attendance for days other than today"
     MANAGE_DAYS = "change or lock days"

@@ -21,6 +21,7 @@ from memberstaff.attendance.board_cache import BoardCache
 from memberstaff.attendance.day_version import DayVersions
 from memberstaff.attendance.days import Calendar
 from memberstaff.attendance.group_commit import GroupCommit
+from memberstaff.changes import Visibility
 from memberstaff.db.clock import Clock, utc_now
 from memberstaff.db.database import Database
 from memberstaff.db.migrate import Compatibility, Incompatible, compatibility
@@ -65,8 +66,9 @@ class Application:
             after_commit=self._on_commit,
             on_epoch=self._on_epoch,
             clock=clock,
+            visibility=Visibility(times=settings.viewers_see_times),
         )
-        self.calendar = Calendar(settings.working_weekdays)
+        self.calendar = Calendar(settings.working_weekdays, late_mark_days=settings.late_mark_days)
         self.accounts = Accounts(settings, self.database, passwords=passwords)
         self.feed = Feed(
             self.database,

@@ -1,4 +1,4 @@
-"""A change of one person's record on one day, and the state of a day."""
+"""A change of one person's record on one day, what of it is confidential, and the state of a day."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, Self
+
+from memberstaff.access import Reader, Right
 
 
 class Status(StrEnum):
@@ -20,6 +22,9 @@ class Status(StrEnum):
     ABSENT = "ABSENT"
 
 
+ON_SITE = frozenset({Status.PRESENT, Status.LATE, Status.HALF_DAY})
+"""Statuses of people who have come; nobody else has an arrival or a departure."""
+
 _STATUSES = {status.value: status for status in Status}
 
 
@@ -33,8 +38,25 @@ def status_of(stored: str) -> Status:
     return _STATUSES.get(stored, Status.UNMARKED)
 
 
-CONFIDENTIAL = ("note", "photo_url")
-"""What only those are shown who have `Right.READ_NOTES`: a note or a photo can tell of somebody's health."""
+NOTES = frozenset({"note", "photo_url"})
+"""Values of a record that can tell of somebody's health."""
+TIMES = frozenset({"arrived_at", "left_at"})
+CONFIDENTIAL = NOTES | TIMES
+"""What is shown to those alone who have `Right.READ_NOTES`, unless `Visibility` says otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Visibility:
+    """What settings show to those who may not read notes."""
+
+    times: bool = False
+    """Whether they are told when people came and left."""
+
+    def hidden_from(self, reader: Reader) -> frozenset[str]:
+        """The values of a record that this reader may not see; what is kept for one is kept for all with the same."""
+        if reader.may(Right.READ_NOTES):
+            return frozenset()
+        return NOTES if self.times else CONFIDENTIAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +81,18 @@ class Change:
     staff_category: str | None
     staff_photo_url: str | None
     roster_version: int
+    arrived_at: datetime | None = None
+    left_at: datetime | None = None
 
-    def shown(self, *, notes: bool) -> Self:
-        """The change as those see it who may read notes, or may not."""
-        hidden: dict[str, Any] = dict.fromkeys(CONFIDENTIAL)
-        return self if notes else replace(self, **hidden)
+    @property
+    def on_site(self) -> bool:
+        """Whether the person has come, and not left. Of what is `shown`, times may be missing."""
+        return self.status in ON_SITE and self.left_at is None
+
+    def shown(self, hidden: frozenset[str]) -> Self:
+        """The change without what is hidden from a reader."""
+        values: dict[str, Any] = dict.fromkeys(hidden)
+        return replace(self, **values) if hidden else self
 
 
 @dataclass(frozen=True, slots=True)

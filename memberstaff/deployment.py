@@ -106,6 +106,15 @@ class Deployment(BaseSettings):
         default_factory=dict, description='JSON map from claim values to roles, such as {"teacher":"MARKER"}.'
     )
 
+    # Marks
+    late_mark_days: int = Field(
+        7,
+        ge=0,
+        le=366,
+        description="How old a mark may be that comes late, from a desk without a network (`occurredAt`).",
+    )
+    viewers_see_times: bool = Field(False, description="Show a VIEWER when people came and left.")
+
     # Features
     introspection: bool | None = Field(
         None, description="Allow introspection, and /schema.graphql, to everyone; default: in demo mode only."
@@ -135,7 +144,7 @@ class Deployment(BaseSettings):
         description="App key of Laravel Echo; without one /app is not served, except in demo mode (`memberstaff`).",
     )
     echo_public: bool = Field(
-        False, description="Open the channel `attendance`, without notes and photos of marks, to anybody."
+        False, description="Open the channel `attendance`, without notes, photos of marks and times, to anybody."
     )
     echo_statuses: Annotated[dict[Status, str], NoDecode] = Field(
         default_factory=dict, description='JSON map from statuses to names for Echo, such as {"HALF_DAY":"half-day"}.'

@@ -6,39 +6,20 @@ import datetime as dt
 from typing import Annotated
 
 import strawberry
-from strawberry import Maybe
 
 from memberstaff.attendance import commands, queries
-from memberstaff.attendance.commands import BulkOutcome, ErrorPolicy
+from memberstaff.attendance.commands import BulkOutcome
 from memberstaff.attendance.queries import BoardFilter
-from memberstaff.attendance.rules import Mark, VersionConflict
-from memberstaff.changes import Status
+from memberstaff.attendance.rules import ClockAhead, VersionConflict
 from memberstaff.db import idempotency
-from memberstaff.engine.fast_inputs import fast_input
 from memberstaff.engine.limits import SIZED_BY
 from memberstaff.errors import ErrorCode, Refusal, Refusals, TooExpensive
 
 from .context import Info
 from .entities import Attendance, AttendanceDay
-from .enums import describe
-from .ids import attendance_key, staff_key
-from .optional import value_or_unset
+from .mark_inputs import AttendanceTarget, BulkUpdateAttendanceInput, UpdateAttendanceInput
 from .payloads import ERROR_FOR_EACH, MOST_LISTED, ONE_ERROR, InputError, UserError, listed
-from .scalars import URL
-from .scope import StaffScope, staff_filter
-
-describe(
-    ErrorPolicy,
-    name="BulkErrorPolicy",
-    description="Whether an invalid entry rejects the whole request, or only itself.",
-    REJECT_ALL="Nothing is recorded if any entry is invalid.",
-    SKIP_FAILED="The valid entries are recorded, and `errors` has the others.",
-)
-
-RETRY = "A request whose values are stored already changes nothing and succeeds."
-CLIENT_MUTATION_ID = "Any text, which the payload returns."
-PHOTO = "A photo for the mark; null for none, and not changed if omitted."
-NOTE = "Up to 2,000 characters; null or blank for none, and not changed if omitted."
+from .scope import staff_filter
 
 
 @strawberry.type(description="Somebody else changed the record first; `current` lets the client show it and retry.")
@@ -48,66 +29,11 @@ class VersionConflictError(UserError):
     current: Attendance | None = strawberry.field(description="The record as stored; null only beside an error.")
 
 
-@fast_input
-@strawberry.input(description="A person and a day: a record, even before its first mark.")
-class StaffDateInput:
-    """See `AttendanceTarget.key`."""
+@strawberry.type(description="The clock where a mark was made is ahead of the server's; it can be set by `serverTime`.")
+class ClockAheadError(UserError):
+    """From `ClockAhead`."""
 
-    staff_id: strawberry.ID = strawberry.field(description="Id of the Staff.")
-    date: dt.date = strawberry.field(description="The day.")
-
-
-@fast_input
-@strawberry.input(one_of=True, description="A record: by its id, or by person and day.")
-class AttendanceTarget:
-    """A oneOf input."""
-
-    id: Maybe[strawberry.ID] = strawberry.field(description="Id of the Attendance.")
-    staff_date: Maybe[StaffDateInput] = strawberry.field(description="Person and day.")
-
-    def key(self) -> tuple[int, dt.date]:
-        """The record's person and day; raises Refusal."""
-        path: tuple[str, ...] = ("target", "id")
-        try:
-            if self.id is not None:
-                return attendance_key(self.id.value)
-            assert self.staff_date is not None
-            path = ("target", "staffDate", "staffId")
-            return staff_key(self.staff_date.value.staff_id), self.staff_date.value.date
-        except Refusal as refusal:
-            refusal.path = path
-            raise
-
-
-@fast_input
-@strawberry.input(
-    description=(
-        "A change of a record. Omitted fields are not changed; null clears a note or photo, and is INVALID for a "
-        "status, since UNMARKED takes a mark back."
-    )
-)
-class UpdateAttendanceInput:
-    """See `Mark`."""
-
-    target: AttendanceTarget = strawberry.field(description="The record to change.")
-    status: Maybe[Status | None] = strawberry.field(description="The status to record; not changed if omitted.")
-    note: Maybe[str | None] = strawberry.field(description=NOTE)
-    photo_url: Maybe[URL | None] = strawberry.field(description=PHOTO)
-    expected_version: int | None = strawberry.field(
-        default=None,
-        description=f"VERSION_CONFLICT if the record has another version. Default: any. {RETRY}",
-    )
-    client_mutation_id: str | None = strawberry.field(default=None, description=CLIENT_MUTATION_ID)
-
-    def to_mark(self, staff_id: int) -> Mark:
-        """The domain's mark."""
-        return Mark(
-            staff_id=staff_id,
-            status=value_or_unset(self.status),
-            note=value_or_unset(self.note),
-            photo_url=value_or_unset(self.photo_url),
-            expected_version=self.expected_version,
-        )
+    server_time: dt.datetime = strawberry.field(description="When the server judged the mark.")
 
 
 @strawberry.type(description="The record, or why it was not changed.")
@@ -117,73 +43,6 @@ class UpdateAttendancePayload:
     attendance: Attendance | None = strawberry.field(description="The record as stored; null if refused.")
     errors: list[UserError] = strawberry.field(description="Empty on success.", metadata=ONE_ERROR)
     client_mutation_id: str | None = strawberry.field(description="From the input.")
-
-
-@fast_input
-@strawberry.input(description="One person's mark in a bulk change.")
-class AttendanceEntryInput:
-    """See `Mark`."""
-
-    staff_id: strawberry.ID = strawberry.field(description="Id of the Staff.")
-    status: Status = strawberry.field(description="The status to record.")
-    note: Maybe[str | None] = strawberry.field(description=NOTE)
-    photo_url: Maybe[URL | None] = strawberry.field(description=PHOTO)
-    expected_version: int | None = strawberry.field(
-        default=None,
-        description=f"VERSION_CONFLICT for this entry if the record has another version. Default: any. {RETRY}",
-    )
-
-    def to_mark(self, index: int) -> Mark:
-        """The domain's mark. An invalid id becomes a number that nobody has: the error then gets this entry's path."""
-        try:
-            staff_id = staff_key(self.staff_id)
-        except Refusal:
-            staff_id = -1 - index
-        return Mark(
-            staff_id=staff_id,
-            status=self.status,
-            note=value_or_unset(self.note),
-            photo_url=value_or_unset(self.photo_url),
-            expected_version=self.expected_version,
-        )
-
-
-@strawberry.input(
-    description="Mark everybody in the scope, by default only those who are unmarked. Notes and photos are not changed."
-)
-class AttendanceFillInput:
-    """See `commands.fill`."""
-
-    status: Status = strawberry.field(description="The status for all of them.")
-    scope: StaffScope | None = strawberry.field(default=None, description="Default: the whole roster.")
-    only_unmarked: bool = strawberry.field(
-        default=True, description="Whether to leave those alone who are marked already."
-    )
-
-
-@strawberry.input(one_of=True, description="Many marks: individual ones, or one status for all.")
-class BulkAttendanceChange:
-    """A oneOf input."""
-
-    entries: Maybe[list[AttendanceEntryInput]] = strawberry.field(
-        description=f"Individual marks, up to {commands.MOST_ENTRIES:,}."
-    )
-    fill: Maybe[AttendanceFillInput] = strawberry.field(description="One status for all.")
-
-
-@strawberry.input(description="Many marks on one day, in one transaction.")
-class BulkUpdateAttendanceInput:
-    """Records all of them or, with SKIP_FAILED, the valid ones."""
-
-    date: dt.date = strawberry.field(description="The day.")
-    change: BulkAttendanceChange = strawberry.field(description="The marks.")
-    error_policy: ErrorPolicy = strawberry.field(
-        default=ErrorPolicy.REJECT_ALL, description="What to do if an entry is invalid."
-    )
-    idempotency_key: strawberry.ID | None = strawberry.field(
-        default=None, description="A request repeated with the same key within a day is not executed again."
-    )
-    client_mutation_id: str | None = strawberry.field(default=None, description=CLIENT_MUTATION_ID)
 
 
 @strawberry.type(description="The day after a bulk change, or why it was refused.")
@@ -312,7 +171,13 @@ async def _bulk(info: Info, input: BulkUpdateAttendanceInput) -> tuple[BulkOutco
                 fill = input.change.fill.value
                 which = BoardFilter(staff_filter(fill.scope, input.date))
                 outcome = await commands.fill(
-                    work, calendar, input.date, fill.status, which, only_unmarked=fill.only_unmarked
+                    work,
+                    calendar,
+                    input.date,
+                    fill.status,
+                    which,
+                    only_unmarked=fill.only_unmarked,
+                    occurred_at=fill.occurred_at,
                 )
             refused = listed(outcome.refusals, "entries")
             if key is not None:
@@ -331,16 +196,20 @@ def _request(input: BulkUpdateAttendanceInput) -> object:
 
 
 def user_errors(*refusals: Refusal) -> list[UserError]:
-    """Refusals as errors of a payload; a version conflict includes the stored record."""
+    """Refusals as errors of a payload: a version conflict has the stored record, a wrong clock the server's time."""
     return [_user_error(refusal) for refusal in refusals]
 
 
 def _user_error(refusal: Refusal) -> UserError:
-    if not isinstance(refusal, VersionConflict):
-        return InputError.of(refusal)
-    return VersionConflictError(
-        code=ErrorCode.VERSION_CONFLICT,
-        message=refusal.message,
-        path=list(refusal.path),
-        current=Attendance.of(refusal.current, refusal.day),
-    )
+    if isinstance(refusal, VersionConflict):
+        return VersionConflictError(
+            code=refusal.code,
+            message=refusal.message,
+            path=list(refusal.path),
+            current=Attendance.of(refusal.current, refusal.day),
+        )
+    if isinstance(refusal, ClockAhead):
+        return ClockAheadError(
+            code=refusal.code, message=refusal.message, path=list(refusal.path), server_time=refusal.server_time
+        )
+    return InputError.of(refusal)

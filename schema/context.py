@@ -35,7 +35,7 @@ describe(
     description="What an account may do.",
     ADMIN="Everything.",
     MARKER="Read, and mark today.",
-    VIEWER="Read, without notes and the photos of marks.",
+    VIEWER="Read, without notes, the photos of marks and, unless a setting says otherwise, times.",
 )
 
 
@@ -84,6 +84,11 @@ class Context:
         """The reader of a shared rendering."""
         assert self._of_role is not None
         return self._of_role
+
+    @property
+    def hidden(self) -> frozenset[str]:
+        """The values of a record that the reader of a shared rendering may not see."""
+        return self.application.database.visibility.hidden_from(self.reader)
 
     @property
     def today(self) -> date:

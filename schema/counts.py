@@ -55,9 +55,15 @@ def counts_of(summary: Summary) -> dict[str, Any]:
 class DaySummary(Node, StatusCounts):
     """See `model.Summary`."""
 
+    on_site: int = strawberry.field(description="Who have come and not left, as `Attendance.isOnSite` says.")
     sequence: str = strawberry.field(description=SEQUENCE)
 
     @classmethod
     def of(cls, summary: Summary, day: Day) -> DaySummary:
         """From the domain's summary, and the day as it was read with it."""
-        return cls(id=global_id("DaySummary", summary.date), sequence=day.sequence, **counts_of(summary))
+        return cls(
+            id=global_id("DaySummary", summary.date),
+            on_site=summary.on_site,
+            sequence=day.sequence,
+            **counts_of(summary),
+        )

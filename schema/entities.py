@@ -8,7 +8,6 @@ from typing import Annotated, Protocol, cast
 
 import strawberry
 
-from memberstaff.access import Reader, Right
 from memberstaff.attendance.board_cache import Board
 from memberstaff.attendance.cursor import Cursor, cursor_text
 from memberstaff.attendance.model import Day, Record
@@ -25,7 +24,7 @@ from .enums import describe
 from .ids import global_id
 from .people import ERASED_NAME, NO_CATEGORY, Staff
 from .relay import BOARD_PAGE, SEQUENCE, After, First, Node, PageInfo, page_cursor, page_size, parse_page_cursor
-from .revisions import NEWEST, AttendanceRevisionConnection
+from .revisions import ARRIVED_AT, LEFT_AT, NEWEST, AttendanceRevisionConnection
 from .scalars import URL, written_instant
 from .scope import Search, StaffScope, staff_filter, unique_values
 
@@ -75,6 +74,13 @@ class Attendance(Node):
     note: str | None = strawberry.field(description="Null for a VIEWER: notes may contain health data.")
     photo_url: URL | None = strawberry.field(
         description="A photo attached to the mark. Null for a VIEWER, as notes are."
+    )
+    arrived_at: dt.datetime | None = strawberry.field(description=ARRIVED_AT)
+    left_at: dt.datetime | None = strawberry.field(description=LEFT_AT)
+    is_on_site: bool = strawberry.field(
+        description=(
+            "Whether the person has come and not left: PRESENT, LATE or HALF_DAY without `leftAt`. No clock decides it."
+        )
     )
     updated_at: dt.datetime | None = strawberry.field(
         description="When it was last changed. Null only while version is 0; never null in an event."
@@ -133,6 +139,9 @@ class Attendance(Node):
             status=record.status,
             note=record.note,
             photo_url=URL(record.photo_url) if record.photo_url else None,
+            arrived_at=written_instant(record.arrived_at),
+            left_at=written_instant(record.left_at),
+            is_on_site=record.on_site,
             updated_at=written_instant(record.updated_at),
             updated_by=record.updated_by,
             version=record.version,
@@ -144,9 +153,9 @@ class Attendance(Node):
         )
 
     @classmethod
-    def of_change(cls, change: Change, cursor: Cursor, reader: Reader) -> Attendance:
-        """The record after a change, as this reader may see it."""
-        change = change.shown(notes=reader.may(Right.READ_NOTES))
+    def of_change(cls, change: Change, cursor: Cursor, hidden: frozenset[str]) -> Attendance:
+        """The record after a change, without what is hidden from its readers."""
+        on_site, change = change.on_site, change.shown(hidden)
         return cls(
             id=global_id("Attendance", change.staff_id, change.date),
             staff_id=global_id("Staff", change.staff_id),
@@ -157,6 +166,9 @@ class Attendance(Node):
             status=change.status,
             note=change.note,
             photo_url=URL(change.photo_url) if change.photo_url else None,
+            arrived_at=change.arrived_at,
+            left_at=change.left_at,
+            is_on_site=on_site,
             updated_at=change.changed_at,
             updated_by=change.changed_by_name,
             version=change.version,

@@ -18,6 +18,10 @@ from .scalars import URL
 NEWEST = 2**31 - 1
 """The highest version: a 32-bit integer in the database."""
 
+FOR_VIEWERS = "Null for a VIEWER, unless MEMBERSTAFF_VIEWERS_SEE_TIMES shows it."
+ARRIVED_AT = f"When the person came; null if that is unknown, and for whoever is not on site at all. {FOR_VIEWERS}"
+LEFT_AT = f"When the person left; null if they have not, or it is unknown. {FOR_VIEWERS}"
+
 
 @strawberry.type(description="A record's values after one of its changes, which never change again.")
 class AttendanceRevision(Node):
@@ -29,6 +33,8 @@ class AttendanceRevision(Node):
     photo_url: URL | None = strawberry.field(
         description="The photo attached to the mark after the change. Null for a VIEWER."
     )
+    arrived_at: dt.datetime | None = strawberry.field(description=ARRIVED_AT)
+    left_at: dt.datetime | None = strawberry.field(description=LEFT_AT)
     changed_at: dt.datetime = strawberry.field(description="When it was changed.")
     changed_by: str | None = strawberry.field(
         description="The name of whoever changed it, as it is now; null for an import on the command line."
@@ -50,6 +56,8 @@ class AttendanceRevision(Node):
             status=revision.status,
             note=revision.note,
             photo_url=URL(revision.photo_url) if revision.photo_url else None,
+            arrived_at=revision.arrived_at,
+            left_at=revision.left_at,
             changed_at=revision.changed_at,
             changed_by=revision.changed_by,
             changed_by_number=revision.changed_by_account,

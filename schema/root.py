@@ -17,7 +17,7 @@ from memberstaff.engine.schema import Schema, build_schema
 from memberstaff.errors import Refusal
 
 from .accounts import Account, AccountsMutation, AccountsQuery
-from .attendance import AttendanceMutation, AttendanceQuery, VersionConflictError, find_attendance
+from .attendance import AttendanceMutation, AttendanceQuery, ClockAheadError, VersionConflictError, find_attendance
 from .audit import AuditQuery, audit_entries
 from .context import Info
 from .counts import DaySummary, StatusCounts
@@ -150,6 +150,6 @@ def make_schema(limits: Limits, *, suggestions: bool = False) -> Schema:
         limits=limits,
         suggestions=suggestions,
         config=StrawberryConfig(scalar_map=SCALARS, disable_field_suggestions=not suggestions),
-        types=[InputError, VersionConflictError, StatusCounts],
+        types=[InputError, VersionConflictError, ClockAheadError, StatusCounts],
         description=DESCRIPTION,
     )

@@ -96,8 +96,8 @@ class AttendanceUpdated(SharedSubscription[Attendance]):
 
     def source(self, rendering: OpenRendering[Attendance]) -> DayChanges:
         """The day's changes, filtered after the feed, since positions count every change."""
-        reader = self._context.reader
-        reader.require(Right.READ)
+        self._context.reader.require(Right.READ)
+        hidden = self._context.hidden
         in_scope = _InScope(self._scope)
 
         @asynccontextmanager
@@ -105,7 +105,7 @@ class AttendanceUpdated(SharedSubscription[Attendance]):
             async with rendering() as opened:
 
                 def render(cursor: Cursor, change: Change) -> bytes | Awaitable[bytes] | None:
-                    return opened.render(Attendance.of_change(change, cursor, reader)) if in_scope(change) else None
+                    return opened.render(Attendance.of_change(change, cursor, hidden)) if in_scope(change) else None
 
                 yield render
 

@@ -29,7 +29,7 @@ depends_on = None
 MIGRATIONS = [
     """
 def upgrade():
-    op.add_column("attendance", sa.Column("arrived_at", Instant(), nullable=True))
+    op.add_column("attendance", sa.Column("seated_at", Instant(), nullable=True))
 """,
     """
 def upgrade():
@@ -49,13 +49,13 @@ def upgrade():
 """,
     """
 def upgrade():
-    name = op.f("ix_attendance_arrived_at")
+    name = op.f("ix_attendance_seated_at")
     if op.get_context().dialect.name == "sqlite":
-        op.create_index(name, "attendance", ["arrived_at"])
+        op.create_index(name, "attendance", ["seated_at"])
         return
     with op.get_context().autocommit_block():
         op.drop_index(name, "attendance", if_exists=True, postgresql_concurrently=True)
-        op.create_index(name, "attendance", ["arrived_at"], postgresql_concurrently=True)
+        op.create_index(name, "attendance", ["seated_at"], postgresql_concurrently=True)
 """,
 ]
 NEXT = f"{int(migrate.newest_revision()) + len(MIGRATIONS):04}"

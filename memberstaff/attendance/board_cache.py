@@ -61,8 +61,8 @@ class BoardCache:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._boards: OrderedDict[tuple[date, bool], Board] = OrderedDict()
-        """By day, and whether notes are in it: readers who may not read them have boards without."""
+        self._boards: OrderedDict[tuple[date, frozenset[str]], Board] = OrderedDict()
+        """By day, and what is hidden on it from its readers."""
 
     async def page(
         self, reading: Reading, day: Day, which: BoardFilter, *, first: int, after: StaffPosition | None
@@ -81,7 +81,7 @@ class BoardCache:
         return board
 
     async def summary(self, reading: Reading, day: Day) -> Summary:
-        """How many of the day's roster have each status."""
+        """How many of the day's roster have each status, and how many are on site."""
         reading.require(Right.READ)
         board = await self._current(reading, day)
         if board is None:
@@ -89,11 +89,11 @@ class BoardCache:
         counts = dict.fromkeys(Status, 0)
         for record in board.records:
             counts[record.status] += 1
-        return Summary(day.date, counts)
+        return Summary(day.date, counts, sum(record.on_site for record in board.records))
 
     async def _current(self, reading: Reading, day: Day) -> Board | None:
         """The cached board at exactly the day's position; None when the board has to be read."""
-        board = self._boards.get((day.date, reading.reader.may(Right.READ_NOTES)))
+        board = self._boards.get((day.date, reading.hidden))
         if board is None or not board.has_roster_of(day) or board.position > day.position:
             return None
         if board.position < day.position:
@@ -103,7 +103,7 @@ class BoardCache:
         return board
 
     def _store(self, reading: Reading, board: Board) -> None:
-        key = board.date, reading.reader.may(Right.READ_NOTES)
+        key = board.date, reading.hidden
         cached = self._boards.get(key)
         if cached is None or cached.epoch != board.epoch or cached.version < board.version:
             self._boards[key] = board

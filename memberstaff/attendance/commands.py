@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from functools import cache
 from typing import Any
@@ -31,8 +31,8 @@ from memberstaff.attendance.days import Calendar
 from memberstaff.attendance.model import Day, Record, record
 from memberstaff.attendance.queries import BoardFilter, select_records_by_key
 from memberstaff.attendance.revisions import Entry, append, append_selected, numbered
-from memberstaff.attendance.rules import Mark
-from memberstaff.changes import Status, is_known
+from memberstaff.attendance.rules import Mark, Moment
+from memberstaff.changes import ON_SITE, Status, is_known
 from memberstaff.db.arrays import any_of
 from memberstaff.db.tables import attendance, staff
 from memberstaff.db.types import Instant
@@ -92,13 +92,14 @@ async def update_each(
 
     `late` is asked for more once the day is locked.
     """
-    forbidden = [_forbidden(caller, on, work.today) for caller, _ in marks]
+    moment = calendar.moment(work)
+    forbidden = _forbidden(marks, on, moment)
     if all(forbidden):  # a caller without the right must not take the lock that others wait for
         return [error for error in forbidden if error is not None]
     day = await calendar.lock_row(work, on)
     came = await late()
-    marks, forbidden = [*marks, *came], [*forbidden, *(_forbidden(caller, on, work.today) for caller, _ in came)]
-    records = await _records_of(work, on, [mark for _, mark in marks], notes=True)
+    marks, forbidden = [*marks, *came], [*forbidden, *_forbidden(came, on, moment)]
+    records = await _records_of(work, on, [mark for _, mark in marks])
     outcomes: list[MarkOutcome | Refusal | RequestError] = []
     changed: list[Entry] = []
     for (caller, mark), not_allowed in zip(marks, forbidden, strict=True):
@@ -108,7 +109,7 @@ async def update_each(
             current = records.get(mark.staff_id)
             if current is None:
                 raise Refusal(ErrorCode.NOT_FOUND, "There is no such person.", "target")
-            after = rules.apply(mark.checked(), current, day, today=work.today)
+            after = rules.apply(mark.checked(), current, day, moment)
         except (Refusal, RequestError) as error:
             outcomes.append(error)
             continue
@@ -121,14 +122,20 @@ async def update_each(
 
 
 async def update_many(
-    work: Work, calendar: Calendar, on: date, marks: Sequence[Mark], policy: ErrorPolicy
+    work: Work, calendar: Calendar, on: date, marks: Sequence[Mark], policy: ErrorPolicy, *, are_arrivals: bool = True
 ) -> BulkOutcome:
-    """Record many people's attendance on one day: all of it, or whatever is valid. Raises Refusals."""
-    day = await _lock_for_marking(work, calendar, on)
+    """Record many people's attendance on one day: all of it, or whatever is valid. Raises Refusals.
+
+    With `are_arrivals` False it is unknown when those came who are marked, unless their mark says it.
+    """
+    moment = calendar.moment(work, are_arrivals=are_arrivals)
+    for occurred_at in {mark.occurred_at for mark in marks} or {None}:
+        _require_mark(work.caller, on, moment.today(occurred_at))
+    day = await calendar.lock_row(work, on)
     if len(marks) > MOST_ENTRIES:
         raise Refusal(ErrorCode.LIMIT_EXCEEDED, f"A request may have at most {MOST_ENTRIES:,} entries.", "entries")
-    records = await _records_of(work, on, marks, notes=work.caller.may(Right.READ_NOTES))
-    after, refusals = judge(day, records, marks, today=work.today)
+    records = await _records_of(work, on, marks)
+    after, refusals = judge(day, records, marks, moment)
     if refusals and policy is ErrorPolicy.REJECT_ALL:
         raise Refusals(*refusals)
     changed = [(numbered(work, day, index, record, work.caller), work.caller) for index, record in enumerate(after)]
@@ -137,7 +144,7 @@ async def update_many(
 
 
 def judge(
-    day: Day, records: Mapping[int, Record], marks: Sequence[Mark], *, today: date
+    day: Day, records: Mapping[int, Record], marks: Sequence[Mark], moment: Moment
 ) -> tuple[list[Record], list[Refusal]]:
     """The records that the marks of a day change, and a Refusal for each that is not valid, below `entries`."""
     changed: list[Record] = []
@@ -150,7 +157,7 @@ def judge(
             seen.add(mark.staff_id)
             if mark.staff_id not in records:
                 raise Refusal(ErrorCode.NOT_FOUND, "There is no such person.", "staffId")
-            after = rules.apply(mark.checked(), records[mark.staff_id], day, today=today)
+            after = rules.apply(mark.checked(), records[mark.staff_id], day, moment)
         except Refusal as refusal:
             refusals.append(refusal.under("entries", str(index)))
         else:
@@ -160,11 +167,26 @@ def judge(
 
 
 async def fill(
-    work: Work, calendar: Calendar, on: date, status: Status, which: BoardFilter, *, only_unmarked: bool
+    work: Work,
+    calendar: Calendar,
+    on: date,
+    status: Status,
+    which: BoardFilter,
+    *,
+    only_unmarked: bool,
+    occurred_at: datetime | None = None,
 ) -> BulkOutcome:
-    """Give everybody on the roster who matches `which` this status; notes and photos stay. Raises Refusal."""
-    day = await _lock_for_marking(work, calendar, on)
-    rules.check_day(on, status, locked=day.locked, today=work.today)
+    """Give everybody on the roster who matches `which` this status; notes and photos stay. Raises Refusal.
+
+    When they came is unknown, and so it stays. `occurred_at` is as in a `Mark`.
+    """
+    moment = calendar.moment(work)
+    today = moment.today(occurred_at)
+    _require_mark(work.caller, on, today)
+    day = await calendar.lock_row(work, on)
+    moment.check_not_ahead(occurred_at)
+    moment.check_not_too_late(occurred_at)
+    rules.check_day(on, status, locked=day.locked, today=today)
     current: ColumnElement[str] = func.coalesce(attendance.c.status, Status.UNMARKED.value)
     conditions = [*which.conditions(), staff.c.erased_at.is_(None), current != status.value]
     if only_unmarked:
@@ -177,6 +199,8 @@ async def fill(
             func.coalesce(attendance.c.version, 0).label("version"),
             attendance.c.note,
             attendance.c.photo_url,
+            attendance.c.arrived_at,
+            attendance.c.left_at,
         )
         .select_from(staff.outerjoin(attendance, and_(attendance.c.staff_id == staff.c.id, attendance.c.date == on)))
         .where(*conditions)
@@ -191,6 +215,8 @@ async def fill(
         literal(status.value),
         people.c.note,
         people.c.photo_url,
+        people.c.arrived_at if status in ON_SITE else literal(None, Instant),
+        people.c.left_at if status in ON_SITE else literal(None, Instant),
         literal(work.now, Instant),
         literal(work.caller.account_id, BigInteger),
     )
@@ -198,17 +224,17 @@ async def fill(
     return BulkOutcome(on, day.position, day.position + added)
 
 
-async def _lock_for_marking(work: Work, calendar: Calendar, on: date) -> Day:
-    _require_mark(work.caller, on, work.today)
-    return await calendar.lock_row(work, on)
-
-
-def _forbidden(caller: Caller, on: date, today: date) -> RequestError | None:
-    try:
-        _require_mark(caller, on, today)
-    except RequestError as error:
-        return error
-    return None
+def _forbidden(marks: Marks, on: date, moment: Moment) -> list[RequestError | None]:
+    """Why each mark may not be made, if it may not."""
+    found: list[RequestError | None] = []
+    for caller, mark in marks:
+        try:
+            _require_mark(caller, on, moment.today(mark.occurred_at))
+        except RequestError as error:
+            found.append(error)
+        else:
+            found.append(None)
+    return found
 
 
 def _require_mark(caller: Caller, on: date, today: date) -> None:
@@ -217,23 +243,24 @@ def _require_mark(caller: Caller, on: date, today: date) -> None:
         caller.require(Right.MARK_ANY_DAY)
 
 
-async def _records_of(work: Work, on: date, marks: Sequence[Mark], *, notes: bool) -> dict[int, Record]:
+async def _records_of(work: Work, on: date, marks: Sequence[Mark]) -> dict[int, Record]:
     """The current records of the people marked, in one statement of constant size that looks each up by its key.
 
     Locks those people against erasure until this work ends, or a note written here would outlive its person. Raises
     Unavailable for a record with a status of a later release, which would be lost: that one's processes can change it.
     """
     parameters = {"on": on, "staff_ids": [mark.staff_id for mark in marks]}
-    rows = await work.rows(_select_records_of(work.dialect, notes=notes), parameters)
+    rows = await work.rows(_select_records_of(work.dialect), parameters)
     if not all(row.status is None or is_known(row.status) for row in rows):
         raise Unavailable("This server is being replaced by a later release. Try again.", applied=False)
     return {row.id: record(row, on) for row in rows}
 
 
 @cache
-def _select_records_of(dialect: str, *, notes: bool) -> Select[Any]:
+def _select_records_of(dialect: str) -> Select[Any]:
+    """Nothing is hidden from whoever may mark, or it would be written over."""
     return (
-        select_records_by_key(dialect, notes=notes)
+        select_records_by_key(dialect, frozenset())
         .where(any_of(staff.c.id, bindparam("staff_ids")))
         .with_for_update(read=True, key_share=True, of=staff)
     )

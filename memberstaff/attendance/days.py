@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from collections.abc import Set as AbstractSet
-from datetime import date
+from datetime import date, timedelta
 from functools import cache
 from typing import Any
 
@@ -12,6 +12,7 @@ from sqlalchemy import Date, Row, Select, bindparam, func, select, true, update
 
 from memberstaff.access import Right
 from memberstaff.attendance.model import Day
+from memberstaff.attendance.rules import Moment
 from memberstaff.changes import DayProgress
 from memberstaff.db.arrays import any_of
 from memberstaff.db.tables import attendance_day, installation
@@ -20,7 +21,10 @@ from memberstaff.db.work import Reading, Work
 from memberstaff.errors import ErrorCode, Refusal
 from memberstaff.inputs import LONGEST_NAME, LONGEST_REASON, UNSET, Unset, line, paragraph
 
-_COLUMNS = (attendance_day, installation.c.epoch, installation.c.roster_version)
+_COLUMNS = (attendance_day, installation.c.epoch, installation.c.roster_version, installation.c.least_revision)
+
+TIMES_SINCE = "0011"
+"""The migration that a process must know to carry times on."""
 
 _DAYS = select(*_COLUMNS).select_from(
     installation.outerjoin(attendance_day, any_of(attendance_day.c.date, bindparam("dates")))
@@ -45,10 +49,18 @@ def _locking(dialect: str) -> Select[Any]:
 
 
 class Calendar:
-    """The organisation's calendar: the weekday decides what is a working day, unless the day's row says otherwise."""
+    """The organisation's calendar: the weekday decides what is a working day, unless the day's row says otherwise.
 
-    def __init__(self, working_weekdays: AbstractSet[int]) -> None:
+    `late_mark_days` is how old a mark may be that comes late.
+    """
+
+    def __init__(self, working_weekdays: AbstractSet[int], *, late_mark_days: int = 7) -> None:
         self._working = working_weekdays
+        self._latest = timedelta(days=late_mark_days)
+
+    def moment(self, reading: Reading, *, are_arrivals: bool = True) -> Moment:
+        """The moment of the marks of a work, which are arrivals or not."""
+        return Moment(reading.now, reading.zone, self._latest, are_arrivals)
 
     async def days(self, reading: Reading, dates: Collection[date]) -> dict[date, Day]:
         """The days by date, in one statement; a day without a row gets its defaults."""
@@ -58,7 +70,17 @@ class Calendar:
         first = rows[0]
         return {
             day: stored.get(day)
-            or Day(day, False, day.weekday() in self._working, None, 0, 0, first.epoch, first.roster_version)
+            or Day(
+                date=day,
+                locked=False,
+                working=day.weekday() in self._working,
+                label=None,
+                position=0,
+                day_version=0,
+                epoch=first.epoch,
+                roster_version=first.roster_version,
+                keeps_times=_keeps_times(first),
+            )
             for day in dates
         }
 
@@ -121,4 +143,9 @@ def _day(row: Row[Any]) -> Day:
         day_version=row.day_version,
         epoch=row.epoch,
         roster_version=row.roster_version,
+        keeps_times=_keeps_times(row),
     )
+
+
+def _keeps_times(row: Row[Any]) -> bool:
+    return (row.least_revision or "") >= TIMES_SINCE

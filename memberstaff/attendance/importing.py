@@ -1,11 +1,11 @@
-"""Importing the attendance of past days: as ordinary marks, so that the log contains them."""
+"""Importing the attendance of past days: as ordinary marks, so that the log contains them, but no arrivals."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 from sqlalchemy import or_, select
 
@@ -20,7 +20,7 @@ from memberstaff.db.database import Database
 from memberstaff.db.tables import staff
 from memberstaff.db.work import Reading
 from memberstaff.errors import ErrorCode, Refusal, Refusals
-from memberstaff.inputs import Unset, fold, sendable
+from memberstaff.inputs import UNSET, Unset, fold, sendable
 
 ROWS_AT_ONCE = 500
 """In a transaction, which holds its day's lock: whoever marks that day waits meanwhile."""
@@ -35,6 +35,8 @@ class AttendanceRow:
     name: str | None
     status: Status
     note: str | None | Unset
+    arrived_at: datetime | None | Unset = UNSET
+    left_at: datetime | None | Unset = UNSET
 
 
 Days = Mapping[date, Sequence[tuple[int, Mark]]]
@@ -76,7 +78,7 @@ async def _judge(reading: Reading, calendar: Calendar, on: date, marks: Sequence
     """How many records the marks of a day would change, and what is wrong with others."""
     day = await calendar.day(reading, on)
     records = await queries.records(reading, on, [mark.staff_id for mark in marks])
-    changed, refusals = commands.judge(day, records, marks, today=reading.today)
+    changed, refusals = commands.judge(day, records, marks, calendar.moment(reading, are_arrivals=False))
     return len(changed), refusals
 
 
@@ -90,8 +92,9 @@ async def _store(
             try:
                 async with database.write() as work:
                     work.caller = caller
+                    given = [mark for _, mark in some]
                     stored = await commands.update_many(
-                        work, calendar, on, [mark for _, mark in some], ErrorPolicy.REJECT_ALL
+                        work, calendar, on, given, ErrorPolicy.REJECT_ALL, are_arrivals=False
                     )
             except Refusals as refused:  # somebody has locked the day, or changed a person, since it was checked
                 raise Refusals(*(_of_row(refusal, some) for refusal in refused.refusals)) from None
@@ -113,7 +116,14 @@ def _by_day(people: Mapping[str, set[int]], rows: Sequence[AttendanceRow]) -> tu
     refusals: list[Refusal] = []
     for index, row in enumerate(rows):
         try:
-            days[row.date].append((index, Mark(_staff_id(people, row), status=row.status, note=row.note)))
+            mark = Mark(
+                _staff_id(people, row),
+                status=row.status,
+                note=row.note,
+                arrived_at=row.arrived_at,
+                left_at=row.left_at,
+            )
+            days[row.date].append((index, mark))
         except Refusal as refusal:
             refusals.append(refusal.under("rows", str(index)))
     return dict(sorted(days.items())), refusals

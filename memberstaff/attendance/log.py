@@ -79,6 +79,8 @@ def _select_after(dialect: str) -> Select[Any]:
             of.status,
             of.note,
             of.photo_url,
+            of.arrived_at,
+            of.left_at,
             of.changed_at,
             of.changed_by,
             account.c.display_name.label("changed_by_name"),
@@ -112,4 +114,6 @@ def _change(row: Row[Any]) -> Change:
         staff_category=row.staff_category,
         staff_photo_url=row.staff_photo_url,
         roster_version=row.roster_version,
+        arrived_at=row.arrived_at,
+        left_at=row.left_at,
     )

@@ -12,30 +12,34 @@ from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from memberstaff.attendance.cursor import Cursor
 from memberstaff.attendance.sequence import sequence
-from memberstaff.changes import CONFIDENTIAL, Status, status_of
+from memberstaff.attendance.times import Times
+from memberstaff.changes import ON_SITE, Status, status_of
 from memberstaff.db.tables import account, attendance
 from memberstaff.staff.model import COLUMNS, Person, person
 
 
-def readable(column: ColumnElement[Any], *, notes: bool) -> ColumnElement[Any]:
-    """A column; null instead, if it is confidential and the caller may not read notes: so it cannot leak."""
-    return column if notes or column.key not in CONFIDENTIAL else literal(None)
+def readable(column: ColumnElement[Any], hidden: frozenset[str]) -> ColumnElement[Any]:
+    """A column; null instead, if it is hidden from the reader: so it cannot leak."""
+    return literal(None) if column.key in hidden else column
 
 
 def record_columns(
+    hidden: frozenset[str],
     *,
-    notes: bool,
     of: ReadOnlyColumnCollection[str, Any] = attendance.c,
     updated_by: ColumnElement[Any] = account.c.display_name,
 ) -> tuple[ColumnElement[Any], ...]:
-    """What a statement selects after a person's columns, for `record()`, with or without what is confidential.
+    """What a statement selects after a person's columns, for `record()`, without what is hidden from the reader.
 
     From the columns `of` of the record, and the name `updated_by` of its account.
     """
     return (
         of.status,
-        readable(of.note, notes=notes).label("note"),
-        readable(of.photo_url, notes=notes).label("record_photo_url"),
+        readable(of.note, hidden).label("note"),
+        readable(of.photo_url, hidden).label("record_photo_url"),
+        readable(of.arrived_at, hidden).label("arrived_at"),
+        readable(of.left_at, hidden).label("left_at"),
+        of.left_at.is_not(None).label("has_left"),
         of.version,
         of.position,
         of.updated_at,
@@ -56,6 +60,8 @@ class Day:
     day_version: int
     epoch: int
     roster_version: int
+    keeps_times: bool = True
+    """Whether every process that may serve carries times on: see docs/decisions/0031-side-by-side.md."""
 
     @property
     def sequence(self) -> str:
@@ -81,18 +87,43 @@ class Record(NamedTuple):
     updated_at: datetime | None
     updated_by: str | None
     updated_by_account: int | None
+    arrived_at: datetime | None = None
+    left_at: datetime | None = None
+    has_left: bool = False
+    """Whether they have, for readers who are not told when, too."""
+
+    @property
+    def on_site(self) -> bool:
+        """Whether the person has come, and not left."""
+        return self.status in ON_SITE and not self.has_left
+
+    def with_times(self, times: Times) -> Record:
+        """The record with other times."""
+        return self._replace(arrived_at=times.arrived_at, left_at=times.left_at, has_left=times.left_at is not None)
 
 
 def record(row: Sequence[Any], day: date) -> Record:
     """Build a Record from a row of exactly the person's columns and then `record_columns`."""
-    of_person, (status, note, photo_url, version, position, updated_at, by, by_account) = (
-        row[:_OF_PERSON],
-        row[_OF_PERSON:],
-    )
+    of_person, of_record = row[:_OF_PERSON], row[_OF_PERSON:]
+    status, note, photo_url, arrived_at, left_at, has_left, version, position, updated_at, by, by_account = of_record
     if version is None:
         return Record(person(of_person), day, Status.UNMARKED, None, None, 0, 0, None, None, None)
     whose = person(of_person)
-    return Record(whose, day, status_of(status), note, photo_url, version, position, updated_at, by, by_account)
+    return Record(
+        whose,
+        day,
+        status_of(status),
+        note,
+        photo_url,
+        version,
+        position,
+        updated_at,
+        by,
+        by_account,
+        arrived_at,
+        left_at,
+        has_left,
+    )
 
 
 _OF_PERSON = len(COLUMNS)
@@ -104,6 +135,8 @@ class Summary:
 
     date: date
     counts: dict[Status, int]
+    on_site: int = 0
+    """Who have come, and not left."""
 
     @property
     def total(self) -> int:

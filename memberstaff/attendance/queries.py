@@ -26,7 +26,7 @@ from sqlalchemy import (
 
 from memberstaff.access import Right
 from memberstaff.attendance.model import Day, Record, Summary, readable, record, record_columns
-from memberstaff.changes import Status, status_of
+from memberstaff.changes import ON_SITE, Status, status_of
 from memberstaff.db.arrays import any_of
 from memberstaff.db.rows import as_json, from_json, json_date
 from memberstaff.db.tables import account, attendance, attendance_revision, staff
@@ -60,6 +60,8 @@ class Revision:
     status: Status
     note: str | None
     photo_url: str | None
+    arrived_at: datetime | None
+    left_at: datetime | None
     changed_at: datetime
     changed_by: str | None
     changed_by_account: int | None
@@ -73,12 +75,12 @@ def _status() -> ColumnElement[str]:
 
 
 @cache
-def select_records(*, notes: bool) -> Select[Any]:
-    """Everybody with their record, if any, on the day in the parameter `on`.
+def select_records(hidden: frozenset[str]) -> Select[Any]:
+    """Everybody with their record, if any, on the day in the parameter `on`, without what is hidden from the reader.
 
     Cached, since building the statement costs more than running it.
     """
-    columns = record_columns(notes=notes)
+    columns = record_columns(hidden)
     of_day = and_(attendance.c.staff_id == staff.c.id, attendance.c.date == _ON)
     return select(*COLUMNS, *columns).select_from(
         staff.outerjoin(attendance, of_day).outerjoin(account, account.c.id == attendance.c.updated_by)
@@ -86,23 +88,23 @@ def select_records(*, notes: bool) -> Select[Any]:
 
 
 @cache
-def select_records_by_key(dialect: str, *, notes: bool) -> Select[Any]:
+def select_records_by_key(dialect: str, hidden: frozenset[str]) -> Select[Any]:
     """The same, by one look-up for each person: for a few, however many people and records there are.
 
     PostgreSQL estimates from its statistics what a join finds: if they are from before the day began, nothing, so that
     it would read the whole day for each person. OFFSET 0 keeps it from making a join of this.
     """
     if dialect != "postgresql":
-        return select_records(notes=notes)
+        return select_records(hidden)
     found = select(attendance).where(attendance.c.staff_id == staff.c.id, attendance.c.date == _ON)
     of_day = found.offset(literal_column("0")).lateral("of_day")
     updated_by = select(account.c.display_name).where(account.c.id == of_day.c.updated_by).scalar_subquery()
-    columns = record_columns(notes=notes, of=of_day.c, updated_by=updated_by)
+    columns = record_columns(hidden, of=of_day.c, updated_by=updated_by)
     return select(*COLUMNS, *columns).select_from(staff.outerjoin(of_day, true()))
 
 
 def _records(reading: Reading) -> Select[Any]:
-    return select_records(notes=reading.reader.may(Right.READ_NOTES))
+    return select_records(reading.hidden)
 
 
 async def board(
@@ -111,7 +113,7 @@ async def board(
     """A page of the day's roster, by name."""
     reading.require(Right.READ)
     if after is None and which == everybody(day.date):  # what everybody loads in the morning: a cached statement
-        statement = _select_everybody(notes=reading.reader.may(Right.READ_NOTES))
+        statement = _select_everybody(reading.hidden)
         parameters = {"on": day.date, "first": first}
     else:
         statement = (
@@ -130,9 +132,9 @@ def everybody(on: date) -> BoardFilter:
 
 
 @cache
-def _select_everybody(*, notes: bool) -> Select[Any]:
+def _select_everybody(hidden: frozenset[str]) -> Select[Any]:
     return (
-        select_records(notes=notes)
+        select_records(hidden)
         .where(employed_on(_ON))
         .order_by(staff.c.sort_key, staff.c.id)
         .limit(bindparam("first", type_=Integer()))
@@ -151,7 +153,11 @@ async def count(reading: Reading, day: Day, which: BoardFilter) -> int:
 
 
 _SUMMARY = (
-    select(attendance.c.status, func.count().label("number"))
+    select(
+        attendance.c.status,
+        func.count().label("number"),
+        (func.count() - func.count(attendance.c.left_at)).label("not_left"),
+    )
     .select_from(staff.outerjoin(attendance, and_(attendance.c.staff_id == staff.c.id, attendance.c.date == _ON)))
     .where(employed_on(_ON))
     .group_by(attendance.c.status)
@@ -159,13 +165,13 @@ _SUMMARY = (
 
 
 async def summary(reading: Reading, on: date) -> Summary:
-    """How many of a day's roster have each status."""
+    """How many of a day's roster have each status, and how many are on site."""
     reading.require(Right.READ)
     rows = await reading.rows(_SUMMARY, {"on": on})
     counts = dict.fromkeys(Status, 0)
     for row in rows:
         counts[status_of(row.status) if row.status is not None else Status.UNMARKED] += row.number
-    return Summary(on, counts)
+    return Summary(on, counts, sum(row.not_left for row in rows if row.status in ON_SITE))
 
 
 async def records(reading: Reading, on: date, staff_ids: Collection[int]) -> dict[int, Record]:
@@ -190,7 +196,7 @@ async def changed_since(reading: Reading, on: date, position: int, *, until: int
 async def marked(reading: Reading, staff_ids: Collection[int], start: date, end: date) -> dict[int, list[Record]]:
     """These people's stored records from `start` to `end`, by date, in one statement."""
     reading.require(Right.READ)
-    columns = record_columns(notes=reading.reader.may(Right.READ_NOTES))
+    columns = record_columns(reading.hidden)
     records = await reading.objects(
         select(*COLUMNS, *columns, attendance.c.date)
         .select_from(
@@ -214,7 +220,7 @@ async def history(
     """The newest `first` revisions of each record (older than version `before`, if given), in one statement."""
     reading.require(Right.READ)
     of = attendance_revision.c
-    notes = reading.reader.may(Right.READ_NOTES)
+    hidden = reading.hidden
     given = from_json(reading.dialect, {"staff_id": BigInteger(), "date": Date()})
     conditions: list[ColumnElement[bool]] = [tuple_(of.staff_id, of.date).in_(select(given.c.staff_id, given.c.date))]
     if before is not None:
@@ -225,8 +231,10 @@ async def history(
             of.date,
             of.version,
             of.status,
-            readable(of.note, notes=notes).label("note"),
-            readable(of.photo_url, notes=notes).label("photo_url"),
+            readable(of.note, hidden).label("note"),
+            readable(of.photo_url, hidden).label("photo_url"),
+            readable(of.arrived_at, hidden).label("arrived_at"),
+            readable(of.left_at, hidden).label("left_at"),
             of.changed_at,
             account.c.display_name.label("changed_by"),
             of.changed_by.label("changed_by_account"),
@@ -252,6 +260,8 @@ def _revision(row: Row[Any]) -> Revision:
         status_of(row.status),
         row.note,
         row.photo_url,
+        row.arrived_at,
+        row.left_at,
         row.changed_at,
         row.changed_by,
         row.changed_by_account,

@@ -28,23 +28,15 @@ from memberstaff.access import Caller
 from memberstaff.attendance import log as change_log
 from memberstaff.attendance.model import Day, Record
 from memberstaff.changes import Change, DayProgress
-from memberstaff.db.rows import as_json, from_json
+from memberstaff.db.rows import as_json, from_json, json_instant
 from memberstaff.db.tables import account, attendance, attendance_day, attendance_revision
 from memberstaff.db.types import Instant
 from memberstaff.db.upsert import insert
 from memberstaff.db.work import Work
 
-REVISION = [
-    "date",
-    "position",
-    "staff_id",
-    "version",
-    "status",
-    "note",
-    "photo_url",
-    "changed_at",
-    "changed_by",
-]
+_VALUES = ["status", "note", "photo_url", "arrived_at", "left_at"]
+"""Columns that marks change."""
+REVISION = ["date", "position", "staff_id", "version", *_VALUES, "changed_at", "changed_by"]
 """Columns, as they are inserted."""
 
 
@@ -55,6 +47,8 @@ _GIVEN: dict[str, TypeEngine[Any]] = {
     "status": Text(),
     "note": Text(),
     "photo_url": Text(),
+    "arrived_at": Instant(),
+    "left_at": Instant(),
     "changed_by": BigInteger(),
     "is_last": Integer(),
 }
@@ -75,10 +69,9 @@ def _append(dialect: str) -> tuple[ReturningInsert[Any], *tuple[Executable, ...]
     # As text: SQLAlchemy would not correlate the column in RETURNING, but select from the whole table.
     changed_by: ColumnElement[int] = literal_column("attendance_revision.changed_by", BigInteger())
     name = select(account.c.display_name).where(account.c.id == changed_by)
-    revisions = select(_ON, of.position, of.staff_id, of.version, of.status, of.note, of.photo_url, _NOW, of.changed_by)
-    records = select(
-        of.staff_id, _ON, of.status, of.note, of.photo_url, of.version, of.position, _NOW, of.changed_by
-    ).where(of.is_last == 1)
+    values = [of[name] for name in _VALUES]
+    revisions = select(_ON, of.position, of.staff_id, of.version, *values, _NOW, of.changed_by)
+    records = select(of.staff_id, _ON, *values, of.version, of.position, _NOW, of.changed_by).where(of.is_last == 1)
     log = (
         attendance_revision.insert()
         .from_select(REVISION, revisions)
@@ -105,7 +98,7 @@ def numbered(work: Work, day: Day, before: int, after: Record, caller: Caller) -
     )
 
 
-def _given(record: Record, caller: Caller, *, is_last: bool) -> dict[str, Any]:
+def _given(record: Record, caller: Caller, dialect: str, *, is_last: bool) -> dict[str, Any]:
     return {
         "position": record.position,
         "staff_id": record.person.id,
@@ -113,6 +106,8 @@ def _given(record: Record, caller: Caller, *, is_last: bool) -> dict[str, Any]:
         "status": record.status,
         "note": record.note,
         "photo_url": record.photo_url,
+        "arrived_at": json_instant(dialect, record.arrived_at),
+        "left_at": json_instant(dialect, record.left_at),
         "changed_by": caller.account_id,
         "is_last": int(is_last),
     }
@@ -127,7 +122,10 @@ async def append(work: Work, day: Day, changed: Sequence[Entry]) -> dict[int, st
     if not changed:
         return {}
     last = {record.person.id: record.position for record, _ in changed}
-    given = [_given(record, caller, is_last=last[record.person.id] == record.position) for record, caller in changed]
+    given = [
+        _given(record, caller, work.dialect, is_last=last[record.person.id] == record.position)
+        for record, caller in changed
+    ]
     to = day.position + len(changed)
     parameters = {"on": day.date, "now": work.now, "rows": as_json(given), "to": to}
     log, *others = _append(work.dialect)
@@ -151,6 +149,8 @@ async def append(work: Work, day: Day, changed: Sequence[Entry]) -> dict[int, st
             staff_category=record.person.category,
             staff_photo_url=record.person.photo_url,
             roster_version=day.roster_version,
+            arrived_at=record.arrived_at,
+            left_at=record.left_at,
         )
         for record, caller in changed
     ]
@@ -179,9 +179,7 @@ def _apply(dialect: str) -> Insert:
         select(
             of.staff_id,
             of.date,
-            of.status,
-            of.note,
-            of.photo_url,
+            *(of[name] for name in _VALUES),
             of.version,
             of.position,
             of.changed_at,
@@ -192,7 +190,7 @@ def _apply(dialect: str) -> Insert:
 
 def _stored(dialect: str, records: Select[Any]) -> Insert:
     """Inserts or updates the records that a statement selects."""
-    names = ["staff_id", "date", "status", "note", "photo_url", "version", "position", "updated_at", "updated_by"]
+    names = ["staff_id", "date", *_VALUES, "version", "position", "updated_at", "updated_by"]
     statement = insert(dialect, attendance).from_select(names, records)
     return statement.on_conflict_do_update(
         index_elements=["date", "staff_id"],

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import date
+from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, NoReturn, TypeVar
+from zoneinfo import ZoneInfo
 
 import typer
 from rich.progress import Progress
@@ -13,6 +15,7 @@ from rich.progress import Progress
 from memberstaff.access import COMMAND_LINE
 from memberstaff.attendance.days import Calendar
 from memberstaff.attendance.importing import AttendanceRow, import_attendance
+from memberstaff.attendance.written_times import BadTime, read_time
 from memberstaff.changes import Status
 from memberstaff.cli import table
 from memberstaff.cli.console import CommandError, app, database, errors, out, run, work
@@ -51,6 +54,12 @@ ATTENDANCE_COLUMNS = {
     "name": "name",
     "status": "status",
     "note": "note",
+    "arrived at": "arrived_at",
+    "arrived": "arrived_at",
+    "arrival": "arrived_at",
+    "left at": "left_at",
+    "left": "left_at",
+    "departure": "left_at",
 }
 
 
@@ -83,15 +92,18 @@ def staff_import(file: File, dry_run: DryRun = False) -> None:
 
 @attendance_group.command("import")
 def attendance_import(file: File, dry_run: DryRun = False) -> None:
-    """Import past attendance. Columns: date, external_ref or name, status, note.
+    """Import past attendance. Columns: date, external_ref or name, status, note, arrived_at, left_at.
 
-    Every row is checked first: if one is wrong, nothing is stored. If it is interrupted, import the same file again.
+    Times are such as 08:05, in the organisation's time zone, or, after midnight, with the date: 2026-01-16 06:00. An
+    empty cell keeps what is stored, and - removes a time. Every row is checked first: if one is wrong, nothing is
+    stored. If it is interrupted, import the same file again.
     """
+    settings = load()
     rows = table.read(file, ATTENDANCE_COLUMNS, required={"date", "status"})
-    marks = _converted(file, rows, _mark)
+    marks = _converted(file, rows, partial(_mark, zone=settings.zone))
 
     async def main() -> None:
-        calendar = Calendar(load().working_weekdays)
+        calendar = Calendar(settings.working_weekdays)
         stored = 0
         with Progress(console=errors, transient=True) as bar:
             task = bar.add_task("Importing", total=len(marks))
@@ -194,7 +206,7 @@ def _details(row: Row) -> Details:
     )
 
 
-def _mark(row: Row) -> AttendanceRow:
+def _mark(row: Row, zone: ZoneInfo) -> AttendanceRow:
     cells = row.cells
     if not {"name", "external_ref"} & set(cells):
         raise _BadCell("The external_ref and the name are both empty.")
@@ -203,13 +215,23 @@ def _mark(row: Row) -> AttendanceRow:
     status = cells["status"].upper().replace(" ", "_").replace("-", "_")
     if status not in Status.__members__:
         raise _BadCell(f"{cells['status']!r} is not a status: {', '.join(Status)}.")
+    on = _date(cells["date"])
     return AttendanceRow(
-        date=_date(cells["date"]),
+        date=on,
         external_ref=cells.get("external_ref"),
         name=cells.get("name"),
         status=Status(status),
         note=cells.get("note", UNSET),
+        arrived_at=_time(cells["arrived_at"], on, zone) if "arrived_at" in cells else UNSET,
+        left_at=_time(cells["left_at"], on, zone) if "left_at" in cells else UNSET,
     )
+
+
+def _time(text: str, on: date, zone: ZoneInfo) -> datetime | None:
+    try:
+        return read_time(text, on, zone)
+    except BadTime as error:
+        raise _BadCell(str(error)) from None
 
 
 def _date(text: str) -> date:

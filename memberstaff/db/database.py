@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from memberstaff import metrics, tracing
+from memberstaff.changes import Visibility
 from memberstaff.db import deadline, hosts
 from memberstaff.db.clock import Clock, utc_now
 from memberstaff.db.outage import outages, unreachable
@@ -28,6 +29,7 @@ from memberstaff.tracing import OFF
 if TYPE_CHECKING:
     from opentelemetry.trace import Span
 
+NOTHING_MORE = Visibility()
 CLOSE_SECONDS = 10.0
 """Until a command's connections are given up that the server does not close."""
 
@@ -56,8 +58,10 @@ class Database:
         after_commit: Callable[[Notification], None] = lambda _notification: None,
         on_epoch: Callable[[], None] = lambda: None,
         clock: Clock = utc_now,
+        visibility: Visibility = NOTHING_MORE,
     ) -> None:
         self._zone = zone
+        self.visibility = visibility
         self._clock = clock
         self._after_commit = after_commit
         address = make_url(url)
@@ -94,6 +98,14 @@ class Database:
         """The current instant, by the clock that this database's work uses."""
         return self._clock()
 
+    def _terms(self) -> dict[str, Any]:
+        return {
+            "now": self._clock(),
+            "zone": self._zone,
+            "visibility": self.visibility,
+            "answer_seconds": self._answer_seconds,
+        }
+
     @property
     def connections_used(self) -> int:
         """Connections of the pool that are in use."""
@@ -110,9 +122,7 @@ class Database:
         with self._traced("read"), outages():
             async with AsyncExitStack() as stack:
                 connection = await self._begin(stack, options)
-                reading = Reading(
-                    connection, now=self._clock(), zone=self._zone, answer_seconds=self._answer_seconds, shared=shared
-                )
+                reading = Reading(connection, shared=shared, **self._terms())
                 try:
                     yield reading
                 finally:
@@ -129,7 +139,7 @@ class Database:
             waiting = ended_after_waiting(self.engine, self._answer_seconds)
             async with waiting, self._turn_to_write(), AsyncExitStack() as stack:
                 connection = await self._begin(stack, write_option(), applied=False)
-                work = Work(connection, now=self._clock(), zone=self._zone, answer_seconds=self._answer_seconds)
+                work = Work(connection, **self._terms())
                 work.span = span
                 try:
                     with outages(applied=False):

@@ -91,8 +91,9 @@ def config(connection: Connection) -> Config:
 async def migrate(engine: AsyncEngine, revision: str = "head") -> None:
     """Upgrade the tables to this release, or to `revision`, within a day; leaves those of a later release alone.
 
-    On PostgreSQL each migration is a transaction of its own, so that none keeps another's locks, and the engine needs
-    two connections: one holds the lock against other nodes. Raises Interrupted.
+    New tables, and those beside which no earlier release serves, are finished too. On PostgreSQL each migration is a
+    transaction of its own, so that none keeps another's locks, and the engine needs two connections: one holds the lock
+    against other nodes. Raises Interrupted.
     """
 
     def upgrade(connection: Connection) -> None:
@@ -106,7 +107,10 @@ async def migrate(engine: AsyncEngine, revision: str = "head") -> None:
             command.upgrade(config(connection), revision)
 
     async with _alone(engine) as connection:
+        before = await connection.run_sync(_revision) or ""
         await _patiently(connection, upgrade)
+        if before < SIDE_BY_SIDE_SINCE and revision == "head":
+            await _patiently(connection, _finish)
 
 
 async def finish(engine: AsyncEngine) -> None:
@@ -115,21 +119,21 @@ async def finish(engine: AsyncEngine) -> None:
     Runs `finish` of each migration that has one, unless that was done; what has begun can be repeated. Raises
     Interrupted.
     """
-
-    def run(connection: Connection) -> None:
-        least = _least_revision(connection) or ""
-        _leave_autobegun(connection)
-        context = MigrationContext.configure(connection, opts=OPTIONS)
-        for script in reversed([*ScriptDirectory(str(HERE)).walk_revisions()]):
-            if script.revision <= least or script.revision < SIDE_BY_SIDE_SINCE:
-                continue
-            with context.begin_transaction(_per_migration=True), Operations.context(context):
-                if hasattr(script.module, "finish"):
-                    script.module.finish()
-                connection.execute(text("UPDATE installation SET least_revision = :it"), {"it": script.revision})
-
     async with _alone(engine) as connection:
-        await _patiently(connection, run)
+        await _patiently(connection, _finish)
+
+
+def _finish(connection: Connection) -> None:
+    least = _least_revision(connection) or ""
+    _leave_autobegun(connection)
+    context = MigrationContext.configure(connection, opts=OPTIONS)
+    for script in reversed([*ScriptDirectory(str(HERE)).walk_revisions()]):
+        if script.revision <= least or script.revision < SIDE_BY_SIDE_SINCE:
+            continue
+        with context.begin_transaction(_per_migration=True), Operations.context(context):
+            if hasattr(script.module, "finish"):
+                script.module.finish()
+            connection.execute(text("UPDATE installation SET least_revision = :it"), {"it": script.revision})
 
 
 @cache

@@ -6,7 +6,7 @@ Marking 20,000 people is then one statement of constant size, instead of one wit
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import msgspec
@@ -16,7 +16,10 @@ from sqlalchemy.types import TypeEngine
 
 
 def as_json(rows: Sequence[Mapping[str, Any]]) -> str:
-    """The value for the parameter `rows` of a statement that selects from `from_json`; dates are by `json_date`."""
+    """The value for the parameter `rows` of a statement that selects from `from_json`.
+
+    Dates in it are by `json_date`, instants by `json_instant`.
+    """
     return msgspec.json.encode(list(rows)).decode()
 
 
@@ -29,10 +32,19 @@ def json_date(dialect: str, day: date) -> str:
     return infinities.get(day) or day.isoformat()
 
 
+def json_instant(dialect: str, instant: datetime | None) -> str | None:
+    """An instant for `as_json`, in UTC; on SQLite as the driver stores it."""
+    if instant is None:
+        return None
+    if dialect == "sqlite":
+        return instant.replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds")
+    return instant.isoformat()
+
+
 def from_json(dialect: str, columns: Mapping[str, TypeEngine[Any]]) -> Subquery:
     """A table with these columns, whose rows are passed in one JSON parameter, `rows`.
 
-    Columns hold integers, text or dates; a missing key reads as NULL.
+    Columns hold integers, text, dates or instants; a missing key reads as NULL.
     """
     text = bindparam("rows", type_=Text())
     if dialect == "postgresql":

@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from memberstaff import metrics, origin
 from memberstaff.access import Caller, Reader, Right, SharedAnswer
-from memberstaff.changes import Change, DayProgress
+from memberstaff.changes import Change, DayProgress, Visibility
 from memberstaff.db.clock import today
 from memberstaff.db.deadline import connection_answered_within
 from memberstaff.db.outage import outages
@@ -79,10 +79,12 @@ class Reading:
         *,
         now: datetime,
         zone: ZoneInfo,
+        visibility: Visibility,
         answer_seconds: float | None = None,
         shared: bool = False,
     ) -> None:
         self._connection = connection
+        self._visibility = visibility
         self._shared = shared
         self._answer_seconds = answer_seconds
         # Sibling GraphQL fields resolve concurrently, and a connection runs one statement at a time.
@@ -126,6 +128,11 @@ class Reading:
     @caller.setter
     def caller(self, caller: Caller) -> None:
         self._reader = caller
+
+    @property
+    def hidden(self) -> frozenset[str]:
+        """The values of a record that are hidden from the reader; raises Unauthenticated if nobody is logged in."""
+        return self._visibility.hidden_from(self.reader)
 
     def require(self, right: Right) -> None:
         """Raise Unauthenticated or Forbidden unless the reader has the right."""
@@ -195,9 +202,15 @@ class Work(Reading):
     _extensions: ClassVar[Mapping[str, bool | None]] = {"applied": False}
 
     def __init__(
-        self, connection: AsyncConnection, *, now: datetime, zone: ZoneInfo, answer_seconds: float | None = None
+        self,
+        connection: AsyncConnection,
+        *,
+        now: datetime,
+        zone: ZoneInfo,
+        visibility: Visibility,
+        answer_seconds: float | None = None,
     ) -> None:
-        super().__init__(connection, now=now, zone=zone, answer_seconds=answer_seconds)
+        super().__init__(connection, now=now, zone=zone, visibility=visibility, answer_seconds=answer_seconds)
         self._notification = Notification(epoch=0)
         self.device: str | None = None
         """The id of the known device where this is done, for the audit log."""

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from sqlalchemy import func, select
 
 from memberstaff.access import COMMAND_LINE
 from memberstaff.accounts import directory
 from memberstaff.accounts.passwords import Passwords
+from memberstaff.attendance.times import NEVER, Times, after_mark
+from memberstaff.changes import Status
 from memberstaff.db.database import Database
 from memberstaff.db.installation import raise_roster_version
 from memberstaff.db.migrate import migrate
@@ -130,6 +133,7 @@ async def _add_day(work: Work, day: date, numbers: list[int], seed: int, on: dat
         attendance_day.insert().values(date=day, working=day.weekday() in working, position=len(made), day_version=0)
     )
     log = [_revision(day, position, mark, by) for position, mark in enumerate(made, start=1)]
+    _add_arrivals(log)
     if log:
         await work.write(attendance_revision.insert(), log)
         last = {row["staff_id"]: row for row in log}
@@ -143,7 +147,7 @@ def _until(work: Work, day: date) -> datetime | None:
     return min(work.now, ends)
 
 
-def _revision(day: date, position: int, mark: DemoMark, by: int | None) -> dict[str, object]:
+def _revision(day: date, position: int, mark: DemoMark, by: int | None) -> dict[str, Any]:
     return {
         "date": day,
         "position": position,
@@ -157,7 +161,18 @@ def _revision(day: date, position: int, mark: DemoMark, by: int | None) -> dict[
     }
 
 
-def _record(revision: dict[str, object]) -> dict[str, object]:
+def _add_arrivals(log: list[dict[str, Any]]) -> None:
+    """People came when they were marked so."""
+    before: dict[int, tuple[Status, Times]] = {}
+    for row in log:
+        was, times = before.get(row["staff_id"], (Status.UNMARKED, NEVER))
+        status = Status(row["status"])
+        after = after_mark(times, was, status, came_at=row["changed_at"])
+        before[row["staff_id"]] = status, after
+        row.update(after._asdict())
+
+
+def _record(revision: dict[str, Any]) -> dict[str, Any]:
     """The record after a person's last revision."""
     record = dict(revision)
     record["updated_at"] = record.pop("changed_at")

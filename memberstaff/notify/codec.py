@@ -61,7 +61,8 @@ def decode(text: bytes) -> Notification:
         raise InvalidNotification("it is longer than any of ours")
     if notification == Notification(epoch=notification.epoch) and notification != MISSED:
         raise InvalidNotification("it says nothing that is known here")
-    if any(change.changed_at.utcoffset() != timedelta() for change in notification.changes):
+    instants = ((change.changed_at, change.arrived_at, change.left_at) for change in notification.changes)
+    if any(each.utcoffset() != timedelta() for some in instants for each in some if each is not None):
         raise InvalidNotification("an instant is not in UTC")
     numbers = [notification.epoch, notification.roster_version or 0, notification.access_number or 0]
     for day in notification.days:

@@ -1,14 +1,14 @@
-"""Subscriber groups of channels: one for each channel, with or without notes and photos."""
+"""Subscriber groups of channels: one for each channel, and what is hidden on it."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from memberstaff.access import Caller, Reader, Right
+from memberstaff.access import Caller, Reader
 from memberstaff.application import Application
 from memberstaff.attendance.cursor import Cursor
-from memberstaff.changes import Change
+from memberstaff.changes import CONFIDENTIAL, Change
 from memberstaff.fanout.event_source import EventSource, Listener
 from memberstaff.live.sources import AllDaysChanges, DayChanges, RenderChange
 from memberstaff.pusher.channels import Channel, Kind
@@ -27,21 +27,22 @@ class ChannelGroups:
 
     async def join(self, channel: Channel, reader: Reader, listener: Listener, after: str | None) -> Callable[[], None]:
         """Add a listener to a channel of changes; returns how to leave. Raises RequestError."""
-        notes = channel.kind is not Kind.PUBLIC and reader.may(Right.READ_NOTES)
+        is_public = channel.kind is Kind.PUBLIC
+        hidden = CONFIDENTIAL if is_public else self.application.database.visibility.hidden_from(reader)
         membership = await self.application.groups.join(
-            ("pusher", channel.name, notes),
-            lambda: self.source(channel, notes=notes),
+            ("pusher", channel.name, hidden),
+            lambda: self.source(channel, hidden),
             listener,
             owner=reader.account_id if isinstance(reader, Caller) else None,
             after=after,
         )
         return membership.leave
 
-    def source(self, channel: Channel, *, notes: bool) -> EventSource:
-        """The changes of a channel as Pusher events, with or without notes and photos."""
+    def source(self, channel: Channel, hidden: frozenset[str]) -> EventSource:
+        """The changes of a channel as Pusher events, without what is hidden from its readers."""
 
         def render(cursor: Cursor, change: Change) -> bytes:
-            return event(EVENT, self.payload.of(change, cursor, notes=notes), channel.name)
+            return event(EVENT, self.payload.of(change, cursor, hidden), channel.name)
 
         if channel.day is None:
             return AllDaysChanges(self.application.all_days, render)

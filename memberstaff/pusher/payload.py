@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any
 
 from memberstaff.attendance.cursor import Cursor
@@ -27,9 +27,9 @@ class Payload:
     flat: bool
     """Whether the fields are at the top level rather than in `attendanceData`."""
 
-    def of(self, change: Change, cursor: Cursor | None, *, notes: bool) -> dict[str, Any]:
-        """The data of a change, with its note and photo or without them."""
-        change = change.shown(notes=notes)
+    def of(self, change: Change, cursor: Cursor | None, hidden: frozenset[str]) -> dict[str, Any]:
+        """The data of a change, without what is hidden from its readers."""
+        change = change.shown(hidden)
         record_id, staff_id = self.ids(change)
         fields = {
             "id": record_id,
@@ -41,13 +41,19 @@ class Payload:
             "note": change.note,
             "photo_url": change.photo_url,
             "date": change.date.isoformat(),
-            # Carbon's JSON format.
-            "updated_at": f"{change.changed_at.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}",
+            "arrived_at": _as_carbon(change.arrived_at),
+            "left_at": _as_carbon(change.left_at),
+            "updated_at": _as_carbon(change.changed_at),
         }
         data: dict[str, Any] = fields if self.flat else {WRAPPER: fields}
         if cursor is not None:
             data["cursor"] = str(cursor)
         return data
+
+
+def _as_carbon(instant: datetime | None) -> str | None:
+    """An instant in Carbon's JSON format."""
+    return None if instant is None else f"{instant.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
 
 
 def status_words(given: Mapping[Status, str]) -> dict[Status, str]:

@@ -29,7 +29,7 @@ DAY = """mutation ($input: UpdateAttendanceDayInput!) { updateAttendanceDay(inpu
 OPEN = DAY.replace("pdateAttendanceDay(", "PDATE(").replace("UpdateAttendanceDay", "OpenAttendanceDay")
 OPEN = OPEN.replace("uPDATE(", "openAttendanceDay(")
 MARK = """mutation ($input: UpdateAttendanceInput!) { updateAttendance(input: $input) {
-  attendance { status note photoUrl } errors { message } } }"""
+  attendance { status note photoUrl arrivedAt leftAt } errors { message } } }"""
 BULK = """mutation ($input: BulkUpdateAttendanceInput!) { bulkUpdateAttendance(input: $input) {
   attendances { status note photoUrl } errors { code message path } } }"""
 
@@ -86,6 +86,8 @@ async def change_entry(installation: Installation, values: Values) -> Values:
     return record
 
 
+EARLY = {"arrivedAt": "2026-01-12T07:00:00.000Z", "leftAt": "2026-01-12T15:00:00.000Z"}
+LATER = {"arrivedAt": "2026-01-12T07:30:00.000Z", "leftAt": "2026-01-13T02:00:00.000Z"}
 PHOTOS = "https://photos.example/1.jpg", "/photos/2.jpg"
 CHANGES: list[tuple[str, Change, Values, Values]] = [
     (
@@ -124,10 +126,15 @@ CHANGES: list[tuple[str, Change, Values, Values]] = [
     (
         "a record",
         change_record,
-        {"status": "LATE", "note": "Bus", "photoUrl": PHOTOS[0]},
-        {"status": "ABSENT", "note": "Ill", "photoUrl": PHOTOS[1]},
+        {"status": "LATE", "note": "Bus", "photoUrl": PHOTOS[0], **EARLY},
+        {"status": "HALF_DAY", "note": "Ill", "photoUrl": PHOTOS[1], **LATER},
     ),
-    ("an entry", change_entry, {"note": "Bus", "photoUrl": PHOTOS[0]}, {"note": "Ill", "photoUrl": PHOTOS[1]}),
+    (
+        "an entry",
+        change_entry,
+        {"note": "Bus", "photoUrl": PHOTOS[0], **EARLY},
+        {"note": "Ill", "photoUrl": PHOTOS[1], **LATER},
+    ),
 ]
 
 

@@ -195,10 +195,12 @@ async def test_logging_out_needs_a_login_and_ends_it(installation: Installation)
     await installation.marker.ask("{ attendanceDay { id } }")
 
 
-WATCH_ALL = "subscription ($date: Date!) { attendanceUpdated(date: $date) { note photoUrl staffPhotoUrl } }"
+WATCH_ALL = """subscription ($date: Date!) {
+  attendanceUpdated(date: $date) { note photoUrl staffPhotoUrl arrivedAt leftAt isOnSite } }"""
+CAME, LEFT = "2026-01-12T08:00:00.000Z", "2026-01-12T09:00:00.000Z"
 
 
-async def test_a_viewer_sees_no_note_and_no_photo_of_a_mark_anywhere(installation: Installation) -> None:
+async def test_a_viewer_sees_no_note_no_photo_of_a_mark_and_no_time_anywhere(installation: Installation) -> None:
     amina = installation.staff["Amina"]
     own, taken = "https://photos.example/amina.jpg", "https://photos.example/bed.jpg"
     await installation.admin.ask(
@@ -209,12 +211,21 @@ async def test_a_viewer_sees_no_note_and_no_photo_of_a_mark_anywhere(installatio
         for socket in (wall, desk):
             async with installation.one_more_follower(TODAY):
                 await socket.subscribe("1", WATCH_ALL, date=TODAY)
-        marked = await installation.marker.mark(amina, TODAY, status="LATE", note="Hospital", photoUrl=taken)
-        assert await wall.change() == {"note": None, "photoUrl": None, "staffPhotoUrl": own}
-        assert await desk.change() == {"note": "Hospital", "photoUrl": taken, "staffPhotoUrl": own}
+        marked = await installation.marker.mark(
+            amina, TODAY, status="LATE", note="Hospital", photoUrl=taken, leftAt=LEFT
+        )
+        shown = {"staffPhotoUrl": own, "isOnSite": False}
+        assert await wall.change() == {"note": None, "photoUrl": None, "arrivedAt": None, "leftAt": None, **shown}
+        assert await desk.change() == {
+            "note": "Hospital",
+            "photoUrl": taken,
+            "arrivedAt": CAME,
+            "leftAt": LEFT,
+            **shown,
+        }
     document = """query ($id: ID!, $staff: ID!, $revision: ID!) {
       node(id: $id) { ...seen }
-      revision: node(id: $revision) { ... on AttendanceRevision { note photoUrl } }
+      revision: node(id: $revision) { ... on AttendanceRevision { note photoUrl arrivedAt leftAt } }
       attendance(target: {id: $id}) { ...seen }
       attendanceDay { records(search: "hospital") { totalCount } }
       board: attendanceDay { records(first: 1) { edges { node { ...seen } } } }
@@ -222,14 +233,17 @@ async def test_a_viewer_sees_no_note_and_no_photo_of_a_mark_anywhere(installatio
       person: node(id: $staff) { ... on Staff { attendance(from: "2026-01-12", to: "2026-01-12") { ...seen } } }
     }
     fragment seen on Attendance {
-      note photoUrl staffPhotoUrl history(first: 1) { edges { node { note photoUrl } } }
+      note photoUrl staffPhotoUrl arrivedAt leftAt isOnSite
+      history(first: 1) { edges { node { note photoUrl arrivedAt leftAt } } }
     }"""
     revision = global_id("AttendanceRevision", staff_key(amina), TODAY, 1)
     variables = {"id": marked["attendance"]["id"], "staff": amina, "revision": revision}
     viewed = await installation.viewer.ask(document, **variables)
     marker = await installation.marker.ask(document, **variables)
-    assert (values(viewed, "note"), values(viewed, "photoUrl")) == ([None] * 11, [None] * 11)
-    assert (values(marker, "note"), values(marker, "photoUrl")) == (["Hospital"] * 11, [taken] * 11)
+    hidden = {"note": "Hospital", "photoUrl": taken, "arrivedAt": CAME, "leftAt": LEFT}
+    for name, value in hidden.items():
+        assert (values(viewed, name), values(marker, name)) == ([None] * 11, [value] * 11)
+    assert values(viewed, "isOnSite") == values(marker, "isOnSite") == [False] * 5
     assert values(viewed, "staffPhotoUrl") == values(marker, "staffPhotoUrl") == [own] * 5
     assert viewed["attendanceDay"]["records"]["totalCount"] == 0
     first = (await records(installation.viewer))["edges"][0]["node"]
@@ -241,7 +255,7 @@ async def records(client: Client) -> dict[str, Any]:
     return found
 
 
-def values(data: Any, name: str) -> list[str | None]:
+def values(data: Any, name: str) -> list[str | bool | None]:
     """All values of fields with this name, wherever they are."""
     if isinstance(data, list):
         return [value for item in data for value in values(item, name)]

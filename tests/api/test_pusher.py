@@ -56,6 +56,8 @@ async def test_a_change_arrives_with_the_original_payload_and_a_cursor(
                 "note": "Bus",
                 "photo_url": None,
                 "date": TODAY,
+                "arrived_at": f"{clock():%Y-%m-%dT%H:%M:%S.%f}Z",
+                "left_at": None,
                 "updated_at": f"{clock():%Y-%m-%dT%H:%M:%S.%f}Z",
             }
         },
@@ -63,23 +65,36 @@ async def test_a_change_arrives_with_the_original_payload_and_a_cursor(
 
 
 PHOTO = "https://photos.example/1.jpg"
+TOLD = {"note": "Bus", "photoUrl": PHOTO, "leftAt": "2026-01-12T09:00:00Z"}
 
 
-def seen(change: dict[str, Any]) -> tuple[str | None, str | None]:
-    """A change's note and photo."""
-    return change["attendanceData"]["note"], change["attendanceData"]["photo_url"]
+CONFIDENTIAL = "note", "photo_url", "arrived_at", "left_at"
+
+
+def seen(change: dict[str, Any]) -> tuple[str | None, ...]:
+    """What is confidential about a change."""
+    return tuple(change["attendanceData"][name] for name in CONFIDENTIAL)
 
 
 @pytest.mark.parametrize("channel", [DAY, "private-attendance"])
-async def test_notes_and_photos_of_marks_are_for_those_who_may_read_them(
-    installation: Installation, channel: str
-) -> None:
+async def test_what_is_confidential_is_for_those_who_may_read_notes(installation: Installation, channel: str) -> None:
     async with echo(installation) as desk, echo(installation) as wall:
         await desk.joined(channel, Role.MARKER)
         await wall.joined(channel, Role.VIEWER)
-        await mark(installation, "Amina", "LATE", note="Bus", photoUrl=PHOTO)
-        assert seen(await desk.change()) == ("Bus", PHOTO)
-        assert seen(await wall.change()) == (None, None)
+        await mark(installation, "Amina", "LATE", **TOLD)
+        assert seen(await desk.change()) == ("Bus", PHOTO, "2026-01-12T08:00:00.000000Z", "2026-01-12T09:00:00.000000Z")
+        assert seen(await wall.change()) == (None, None, None, None)
+
+
+async def test_a_setting_shows_times_to_viewers_and_never_on_the_public_channel(database_url: str) -> None:
+    options: dict[str, Any] = {"echo_key": KEY, "echo_public": True, "viewers_see_times": True}
+    async with install(database_url, **options) as installed, echo(installed) as wall, echo(installed) as anybody:
+        await wall.joined(DAY, Role.VIEWER)
+        await anybody.joined("attendance")
+        await mark(installed, "Amina", "LATE", **TOLD)
+        times = "2026-01-12T08:00:00.000000Z", "2026-01-12T09:00:00.000000Z"
+        assert seen(await wall.change()) == (None, None, *times)
+        assert seen(await anybody.change()) == (None, None, None, None)
 
 
 async def test_the_public_channel_is_closed_unless_a_setting_opens_it(
@@ -93,8 +108,8 @@ async def test_the_public_channel_is_closed_unless_a_setting_opens_it(
         open_one.staff = installation.staff
         async with echo(open_one) as client:
             await client.joined("attendance")
-            await mark(open_one, "Amina", "LATE", note="Bus", photoUrl=PHOTO)
-            assert seen(await client.change()) == (None, None)
+            await mark(open_one, "Amina", "LATE", **TOLD)
+            assert seen(await client.change()) == (None, None, None, None)
 
 
 async def test_words_and_form_of_the_payload_are_settings(furnished_url: str, clock: TurnedClock) -> None:
@@ -110,7 +125,7 @@ async def test_words_and_form_of_the_payload_are_settings(furnished_url: str, cl
     assert (data["status"], data["staff_name"], "attendanceData" in data) == ("half-day", "Amina", False)
     assert set(data) == {
         *("id", "staff_id", "staff_name", "staff_category", "staff_photo", "status", "note", "photo_url"),
-        *("date", "updated_at", "cursor"),
+        *("date", "arrived_at", "left_at", "updated_at", "cursor"),
     }
 
 

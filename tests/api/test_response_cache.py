@@ -20,12 +20,13 @@ from tests.installation import Installation, email, renew_tokens
 EVERYTHING = """query Everything($date: Date) {
   attendanceDay(date: $date) {
     date state isWorkingDay label rosterVersion
-    summary { total unmarked present late }
+    summary { total unmarked present late onSite }
     records { totalCount feedCursor rosterVersion edges { node {
-      staffId staffName staffCategory staffPhotoUrl status note photoUrl updatedAt updatedBy version feedCursor
+      staffId staffName staffCategory staffPhotoUrl status note photoUrl arrivedAt leftAt isOnSite
+      updatedAt updatedBy version feedCursor
       staff { name category photoUrl externalRef startsOn endsOn version }
       day { label }
-      history { edges { node { version status note photoUrl changedAt changedBy } } }
+      history { edges { node { version status note photoUrl arrivedAt leftAt changedAt changedBy } } }
     } } }
   }
 }"""
@@ -104,6 +105,8 @@ async def erase_amina(work: Work, _: Installation) -> None:
         pytest.param(marked(status="ABSENT"), id="a status"),
         pytest.param(marked(note="In hospital"), id="a note"),
         pytest.param(marked(photoUrl="https://photos.example/1.jpg"), id="a photo of the mark"),
+        pytest.param(marked(arrivedAt="2026-01-12T07:00:00Z"), id="an arrival"),
+        pytest.param(marked(leftAt="2026-01-12T16:00:00Z"), id="a departure"),
         pytest.param(by_admin(LOCK, date=TODAY, state="LOCKED"), id="the day's state"),
         pytest.param(by_admin(DAY, date=TODAY, label="Sports day"), id="the day's label"),
         pytest.param(by_admin(DAY, date=TODAY, isWorkingDay=False), id="whether people are expected"),

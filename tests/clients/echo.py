@@ -37,9 +37,11 @@ LATE: dict[str, Any] = {
     "note": "Bus",
     "photo_url": None,
     "date": TODAY,
+    "arrived_at": "2026-01-12T08:00:00.000000Z",
+    "left_at": None,
     "updated_at": "2026-01-12T08:00:00.000000Z",
 }
-"""What Laravel sent, less the ids."""
+"""What Laravel sent, less the ids, and the times, which it did not know."""
 
 
 @asynccontextmanager
@@ -85,7 +87,8 @@ def all_said(program: Program, what: str) -> list[list[Any]]:
 
 
 def without_note(data: dict[str, Any]) -> dict[str, Any]:
-    return {**data, "attendanceData": {**data["attendanceData"], "note": None}}
+    """As somebody is sent it who may not read notes, nor when people came."""
+    return {**data, "attendanceData": {**data["attendanceData"], "note": None, "arrived_at": None}}
 
 
 async def live(program: Program, role: Role = Role.MARKER) -> None:

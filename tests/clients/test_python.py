@@ -71,6 +71,9 @@ async def test_a_mark_is_answered_and_heard_as_the_same_record(installation: Ins
             status="LATE",
             note=note,
             photo_url=None,
+            arrived_at=dt.datetime(2026, 1, 12, 8, 0, tzinfo=dt.UTC),
+            left_at=None,
+            is_on_site=True,
             version=1,
             sequence=marked.sequence,
             updated_at=dt.datetime(2026, 1, 12, 8, 0, tzinfo=dt.UTC),
@@ -80,6 +83,10 @@ async def test_a_mark_is_answered_and_heard_as_the_same_record(installation: Ins
         assert await anext(day.changes()) == marked
         kept = await attendance.mark(marked.staff_id, TODAY, "PRESENT", expected_version=1)
         assert kept.note == note
+        left_at = dt.datetime(2026, 1, 12, 9, 30, tzinfo=dt.UTC)
+        left = await attendance.mark(marked.staff_id, TODAY, left_at=left_at)
+        assert (left.arrived_at, left.left_at, left.is_on_site) == (kept.arrived_at, left_at, False)
+        assert (await attendance.mark(marked.staff_id, TODAY, left_at=None)).is_on_site
         assert (await attendance.mark(marked.staff_id, TODAY, note=None)).status == "PRESENT"
 
 

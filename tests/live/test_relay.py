@@ -75,7 +75,7 @@ async def test_each_change_is_published_once_in_laravels_envelope(postgres_url: 
     first = messages[0][1]
     record = first["data"]["attendanceData"]
     assert (record["staff_name"], record["status"]) == ("Amina", "half_day")
-    assert (record["note"], record["photo_url"]) == (None, None)
+    assert [record[name] for name in ("note", "photo_url", "arrived_at", "left_at")] == [None] * 4
     assert (first["event"], first["socket"], first["data"]["socket"]) == ("attendance.updated", None, None)
     assert messages[1][1]["data"]["attendanceData"]["staff_name"] == "Björn"
 

@@ -44,6 +44,9 @@ CHANGES = st.builds(
     staff_name=st.none() | TEXTS,
     staff_category=st.none() | TEXTS,
     staff_photo_url=st.none() | TEXTS,
+    roster_version=NUMBERS,
+    arrived_at=st.none() | INSTANTS,
+    left_at=st.none() | INSTANTS,
 )
 RINGS = st.builds(
     Notification,
@@ -146,6 +149,8 @@ WRONG = [
     (edited("changes", 0, "changed_at", to="yesterday"), "ValidationError"),
     (edited("changes", 0, "changed_at", to="2026-01-12T08:00:00"), "an instant is not in UTC"),
     (edited("changes", 0, "changed_at", to="0001-01-01T00:00:00+14:00"), "an instant is not in UTC"),
+    (edited("changes", 0, "arrived_at", to="early"), "ValidationError"),
+    (edited("changes", 0, "left_at", to="2026-01-12T16:00:00"), "an instant is not in UTC"),
     (edited("changes", 0, "note", to={"a": 1}), "ValidationError"),
     (edited("changes", 0, "staff_name", to=5), "ValidationError"),
     (edited("access_number", to="3"), "ValidationError"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date
+from datetime import UTC, date
 from typing import Any
 
 from hypothesis import given
@@ -14,7 +14,7 @@ from strawberry.types.arguments import convert_argument
 from memberstaff.changes import Status
 from memberstaff.engine.fast_inputs import definition
 from memberstaff.engine.limits import Limits
-from schema.attendance import AttendanceEntryInput, AttendanceTarget, StaffDateInput, UpdateAttendanceInput
+from schema.mark_inputs import AttendanceEntryInput, AttendanceTarget, StaffDateInput, UpdateAttendanceInput
 from schema.root import make_schema
 
 QUICK = (AttendanceEntryInput, AttendanceTarget, StaffDateInput, UpdateAttendanceInput)
@@ -23,6 +23,7 @@ SCHEMA = make_schema(Limits())
 ids, notes, versions = st.text(max_size=5), st.none() | st.text(max_size=5), st.none() | st.integers()
 staff_date = st.fixed_dictionaries({"staffId": ids, "date": st.dates()})
 target = st.fixed_dictionaries({"id": ids}) | st.fixed_dictionaries({"staffDate": staff_date})
+instants = st.none() | st.datetimes(timezones=st.just(UTC))
 statuses = st.sampled_from(Status)
 update = st.fixed_dictionaries(
     {"target": target},
@@ -30,12 +31,23 @@ update = st.fixed_dictionaries(
         "status": st.none() | statuses,
         "note": notes,
         "photoUrl": notes,
+        "arrivedAt": instants,
+        "leftAt": instants,
+        "occurredAt": instants,
         "expectedVersion": versions,
         "clientMutationId": notes,
     },
 )
 entry = st.fixed_dictionaries(
-    {"staffId": ids, "status": statuses}, optional={"note": notes, "photoUrl": notes, "expectedVersion": versions}
+    {"staffId": ids, "status": statuses},
+    optional={
+        "note": notes,
+        "photoUrl": notes,
+        "arrivedAt": instants,
+        "leftAt": instants,
+        "occurredAt": instants,
+        "expectedVersion": versions,
+    },
 )
 
 

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from memberstaff.attendance.model import Day, Record
-from memberstaff.attendance.rules import Mark, VersionConflict, apply
+from memberstaff.attendance.rules import Mark, Moment, VersionConflict, apply
 from memberstaff.changes import Status
 from memberstaff.errors import ErrorCode, Refusal
 from memberstaff.staff.model import Person
-from tests.clock import MONDAY
+from tests.clock import MONDAY, START
 
 AMINA = Person(1, "Amina", "Teaching", None, None, date(2020, 1, 1), None, 1, "amina")
 UNMARKED = Record(AMINA, MONDAY, Status.UNMARKED, None, None, 0, 0, None, None, None)
-LATE = UNMARKED._replace(status=Status.LATE, note="Bus", version=3)
+LATE = UNMARKED._replace(status=Status.LATE, note="Bus", version=3, arrived_at=START)
 
 
 def marked(to: Record, *, locked: bool = False, **values: object) -> Record | None:
     day = Day(MONDAY, locked, True, None, 0, 0, 1, 1)
-    return apply(Mark(1, **values).checked(), to, replace(day, date=to.date), today=MONDAY)  # type: ignore[arg-type]
+    mark = Mark(1, **values).checked()  # type: ignore[arg-type]
+    return apply(mark, to, replace(day, date=to.date), Moment(START, ZoneInfo("UTC"), timedelta(days=7)))
 
 
 def refused(to: Record, *, locked: bool = False, **values: object) -> ErrorCode:
@@ -31,7 +33,8 @@ def refused(to: Record, *, locked: bool = False, **values: object) -> ErrorCode:
 
 
 def test_what_is_said_is_taken_over_and_the_rest_stays() -> None:
-    assert marked(LATE, status=Status.ABSENT) == LATE._replace(status=Status.ABSENT)
+    assert marked(LATE, status=Status.PRESENT) == LATE._replace(status=Status.PRESENT)
+    assert marked(LATE, status=Status.ABSENT) == LATE._replace(status=Status.ABSENT, arrived_at=None)
     assert marked(LATE, note=" Train \r\n delayed ") == LATE._replace(note="Train \n delayed")
 
 

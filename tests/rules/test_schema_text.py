@@ -25,7 +25,7 @@ from schema.root import make_schema
 
 SDL = export_sdl()
 SCHEMA = build_schema(SDL)
-KEPT_IF_OMITTED = {"expectedVersion", "clientMutationId"}
+KEPT_IF_OMITTED = {"expectedVersion", "clientMutationId", "occurredAt"}
 """Fields of updates that are no values of what is changed."""
 
 

@@ -16,6 +16,7 @@ from memberstaff.application import Application
 from memberstaff.db import migrate as migrating
 from memberstaff.db.database import Database
 from memberstaff.db.migrate import (
+    SIDE_BY_SIDE_SINCE,
     Compatibility,
     Incompatible,
     Interrupted,
@@ -29,6 +30,9 @@ from memberstaff.settings import Settings
 from tests.databases import UTC_ZONE, Databases, Engine, connected
 from tests.newer_release import MIGRATIONS, NEXT, newer_release
 from tests.services.command_line import memberstaff, said
+
+TABLES = ("attendance", "attendance_revision")
+"""That hold the times."""
 
 
 @pytest.fixture
@@ -58,6 +62,17 @@ async def least(database: Database) -> str | None:
     async with database.read() as reading:
         found: str | None = await reading.scalar(select(installation.c.least_revision))
     return found
+
+
+async def unfinish(database: Database) -> None:
+    """As after `memberstaff migrate`, from a release that may still serve."""
+    async with database.engine.begin() as connection:
+        await connection.execute(text("UPDATE installation SET least_revision = NULL"))
+        if database.is_sqlite:
+            return
+        for table in TABLES:
+            empty = "CHECK (arrived_at IS NULL AND left_at IS NULL)"
+            await connection.execute(text(f"ALTER TABLE {table} ADD CONSTRAINT ck_{table}_no_times {empty}"))
 
 
 def serving(url: str) -> Application:
@@ -133,7 +148,12 @@ async def test_a_database_that_was_finished_is_for_its_own_release_and_later_one
     assert await least(opened) == NEXT
 
 
+async def test_new_tables_are_finished_since_no_earlier_release_serves_beside_them(opened: Database) -> None:
+    assert await least(opened) == newest_revision()
+
+
 async def test_finishing_says_what_it_has_done_and_can_be_repeated(url: str, opened: Database) -> None:
+    await unfinish(opened)
     assert await least(opened) is None
     for _ in range(2):
         done = memberstaff("migrate", "--finish", url=url)
@@ -160,13 +180,35 @@ async def test_what_earlier_releases_cannot_enforce_is_refused_by_the_database_u
 
 
 @pytest.mark.parametrize("engine", ["postgresql"])
+async def test_times_which_earlier_releases_would_lose_are_refused_by_the_database_until_it_is_finished(
+    databases: Databases, engine: Engine
+) -> None:
+    columns = "date, staff_id, status, version, position, updated_at, arrived_at"
+    mark = f"INSERT INTO attendance ({columns}) VALUES ('2026-01-12', 1, 'PRESENT', 1, 1, now(), now())"
+    async with databases.empty(engine) as empty:
+        database = Database(empty, zone=UTC_ZONE)
+        await migrate(database.engine, SIDE_BY_SIDE_SINCE)
+        await migrate(database.engine)
+        assert await least(database) is None
+        with pytest.raises(DBAPIError, match="ck_attendance_no_times"):
+            async with database.engine.begin() as connection:
+                await connection.execute(text(mark))
+        await finish(database.engine)
+        with pytest.raises(DBAPIError, match="fk_attendance_staff_id"):  # and nothing else
+            async with database.engine.begin() as connection:
+                await connection.execute(text("INSERT INTO attendance_day (date, working) VALUES ('2026-01-12', true)"))
+                await connection.execute(text(mark))
+        await database.close()
+
+
+@pytest.mark.parametrize("engine", ["postgresql"])
 async def test_two_nodes_that_migrate_at_once_do_not_wait_for_each_other_s_index(url: str, tmp_path: Path) -> None:
     nodes = [Database(url, zone=UTC_ZONE, pool_size=2) for _ in range(2)]
     with newer_release(tmp_path / "next"):
         await asyncio.gather(*(migrate(node.engine) for node in nodes))
     async with nodes[0].engine.connect() as connection:
         indexes = await connection.run_sync(lambda found: inspect(found).get_indexes("attendance"))
-    assert "ix_attendance_arrived_at" in {index["name"] for index in indexes}
+    assert "ix_attendance_seated_at" in {index["name"] for index in indexes}
     for node in nodes:
         await node.close()
 

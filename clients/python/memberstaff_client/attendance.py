@@ -87,15 +87,29 @@ class Attendance:
         *,
         note: str | None | Keep = KEEP,
         photo_url: str | None | Keep = KEEP,
+        arrived_at: dt.datetime | None | Keep = KEEP,
+        left_at: dt.datetime | None | Keep = KEEP,
+        occurred_at: dt.datetime | None = None,
         expected_version: int | None = None,
     ) -> Record:
         """Change a person's record of a day, and answer it as it is then; what is not given stays as it is.
 
+        But for the times, which follow the status on the day itself. `occurred_at` is when a mark was made that comes
+        late. Instants need a time zone.
+
         Raises VersionConflict if the record has another version than the expected one, and RequestRefused.
         """
-        values: dict[str, Any] = {"status": status, "note": note, "photoUrl": photo_url}
+        values: dict[str, Any] = {
+            "status": status,
+            "note": note,
+            "photoUrl": photo_url,
+            "arrivedAt": arrived_at,
+            "leftAt": left_at,
+        }
         values = {name: value for name, value in values.items() if value is not KEEP}
         values["target"] = {"staffDate": {"staffId": staff_id, "date": date}}
+        if occurred_at is not None:
+            values["occurredAt"] = occurred_at
         if expected_version is not None:
             values["expectedVersion"] = expected_version
         answer = await self._connection.execute(MARK, {"input": values})

@@ -63,7 +63,8 @@ class Seen:
 
 
 def _values(record: Record) -> tuple[object, ...]:
-    return record.version, record.updated_at, record.status, record.note, record.photo_url
+    times = record.arrived_at, record.left_at
+    return record.version, record.updated_at, record.status, record.note, record.photo_url, *times
 
 
 def _when(record: Record) -> float:

@@ -19,7 +19,8 @@ KEEP: Literal[Keep.KEEP] = Keep.KEEP
 """What is not to be changed, where None would clear it."""
 
 RECORD = """fragment Record on Attendance {
-  id staffId staffName staffCategory staffPhotoUrl date status note photoUrl version sequence updatedAt updatedBy
+  id staffId staffName staffCategory staffPhotoUrl date status note photoUrl arrivedAt leftAt isOnSite
+  version sequence updatedAt updatedBy
 }"""
 
 
@@ -38,6 +39,11 @@ class Record:
     note: str | None
     """Always None for a VIEWER, as `photo_url` is."""
     photo_url: str | None
+    arrived_at: dt.datetime | None
+    """None if it is unknown, and for whoever has not come; for a VIEWER as a setting says, as `left_at` is."""
+    left_at: dt.datetime | None
+    is_on_site: bool
+    """Whether they have come and not left."""
     version: int
     """The number of changes to this record, 0 before the first one; send it as `expected_version`."""
     sequence: str
@@ -58,11 +64,18 @@ class Record:
             status=node["status"],
             note=node["note"],
             photo_url=node["photoUrl"],
+            arrived_at=_instant(node["arrivedAt"]),
+            left_at=_instant(node["leftAt"]),
+            is_on_site=node["isOnSite"],
             version=node["version"],
             sequence=node["sequence"],
-            updated_at=dt.datetime.fromisoformat(node["updatedAt"]) if node["updatedAt"] else None,
+            updated_at=_instant(node["updatedAt"]),
             updated_by=node["updatedBy"],
         )
+
+
+def _instant(text: str | None) -> dt.datetime | None:
+    return dt.datetime.fromisoformat(text) if text else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

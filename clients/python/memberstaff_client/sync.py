@@ -100,12 +100,23 @@ class Attendance:
         *,
         note: str | None | Keep = KEEP,
         photo_url: str | None | Keep = KEEP,
+        arrived_at: dt.datetime | None | Keep = KEEP,
+        left_at: dt.datetime | None | Keep = KEEP,
+        occurred_at: dt.datetime | None = None,
         expected_version: int | None = None,
     ) -> Record:
         """Change a person's record of a day, and answer it as it is then; what is not given stays as it is."""
         return run(
             self._attendance.mark(
-                staff_id, date, status, note=note, photo_url=photo_url, expected_version=expected_version
+                staff_id,
+                date,
+                status,
+                note=note,
+                photo_url=photo_url,
+                arrived_at=arrived_at,
+                left_at=left_at,
+                occurred_at=occurred_at,
+                expected_version=expected_version,
             )
         )
 

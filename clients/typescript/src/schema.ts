@@ -66,6 +66,8 @@ export type AccountPayload = {
 /** A person's attendance on a day. The id derives from (staff, date), so it exists before the first mark. Live: attendanceUpdated brings each change of it; the person's name, category and photo change without an event, but raise the day's `rosterVersion`. */
 export type Attendance = Node & {
   __typename?: 'Attendance';
+  /** When the person came; null if that is unknown, and for whoever is not on site at all. Null for a VIEWER, unless MEMBERSTAFF_VIEWERS_SEE_TIMES shows it. */
+  arrivedAt?: Maybe<Scalars['DateTime']['output']>;
   /** The day. */
   date: Scalars['Date']['output'];
   /** The day, as it is now. */
@@ -76,6 +78,10 @@ export type Attendance = Node & {
   history: AttendanceRevisionConnection;
   /** Opaque, and unique across all types. */
   id: Scalars['ID']['output'];
+  /** Whether the person has come and not left: PRESENT, LATE or HALF_DAY, without `leftAt`. No clock decides it. */
+  isOnSite: Scalars['Boolean']['output'];
+  /** When the person left; null if they have not, or it is unknown. Null for a VIEWER, unless MEMBERSTAFF_VIEWERS_SEE_TIMES shows it. */
+  leftAt?: Maybe<Scalars['DateTime']['output']>;
   /** Null for a VIEWER: notes may contain health data. */
   note?: Maybe<Scalars['String']['output']>;
   /** A photo attached to the mark. Null for a VIEWER, as notes are. */
@@ -179,10 +185,16 @@ export type AttendanceEdge = {
 
 /** One person's mark in a bulk change. */
 export type AttendanceEntryInput = {
+  /** When the person came; null for unknown. If omitted, a mark that says on the day itself that somebody has come (to PRESENT, LATE or HALF_DAY from another status) sets it to the moment of the mark, one that takes them off the site clears it, and others do not change it. */
+  arrivedAt?: InputMaybe<Scalars['DateTime']['input']>;
   /** VERSION_CONFLICT for this entry if the record has another version. Default: any. A request whose values are stored already changes nothing and succeeds. */
   expectedVersion?: InputMaybe<Scalars['Int']['input']>;
+  /** When the person left, up to sixteen hours after the day's midnight; null if they are still there, or are there again. Not changed if omitted, but cleared with `arrivedAt`. */
+  leftAt?: InputMaybe<Scalars['DateTime']['input']>;
   /** Up to 2,000 characters; null or blank for none, and not changed if omitted. */
   note?: InputMaybe<Scalars['String']['input']>;
+  /** When the mark was made, if it comes late, from a desk without a network: it decides which day was today, and when the person came. The order of marks, the day's lock and your rights are those of now. TOO_LATE if it is longer ago than MEMBERSTAFF_LATE_MARK_DAYS, CLOCK_AHEAD if it is more than a minute ahead of the server's clock. Default: now. */
+  occurredAt?: InputMaybe<Scalars['DateTime']['input']>;
   /** A photo for the mark; null for none, and not changed if omitted. */
   photoUrl?: InputMaybe<Scalars['URL']['input']>;
   /** Id of the Staff. */
@@ -191,8 +203,10 @@ export type AttendanceEntryInput = {
   status: AttendanceStatus;
 };
 
-/** Mark everybody in the scope, by default only those who are unmarked. Notes and photos are not changed. */
+/** Mark everybody in the scope, by default only those who are unmarked. Notes and photos are not changed, and when somebody came is unknown. */
 export type AttendanceFillInput = {
+  /** When the mark was made, if it comes late, from a desk without a network: it decides which day was today, and when the person came. The order of marks, the day's lock and your rights are those of now. TOO_LATE if it is longer ago than MEMBERSTAFF_LATE_MARK_DAYS, CLOCK_AHEAD if it is more than a minute ahead of the server's clock. Default: now. */
+  occurredAt?: InputMaybe<Scalars['DateTime']['input']>;
   /** Whether to leave those alone who are marked already. */
   onlyUnmarked?: Scalars['Boolean']['input'];
   /** Default: the whole roster. */
@@ -251,6 +265,8 @@ export type AttendanceReportDay = StatusCounts & {
 /** A record's values after one of its changes, which never change again. */
 export type AttendanceRevision = Node & {
   __typename?: 'AttendanceRevision';
+  /** When the person came; null if that is unknown, and for whoever is not on site at all. Null for a VIEWER, unless MEMBERSTAFF_VIEWERS_SEE_TIMES shows it. */
+  arrivedAt?: Maybe<Scalars['DateTime']['output']>;
   /** When it was changed. */
   changedAt: Scalars['DateTime']['output'];
   /** The name of whoever changed it, as it is now; null for an import on the command line. */
@@ -259,6 +275,8 @@ export type AttendanceRevision = Node & {
   changedByAccount?: Maybe<Account>;
   /** Opaque, and unique across all types. */
   id: Scalars['ID']['output'];
+  /** When the person left; null if they have not, or it is unknown. Null for a VIEWER, unless MEMBERSTAFF_VIEWERS_SEE_TIMES shows it. */
+  leftAt?: Maybe<Scalars['DateTime']['output']>;
   /** The note after the change. Null for a VIEWER. */
   note?: Maybe<Scalars['String']['output']>;
   /** The photo attached to the mark after the change. Null for a VIEWER. */
@@ -438,6 +456,19 @@ export type ChangePasswordPayload = {
   refreshToken?: Maybe<Scalars['String']['output']>;
 };
 
+/** The clock where a mark was made is ahead of the server's; it can be set by `serverTime`. */
+export type ClockAheadError = UserError & {
+  __typename?: 'ClockAheadError';
+  /** For programs. */
+  code: ErrorCode;
+  /** For people, in English. */
+  message: Scalars['String']['output'];
+  /** Where the error is in the input, such as ["entries", "3", "note"]. */
+  path: Array<Scalars['String']['output']>;
+  /** When the server judged the mark. */
+  serverTime: Scalars['DateTime']['output'];
+};
+
 /** An account to create. */
 export type CreateAccountInput = {
   /** One line, up to 200 characters. Default: derived from the email address. */
@@ -486,6 +517,8 @@ export type DaySummary = Node & StatusCounts & {
   late: Scalars['Int']['output'];
   /** On leave, so not expected. */
   onLeave: Scalars['Int']['output'];
+  /** Who have come and not left, as `Attendance.isOnSite` says. */
+  onSite: Scalars['Int']['output'];
   /** At work. */
   present: Scalars['Int']['output'];
   /** Share at work (0 to 1) of those marked and not on leave; half days count half. Null if none. */
@@ -504,6 +537,8 @@ export type DaySummary = Node & StatusCounts & {
 export type ErrorCode =
   /** The email address, the password or the token is wrong, or the account is disabled. */
   | 'BAD_CREDENTIALS'
+  /** `occurredAt` is ahead of the server's clock by more than a minute; `serverTime` of the error tells it. */
+  | 'CLOCK_AHEAD'
   /** The day is locked and takes no marks. */
   | 'DAY_LOCKED'
   /** It exists already, or occurs twice in the request. */
@@ -512,12 +547,18 @@ export type ErrorCode =
   | 'FUTURE_DATE'
   /** A value cannot be stored; the message says why. */
   | 'INVALID'
+  /** The person would leave before they come. */
+  | 'LEFT_BEFORE_ARRIVED'
   /** The request contains too much; the message names the limit. */
   | 'LIMIT_EXCEEDED'
   /** There is nobody and nothing with this id. */
   | 'NOT_FOUND'
+  /** The time is not of that day, which for this ends sixteen hours after its midnight. */
+  | 'OUTSIDE_DAY'
   /** The person is not employed on that day. */
   | 'STAFF_INACTIVE'
+  /** `occurredAt` is longer ago than a mark may come late. */
+  | 'TOO_LATE'
   /** Somebody else changed it first: it no longer has the `expectedVersion`. */
   | 'VERSION_CONFLICT';
 
@@ -804,7 +845,7 @@ export type Role =
   | 'ADMIN'
   /** Read, and mark today. */
   | 'MARKER'
-  /** Read, without notes and the photos of marks. */
+  /** Read, without notes, the photos of marks and, unless a setting says otherwise, times. */
   | 'VIEWER';
 
 /** The tokens of a session, or why there is none. */
@@ -1008,14 +1049,20 @@ export type UpdateAttendanceDayInput = {
   label?: InputMaybe<Scalars['String']['input']>;
 };
 
-/** A change of a record. Omitted fields are not changed; null clears a note or photo, and is INVALID for a status, since UNMARKED takes a mark back. */
+/** A change of a record. Omitted fields are not changed; null clears a note, a photo or a time, and is INVALID for a status, since UNMARKED takes a mark back. */
 export type UpdateAttendanceInput = {
+  /** When the person came; null for unknown. If omitted, a mark that says on the day itself that somebody has come (to PRESENT, LATE or HALF_DAY from another status) sets it to the moment of the mark, one that takes them off the site clears it, and others do not change it. */
+  arrivedAt?: InputMaybe<Scalars['DateTime']['input']>;
   /** Any text, which the payload returns. */
   clientMutationId?: InputMaybe<Scalars['String']['input']>;
   /** VERSION_CONFLICT if the record has another version. Default: any. A request whose values are stored already changes nothing and succeeds. */
   expectedVersion?: InputMaybe<Scalars['Int']['input']>;
+  /** When the person left, up to sixteen hours after the day's midnight; null if they are still there, or are there again. Not changed if omitted, but cleared with `arrivedAt`. */
+  leftAt?: InputMaybe<Scalars['DateTime']['input']>;
   /** Up to 2,000 characters; null or blank for none, and not changed if omitted. */
   note?: InputMaybe<Scalars['String']['input']>;
+  /** When the mark was made, if it comes late, from a desk without a network: it decides which day was today, and when the person came. The order of marks, the day's lock and your rights are those of now. TOO_LATE if it is longer ago than MEMBERSTAFF_LATE_MARK_DAYS, CLOCK_AHEAD if it is more than a minute ahead of the server's clock. Default: now. */
+  occurredAt?: InputMaybe<Scalars['DateTime']['input']>;
   /** A photo for the mark; null for none, and not changed if omitted. */
   photoUrl?: InputMaybe<Scalars['URL']['input']>;
   /** The status to record; not changed if omitted. */
@@ -1114,6 +1161,7 @@ export const possibleTypes: Record<string, string[]> = {
     "DaySummary"
   ],
   "UserError": [
+    "ClockAheadError",
     "InputError",
     "VersionConflictError"
   ]
@@ -1137,6 +1185,7 @@ export const embeddedTypes: readonly string[] = [
   "AuditEdge",
   "BulkUpdateAttendancePayload",
   "ChangePasswordPayload",
+  "ClockAheadError",
   "ImportStaffPayload",
   "InputError",
   "LogoutPayload",

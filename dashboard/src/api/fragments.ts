@@ -12,6 +12,8 @@ export const AttendanceFields = graphql(`
     status
     note
     photoUrl
+    arrivedAt
+    leftAt
     updatedAt
     updatedBy
     version

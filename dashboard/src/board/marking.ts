@@ -18,6 +18,8 @@ import { BulkUpdateAttendance, UpdateAttendance } from "./operations";
 export interface Change {
   status?: Status;
   note?: string | null;
+  arrivedAt?: string | null;
+  leftAt?: string | null;
 }
 
 /** A version conflict: the record as somebody else has changed it, and our change that was refused. */
@@ -62,7 +64,7 @@ export class Marker {
 
   /** Change a record, from the version on the board. The cache shows it optimistically, and reverts a refusal. */
   mark(record: Attendance, change: Change): Promise<void> {
-    const before: Change = "note" in change ? { note: record.note ?? null } : { status: record.status };
+    const before: Change = "note" in change ? { note: record.note ?? null } : { status: record.status, ...timesOf(record) };
     let from = record.version;
     const sent = this.#inTurn(record.id, () => {
       from = this.#seen(record);
@@ -225,6 +227,11 @@ export class Marker {
   #remember(step: Undo): void {
     this.#undo = [...this.#undo.slice(1 - STEPS), step];
   }
+}
+
+/** When somebody came and left, for an undo: whoever is marked absent has no times any more. */
+function timesOf({ arrivedAt, leftAt }: Attendance): Change {
+  return arrivedAt == null ? {} : { arrivedAt, leftAt: leftAt ?? null };
 }
 
 function told(record: Attendance, change: Change): string {

@@ -30,6 +30,20 @@ test("an undo brings back the status, or the note, as it was", async () => {
   expect(marker.conflict.get()).toBeNull();
 });
 
+test("an undo brings back when somebody came", async () => {
+  const { house, marker, row, shown } = await desk();
+  house.mark("Ada", "PRESENT");
+  await until(() => shown("Ada") === "PRESENT v1");
+  const { arrivedAt } = row("Ada");
+  await marker.mark(row("Ada"), { status: "ABSENT" });
+  await settle();
+  expect(row("Ada").arrivedAt).toBeNull();
+  marker.undo();
+  await until(() => shown("Ada") === "PRESENT v3");
+  expect(arrivedAt).not.toBeNull();
+  expect(row("Ada").arrivedAt).toBe(arrivedAt);
+});
+
 test("two undos in a row take back two marks of one person", async () => {
   const { house, marker, row, shown } = await desk();
   await marker.mark(row("Ada"), { status: "PRESENT" });

@@ -3,16 +3,22 @@ import { readFileSync } from "node:fs";
 
 import { STATUSES, type Status } from "../live/statuses";
 
+/** What a mark can change. */
+interface Values {
+  status: Status;
+  note: string | null;
+  arrivedAt: string | null;
+  leftAt: string | null;
+}
+
 interface Person {
   id: string;
   name: string;
   category: string;
 }
 
-interface Row {
+interface Row extends Values {
   staffId: string;
-  status: Status;
-  note: string | null;
   version: number;
   updatedAt: string | null;
   updatedBy: string | null;
@@ -26,10 +32,8 @@ interface DayLog {
   state: "OPEN" | "LOCKED";
 }
 
-interface UpdateInput {
+interface UpdateInput extends Partial<Values> {
   target: { id: string };
-  status?: Status;
-  note?: string | null;
   expectedVersion?: number | null;
 }
 
@@ -41,6 +45,8 @@ interface BulkInput {
   };
   errorPolicy: "REJECT_ALL" | "SKIP_FAILED";
 }
+
+const ON_SITE: readonly Status[] = ["PRESENT", "LATE", "HALF_DAY"];
 
 export const TODAY = "2026-11-23";
 
@@ -80,7 +86,7 @@ export class House {
   /** Another person marks somebody, who is found by name. */
   mark(name: string, status: Status, { by = "Linus", date = TODAY } = {}): void {
     const row = this.#row(date, `S-${name}`);
-    this.#change(date, row, { status, note: row.note }, by);
+    this.#change(date, row, { status }, by);
   }
 
   /** What is stored of a record: its status and its version. */
@@ -150,17 +156,20 @@ export class House {
   }
 
   #row(date: string, staffId: string): Row {
-    const unmarked = { staffId, status: "UNMARKED", note: null, version: 0, updatedAt: null, updatedBy: null } as const;
-    return this.#day(date).rows.get(staffId) ?? { ...unmarked, position: 0, sequence: this.#sequence };
+    const unmarked = { staffId, status: "UNMARKED", note: null, arrivedAt: null, leftAt: null, version: 0 } as const;
+    const never = { updatedAt: null, updatedBy: null, position: 0, sequence: this.#sequence };
+    return this.#day(date).rows.get(staffId) ?? { ...unmarked, ...never };
   }
 
-  #change(date: string, row: Row, { status, note }: { status: Status; note: string | null }, by: string): Row {
+  #change(date: string, row: Row, given: Partial<Values>, by: string): Row {
     const { rows, log } = this.#day(date);
     const position = log.length + 1;
     const updatedAt = new Date(Date.UTC(2026, 10, 23, 8, 0, position)).toISOString();
     this.#changes++;
     const told = { version: row.version + 1, updatedAt, updatedBy: by, position, sequence: this.#sequence };
-    const changed = { ...row, status, note, ...told };
+    const came = { arrivedAt: ON_SITE.includes(row.status) ? row.arrivedAt : updatedAt, leftAt: row.leftAt };
+    const times = ON_SITE.includes(given.status ?? row.status) ? came : { arrivedAt: null, leftAt: null };
+    const changed = { ...row, ...times, ...given, ...told };
     rows.set(row.staffId, changed);
     log.push(changed);
     this.#ring();
@@ -170,13 +179,14 @@ export class House {
   #update(input: UpdateInput) {
     const [date = "", staffId = ""] = input.target.id.split("/");
     const row = this.#row(date, staffId);
-    const { status, note } = { ...row, ...input };
-    if (status === row.status && note === row.note) return { attendance: this.#asRecord(date, row), errors: [] };
+    const { target: _target, expectedVersion: _version, ...given } = input;
+    const isStored = Object.entries(given).every(([name, value]) => row[name as keyof Values] === value);
+    if (isStored) return { attendance: this.#asRecord(date, row), errors: [] };
     if (this.#day(date).state === "LOCKED") return { attendance: null, errors: [locked()] };
     if (input.expectedVersion != null && input.expectedVersion !== row.version) {
       return { attendance: null, errors: [this.#conflict(date, row)] };
     }
-    return { attendance: this.#asRecord(date, this.#change(date, row, { status, note }, this.viewer)), errors: [] };
+    return { attendance: this.#asRecord(date, this.#change(date, row, given, this.viewer)), errors: [] };
   }
 
   #bulk({ date, change: { fill, entries }, errorPolicy }: BulkInput) {
@@ -192,7 +202,7 @@ export class House {
     if (errors.length > 0 && errorPolicy === "REJECT_ALL") return { day: null, attendances: [], errors };
     const attendances = wanted
       .filter((entry) => !isRefused(entry))
-      .map(({ row, status }) => this.#change(date, row, { status, note: row.note }, this.viewer))
+      .map(({ row, status }) => this.#change(date, row, { status }, this.viewer))
       .map((row) => this.#asRecord(date, row));
     return { day: this.#asDay(date), attendances, errors };
   }

@@ -22,6 +22,7 @@ query Board($date: Date!, $after: String) {
       onLeave
       absent
       presentRate
+      onSite
       sequence
     }
     records(first: 1000, after: $after) {
@@ -44,6 +45,9 @@ query Board($date: Date!, $after: String) {
           status
           note
           photoUrl
+          arrivedAt
+          leftAt
+          isOnSite
           updatedAt
           updatedBy
           version
@@ -68,6 +72,9 @@ subscription Changes($date: Date!, $after: String) {
     status
     note
     photoUrl
+    arrivedAt
+    leftAt
+    isOnSite
     updatedAt
     updatedBy
     version
@@ -92,6 +99,7 @@ subscription Changes($date: Date!, $after: String) {
         onLeave
         absent
         presentRate
+        onSite
         sequence
       }
     }
@@ -120,6 +128,7 @@ subscription State($date: Date!) {
       onLeave
       absent
       presentRate
+      onSite
       sequence
     }
   }
@@ -139,6 +148,9 @@ mutation Mark($input: UpdateAttendanceInput!) {
       status
       note
       photoUrl
+      arrivedAt
+      leftAt
+      isOnSite
       updatedAt
       updatedBy
       version
@@ -163,6 +175,7 @@ mutation Mark($input: UpdateAttendanceInput!) {
           onLeave
           absent
           presentRate
+          onSite
           sequence
         }
       }
@@ -182,6 +195,9 @@ mutation Mark($input: UpdateAttendanceInput!) {
           status
           note
           photoUrl
+          arrivedAt
+          leftAt
+          isOnSite
           updatedAt
           updatedBy
           version

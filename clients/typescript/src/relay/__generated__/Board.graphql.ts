@@ -1,5 +1,5 @@
 /**
- * @generated SignedSource<<83bcffbf1905266ba8b2b152954cf17e>>
+ * @generated SignedSource<<798b94766b6c662a86baf53d673ce64a>>
  * @lightSyntaxTransform
  */
 
@@ -24,9 +24,12 @@ export type Board$data = {
       readonly edges: ReadonlyArray<{
         readonly cursor: string;
         readonly node: {
+          readonly arrivedAt: string | null | undefined;
           readonly date: string;
           readonly feedCursor: string;
           readonly id: string;
+          readonly isOnSite: boolean;
+          readonly leftAt: string | null | undefined;
           readonly note: string | null | undefined;
           readonly photoUrl: string | null | undefined;
           readonly sequence: string;
@@ -57,6 +60,7 @@ export type Board$data = {
       readonly id: string;
       readonly late: number;
       readonly onLeave: number;
+      readonly onSite: number;
       readonly present: number;
       readonly presentRate: number | null | undefined;
       readonly remote: number;
@@ -229,6 +233,13 @@ v7 = [
             "name": "presentRate",
             "storageKey": null
           },
+          {
+            "alias": null,
+            "args": null,
+            "kind": "ScalarField",
+            "name": "onSite",
+            "storageKey": null
+          },
           (v5/*:: as any*/)
         ],
         "storageKey": null
@@ -364,6 +375,27 @@ v7 = [
                     "alias": null,
                     "args": null,
                     "kind": "ScalarField",
+                    "name": "arrivedAt",
+                    "storageKey": null
+                  },
+                  {
+                    "alias": null,
+                    "args": null,
+                    "kind": "ScalarField",
+                    "name": "leftAt",
+                    "storageKey": null
+                  },
+                  {
+                    "alias": null,
+                    "args": null,
+                    "kind": "ScalarField",
+                    "name": "isOnSite",
+                    "storageKey": null
+                  },
+                  {
+                    "alias": null,
+                    "args": null,
+                    "kind": "ScalarField",
                     "name": "updatedAt",
                     "storageKey": null
                   },
@@ -420,16 +452,16 @@ return {
     "selections": (v7/*:: as any*/)
   },
   "params": {
-    "cacheID": "292973820b409db19a891590da198c8a",
+    "cacheID": "48e126b40fc4db052bc0e39f7ce57601",
     "id": null,
     "metadata": {},
     "name": "Board",
     "operationKind": "query",
-    "text": "query Board(\n  $date: Date!\n  $after: String\n) {\n  attendanceDay(date: $date) {\n    id\n    date\n    state\n    label\n    isWorkingDay\n    rosterVersion\n    sequence\n    summary {\n      id\n      total\n      unmarked\n      present\n      late\n      halfDay\n      remote\n      onLeave\n      absent\n      presentRate\n      sequence\n    }\n    records(first: 1000, after: $after) {\n      feedCursor\n      rosterVersion\n      totalCount\n      pageInfo {\n        hasNextPage\n        endCursor\n      }\n      edges {\n        cursor\n        node {\n          id\n          date\n          staffId\n          staffName\n          staffCategory\n          staffPhotoUrl\n          status\n          note\n          photoUrl\n          updatedAt\n          updatedBy\n          version\n          sequence\n          feedCursor\n        }\n      }\n    }\n  }\n}\n"
+    "text": "query Board(\n  $date: Date!\n  $after: String\n) {\n  attendanceDay(date: $date) {\n    id\n    date\n    state\n    label\n    isWorkingDay\n    rosterVersion\n    sequence\n    summary {\n      id\n      total\n      unmarked\n      present\n      late\n      halfDay\n      remote\n      onLeave\n      absent\n      presentRate\n      onSite\n      sequence\n    }\n    records(first: 1000, after: $after) {\n      feedCursor\n      rosterVersion\n      totalCount\n      pageInfo {\n        hasNextPage\n        endCursor\n      }\n      edges {\n        cursor\n        node {\n          id\n          date\n          staffId\n          staffName\n          staffCategory\n          staffPhotoUrl\n          status\n          note\n          photoUrl\n          arrivedAt\n          leftAt\n          isOnSite\n          updatedAt\n          updatedBy\n          version\n          sequence\n          feedCursor\n        }\n      }\n    }\n  }\n}\n"
   }
 };
 })();
 
-(node as any).hash = "45314c77931dad8dfbd555732df336bc";
+(node as any).hash = "4e36413230f294c2967ffaa9f26f5564";
 
 export default node;

@@ -1,5 +1,5 @@
 /**
- * @generated SignedSource<<9a57e553b22d4bf6544bff53671da8eb>>
+ * @generated SignedSource<<bb00953597182dfb5f9797d08c211a42>>
  * @lightSyntaxTransform
  */
 
@@ -16,6 +16,7 @@ export type Changes$variables = {
 };
 export type Changes$data = {
   readonly attendanceUpdated: {
+    readonly arrivedAt: string | null | undefined;
     readonly date: string;
     readonly day: {
       readonly date: string;
@@ -31,6 +32,7 @@ export type Changes$data = {
         readonly id: string;
         readonly late: number;
         readonly onLeave: number;
+        readonly onSite: number;
         readonly present: number;
         readonly presentRate: number | null | undefined;
         readonly remote: number;
@@ -41,6 +43,8 @@ export type Changes$data = {
     };
     readonly feedCursor: string;
     readonly id: string;
+    readonly isOnSite: boolean;
+    readonly leftAt: string | null | undefined;
     readonly note: string | null | undefined;
     readonly photoUrl: string | null | undefined;
     readonly sequence: string;
@@ -160,6 +164,27 @@ v5 = [
         "args": null,
         "kind": "ScalarField",
         "name": "photoUrl",
+        "storageKey": null
+      },
+      {
+        "alias": null,
+        "args": null,
+        "kind": "ScalarField",
+        "name": "arrivedAt",
+        "storageKey": null
+      },
+      {
+        "alias": null,
+        "args": null,
+        "kind": "ScalarField",
+        "name": "leftAt",
+        "storageKey": null
+      },
+      {
+        "alias": null,
+        "args": null,
+        "kind": "ScalarField",
+        "name": "isOnSite",
         "storageKey": null
       },
       {
@@ -302,6 +327,13 @@ v5 = [
                 "name": "presentRate",
                 "storageKey": null
               },
+              {
+                "alias": null,
+                "args": null,
+                "kind": "ScalarField",
+                "name": "onSite",
+                "storageKey": null
+              },
               (v4/*:: as any*/)
             ],
             "storageKey": null
@@ -337,16 +369,16 @@ return {
     "selections": (v5/*:: as any*/)
   },
   "params": {
-    "cacheID": "64e3c38b2f05908334b98c61127f3063",
+    "cacheID": "0351b25dd7139074a81fcf985149f4e3",
     "id": null,
     "metadata": {},
     "name": "Changes",
     "operationKind": "subscription",
-    "text": "subscription Changes(\n  $date: Date!\n  $after: String\n) {\n  attendanceUpdated(date: $date, after: $after) {\n    id\n    date\n    staffId\n    staffName\n    staffCategory\n    staffPhotoUrl\n    status\n    note\n    photoUrl\n    updatedAt\n    updatedBy\n    version\n    sequence\n    feedCursor\n    day {\n      id\n      date\n      state\n      label\n      isWorkingDay\n      rosterVersion\n      sequence\n      summary {\n        id\n        total\n        unmarked\n        present\n        late\n        halfDay\n        remote\n        onLeave\n        absent\n        presentRate\n        sequence\n      }\n    }\n  }\n}\n"
+    "text": "subscription Changes(\n  $date: Date!\n  $after: String\n) {\n  attendanceUpdated(date: $date, after: $after) {\n    id\n    date\n    staffId\n    staffName\n    staffCategory\n    staffPhotoUrl\n    status\n    note\n    photoUrl\n    arrivedAt\n    leftAt\n    isOnSite\n    updatedAt\n    updatedBy\n    version\n    sequence\n    feedCursor\n    day {\n      id\n      date\n      state\n      label\n      isWorkingDay\n      rosterVersion\n      sequence\n      summary {\n        id\n        total\n        unmarked\n        present\n        late\n        halfDay\n        remote\n        onLeave\n        absent\n        presentRate\n        onSite\n        sequence\n      }\n    }\n  }\n}\n"
   }
 };
 })();
 
-(node as any).hash = "c3d348187592ac40ca6186269b799279";
+(node as any).hash = "98b50d056e0cf1d0af0998fd2b0ca18c";
 
 export default node;

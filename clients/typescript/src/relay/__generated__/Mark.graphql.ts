@@ -1,5 +1,5 @@
 /**
- * @generated SignedSource<<06344ac8e4ebc4c062dea1c058b64439>>
+ * @generated SignedSource<<a730f40365926b93b1793c46cd8b7d4b>>
  * @lightSyntaxTransform
  */
 
@@ -10,11 +10,14 @@
 import type { ConcreteRequest } from 'relay-runtime';
 export type AttendanceStatus = "ABSENT" | "HALF_DAY" | "LATE" | "ON_LEAVE" | "PRESENT" | "REMOTE" | "UNMARKED" | "%future added value";
 export type DayState = "LOCKED" | "OPEN" | "%future added value";
-export type ErrorCode = "BAD_CREDENTIALS" | "DAY_LOCKED" | "DUPLICATE" | "FUTURE_DATE" | "INVALID" | "LIMIT_EXCEEDED" | "NOT_FOUND" | "STAFF_INACTIVE" | "VERSION_CONFLICT" | "%future added value";
+export type ErrorCode = "BAD_CREDENTIALS" | "CLOCK_AHEAD" | "DAY_LOCKED" | "DUPLICATE" | "FUTURE_DATE" | "INVALID" | "LEFT_BEFORE_ARRIVED" | "LIMIT_EXCEEDED" | "NOT_FOUND" | "OUTSIDE_DAY" | "STAFF_INACTIVE" | "TOO_LATE" | "VERSION_CONFLICT" | "%future added value";
 export type UpdateAttendanceInput = {
+  arrivedAt?: string | null | undefined;
   clientMutationId?: string | null | undefined;
   expectedVersion?: number | null | undefined;
+  leftAt?: string | null | undefined;
   note?: string | null | undefined;
+  occurredAt?: string | null | undefined;
   photoUrl?: string | null | undefined;
   status?: AttendanceStatus | null | undefined;
   target: AttendanceTarget;
@@ -36,6 +39,7 @@ export type Mark$variables = {
 export type Mark$data = {
   readonly updateAttendance: {
     readonly attendance: {
+      readonly arrivedAt: string | null | undefined;
       readonly date: string;
       readonly day: {
         readonly date: string;
@@ -51,6 +55,7 @@ export type Mark$data = {
           readonly id: string;
           readonly late: number;
           readonly onLeave: number;
+          readonly onSite: number;
           readonly present: number;
           readonly presentRate: number | null | undefined;
           readonly remote: number;
@@ -61,6 +66,8 @@ export type Mark$data = {
       };
       readonly feedCursor: string;
       readonly id: string;
+      readonly isOnSite: boolean;
+      readonly leftAt: string | null | undefined;
       readonly note: string | null | undefined;
       readonly photoUrl: string | null | undefined;
       readonly sequence: string;
@@ -76,9 +83,12 @@ export type Mark$data = {
     readonly errors: ReadonlyArray<{
       readonly code: ErrorCode;
       readonly current?: {
+        readonly arrivedAt: string | null | undefined;
         readonly date: string;
         readonly feedCursor: string;
         readonly id: string;
+        readonly isOnSite: boolean;
+        readonly leftAt: string | null | undefined;
         readonly note: string | null | undefined;
         readonly photoUrl: string | null | undefined;
         readonly sequence: string;
@@ -183,38 +193,59 @@ v11 = {
   "alias": null,
   "args": null,
   "kind": "ScalarField",
-  "name": "updatedAt",
+  "name": "arrivedAt",
   "storageKey": null
 },
 v12 = {
   "alias": null,
   "args": null,
   "kind": "ScalarField",
-  "name": "updatedBy",
+  "name": "leftAt",
   "storageKey": null
 },
 v13 = {
   "alias": null,
   "args": null,
   "kind": "ScalarField",
-  "name": "version",
+  "name": "isOnSite",
   "storageKey": null
 },
 v14 = {
   "alias": null,
   "args": null,
   "kind": "ScalarField",
-  "name": "sequence",
+  "name": "updatedAt",
   "storageKey": null
 },
 v15 = {
   "alias": null,
   "args": null,
   "kind": "ScalarField",
-  "name": "feedCursor",
+  "name": "updatedBy",
   "storageKey": null
 },
 v16 = {
+  "alias": null,
+  "args": null,
+  "kind": "ScalarField",
+  "name": "version",
+  "storageKey": null
+},
+v17 = {
+  "alias": null,
+  "args": null,
+  "kind": "ScalarField",
+  "name": "sequence",
+  "storageKey": null
+},
+v18 = {
+  "alias": null,
+  "args": null,
+  "kind": "ScalarField",
+  "name": "feedCursor",
+  "storageKey": null
+},
+v19 = {
   "alias": null,
   "args": null,
   "concreteType": "Attendance",
@@ -236,6 +267,9 @@ v16 = {
     (v13/*:: as any*/),
     (v14/*:: as any*/),
     (v15/*:: as any*/),
+    (v16/*:: as any*/),
+    (v17/*:: as any*/),
+    (v18/*:: as any*/),
     {
       "alias": null,
       "args": null,
@@ -274,7 +308,7 @@ v16 = {
           "name": "rosterVersion",
           "storageKey": null
         },
-        (v14/*:: as any*/),
+        (v17/*:: as any*/),
         {
           "alias": null,
           "args": null,
@@ -347,7 +381,14 @@ v16 = {
               "name": "presentRate",
               "storageKey": null
             },
-            (v14/*:: as any*/)
+            {
+              "alias": null,
+              "args": null,
+              "kind": "ScalarField",
+              "name": "onSite",
+              "storageKey": null
+            },
+            (v17/*:: as any*/)
           ],
           "storageKey": null
         }
@@ -357,28 +398,28 @@ v16 = {
   ],
   "storageKey": null
 },
-v17 = {
+v20 = {
   "alias": null,
   "args": null,
   "kind": "ScalarField",
   "name": "code",
   "storageKey": null
 },
-v18 = {
+v21 = {
   "alias": null,
   "args": null,
   "kind": "ScalarField",
   "name": "message",
   "storageKey": null
 },
-v19 = {
+v22 = {
   "alias": null,
   "args": null,
   "kind": "ScalarField",
   "name": "path",
   "storageKey": null
 },
-v20 = {
+v23 = {
   "kind": "InlineFragment",
   "selections": [
     {
@@ -402,7 +443,10 @@ v20 = {
         (v12/*:: as any*/),
         (v13/*:: as any*/),
         (v14/*:: as any*/),
-        (v15/*:: as any*/)
+        (v15/*:: as any*/),
+        (v16/*:: as any*/),
+        (v17/*:: as any*/),
+        (v18/*:: as any*/)
       ],
       "storageKey": null
     }
@@ -425,7 +469,7 @@ return {
         "name": "updateAttendance",
         "plural": false,
         "selections": [
-          (v16/*:: as any*/),
+          (v19/*:: as any*/),
           {
             "alias": null,
             "args": null,
@@ -434,10 +478,10 @@ return {
             "name": "errors",
             "plural": true,
             "selections": [
-              (v17/*:: as any*/),
-              (v18/*:: as any*/),
-              (v19/*:: as any*/),
-              (v20/*:: as any*/)
+              (v20/*:: as any*/),
+              (v21/*:: as any*/),
+              (v22/*:: as any*/),
+              (v23/*:: as any*/)
             ],
             "storageKey": null
           }
@@ -462,7 +506,7 @@ return {
         "name": "updateAttendance",
         "plural": false,
         "selections": [
-          (v16/*:: as any*/),
+          (v19/*:: as any*/),
           {
             "alias": null,
             "args": null,
@@ -478,10 +522,10 @@ return {
                 "name": "__typename",
                 "storageKey": null
               },
-              (v17/*:: as any*/),
-              (v18/*:: as any*/),
-              (v19/*:: as any*/),
-              (v20/*:: as any*/)
+              (v20/*:: as any*/),
+              (v21/*:: as any*/),
+              (v22/*:: as any*/),
+              (v23/*:: as any*/)
             ],
             "storageKey": null
           }
@@ -491,16 +535,16 @@ return {
     ]
   },
   "params": {
-    "cacheID": "93a4856e029be0bf5d882f6fe5467254",
+    "cacheID": "50293413ea587366337731449199c757",
     "id": null,
     "metadata": {},
     "name": "Mark",
     "operationKind": "mutation",
-    "text": "mutation Mark(\n  $input: UpdateAttendanceInput!\n) {\n  updateAttendance(input: $input) {\n    attendance {\n      id\n      date\n      staffId\n      staffName\n      staffCategory\n      staffPhotoUrl\n      status\n      note\n      photoUrl\n      updatedAt\n      updatedBy\n      version\n      sequence\n      feedCursor\n      day {\n        id\n        date\n        state\n        label\n        isWorkingDay\n        rosterVersion\n        sequence\n        summary {\n          id\n          total\n          unmarked\n          present\n          late\n          halfDay\n          remote\n          onLeave\n          absent\n          presentRate\n          sequence\n        }\n      }\n    }\n    errors {\n      __typename\n      code\n      message\n      path\n      ... on VersionConflictError {\n        current {\n          id\n          date\n          staffId\n          staffName\n          staffCategory\n          staffPhotoUrl\n          status\n          note\n          photoUrl\n          updatedAt\n          updatedBy\n          version\n          sequence\n          feedCursor\n        }\n      }\n    }\n  }\n}\n"
+    "text": "mutation Mark(\n  $input: UpdateAttendanceInput!\n) {\n  updateAttendance(input: $input) {\n    attendance {\n      id\n      date\n      staffId\n      staffName\n      staffCategory\n      staffPhotoUrl\n      status\n      note\n      photoUrl\n      arrivedAt\n      leftAt\n      isOnSite\n      updatedAt\n      updatedBy\n      version\n      sequence\n      feedCursor\n      day {\n        id\n        date\n        state\n        label\n        isWorkingDay\n        rosterVersion\n        sequence\n        summary {\n          id\n          total\n          unmarked\n          present\n          late\n          halfDay\n          remote\n          onLeave\n          absent\n          presentRate\n          onSite\n          sequence\n        }\n      }\n    }\n    errors {\n      __typename\n      code\n      message\n      path\n      ... on VersionConflictError {\n        current {\n          id\n          date\n          staffId\n          staffName\n          staffCategory\n          staffPhotoUrl\n          status\n          note\n          photoUrl\n          arrivedAt\n          leftAt\n          isOnSite\n          updatedAt\n          updatedBy\n          version\n          sequence\n          feedCursor\n        }\n      }\n    }\n  }\n}\n"
   }
 };
 })();
 
-(node as any).hash = "b9543ef3ad331cb6e96f40f896b02d69";
+(node as any).hash = "660d34b95b2c0f26cb7e6b35b072288a";
 
 export default node;

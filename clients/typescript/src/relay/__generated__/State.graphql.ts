@@ -1,5 +1,5 @@
 /**
- * @generated SignedSource<<55aeba3fd25554cc071f14948139b212>>
+ * @generated SignedSource<<cbfab238f7ab4022d80e2613b2acef10>>
  * @lightSyntaxTransform
  */
 
@@ -27,6 +27,7 @@ export type State$data = {
       readonly id: string;
       readonly late: number;
       readonly onLeave: number;
+      readonly onSite: number;
       readonly present: number;
       readonly presentRate: number | null | undefined;
       readonly remote: number;
@@ -187,6 +188,13 @@ v3 = [
             "name": "presentRate",
             "storageKey": null
           },
+          {
+            "alias": null,
+            "args": null,
+            "kind": "ScalarField",
+            "name": "onSite",
+            "storageKey": null
+          },
           (v2/*:: as any*/)
         ],
         "storageKey": null
@@ -213,16 +221,16 @@ return {
     "selections": (v3/*:: as any*/)
   },
   "params": {
-    "cacheID": "9cbf4770457aa663723eab742c947a4e",
+    "cacheID": "48dcd679e1dd72b7c6d10788c2bab65c",
     "id": null,
     "metadata": {},
     "name": "State",
     "operationKind": "subscription",
-    "text": "subscription State(\n  $date: Date!\n) {\n  attendanceDayUpdated(date: $date) {\n    id\n    date\n    state\n    label\n    isWorkingDay\n    rosterVersion\n    sequence\n    summary {\n      id\n      total\n      unmarked\n      present\n      late\n      halfDay\n      remote\n      onLeave\n      absent\n      presentRate\n      sequence\n    }\n  }\n}\n"
+    "text": "subscription State(\n  $date: Date!\n) {\n  attendanceDayUpdated(date: $date) {\n    id\n    date\n    state\n    label\n    isWorkingDay\n    rosterVersion\n    sequence\n    summary {\n      id\n      total\n      unmarked\n      present\n      late\n      halfDay\n      remote\n      onLeave\n      absent\n      presentRate\n      onSite\n      sequence\n    }\n  }\n}\n"
   }
 };
 })();
 
-(node as any).hash = "6ac4f5f204b9dbdcaf5a2e1d0937b526";
+(node as any).hash = "d3a5a9da959e6e06a92ca809c1bcf9cb";
 
 export default node;
