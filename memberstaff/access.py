@@ -34,6 +34,7 @@ class Right(StrEnum):
     MARK_ANY_DAY = "mark attendance for days other than today"
     MANAGE_DAYS = "change or lock days"
     MANAGE_STAFF = "manage staff"
+    MANAGE_REASONS = "manage reasons"
     MANAGE_ACCOUNTS = "manage accounts"
     READ_AUDIT = "read the audit log"
     INTROSPECT = "introspect the schema"

@@ -41,8 +41,14 @@ def status_of(stored: str) -> Status:
 NOTES = frozenset({"note", "photo_url"})
 """Values of a record that can tell of somebody's health."""
 TIMES = frozenset({"arrived_at", "left_at"})
-CONFIDENTIAL = NOTES | TIMES
+REASON = "reason"
+"""The reason, where it is not one for viewers."""
+CONFIDENTIAL = NOTES | TIMES | {REASON}
 """What is shown to those alone who have `Right.READ_NOTES`, unless `Visibility` says otherwise."""
+VIEWERS_REASON = "viewers_reason"
+"""The reason, where it is one for viewers."""
+FROM_ANYBODY = CONFIDENTIAL | {VIEWERS_REASON}
+"""What is hidden from whoever does not log in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +62,23 @@ class Visibility:
         """The values of a record that this reader may not see; what is kept for one is kept for all with the same."""
         if reader.may(Right.READ_NOTES):
             return frozenset()
-        return NOTES if self.times else CONFIDENTIAL
+        return CONFIDENTIAL - TIMES if self.times else CONFIDENTIAL
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why somebody is late or absent, from the list that administrators keep."""
+
+    id: int
+    name: str
+    for_viewers: bool
+    """Whether it is shown to those, too, who may not read notes."""
+    retired: bool
+    """Whether it can be chosen no more; where it was chosen, it stays."""
+
+    def is_hidden(self, hidden: frozenset[str]) -> bool:
+        """Whether it is hidden from a reader."""
+        return (VIEWERS_REASON if self.for_viewers else REASON) in hidden
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +105,7 @@ class Change:
     roster_version: int
     arrived_at: datetime | None = None
     left_at: datetime | None = None
+    reason: Reason | None = None
 
     @property
     def on_site(self) -> bool:
@@ -91,8 +114,10 @@ class Change:
 
     def shown(self, hidden: frozenset[str]) -> Self:
         """The change without what is hidden from a reader."""
-        values: dict[str, Any] = dict.fromkeys(hidden)
-        return replace(self, **values) if hidden else self
+        values: dict[str, Any] = dict.fromkeys(hidden & (NOTES | TIMES))
+        if self.reason is not None and self.reason.is_hidden(hidden):
+            values["reason"] = None
+        return replace(self, **values) if values else self
 
 
 @dataclass(frozen=True, slots=True)

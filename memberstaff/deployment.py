@@ -144,7 +144,9 @@ class Deployment(BaseSettings):
         description="App key of Laravel Echo; without one /app is not served, except in demo mode (`memberstaff`).",
     )
     echo_public: bool = Field(
-        False, description="Open the channel `attendance`, without notes, photos of marks and times, to anybody."
+        False,
+        description="Open the channel `attendance` to anybody: names and statuses, but no notes, reasons, photos of "
+        "marks or times.",
     )
     echo_statuses: Annotated[dict[Status, str], NoDecode] = Field(
         default_factory=dict, description='JSON map from statuses to names for Echo, such as {"HALF_DAY":"half-day"}.'

@@ -49,6 +49,7 @@ CACHE_POLICY = CachePolicy(
             "AttendanceRevisionEdge",
             "AttendanceRevision",
             "PageInfo",
+            "Reason",
             "Staff",
         }
     ),

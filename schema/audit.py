@@ -26,7 +26,7 @@ EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 LONGEST_ACTION = 32
 MOST_DETAILS = 10
 """Values of an entry; those of a person are the most."""
-TYPES = {Subject.STAFF: "Staff", Subject.ACCOUNT: "Account", Subject.DAY: "AttendanceDay"}
+TYPES = {Subject.STAFF: "Staff", Subject.ACCOUNT: "Account", Subject.DAY: "AttendanceDay", Subject.REASON: "Reason"}
 
 describe(
     Subject,
@@ -35,6 +35,7 @@ describe(
     STAFF="A person; `subjectId` is the id of the Staff.",
     ACCOUNT="An account; `subjectId` is the id of the Account.",
     DAY="A day; `subjectId` is the id of the AttendanceDay.",
+    REASON="A reason; `subjectId` is the id of the Reason.",
 )
 
 
@@ -113,8 +114,8 @@ class AuditQuery:
 
     @strawberry.field(
         description=(
-            "Logins, refused attempts, and changes of rights, staff and days, newest first. An entry matches if it "
-            "matches every argument. Requires ADMIN."
+            "Logins, refused attempts, and changes of rights, staff, days and reasons, newest first. An entry matches "
+            "if it matches every argument. Requires ADMIN."
         )
     )
     async def audit(
@@ -129,7 +130,7 @@ class AuditQuery:
             dt.datetime | None, strawberry.argument(description="Entries before this instant, not of it.")
         ] = None,
         subject: Annotated[
-            Subject | None, strawberry.argument(description="Entries about people, accounts or days only.")
+            Subject | None, strawberry.argument(description="Entries about people, accounts, days or reasons only.")
         ] = None,
         action: Annotated[
             str | None, strawberry.argument(description="Entries with exactly this action, such as login_failed.")

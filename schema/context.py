@@ -35,7 +35,7 @@ describe(
     description="What an account may do.",
     ADMIN="Everything.",
     MARKER="Read, and mark today.",
-    VIEWER="Read, without notes, the photos of marks and, unless a setting says otherwise, times.",
+    VIEWER="Read, without notes, photos of marks, reasons but those for VIEWERs and, by default, times.",
 )
 
 

@@ -23,8 +23,9 @@ from .counts import DaySummary
 from .enums import describe
 from .ids import global_id
 from .people import ERASED_NAME, NO_CATEGORY, Staff
+from .reasons import Reason, shown_reason
 from .relay import BOARD_PAGE, SEQUENCE, After, First, Node, PageInfo, page_cursor, page_size, parse_page_cursor
-from .revisions import ARRIVED_AT, LEFT_AT, NEWEST, AttendanceRevisionConnection
+from .revisions import ARRIVED_AT, LEFT_AT, NEWEST, REASON, AttendanceRevisionConnection
 from .scalars import URL, written_instant
 from .scope import Search, StaffScope, staff_filter, unique_values
 
@@ -75,6 +76,7 @@ class Attendance(Node):
     photo_url: URL | None = strawberry.field(
         description="A photo attached to the mark. Null for a VIEWER, as notes are."
     )
+    reason: Reason | None = strawberry.field(description=REASON)
     arrived_at: dt.datetime | None = strawberry.field(description=ARRIVED_AT)
     left_at: dt.datetime | None = strawberry.field(description=LEFT_AT)
     is_on_site: bool = strawberry.field(
@@ -139,6 +141,7 @@ class Attendance(Node):
             status=record.status,
             note=record.note,
             photo_url=URL(record.photo_url) if record.photo_url else None,
+            reason=shown_reason(record.reason),
             arrived_at=written_instant(record.arrived_at),
             left_at=written_instant(record.left_at),
             is_on_site=record.on_site,
@@ -166,6 +169,7 @@ class Attendance(Node):
             status=change.status,
             note=change.note,
             photo_url=URL(change.photo_url) if change.photo_url else None,
+            reason=shown_reason(change.reason),
             arrived_at=change.arrived_at,
             left_at=change.left_at,
             is_on_site=on_site,

@@ -50,6 +50,14 @@ def account_key(text: str) -> int:
     return number(key)
 
 
+def reason_key(text: str) -> int:
+    """The number of the reason with this id; raises Refusal."""
+    type_name, key = read(text)
+    if type_name != "Reason":
+        raise Refusal(ErrorCode.NOT_FOUND, f"This is the id of {_with_article(type_name)}, not of a Reason.", "id")
+    return number(key)
+
+
 def attendance_key(text: str) -> tuple[int, date]:
     """The person and the day of the record with this id; raises Refusal."""
     type_name, key = read(text)

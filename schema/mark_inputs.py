@@ -12,10 +12,11 @@ from memberstaff.attendance.rules import Mark
 from memberstaff.changes import Status
 from memberstaff.engine.fast_inputs import fast_input
 from memberstaff.errors import Refusal
+from memberstaff.inputs import UNSET, Unset
 
 from .enums import describe
-from .ids import attendance_key, staff_key
-from .optional import value_or_unset
+from .ids import attendance_key, reason_key, staff_key
+from .optional import SomeValue, value_or_unset
 from .scalars import URL
 from .scope import StaffScope
 
@@ -45,6 +46,7 @@ OCCURRED_AT = (
     "ago than MEMBERSTAFF_LATE_MARK_DAYS, CLOCK_AHEAD if it is more than a minute ahead of the server's clock. "
     "Default: now."
 )
+REASON = "Id of a Reason that is not retired; null for none, and not changed if omitted."
 NOTE = "Up to 2,000 characters; null or blank for none, and not changed if omitted."
 
 
@@ -82,8 +84,8 @@ class AttendanceTarget:
 @fast_input
 @strawberry.input(
     description=(
-        "A change of a record. Omitted fields are not changed; null clears a note, a photo or a time, and is INVALID "
-        "for a status, since UNMARKED takes a mark back."
+        "A change of a record. Omitted fields are not changed; null clears a note, a reason, a photo or a time, and is "
+        "INVALID for a status, since UNMARKED takes a mark back."
     )
 )
 class UpdateAttendanceInput:
@@ -93,6 +95,7 @@ class UpdateAttendanceInput:
     status: Maybe[Status | None] = strawberry.field(description="The status to record; not changed if omitted.")
     note: Maybe[str | None] = strawberry.field(description=NOTE)
     photo_url: Maybe[URL | None] = strawberry.field(description=PHOTO)
+    reason_id: Maybe[strawberry.ID | None] = strawberry.field(description=REASON)
     arrived_at: Maybe[dt.datetime | None] = strawberry.field(description=ARRIVED_AT)
     left_at: Maybe[dt.datetime | None] = strawberry.field(description=LEFT_AT)
     occurred_at: dt.datetime | None = strawberry.field(default=None, description=OCCURRED_AT)
@@ -109,6 +112,7 @@ class UpdateAttendanceInput:
             status=value_or_unset(self.status),
             note=value_or_unset(self.note),
             photo_url=value_or_unset(self.photo_url),
+            reason_id=_reason_number(self.reason_id),
             arrived_at=value_or_unset(self.arrived_at),
             left_at=value_or_unset(self.left_at),
             occurred_at=self.occurred_at,
@@ -125,6 +129,7 @@ class AttendanceEntryInput:
     status: Status = strawberry.field(description="The status to record.")
     note: Maybe[str | None] = strawberry.field(description=NOTE)
     photo_url: Maybe[URL | None] = strawberry.field(description=PHOTO)
+    reason_id: Maybe[strawberry.ID | None] = strawberry.field(description=REASON)
     arrived_at: Maybe[dt.datetime | None] = strawberry.field(description=ARRIVED_AT)
     left_at: Maybe[dt.datetime | None] = strawberry.field(description=LEFT_AT)
     occurred_at: dt.datetime | None = strawberry.field(default=None, description=OCCURRED_AT)
@@ -144,6 +149,7 @@ class AttendanceEntryInput:
             status=self.status,
             note=value_or_unset(self.note),
             photo_url=value_or_unset(self.photo_url),
+            reason_id=_reason_number(self.reason_id),
             arrived_at=value_or_unset(self.arrived_at),
             left_at=value_or_unset(self.left_at),
             occurred_at=self.occurred_at,
@@ -151,10 +157,20 @@ class AttendanceEntryInput:
         )
 
 
+def _reason_number(given: SomeValue[strawberry.ID | None] | None) -> int | None | Unset:
+    """The reason's number, or for an invalid id one that no reason has: the error then gets the mark's path."""
+    if given is None or given.value is None:
+        return UNSET if given is None else None
+    try:
+        return reason_key(given.value)
+    except Refusal:
+        return -1
+
+
 @strawberry.input(
     description=(
-        "Mark everybody in the scope, by default only those who are unmarked. Notes and photos are not changed, and "
-        "when somebody came is unknown."
+        "Mark everybody in the scope, by default only those who are unmarked. Notes, reasons and photos are not "
+        "changed, and when somebody came is unknown."
     )
 )
 class AttendanceFillInput:

@@ -8,14 +8,18 @@ from typing import Annotated
 import strawberry
 
 from memberstaff.attendance import report
+from memberstaff.attendance.reasons import MOST
 from memberstaff.attendance.report import ReportedDay, ReportFilter
+from memberstaff.changes import Status
 from memberstaff.errors import RequestError, RequestErrorCode
 
 from .context import Info
 from .counts import StatusCounts, counts_of
 from .people import LONGEST_SPAN, NO_CATEGORY
+from .reasons import Reason
 from .scope import StaffScope, unique_values
 
+MOST_REASON_COUNTS = MOST * (len(Status) - 1)
 MOST_CATEGORIES = 40
 """Categories in a report: with a quarter's days they are 3,721 objects, within the cost limit."""
 
@@ -43,6 +47,15 @@ class AttendanceReportCategory:
     )
 
 
+@strawberry.type(description="How often a reason was given with a status.")
+class ReasonCount:
+    """See `report.ReasonCount`."""
+
+    reason: Reason = strawberry.field(description="The reason.")
+    status: Status = strawberry.field(description="Of the records that have it.")
+    count: int = strawberry.field(description="Records: people, each day on its own.")
+
+
 @strawberry.type(
     description=(
         "Daily counts by category, as they were when the report was read. Not live: ask again after an event of one "
@@ -58,6 +71,18 @@ class AttendanceReport:
         description="Ordered by name; without those that have no people on any day.",
         metadata={"list_size": MOST_CATEGORIES},
     )
+    which: strawberry.Private[ReportFilter]
+
+    @strawberry.field(
+        description=(
+            "How often each reason was given to a marked record, by name and status; a VIEWER is shown reasons for "
+            "VIEWERs."
+        ),
+        metadata={"list_size": MOST_REASON_COUNTS},
+    )
+    async def reasons(self, info: Info) -> list[ReasonCount]:
+        found = await report.reasons_given(await info.context.snapshot(), self.from_, self.to, self.which)
+        return [ReasonCount(reason=Reason.of(each.reason), status=each.status, count=each.number) for each in found]
 
 
 @strawberry.type
@@ -82,7 +107,8 @@ class ReportsQuery:
                 RequestErrorCode.BAD_REQUEST, f"Select 1 to {LONGEST_SPAN} days, with `from` not after `to`."
             )
         snapshot, calendar = await info.context.snapshot(), info.context.application.calendar
-        found = await report.report(snapshot, calendar, from_, to, _report_filter(scope), no_category=NO_CATEGORY)
+        which = _report_filter(scope)
+        found = await report.report(snapshot, calendar, from_, to, which, no_category=NO_CATEGORY)
         if len(found) > MOST_CATEGORIES:
             why = f"The report has {len(found):,} categories; the limit is {MOST_CATEGORIES}. Select some in `scope`."
             raise RequestError(RequestErrorCode.BAD_REQUEST, why)
@@ -90,7 +116,7 @@ class ReportsQuery:
             AttendanceReportCategory(category=name, days=[AttendanceReportDay.of(day) for day in days])
             for name, days in found.items()
         ]
-        return AttendanceReport(from_=from_, to=to, categories=categories)
+        return AttendanceReport(from_=from_, to=to, categories=categories, which=which)
 
 
 def _report_filter(scope: StaffScope | None) -> ReportFilter:

@@ -12,12 +12,14 @@ from memberstaff.changes import Status
 from .accounts import Account, account_for_admins
 from .context import Info
 from .ids import global_id
+from .reasons import Reason, shown_reason
 from .relay import Node, PageInfo, page_cursor
 from .scalars import URL
 
 NEWEST = 2**31 - 1
 """The highest version: a 32-bit integer in the database."""
 
+REASON = "Why, from the list of reasons. Null for a VIEWER, unless it is a reason for VIEWERs."
 FOR_VIEWERS = "Null for a VIEWER, unless MEMBERSTAFF_VIEWERS_SEE_TIMES shows it."
 ARRIVED_AT = f"When the person came; null if that is unknown, and for whoever is not on site at all. {FOR_VIEWERS}"
 LEFT_AT = f"When the person left; null if they have not, or it is unknown. {FOR_VIEWERS}"
@@ -33,6 +35,7 @@ class AttendanceRevision(Node):
     photo_url: URL | None = strawberry.field(
         description="The photo attached to the mark after the change. Null for a VIEWER."
     )
+    reason: Reason | None = strawberry.field(description=REASON)
     arrived_at: dt.datetime | None = strawberry.field(description=ARRIVED_AT)
     left_at: dt.datetime | None = strawberry.field(description=LEFT_AT)
     changed_at: dt.datetime = strawberry.field(description="When it was changed.")
@@ -56,6 +59,7 @@ class AttendanceRevision(Node):
             status=revision.status,
             note=revision.note,
             photo_url=URL(revision.photo_url) if revision.photo_url else None,
+            reason=shown_reason(revision.reason),
             arrived_at=revision.arrived_at,
             left_at=revision.left_at,
             changed_at=revision.changed_at,

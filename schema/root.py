@@ -10,7 +10,7 @@ from strawberry.schema.config import StrawberryConfig
 
 from memberstaff.access import Right
 from memberstaff.accounts import directory
-from memberstaff.attendance import queries
+from memberstaff.attendance import queries, reasons
 from memberstaff.db import audit
 from memberstaff.engine.limits import Limits
 from memberstaff.engine.schema import Schema, build_schema
@@ -26,6 +26,7 @@ from .entities import AttendanceDay
 from .ids import day, number, read
 from .payloads import InputError
 from .people import Staff
+from .reasons import Reason, ReasonsMutation, ReasonsQuery
 from .relay import Node
 from .reports import ReportsQuery
 from .revisions import NEWEST, AttendanceRevision
@@ -95,6 +96,12 @@ async def _audit_entry(info: Info, key: list[str]) -> Node | None:
     return (await audit_entries(snapshot, [found]))[0] if found else None
 
 
+async def _reason(info: Info, key: list[str]) -> Node | None:
+    wanted = number(key)
+    found = await reasons.all_reasons(await info.context.snapshot())
+    return next((Reason.of(each) for each in found if each.id == wanted), None)
+
+
 async def _viewer(info: Info, key: list[str]) -> Node | None:
     caller = await info.context.caller()
     return Viewer.of(info, caller) if caller.account_id == number(key) else None
@@ -106,6 +113,7 @@ NODES: dict[str, Callable[[Info, list[str]], Awaitable[Node | None]]] = {
     "AttendanceDay": _day,
     "DaySummary": _summary,
     "AttendanceRevision": _revision,
+    "Reason": _reason,
     "Viewer": _viewer,
     "Account": _account,
     "AuditEntry": _audit_entry,
@@ -127,7 +135,17 @@ Inputs keep what they leave out. Ids and cursors are opaque."""
 
 
 @strawberry.type(description="All queries. A field that fails is null, beside an error; the others are not affected.")
-class Query(SessionsQuery, AccountsQuery, AuditQuery, DaysQuery, AttendanceQuery, ReportsQuery, StaffQuery, NodeQuery):
+class Query(
+    SessionsQuery,
+    AccountsQuery,
+    AuditQuery,
+    DaysQuery,
+    AttendanceQuery,
+    ReportsQuery,
+    StaffQuery,
+    ReasonsQuery,
+    NodeQuery,
+):
     """Root fields by subject."""
 
 
@@ -137,7 +155,7 @@ class Query(SessionsQuery, AccountsQuery, AuditQuery, DaysQuery, AttendanceQuery
         "error, and takes nothing back that another has done."
     )
 )
-class Mutation(SessionsMutation, AccountsMutation, DaysMutation, AttendanceMutation, StaffMutation):
+class Mutation(SessionsMutation, AccountsMutation, DaysMutation, AttendanceMutation, StaffMutation, ReasonsMutation):
     """Root fields by subject."""
 
 

@@ -30,11 +30,12 @@ from memberstaff.attendance import rules
 from memberstaff.attendance.days import Calendar
 from memberstaff.attendance.model import Day, Record, record
 from memberstaff.attendance.queries import BoardFilter, select_records_by_key
+from memberstaff.attendance.reasons import unpacked, wanted
 from memberstaff.attendance.revisions import Entry, append, append_selected, numbered
 from memberstaff.attendance.rules import Mark, Moment
-from memberstaff.changes import ON_SITE, Status, is_known
+from memberstaff.changes import ON_SITE, Reason, Status, is_known
 from memberstaff.db.arrays import any_of
-from memberstaff.db.tables import attendance, staff
+from memberstaff.db.tables import attendance, reason, staff
 from memberstaff.db.types import Instant
 from memberstaff.db.work import Work
 from memberstaff.errors import ErrorCode, Refusal, Refusals, RequestError, Unavailable
@@ -99,7 +100,7 @@ async def update_each(
     day = await calendar.lock_row(work, on)
     came = await late()
     marks, forbidden = [*marks, *came], [*forbidden, *_forbidden(came, on, moment)]
-    records = await _records_of(work, on, [mark for _, mark in marks])
+    records, reasons = await _records_of(work, on, [mark for _, mark in marks])
     outcomes: list[MarkOutcome | Refusal | RequestError] = []
     changed: list[Entry] = []
     for (caller, mark), not_allowed in zip(marks, forbidden, strict=True):
@@ -109,7 +110,7 @@ async def update_each(
             current = records.get(mark.staff_id)
             if current is None:
                 raise Refusal(ErrorCode.NOT_FOUND, "There is no such person.", "target")
-            after = rules.apply(mark.checked(), current, day, moment)
+            after = rules.apply(mark.checked(), current, day, moment, reasons)
         except (Refusal, RequestError) as error:
             outcomes.append(error)
             continue
@@ -134,8 +135,8 @@ async def update_many(
     day = await calendar.lock_row(work, on)
     if len(marks) > MOST_ENTRIES:
         raise Refusal(ErrorCode.LIMIT_EXCEEDED, f"A request may have at most {MOST_ENTRIES:,} entries.", "entries")
-    records = await _records_of(work, on, marks)
-    after, refusals = judge(day, records, marks, moment)
+    records, reasons = await _records_of(work, on, marks)
+    after, refusals = judge(day, records, marks, moment, reasons)
     if refusals and policy is ErrorPolicy.REJECT_ALL:
         raise Refusals(*refusals)
     changed = [(numbered(work, day, index, record, work.caller), work.caller) for index, record in enumerate(after)]
@@ -144,7 +145,11 @@ async def update_many(
 
 
 def judge(
-    day: Day, records: Mapping[int, Record], marks: Sequence[Mark], moment: Moment
+    day: Day,
+    records: Mapping[int, Record],
+    marks: Sequence[Mark],
+    moment: Moment,
+    reasons: Mapping[int, Reason],
 ) -> tuple[list[Record], list[Refusal]]:
     """The records that the marks of a day change, and a Refusal for each that is not valid, below `entries`."""
     changed: list[Record] = []
@@ -157,7 +162,7 @@ def judge(
             seen.add(mark.staff_id)
             if mark.staff_id not in records:
                 raise Refusal(ErrorCode.NOT_FOUND, "There is no such person.", "staffId")
-            after = rules.apply(mark.checked(), records[mark.staff_id], day, moment)
+            after = rules.apply(mark.checked(), records[mark.staff_id], day, moment, reasons)
         except Refusal as refusal:
             refusals.append(refusal.under("entries", str(index)))
         else:
@@ -176,7 +181,7 @@ async def fill(
     only_unmarked: bool,
     occurred_at: datetime | None = None,
 ) -> BulkOutcome:
-    """Give everybody on the roster who matches `which` this status; notes and photos stay. Raises Refusal.
+    """Give everybody on the roster who matches `which` this status; notes, reasons and photos stay. Raises Refusal.
 
     When they came is unknown, and so it stays. `occurred_at` is as in a `Mark`.
     """
@@ -201,6 +206,7 @@ async def fill(
             attendance.c.photo_url,
             attendance.c.arrived_at,
             attendance.c.left_at,
+            attendance.c.reason_id,
         )
         .select_from(staff.outerjoin(attendance, and_(attendance.c.staff_id == staff.c.id, attendance.c.date == on)))
         .where(*conditions)
@@ -217,6 +223,7 @@ async def fill(
         people.c.photo_url,
         people.c.arrived_at if status in ON_SITE else literal(None, Instant),
         people.c.left_at if status in ON_SITE else literal(None, Instant),
+        people.c.reason_id,
         literal(work.now, Instant),
         literal(work.caller.account_id, BigInteger),
     )
@@ -243,24 +250,33 @@ def _require_mark(caller: Caller, on: date, today: date) -> None:
         caller.require(Right.MARK_ANY_DAY)
 
 
-async def _records_of(work: Work, on: date, marks: Sequence[Mark]) -> dict[int, Record]:
-    """The current records of the people marked, in one statement of constant size that looks each up by its key.
+async def _records_of(work: Work, on: date, marks: Sequence[Mark]) -> tuple[dict[int, Record], Mapping[int, Reason]]:
+    """The current records of the people marked, and the reasons that are to be chosen.
+
+    In one statement of constant size that looks each record up by its key.
 
     Locks those people against erasure until this work ends, or a note written here would outlive its person. Raises
     Unavailable for a record with a status of a later release, which would be lost: that one's processes can change it.
     """
-    parameters = {"on": on, "staff_ids": [mark.staff_id for mark in marks]}
-    rows = await work.rows(_select_records_of(work.dialect), parameters)
+    parameters: dict[str, Any] = {"on": on, "staff_ids": [mark.staff_id for mark in marks]}
+    chosen = {mark.reason_id for mark in marks if isinstance(mark.reason_id, int)}
+    if chosen:
+        parameters["reason_ids"] = list(chosen)
+    rows = await work.rows(_select_records_of(work.dialect, reasons=bool(chosen)), parameters)
     if not all(row.status is None or is_known(row.status) for row in rows):
         raise Unavailable("This server is being replaced by a later release. Try again.", applied=False)
-    return {row.id: record(row, on) for row in rows}
+    reasons = unpacked(rows[0].wanted_reasons) if chosen and rows else rules.NO_REASONS
+    return {row.id: record(row[:-1] if chosen else row, on) for row in rows}, reasons
 
 
 @cache
-def _select_records_of(dialect: str) -> Select[Any]:
+def _select_records_of(dialect: str, *, reasons: bool) -> Select[Any]:
     """Nothing is hidden from whoever may mark, or it would be written over."""
-    return (
+    selected = (
         select_records_by_key(dialect, frozenset())
         .where(any_of(staff.c.id, bindparam("staff_ids")))
         .with_for_update(read=True, key_share=True, of=staff)
     )
+    if not reasons:
+        return selected
+    return selected.add_columns(wanted(dialect, any_of(reason.c.id, bindparam("reason_ids")) & ~reason.c.retired))

@@ -23,8 +23,8 @@ from memberstaff.inputs import LONGEST_NAME, LONGEST_REASON, UNSET, Unset, line,
 
 _COLUMNS = (attendance_day, installation.c.epoch, installation.c.roster_version, installation.c.least_revision)
 
-TIMES_SINCE = "0011"
-"""The migration that a process must know to carry times on."""
+REASONS_SINCE = "0014"
+"""The migration that a process must know to carry times and reasons on."""
 
 _DAYS = select(*_COLUMNS).select_from(
     installation.outerjoin(attendance_day, any_of(attendance_day.c.date, bindparam("dates")))
@@ -79,7 +79,7 @@ class Calendar:
                 day_version=0,
                 epoch=first.epoch,
                 roster_version=first.roster_version,
-                keeps_times=_keeps_times(first),
+                finished=is_finished(first),
             )
             for day in dates
         }
@@ -143,9 +143,10 @@ def _day(row: Row[Any]) -> Day:
         day_version=row.day_version,
         epoch=row.epoch,
         roster_version=row.roster_version,
-        keeps_times=_keeps_times(row),
+        finished=is_finished(row),
     )
 
 
-def _keeps_times(row: Row[Any]) -> bool:
-    return (row.least_revision or "") >= TIMES_SINCE
+def is_finished(row: Row[Any]) -> bool:
+    """Whether no process may serve, by the installation's row, that would not carry times and reasons on."""
+    return (row.least_revision or "") >= REASONS_SINCE

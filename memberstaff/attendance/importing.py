@@ -13,8 +13,9 @@ from memberstaff.access import Caller, Right
 from memberstaff.attendance import commands, queries
 from memberstaff.attendance.commands import ErrorPolicy
 from memberstaff.attendance.days import Calendar
+from memberstaff.attendance.reasons import all_reasons
 from memberstaff.attendance.rules import Mark
-from memberstaff.changes import Status
+from memberstaff.changes import Reason, Status
 from memberstaff.db.arrays import any_of
 from memberstaff.db.database import Database
 from memberstaff.db.tables import staff
@@ -37,6 +38,8 @@ class AttendanceRow:
     note: str | None | Unset
     arrived_at: datetime | None | Unset = UNSET
     left_at: datetime | None | Unset = UNSET
+    reason: str | None | Unset = UNSET
+    """Its name."""
 
 
 Days = Mapping[date, Sequence[tuple[int, Mark]]]
@@ -61,12 +64,13 @@ async def import_attendance(
     async with database.read() as reading:
         reading.caller = caller
         reading.require(Right.MARK_ANY_DAY)
-        days, refusals = _by_day(await _people(reading, rows), rows)
+        reasons = await _reasons(reading, rows)
+        days, refusals = _by_day(await _people(reading, rows), reasons, rows)
     changes = 0
     for on, marks in days.items():
         async with database.read() as reading:
             reading.caller = caller
-            changed, refused = await _judge(reading, calendar, on, [mark for _, mark in marks])
+            changed, refused = await _judge(reading, calendar, on, [mark for _, mark in marks], reasons)
         changes += changed
         refusals += (_of_row(refusal, marks) for refusal in refused)
     if refusals:
@@ -74,11 +78,15 @@ async def import_attendance(
     return changes if dry_run else await _store(database, calendar, caller, days, progress)
 
 
-async def _judge(reading: Reading, calendar: Calendar, on: date, marks: Sequence[Mark]) -> tuple[int, list[Refusal]]:
+async def _judge(
+    reading: Reading, calendar: Calendar, on: date, marks: Sequence[Mark], reasons: Mapping[str, Reason]
+) -> tuple[int, list[Refusal]]:
     """How many records the marks of a day would change, and what is wrong with others."""
     day = await calendar.day(reading, on)
     records = await queries.records(reading, on, [mark.staff_id for mark in marks])
-    changed, refusals = commands.judge(day, records, marks, calendar.moment(reading, are_arrivals=False))
+    chosen = {each.id: each for each in reasons.values() if not each.retired}
+    moment = calendar.moment(reading, are_arrivals=False)
+    changed, refusals = commands.judge(day, records, marks, moment, chosen)
     return len(changed), refusals
 
 
@@ -110,8 +118,10 @@ def _of_row(refusal: Refusal, marks: Sequence[tuple[int, Mark]]) -> Refusal:
     return refusal
 
 
-def _by_day(people: Mapping[str, set[int]], rows: Sequence[AttendanceRow]) -> tuple[Days, list[Refusal]]:
-    """The marks in order of their dates, and the refusals of rows whose person is not known."""
+def _by_day(
+    people: Mapping[str, set[int]], reasons: Mapping[str, Reason], rows: Sequence[AttendanceRow]
+) -> tuple[Days, list[Refusal]]:
+    """The marks in order of their dates, and the refusals of rows whose person or reason is not known."""
     days: dict[date, list[tuple[int, Mark]]] = defaultdict(list)
     refusals: list[Refusal] = []
     for index, row in enumerate(rows):
@@ -122,6 +132,7 @@ def _by_day(people: Mapping[str, set[int]], rows: Sequence[AttendanceRow]) -> tu
                 note=row.note,
                 arrived_at=row.arrived_at,
                 left_at=row.left_at,
+                reason_id=_reason_id(reasons, row.reason),
             )
             days[row.date].append((index, mark))
         except Refusal as refusal:
@@ -139,6 +150,21 @@ def _staff_id(people: Mapping[str, set[int]], row: AttendanceRow) -> int:
     if len(found) > 1:
         raise Refusal(ErrorCode.INVALID, "Several people have this name; use the external reference.", field)
     return next(iter(found))
+
+
+async def _reasons(reading: Reading, rows: Sequence[AttendanceRow]) -> dict[str, Reason]:
+    """All reasons by folded name, if a row names one."""
+    if not any(isinstance(row.reason, str) for row in rows):
+        return {}
+    return {fold(each.name): each for each in await all_reasons(reading)}
+
+
+def _reason_id(reasons: Mapping[str, Reason], name: str | None | Unset) -> int | None | Unset:
+    if name is UNSET or name is None:
+        return name
+    if (found := reasons.get(fold(name))) is None:
+        raise Refusal(ErrorCode.NOT_FOUND, f"There is no reason {name!r}.", "reason")
+    return found.id
 
 
 async def _people(reading: Reading, rows: Sequence[AttendanceRow]) -> dict[str, set[int]]:

@@ -10,10 +10,11 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Date, Integer, Row, Select, and_, bindparam, case, null, select, true
 
+from memberstaff.attendance.model import reason_columns, reason_of
 from memberstaff.changes import Change, DayProgress, status_of
 from memberstaff.db.arrays import any_of
 from memberstaff.db.rows import as_json, from_json, json_date
-from memberstaff.db.tables import account, attendance_day, attendance_revision, installation, staff
+from memberstaff.db.tables import account, attendance_day, attendance_revision, installation, reason, staff
 from memberstaff.db.work import Reading
 
 
@@ -25,6 +26,8 @@ class Progress:
     roster_version: int
     days: Mapping[date, DayProgress]
 
+
+NOTHING_HIDDEN: frozenset[str] = frozenset()
 
 _STATES = select(
     installation.c.epoch,
@@ -81,6 +84,7 @@ def _select_after(dialect: str) -> Select[Any]:
             of.photo_url,
             of.arrived_at,
             of.left_at,
+            *reason_columns(of.reason_id, NOTHING_HIDDEN),
             of.changed_at,
             of.changed_by,
             account.c.display_name.label("changed_by_name"),
@@ -93,6 +97,7 @@ def _select_after(dialect: str) -> Select[Any]:
             first.join(staff, staff.c.id == of.staff_id)
             .join(installation, true())
             .outerjoin(account, account.c.id == of.changed_by)
+            .outerjoin(reason, reason.c.id == of.reason_id)
         )
         .order_by(of.date, of.position)
     )
@@ -116,4 +121,5 @@ def _change(row: Row[Any]) -> Change:
         roster_version=row.roster_version,
         arrived_at=row.arrived_at,
         left_at=row.left_at,
+        reason=reason_of((row.reason_id, row.reason_name, row.reason_for_viewers, row.reason_retired)),
     )

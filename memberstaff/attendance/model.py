@@ -7,20 +7,34 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, literal
+from sqlalchemy import ColumnElement, case, literal
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from memberstaff.attendance.cursor import Cursor
 from memberstaff.attendance.sequence import sequence
 from memberstaff.attendance.times import Times
-from memberstaff.changes import ON_SITE, Status, status_of
-from memberstaff.db.tables import account, attendance
+from memberstaff.changes import ON_SITE, REASON, Reason, Status, status_of
+from memberstaff.db.tables import account, attendance, reason
 from memberstaff.staff.model import COLUMNS, Person, person
 
 
 def readable(column: ColumnElement[Any], hidden: frozenset[str]) -> ColumnElement[Any]:
     """A column; null instead, if it is hidden from the reader: so it cannot leak."""
     return literal(None) if column.key in hidden else column
+
+
+def reason_columns(of: ColumnElement[int | None], hidden: frozenset[str]) -> tuple[ColumnElement[Any], ...]:
+    """What a statement that is joined with `reason` selects for `reason_of`; `of` is the column that refers to it."""
+    shown: Sequence[ColumnElement[Any]] = (of, reason.c.name, reason.c.for_viewers, reason.c.retired)
+    names = ("reason_id", "reason_name", "reason_for_viewers", "reason_retired")
+    if REASON in hidden:
+        shown = [case((reason.c.for_viewers, column)) for column in shown]
+    return tuple(column.label(name) for column, name in zip(shown, names, strict=True))
+
+
+def reason_of(values: Sequence[Any]) -> Reason | None:
+    """A reason from the values of `reason_columns`."""
+    return Reason(*values) if values[0] is not None else None
 
 
 def record_columns(
@@ -31,7 +45,7 @@ def record_columns(
 ) -> tuple[ColumnElement[Any], ...]:
     """What a statement selects after a person's columns, for `record()`, without what is hidden from the reader.
 
-    From the columns `of` of the record, and the name `updated_by` of its account.
+    From the columns `of` of the record, and the name `updated_by` of its account. The statement is joined with `reason`.
     """
     return (
         of.status,
@@ -40,6 +54,7 @@ def record_columns(
         readable(of.arrived_at, hidden).label("arrived_at"),
         readable(of.left_at, hidden).label("left_at"),
         of.left_at.is_not(None).label("has_left"),
+        *reason_columns(of.reason_id, hidden),
         of.version,
         of.position,
         of.updated_at,
@@ -60,8 +75,8 @@ class Day:
     day_version: int
     epoch: int
     roster_version: int
-    keeps_times: bool = True
-    """Whether every process that may serve carries times on: see docs/decisions/0031-side-by-side.md."""
+    finished: bool = True
+    """Whether every process that may serve carries times and reasons on: docs/decisions/0031-side-by-side.md."""
 
     @property
     def sequence(self) -> str:
@@ -91,6 +106,7 @@ class Record(NamedTuple):
     left_at: datetime | None = None
     has_left: bool = False
     """Whether they have, for readers who are not told when, too."""
+    reason: Reason | None = None
 
     @property
     def on_site(self) -> bool:
@@ -105,7 +121,9 @@ class Record(NamedTuple):
 def record(row: Sequence[Any], day: date) -> Record:
     """Build a Record from a row of exactly the person's columns and then `record_columns`."""
     of_person, of_record = row[:_OF_PERSON], row[_OF_PERSON:]
-    status, note, photo_url, arrived_at, left_at, has_left, version, position, updated_at, by, by_account = of_record
+    status, note, photo_url, arrived_at, left_at, has_left, *why, version, position, updated_at, by, by_account = (
+        of_record
+    )
     if version is None:
         return Record(person(of_person), day, Status.UNMARKED, None, None, 0, 0, None, None, None)
     whose = person(of_person)
@@ -123,6 +141,7 @@ def record(row: Sequence[Any], day: date) -> Record:
         arrived_at,
         left_at,
         has_left,
+        reason_of(why),
     )
 
 

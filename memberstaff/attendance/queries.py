@@ -25,11 +25,20 @@ from sqlalchemy import (
 )
 
 from memberstaff.access import Right
-from memberstaff.attendance.model import Day, Record, Summary, readable, record, record_columns
-from memberstaff.changes import ON_SITE, Status, status_of
+from memberstaff.attendance.model import (
+    Day,
+    Record,
+    Summary,
+    readable,
+    reason_columns,
+    reason_of,
+    record,
+    record_columns,
+)
+from memberstaff.changes import ON_SITE, Reason, Status, status_of
 from memberstaff.db.arrays import any_of
 from memberstaff.db.rows import as_json, from_json, json_date
-from memberstaff.db.tables import account, attendance, attendance_revision, staff
+from memberstaff.db.tables import account, attendance, attendance_revision, reason, staff
 from memberstaff.db.work import Reading
 from memberstaff.staff.model import COLUMNS
 from memberstaff.staff.queries import StaffFilter, StaffPosition, beyond, employed_on
@@ -62,6 +71,7 @@ class Revision:
     photo_url: str | None
     arrived_at: datetime | None
     left_at: datetime | None
+    reason: Reason | None
     changed_at: datetime
     changed_by: str | None
     changed_by_account: int | None
@@ -83,7 +93,9 @@ def select_records(hidden: frozenset[str]) -> Select[Any]:
     columns = record_columns(hidden)
     of_day = and_(attendance.c.staff_id == staff.c.id, attendance.c.date == _ON)
     return select(*COLUMNS, *columns).select_from(
-        staff.outerjoin(attendance, of_day).outerjoin(account, account.c.id == attendance.c.updated_by)
+        staff.outerjoin(attendance, of_day)
+        .outerjoin(account, account.c.id == attendance.c.updated_by)
+        .outerjoin(reason, reason.c.id == attendance.c.reason_id)
     )
 
 
@@ -100,7 +112,9 @@ def select_records_by_key(dialect: str, hidden: frozenset[str]) -> Select[Any]:
     of_day = found.offset(literal_column("0")).lateral("of_day")
     updated_by = select(account.c.display_name).where(account.c.id == of_day.c.updated_by).scalar_subquery()
     columns = record_columns(hidden, of=of_day.c, updated_by=updated_by)
-    return select(*COLUMNS, *columns).select_from(staff.outerjoin(of_day, true()))
+    return select(*COLUMNS, *columns).select_from(
+        staff.outerjoin(of_day, true()).outerjoin(reason, reason.c.id == of_day.c.reason_id)
+    )
 
 
 def _records(reading: Reading) -> Select[Any]:
@@ -200,9 +214,9 @@ async def marked(reading: Reading, staff_ids: Collection[int], start: date, end:
     records = await reading.objects(
         select(*COLUMNS, *columns, attendance.c.date)
         .select_from(
-            attendance.join(staff, staff.c.id == attendance.c.staff_id).outerjoin(
-                account, account.c.id == attendance.c.updated_by
-            )
+            attendance.join(staff, staff.c.id == attendance.c.staff_id)
+            .outerjoin(account, account.c.id == attendance.c.updated_by)
+            .outerjoin(reason, reason.c.id == attendance.c.reason_id)
         )
         .where(any_of(attendance.c.staff_id, staff_ids), attendance.c.date.between(start, end))
         .order_by(attendance.c.date),
@@ -235,12 +249,17 @@ async def history(
             readable(of.photo_url, hidden).label("photo_url"),
             readable(of.arrived_at, hidden).label("arrived_at"),
             readable(of.left_at, hidden).label("left_at"),
+            *reason_columns(of.reason_id, hidden),
             of.changed_at,
             account.c.display_name.label("changed_by"),
             of.changed_by.label("changed_by_account"),
             func.row_number().over(partition_by=(of.staff_id, of.date), order_by=of.version.desc()).label("rank"),
         )
-        .select_from(attendance_revision.outerjoin(account, account.c.id == of.changed_by))
+        .select_from(
+            attendance_revision.outerjoin(account, account.c.id == of.changed_by).outerjoin(
+                reason, reason.c.id == of.reason_id
+            )
+        )
         .where(*conditions)
         .subquery()
     )
@@ -262,6 +281,7 @@ def _revision(row: Row[Any]) -> Revision:
         row.photo_url,
         row.arrived_at,
         row.left_at,
+        reason_of((row.reason_id, row.reason_name, row.reason_for_viewers, row.reason_retired)),
         row.changed_at,
         row.changed_by,
         row.changed_by_account,

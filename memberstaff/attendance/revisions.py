@@ -34,7 +34,7 @@ from memberstaff.db.types import Instant
 from memberstaff.db.upsert import insert
 from memberstaff.db.work import Work
 
-_VALUES = ["status", "note", "photo_url", "arrived_at", "left_at"]
+_VALUES = ["status", "note", "photo_url", "arrived_at", "left_at", "reason_id"]
 """Columns that marks change."""
 REVISION = ["date", "position", "staff_id", "version", *_VALUES, "changed_at", "changed_by"]
 """Columns, as they are inserted."""
@@ -49,6 +49,7 @@ _GIVEN: dict[str, TypeEngine[Any]] = {
     "photo_url": Text(),
     "arrived_at": Instant(),
     "left_at": Instant(),
+    "reason_id": BigInteger(),
     "changed_by": BigInteger(),
     "is_last": Integer(),
 }
@@ -108,6 +109,7 @@ def _given(record: Record, caller: Caller, dialect: str, *, is_last: bool) -> di
         "photo_url": record.photo_url,
         "arrived_at": json_instant(dialect, record.arrived_at),
         "left_at": json_instant(dialect, record.left_at),
+        "reason_id": record.reason.id if record.reason is not None else None,
         "changed_by": caller.account_id,
         "is_last": int(is_last),
     }
@@ -151,6 +153,7 @@ async def append(work: Work, day: Day, changed: Sequence[Entry]) -> dict[int, st
             roster_version=day.roster_version,
             arrived_at=record.arrived_at,
             left_at=record.left_at,
+            reason=record.reason,
         )
         for record, caller in changed
     ]

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
 from memberstaff.attendance import times
 from memberstaff.attendance.model import Day, Record
 from memberstaff.attendance.times import Times, whole_milliseconds
-from memberstaff.changes import Status
+from memberstaff.changes import Reason, Status
 from memberstaff.errors import ErrorCode, Refusal, Unavailable
 from memberstaff.inputs import LONGEST_NOTE, UNSET, Unset, paragraph, photo_address
 
 FUTURE = frozenset({Status.ON_LEAVE, Status.UNMARKED})
 """What can be recorded in advance: leave, and that leave was cancelled."""
 
+NO_REASONS: Mapping[int, Reason] = MappingProxyType({})
 AHEAD = timedelta(minutes=1)
 """By which the clock of a desk may be ahead of the server's."""
 
@@ -69,6 +72,7 @@ class Mark:
     photo_url: str | None | Unset = UNSET
     arrived_at: datetime | None | Unset = UNSET
     left_at: datetime | None | Unset = UNSET
+    reason_id: int | None | Unset = UNSET
     occurred_at: datetime | None = None
     expected_version: int | None = None
 
@@ -94,10 +98,13 @@ class Mark:
         )
 
 
-def apply(mark: Mark, to: Record, day: Day, moment: Moment) -> Record | None:
+def apply(
+    mark: Mark, to: Record, day: Day, moment: Moment, reasons: Mapping[int, Reason] = NO_REASONS
+) -> Record | None:
     """The record with a checked mark applied; None when that changes nothing. `day` is its day, locked for this work.
 
-    Raises Refusal, and Unavailable for times while processes of an earlier release may serve, which would lose them.
+    `reasons` has those that can be chosen, among them that of the mark. Raises Refusal, and Unavailable for times and
+    reasons while processes of an earlier release may serve, which would lose them.
 
     A mark that changes nothing is a retry of one that was acknowledged, so it succeeds even if the day has been
     locked since, and even with an old `expected_version`.
@@ -110,6 +117,8 @@ def apply(mark: Mark, to: Record, day: Day, moment: Moment) -> Record | None:
     moment.check_not_ahead(mark.occurred_at)
     today = moment.today(mark.occurred_at)
     after = to._replace(**values)  # type: ignore[arg-type]
+    if mark.reason_id is not UNSET and mark.reason_id != (to.reason.id if to.reason is not None else None):
+        after = after._replace(reason=_chosen(mark.reason_id, reasons))
     after = after.with_times(
         times.after_mark(
             Times(to.arrived_at, to.left_at),
@@ -130,13 +139,21 @@ def apply(mark: Mark, to: Record, day: Day, moment: Moment) -> Record | None:
         raise VersionConflict(to, mark.expected_version, day)
     stored = Times(after.arrived_at, after.left_at)
     times.check(stored, after.status, to.date, moment.zone, arrived_at=mark.arrived_at, left_at=mark.left_at)
-    if stored != times.NEVER and not day.keeps_times:
-        raise Unavailable("Times can be recorded once this upgrade is finished.", applied=False)
+    if not day.finished and (stored != times.NEVER or after.reason is not None):
+        raise Unavailable("Times and reasons can be recorded once this upgrade is finished.", applied=False)
     return after
 
 
+def _chosen(reason_id: int | None, reasons: Mapping[int, Reason]) -> Reason | None:
+    if reason_id is None:
+        return None
+    if reason_id not in reasons:
+        raise Refusal(ErrorCode.NOT_FOUND, "There is no such reason, or it has been retired.", "reasonId")
+    return reasons[reason_id]
+
+
 def _came_at(mark: Mark, day: Day, moment: Moment) -> datetime | None:
-    return (mark.occurred_at or moment.now) if moment.is_arrival and day.keeps_times else None
+    return (mark.occurred_at or moment.now) if moment.is_arrival and day.finished else None
 
 
 def check_day(day: date, status: Status, *, locked: bool, today: date) -> None:

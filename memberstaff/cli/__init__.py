@@ -4,10 +4,22 @@ from __future__ import annotations
 
 import sys
 
-from memberstaff.cli import accounts, audit, doctor, imports, install, metrics, schema, serving
+from memberstaff.cli import accounts, audit, doctor, imports, install, metrics, reasons, schema, serving
 from memberstaff.cli.console import app, explain_errors
 
-__all__ = ["accounts", "app", "audit", "doctor", "imports", "install", "main", "metrics", "schema", "serving"]
+__all__ = [
+    "accounts",
+    "app",
+    "audit",
+    "doctor",
+    "imports",
+    "install",
+    "main",
+    "metrics",
+    "reasons",
+    "schema",
+    "serving",
+]
 
 
 def main() -> None:

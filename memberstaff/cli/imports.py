@@ -15,7 +15,7 @@ from rich.progress import Progress
 from memberstaff.access import COMMAND_LINE
 from memberstaff.attendance.days import Calendar
 from memberstaff.attendance.importing import AttendanceRow, import_attendance
-from memberstaff.attendance.written_times import BadTime, read_time
+from memberstaff.attendance.written_times import CLEARED, BadTime, read_time
 from memberstaff.changes import Status
 from memberstaff.cli import table
 from memberstaff.cli.console import CommandError, app, database, errors, out, run, work
@@ -57,6 +57,7 @@ ATTENDANCE_COLUMNS = {
     "arrived at": "arrived_at",
     "arrived": "arrived_at",
     "arrival": "arrived_at",
+    "reason": "reason",
     "left at": "left_at",
     "left": "left_at",
     "departure": "left_at",
@@ -92,11 +93,11 @@ def staff_import(file: File, dry_run: DryRun = False) -> None:
 
 @attendance_group.command("import")
 def attendance_import(file: File, dry_run: DryRun = False) -> None:
-    """Import past attendance. Columns: date, external_ref or name, status, note, arrived_at, left_at.
+    """Import past attendance. Columns: date, external_ref or name, status, note, reason, arrived_at, left_at.
 
-    Times are such as 08:05, in the organisation's time zone, or, after midnight, with the date: 2026-01-16 06:00. An
-    empty cell keeps what is stored, and - removes a time. Every row is checked first: if one is wrong, nothing is
-    stored. If it is interrupted, import the same file again.
+    Times are such as 08:05, in the organisation's time zone, or, after midnight, with the date: 2026-01-16 06:00. A
+    reason is named as in the list of reasons. An empty cell keeps what is stored, and - removes a reason or a time.
+    Every row is checked first: if one is wrong, nothing is stored. If it is interrupted, import the same file again.
     """
     settings = load()
     rows = table.read(file, ATTENDANCE_COLUMNS, required={"date", "status"})
@@ -222,6 +223,7 @@ def _mark(row: Row, zone: ZoneInfo) -> AttendanceRow:
         name=cells.get("name"),
         status=Status(status),
         note=cells.get("note", UNSET),
+        reason=UNSET if "reason" not in cells else None if cells["reason"] == CLEARED else cells["reason"],
         arrived_at=_time(cells["arrived_at"], on, zone) if "arrived_at" in cells else UNSET,
         left_at=_time(cells["left_at"], on, zone) if "left_at" in cells else UNSET,
     )

@@ -36,6 +36,7 @@ class Subject(StrEnum):
     STAFF = "staff"
     ACCOUNT = "account"
     DAY = "day"
+    REASON = "reason"
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from memberstaff.db.tables import (
     idempotency,
     installation,
     rate_limit,
+    reason,
     refresh_token,
     session,
     staff,
@@ -50,7 +51,7 @@ EXPIRES: dict[Column[Any], timedelta] = {
 WITH_ANOTHER: dict[Table, Table] = {refresh_token: session}
 """Tables whose rows go with those of another."""
 
-KEPT: set[Table] = {installation, access_head, account, staff, attendance_day, attendance, attendance_revision}
+KEPT: set[Table] = {installation, access_head, account, staff, reason, attendance_day, attendance, attendance_revision}
 """The record itself, which is kept until somebody erases it."""
 
 

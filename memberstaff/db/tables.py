@@ -175,6 +175,17 @@ staff = Table(
     Index(None, "sort_key", "id"),
 )
 
+reason = Table(
+    "reason",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("name", String(200), nullable=False),
+    Column("key", FoldedText, nullable=False, comment="The folded name."),
+    Column("for_viewers", Boolean, nullable=False),
+    Column("retired", Boolean, nullable=False),
+    UniqueConstraint("key"),
+)
+
 attendance_day = Table(
     "attendance_day",
     metadata,
@@ -196,6 +207,7 @@ attendance = Table(
     Column("photo_url", Text, nullable=True),
     Column("arrived_at", Instant, nullable=True),
     Column("left_at", Instant, nullable=True),
+    Column("reason_id", Id, ForeignKey("reason.id"), nullable=True),
     Column("version", Integer, nullable=False),
     Column("position", BigInteger, nullable=False, comment="Of its last change in the day's log."),
     Column("updated_at", Instant, nullable=False),
@@ -216,6 +228,7 @@ attendance_revision = Table(
     Column("photo_url", Text, nullable=True),
     Column("arrived_at", Instant, nullable=True),
     Column("left_at", Instant, nullable=True),
+    Column("reason_id", Id, ForeignKey("reason.id"), nullable=True),
     Column("changed_at", Instant, nullable=False),
     Column("changed_by", Id, ForeignKey("account.id"), nullable=True),
     UniqueConstraint("staff_id", "date", "version"),
@@ -229,7 +242,7 @@ audit = Table(
     Column("id", Id, primary_key=True),
     Column("at", Instant, nullable=False),
     Column("by_account", Id, ForeignKey("account.id"), nullable=True, comment="Null: the command line, or nobody."),
-    Column("subject", String(16), nullable=False, comment="staff, account or day."),
+    Column("subject", String(16), nullable=False, comment="staff, account, day or reason."),
     Column("subject_id", String(64), nullable=False, comment="Empty: an account that does not exist."),
     Column("action", String(32), nullable=False),
     Column("details", Json, nullable=False, comment="The values after the change."),

@@ -224,7 +224,7 @@ class Work(Reading):
     async def audit(self, subject: str, subject_id: object, action: str, details: Mapping[str, Any]) -> None:
         """Record in the audit log what the caller did: when, from where, and the new values.
 
-        `subject` is staff, account or day.
+        `subject` is staff, account, day or reason.
         """
         await self.audit_all(subject, [(subject_id, action, details)])
 

@@ -68,7 +68,7 @@ def decode(text: bytes) -> Notification:
     for day in notification.days:
         numbers += day.position, day.day_version
     for change in notification.changes:
-        numbers += change.position, change.version, change.staff_id
+        numbers += change.position, change.version, change.staff_id, change.reason.id if change.reason else 0
     if min(numbers) < 0 or max(numbers) > _HIGHEST or 0 in {change.position for change in notification.changes}:
         raise InvalidNotification("a number is out of range")
     return notification

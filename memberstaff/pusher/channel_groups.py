@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from memberstaff.access import Caller, Reader
 from memberstaff.application import Application
 from memberstaff.attendance.cursor import Cursor
-from memberstaff.changes import CONFIDENTIAL, Change
+from memberstaff.changes import FROM_ANYBODY, Change
 from memberstaff.fanout.event_source import EventSource, Listener
 from memberstaff.live.sources import AllDaysChanges, DayChanges, RenderChange
 from memberstaff.pusher.channels import Channel, Kind
@@ -28,7 +28,7 @@ class ChannelGroups:
     async def join(self, channel: Channel, reader: Reader, listener: Listener, after: str | None) -> Callable[[], None]:
         """Add a listener to a channel of changes; returns how to leave. Raises RequestError."""
         is_public = channel.kind is Kind.PUBLIC
-        hidden = CONFIDENTIAL if is_public else self.application.database.visibility.hidden_from(reader)
+        hidden = FROM_ANYBODY if is_public else self.application.database.visibility.hidden_from(reader)
         membership = await self.application.groups.join(
             ("pusher", channel.name, hidden),
             lambda: self.source(channel, hidden),

@@ -39,6 +39,7 @@ class Payload:
             "staff_photo": change.staff_photo_url,
             "status": self.statuses[change.status],
             "note": change.note,
+            "reason": change.reason.name if change.reason is not None else None,
             "photo_url": change.photo_url,
             "date": change.date.isoformat(),
             "arrived_at": _as_carbon(change.arrived_at),

@@ -18,7 +18,7 @@ import msgspec
 from redis.exceptions import RedisError
 
 from memberstaff import metrics
-from memberstaff.changes import CONFIDENTIAL, Change
+from memberstaff.changes import FROM_ANYBODY, Change
 from memberstaff.errors import RestartRequired
 from memberstaff.keyring import Keyring
 from memberstaff.live.all_days import AllDays
@@ -114,7 +114,7 @@ class Relay:
 
     async def _publish(self, changes: Sequence[Change]) -> None:
         try:
-            await self._take([envelope(self._payload.of(change, None, CONFIDENTIAL)) for change in changes])
+            await self._take([envelope(self._payload.of(change, None, FROM_ANYBODY)) for change in changes])
         except (RedisError, OSError, TimeoutError) as error:
             metrics.RELAY_FAILURES.inc()
             self._log.warning("Failed to publish changes for laravel-echo-server", reason=type(error).__name__)

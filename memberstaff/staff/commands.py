@@ -10,7 +10,7 @@ from sqlalchemy import Executable, Row, select, update
 from sqlalchemy.exc import IntegrityError
 
 from memberstaff.access import Right
-from memberstaff.changes import CONFIDENTIAL
+from memberstaff.changes import NOTES, TIMES
 from memberstaff.db.installation import raise_roster_version
 from memberstaff.db.tables import attendance, attendance_day, attendance_revision, audit, staff
 from memberstaff.db.work import Work
@@ -105,7 +105,7 @@ async def update_person(work: Work, staff_id: int, details: Details, *, expected
 
 
 async def erase(work: Work, staff_id: int) -> None:
-    """Erase a person: name, photo, notes, times and reference go from every table; positions stay.
+    """Erase a person: name, photo, notes, reasons, times and reference go from every table; positions stay.
 
     Their statuses stay too, as those of "Unknown", so that past days still add up.
     """
@@ -131,7 +131,7 @@ async def erase(work: Work, staff_id: int) -> None:
             erased_at=work.now,
         )
     )
-    told: dict[str, None] = dict.fromkeys(CONFIDENTIAL)
+    told: dict[str, None] = dict.fromkeys((*NOTES, *TIMES, "reason_id"))
     for table in (attendance, attendance_revision):
         await work.write(update(table).where(table.c.staff_id == staff_id).values(told))
     await work.write(

@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 
 from memberstaff.access import COMMAND_LINE, Role
 from memberstaff.accounts import directory
-from memberstaff.db.tables import account, attendance_day, attendance_revision, staff
+from memberstaff.db.tables import account, attendance_day, attendance_revision, reason, staff
 from memberstaff.engine.limits import Limits
 from schema.ids import global_id, staff_key
 from schema.root import make_schema
@@ -21,6 +21,7 @@ from tests.installation import Installation, email
 YESTERDAY = "2026-01-09"
 
 VIEWERS_ACCOUNT = global_id("Account", 1)
+SOME_REASON = global_id("Reason", 1)
 
 OK, LOGIN, NO = "ok", "UNAUTHENTICATED", "FORBIDDEN"
 
@@ -101,6 +102,15 @@ FIELDS: dict[str, tuple[str, str, str, str, str]] = {
         OK,
     ),
     "importStaff": ('mutation { importStaff(input: {rows: [{name: "Eve"}]}) { errors { code } } }', LOGIN, NO, NO, OK),
+    "reasons": ("{ reasons { name } }", LOGIN, OK, OK, OK),
+    "createReason": ('mutation { createReason(input: {name: "Train"}) { errors { code } } }', LOGIN, NO, NO, OK),
+    "updateReason": (
+        f'mutation {{ updateReason(input: {{id: "{SOME_REASON}", name: "Bus"}}) {{ errors {{ code }} }} }}',
+        LOGIN,
+        NO,
+        NO,
+        OK,
+    ),
     "createAccount": (
         """mutation { createAccount(input: {email: "eve@school.example", role: VIEWER, password: "short"}) {
           errors { code } } }""",
@@ -321,12 +331,12 @@ async def test_a_token_that_has_expired_says_so_to_person_and_program(
 
 async def test_whoever_is_refused_changes_nothing(installation: Installation) -> None:
     writes = [name for name, row in FIELDS.items() if NO in row and "mutation" in row[0]]
-    assert len(writes) == 10
+    assert len(writes) == 12
     for name in writes:
         for client in (installation.nobody, installation.viewer):
             assert await outcome(client, name, installation.staff["Amina"]) in {LOGIN, NO}
     async with installation.application.database.read() as reading:
-        for table in (attendance_day, attendance_revision):
+        for table in (attendance_day, attendance_revision, reason):
             assert await reading.scalar(select(func.count()).select_from(table)) == 0
         assert await reading.scalar(select(func.count()).select_from(staff)) == len(installation.staff)
         assert await reading.scalar(select(func.count()).select_from(account)) == len(Role)

@@ -54,6 +54,7 @@ async def test_a_change_arrives_with_the_original_payload_and_a_cursor(
                 "staff_photo": None,
                 "status": "late",
                 "note": "Bus",
+                "reason": None,
                 "photo_url": None,
                 "date": TODAY,
                 "arrived_at": f"{clock():%Y-%m-%dT%H:%M:%S.%f}Z",
@@ -124,7 +125,7 @@ async def test_words_and_form_of_the_payload_are_settings(furnished_url: str, cl
         data = await client.change()
     assert (data["status"], data["staff_name"], "attendanceData" in data) == ("half-day", "Amina", False)
     assert set(data) == {
-        *("id", "staff_id", "staff_name", "staff_category", "staff_photo", "status", "note", "photo_url"),
+        *("id", "staff_id", "staff_name", "staff_category", "staff_photo", "status", "note", "reason", "photo_url"),
         *("date", "arrived_at", "left_at", "updated_at", "cursor"),
     }
 

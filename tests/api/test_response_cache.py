@@ -14,6 +14,7 @@ from memberstaff.accounts import directory
 from memberstaff.db.installation import new_epoch
 from memberstaff.db.work import Work
 from memberstaff.staff import commands as staff_commands
+from schema.ids import global_id
 from tests.clock import TODAY, TurnedClock
 from tests.installation import Installation, email, renew_tokens
 
@@ -23,6 +24,7 @@ EVERYTHING = """query Everything($date: Date) {
     summary { total unmarked present late onSite }
     records { totalCount feedCursor rosterVersion edges { node {
       staffId staffName staffCategory staffPhotoUrl status note photoUrl arrivedAt leftAt isOnSite
+      reason { name isForViewers isRetired }
       updatedAt updatedBy version feedCursor
       staff { name category photoUrl externalRef startsOn endsOn version }
       day { label }
@@ -58,11 +60,12 @@ Change = Callable[[Installation], Awaitable[Any]]
 
 
 def by_admin(document: str, **variables: Any) -> Change:
-    """A mutation by an administrator, with Amina's id in place of AMINA."""
+    """A mutation by an administrator, with Amina's id in place of AMINA, and that of her reason in that of REASON."""
 
     async def change(installation: Installation) -> None:
         amina = installation.staff["Amina"]
-        given = {name: amina if value == "AMINA" else value for name, value in variables.items()}
+        ids = {"AMINA": amina, "REASON": REASON_ID}
+        given = {name: ids.get(value, value) for name, value in variables.items()}
         [payload] = (await installation.admin.ask(document, input=given)).values()
         assert payload["errors"] == []
 
@@ -84,6 +87,9 @@ def marked(**values: Any) -> Change:
     return lambda installation: installation.marker.mark(installation.staff["Amina"], TODAY, **values)
 
 
+REASON_ID = global_id("Reason", 1)
+ADD_REASON = "mutation ($input: CreateReasonInput!) { createReason(input: $input) { reason { id } } }"
+REASON = "mutation ($input: UpdateReasonInput!) { updateReason(input: $input) { errors { message } } }"
 UPDATE = "mutation ($input: UpdateStaffInput!) { updateStaff(input: $input) { errors { message } } }"
 CREATE = "mutation ($input: CreateStaffInput!) { createStaff(input: $input) { errors { message } } }"
 LOCK = "mutation ($input: SetAttendanceDayStateInput!) { setAttendanceDayState(input: $input) { errors { message } } }"
@@ -107,6 +113,10 @@ async def erase_amina(work: Work, _: Installation) -> None:
         pytest.param(marked(photoUrl="https://photos.example/1.jpg"), id="a photo of the mark"),
         pytest.param(marked(arrivedAt="2026-01-12T07:00:00Z"), id="an arrival"),
         pytest.param(marked(leftAt="2026-01-12T16:00:00Z"), id="a departure"),
+        pytest.param(by_admin(REASON, id="REASON", name="Trains"), id="the name of a reason"),
+        pytest.param(by_admin(REASON, id="REASON", isForViewers=True), id="whom a reason is shown"),
+        pytest.param(by_admin(REASON, id="REASON", isRetired=True), id="whether a reason is retired"),
+        pytest.param(marked(reasonId=None), id="a reason"),
         pytest.param(by_admin(LOCK, date=TODAY, state="LOCKED"), id="the day's state"),
         pytest.param(by_admin(DAY, date=TODAY, label="Sports day"), id="the day's label"),
         pytest.param(by_admin(DAY, date=TODAY, isWorkingDay=False), id="whether people are expected"),
@@ -124,7 +134,10 @@ async def erase_amina(work: Work, _: Installation) -> None:
     ],
 )
 async def test_whatever_it_shows_is_current(installation: Installation, change: Change) -> None:
-    await installation.marker.mark(installation.staff["Amina"], TODAY, status="LATE", note="Bus")
+    created = await installation.admin.ask(ADD_REASON, input={"name": "Train"})
+    assert created["createReason"]["reason"]["id"] == REASON_ID
+    told = {"status": "LATE", "note": "Bus", "reasonId": REASON_ID}
+    await installation.marker.mark(installation.staff["Amina"], TODAY, **told)
     before = await board(installation)
     assert await board(installation) == before
     await change(installation)

@@ -35,6 +35,7 @@ LATE: dict[str, Any] = {
     "staff_photo": None,
     "status": "late",
     "note": "Bus",
+    "reason": None,
     "photo_url": None,
     "date": TODAY,
     "arrived_at": "2026-01-12T08:00:00.000000Z",

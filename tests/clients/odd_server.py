@@ -23,6 +23,7 @@ NODE = {
     "status": "LATE",
     "note": None,
     "photoUrl": None,
+    "reason": None,
     "arrivedAt": None,
     "leftAt": None,
     "isOnSite": True,

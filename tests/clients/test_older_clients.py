@@ -83,6 +83,8 @@ async def test_a_switch_needs_a_default_only_with_types_that_expect_more(project
 
 def test_the_client_for_python_hands_on_any_status() -> None:
     texts = dict.fromkeys(("id", "staffId", "staffName", "staffCategory", "sequence"), "x")
-    nothing = dict.fromkeys(("staffPhotoUrl", "note", "photoUrl", "updatedAt", "updatedBy", "arrivedAt", "leftAt"))
+    nothing = dict.fromkeys(
+        ("staffPhotoUrl", "note", "photoUrl", "updatedAt", "updatedBy", "reason", "arrivedAt", "leftAt")
+    )
     node = {**texts, **nothing, "date": TODAY, "version": 1, "isOnSite": False, "status": "AT_THE_DENTIST"}
     assert Record.of(node).status == "AT_THE_DENTIST"

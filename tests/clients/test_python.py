@@ -71,6 +71,7 @@ async def test_a_mark_is_answered_and_heard_as_the_same_record(installation: Ins
             status="LATE",
             note=note,
             photo_url=None,
+            reason=None,
             arrived_at=dt.datetime(2026, 1, 12, 8, 0, tzinfo=dt.UTC),
             left_at=None,
             is_on_site=True,

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from memberstaff.changes import Change, DayProgress, Status
+from memberstaff.changes import Change, DayProgress, Reason, Status
 from memberstaff.notify.codec import (
     MISSED,
     MOST_BYTES,
@@ -47,6 +47,7 @@ CHANGES = st.builds(
     roster_version=NUMBERS,
     arrived_at=st.none() | INSTANTS,
     left_at=st.none() | INSTANTS,
+    reason=st.none() | st.builds(Reason, NUMBERS, TEXTS, st.booleans(), st.booleans()),
 )
 RINGS = st.builds(
     Notification,
@@ -151,6 +152,11 @@ WRONG = [
     (edited("changes", 0, "changed_at", to="0001-01-01T00:00:00+14:00"), "an instant is not in UTC"),
     (edited("changes", 0, "arrived_at", to="early"), "ValidationError"),
     (edited("changes", 0, "left_at", to="2026-01-12T16:00:00"), "an instant is not in UTC"),
+    (edited("changes", 0, "reason", to={"id": 1}), "ValidationError"),
+    (
+        edited("changes", 0, "reason", to={"id": -1, "name": "", "for_viewers": True, "retired": True}),
+        "a number is out of range",
+    ),
     (edited("changes", 0, "note", to={"a": 1}), "ValidationError"),
     (edited("changes", 0, "staff_name", to=5), "ValidationError"),
     (edited("access_number", to="3"), "ValidationError"),

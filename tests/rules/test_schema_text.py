@@ -139,6 +139,7 @@ def test_no_input_that_changes_something_has_a_default_that_would_overwrite_it()
         "UpdateAccountInput",
         "UpdateAttendanceDayInput",
         "UpdateAttendanceInput",
+        "UpdateReasonInput",
         "UpdateStaffInput",
     ]
     defaults = [

@@ -156,8 +156,8 @@ class Model:
         return None
 
 
-def day(on: date, *, locked: bool = False, keeps_times: bool = True) -> Day:
-    return Day(on, locked, True, None, 0, 0, 1, 1, keeps_times)
+def day(on: date, *, locked: bool = False, finished: bool = True) -> Day:
+    return Day(on, locked, True, None, 0, 0, 1, 1, finished)
 
 
 MONDAY = date(2026, 1, 12)
@@ -167,10 +167,10 @@ PRESENT = UNMARKED._replace(status=Status.PRESENT, version=1, arrived_at=EIGHT)
 
 
 def marked(
-    to: Record, *, now: datetime = EIGHT, is_arrival: bool = True, keeps_times: bool = True, **values: object
+    to: Record, *, now: datetime = EIGHT, is_arrival: bool = True, finished: bool = True, **values: object
 ) -> Record | None:
     moment = Moment(now, ZoneInfo("UTC"), WEEK, is_arrival)
-    return apply(Mark(1, **values).checked(), to, day(to.date, keeps_times=keeps_times), moment)  # type: ignore[arg-type]
+    return apply(Mark(1, **values).checked(), to, day(to.date, finished=finished), moment)  # type: ignore[arg-type]
 
 
 def refused(to: Record, **values: object) -> tuple[ErrorCode, str, tuple[str, ...]]:
@@ -261,9 +261,9 @@ def test_somebody_may_leave_in_the_moment_in_which_they_come() -> None:
 
 
 def test_what_an_import_or_an_upgrade_marks_has_come_at_an_unknown_time() -> None:
-    for options in ({"is_arrival": False}, {"keeps_times": False}):
+    for options in ({"is_arrival": False}, {"finished": False}):
         after = marked(UNMARKED, status=Status.PRESENT, **options)  # type: ignore[arg-type]
         assert after is not None
         assert (after.arrived_at, after.on_site) == (None, True)
     with pytest.raises(Unavailable):
-        marked(UNMARKED, status=Status.PRESENT, arrived_at=EIGHT, keeps_times=False)
+        marked(UNMARKED, status=Status.PRESENT, arrived_at=EIGHT, finished=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -133,7 +134,7 @@ async def test_filling_leaves_an_arrival_unknown_keeps_one_that_is_known_and_cle
 
 
 async def test_an_import_sets_and_clears_times_and_invents_none(school: School) -> None:
-    def row(name: str, status: Status, **values: datetime | None) -> AttendanceRow:
+    def row(name: str, status: Status, **values: Any) -> AttendanceRow:
         return AttendanceRow(TODAY, None, name, status, UNSET, **values)
 
     async def bring(*rows: AttendanceRow, dry_run: bool = False) -> int:
@@ -292,7 +293,7 @@ async def test_before_an_upgrade_is_finished_no_time_is_written_that_earlier_rel
     assert await times(school, "Amina") == (None, None, True)
     with pytest.raises(Unavailable) as refused:
         await school.mark("Amina", Status.PRESENT, left_at=NINE)
-    assert refused.value.message == "Times can be recorded once this upgrade is finished."
+    assert refused.value.message == "Times and reasons can be recorded once this upgrade is finished."
     with pytest.raises(Unavailable):
         await school.bulk(Mark(school.people["Björn"], status=Status.LATE, arrived_at=NINE))
     await school.fill(Status.LATE, only_unmarked=False)

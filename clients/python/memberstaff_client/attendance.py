@@ -87,6 +87,7 @@ class Attendance:
         *,
         note: str | None | Keep = KEEP,
         photo_url: str | None | Keep = KEEP,
+        reason_id: str | None | Keep = KEEP,
         arrived_at: dt.datetime | None | Keep = KEEP,
         left_at: dt.datetime | None | Keep = KEEP,
         occurred_at: dt.datetime | None = None,
@@ -103,6 +104,7 @@ class Attendance:
             "status": status,
             "note": note,
             "photoUrl": photo_url,
+            "reasonId": reason_id,
             "arrivedAt": arrived_at,
             "leftAt": left_at,
         }

@@ -63,8 +63,8 @@ class Seen:
 
 
 def _values(record: Record) -> tuple[object, ...]:
-    times = record.arrived_at, record.left_at
-    return record.version, record.updated_at, record.status, record.note, record.photo_url, *times
+    values = record.note, record.photo_url, record.arrived_at, record.left_at
+    return record.version, record.updated_at, record.status, *values
 
 
 def _when(record: Record) -> float:

@@ -19,7 +19,7 @@ KEEP: Literal[Keep.KEEP] = Keep.KEEP
 """What is not to be changed, where None would clear it."""
 
 RECORD = """fragment Record on Attendance {
-  id staffId staffName staffCategory staffPhotoUrl date status note photoUrl arrivedAt leftAt isOnSite
+  id staffId staffName staffCategory staffPhotoUrl date status note photoUrl reason { name } arrivedAt leftAt isOnSite
   version sequence updatedAt updatedBy
 }"""
 
@@ -39,6 +39,8 @@ class Record:
     note: str | None
     """Always None for a VIEWER, as `photo_url` is."""
     photo_url: str | None
+    reason: str | None
+    """Its name; for a VIEWER, of reasons for viewers alone."""
     arrived_at: dt.datetime | None
     """None if it is unknown, and for whoever has not come; for a VIEWER as a setting says, as `left_at` is."""
     left_at: dt.datetime | None
@@ -64,6 +66,7 @@ class Record:
             status=node["status"],
             note=node["note"],
             photo_url=node["photoUrl"],
+            reason=node["reason"]["name"] if node["reason"] else None,
             arrived_at=_instant(node["arrivedAt"]),
             left_at=_instant(node["leftAt"]),
             is_on_site=node["isOnSite"],

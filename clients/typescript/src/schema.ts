@@ -78,7 +78,7 @@ export type Attendance = Node & {
   history: AttendanceRevisionConnection;
   /** Opaque, and unique across all types. */
   id: Scalars['ID']['output'];
-  /** Whether the person has come and not left: PRESENT, LATE or HALF_DAY, without `leftAt`. No clock decides it. */
+  /** Whether the person has come and not left: PRESENT, LATE or HALF_DAY without `leftAt`. No clock decides it. */
   isOnSite: Scalars['Boolean']['output'];
   /** When the person left; null if they have not, or it is unknown. Null for a VIEWER, unless MEMBERSTAFF_VIEWERS_SEE_TIMES shows it. */
   leftAt?: Maybe<Scalars['DateTime']['output']>;
@@ -86,6 +86,8 @@ export type Attendance = Node & {
   note?: Maybe<Scalars['String']['output']>;
   /** A photo attached to the mark. Null for a VIEWER, as notes are. */
   photoUrl?: Maybe<Scalars['URL']['output']>;
+  /** Why, from the list of reasons. Null for a VIEWER, unless it is a reason for VIEWERs. */
+  reason?: Maybe<Reason>;
   /** Of two answers about this object, however late they come, the newer one has the greater sequence, compared as text. If it is the same, so is the object. */
   sequence: Scalars['String']['output'];
   /** The person; null once they have been erased. */
@@ -185,11 +187,11 @@ export type AttendanceEdge = {
 
 /** One person's mark in a bulk change. */
 export type AttendanceEntryInput = {
-  /** When the person came; null for unknown. If omitted, a mark that says on the day itself that somebody has come (to PRESENT, LATE or HALF_DAY from another status) sets it to the moment of the mark, one that takes them off the site clears it, and others do not change it. */
+  /** When the person came; null for unknown. If omitted, a mark on the day itself that somebody has come (to PRESENT, LATE or HALF_DAY from another status) sets it to the moment of the mark, one that somebody has not come clears it, and others do not change it. */
   arrivedAt?: InputMaybe<Scalars['DateTime']['input']>;
   /** VERSION_CONFLICT for this entry if the record has another version. Default: any. A request whose values are stored already changes nothing and succeeds. */
   expectedVersion?: InputMaybe<Scalars['Int']['input']>;
-  /** When the person left, up to sixteen hours after the day's midnight; null if they are still there, or are there again. Not changed if omitted, but cleared with `arrivedAt`. */
+  /** When the person left, up to sixteen hours after the day's midnight; null if they are still there, or are there again. If omitted, cleared where `arrivedAt` is set or cleared, and else not changed. */
   leftAt?: InputMaybe<Scalars['DateTime']['input']>;
   /** Up to 2,000 characters; null or blank for none, and not changed if omitted. */
   note?: InputMaybe<Scalars['String']['input']>;
@@ -197,13 +199,15 @@ export type AttendanceEntryInput = {
   occurredAt?: InputMaybe<Scalars['DateTime']['input']>;
   /** A photo for the mark; null for none, and not changed if omitted. */
   photoUrl?: InputMaybe<Scalars['URL']['input']>;
+  /** Id of a Reason that is not retired; null for none, and not changed if omitted. */
+  reasonId?: InputMaybe<Scalars['ID']['input']>;
   /** Id of the Staff. */
   staffId: Scalars['ID']['input'];
   /** The status to record. */
   status: AttendanceStatus;
 };
 
-/** Mark everybody in the scope, by default only those who are unmarked. Notes and photos are not changed, and when somebody came is unknown. */
+/** Mark everybody in the scope, by default only those who are unmarked. Notes, reasons and photos are not changed, and when somebody came is unknown. */
 export type AttendanceFillInput = {
   /** When the mark was made, if it comes late, from a desk without a network: it decides which day was today, and when the person came. The order of marks, the day's lock and your rights are those of now. TOO_LATE if it is longer ago than MEMBERSTAFF_LATE_MARK_DAYS, CLOCK_AHEAD if it is more than a minute ahead of the server's clock. Default: now. */
   occurredAt?: InputMaybe<Scalars['DateTime']['input']>;
@@ -222,6 +226,8 @@ export type AttendanceReport = {
   categories: Array<AttendanceReportCategory>;
   /** The first day. */
   from: Scalars['Date']['output'];
+  /** How often each reason was given to a marked record, by name and status; a VIEWER is shown reasons for VIEWERs. */
+  reasons: Array<ReasonCount>;
   /** The last day. */
   to: Scalars['Date']['output'];
 };
@@ -281,6 +287,8 @@ export type AttendanceRevision = Node & {
   note?: Maybe<Scalars['String']['output']>;
   /** The photo attached to the mark after the change. Null for a VIEWER. */
   photoUrl?: Maybe<Scalars['URL']['output']>;
+  /** Why, from the list of reasons. Null for a VIEWER, unless it is a reason for VIEWERs. */
+  reason?: Maybe<Reason>;
   /** The status after the change. */
   status: AttendanceStatus;
   /** The record's version after the change. */
@@ -391,6 +399,8 @@ export type AuditSubject =
   | 'ACCOUNT'
   /** A day; `subjectId` is the id of the AttendanceDay. */
   | 'DAY'
+  /** A reason; `subjectId` is the id of the Reason. */
+  | 'REASON'
   /** A person; `subjectId` is the id of the Staff. */
   | 'STAFF';
 
@@ -481,6 +491,14 @@ export type CreateAccountInput = {
   role: Role;
 };
 
+/** A reason to create. */
+export type CreateReasonInput = {
+  /** Whether a VIEWER is shown it on records, and may be told why somebody is not there. Default: no. */
+  isForViewers?: Scalars['Boolean']['input'];
+  /** One line, up to 100 characters, which no other reason has in any spelling. */
+  name: Scalars['String']['input'];
+};
+
 /** A person to add to the roster. Null is as good as omitted: the default, or in an import of somebody who exists the stored value. */
 export type CreateStaffInput = {
   /** Such as Teaching; one line, up to 200 characters. Default: none. */
@@ -537,7 +555,7 @@ export type DaySummary = Node & StatusCounts & {
 export type ErrorCode =
   /** The email address, the password or the token is wrong, or the account is disabled. */
   | 'BAD_CREDENTIALS'
-  /** `occurredAt` is ahead of the server's clock by more than a minute; `serverTime` of the error tells it. */
+  /** `occurredAt` is more than a minute ahead of the server's clock, which the error's `serverTime` tells. */
   | 'CLOCK_AHEAD'
   /** The day is locked and takes no marks. */
   | 'DAY_LOCKED'
@@ -624,6 +642,8 @@ export type Mutation = {
   changePassword?: Maybe<ChangePasswordPayload>;
   /** Create an account. Requires ADMIN. */
   createAccount?: Maybe<AccountPayload>;
+  /** Add a reason, of which there are up to 100. Requires ADMIN. */
+  createReason?: Maybe<ReasonPayload>;
   /** Add a person to the roster. Requires ADMIN. */
   createStaff?: Maybe<StaffPayload>;
   /** Add or change many people in one transaction. Requires ADMIN. */
@@ -647,6 +667,8 @@ export type Mutation = {
   updateAttendance?: Maybe<UpdateAttendancePayload>;
   /** Set whether a day is a working day, and its label. Whether it takes marks is another matter: see setAttendanceDayState. Requires ADMIN. */
   updateAttendanceDay?: Maybe<AttendanceDayPayload>;
+  /** Rename a reason, show it to VIEWERs or not, retire it, or bring it back. All records show it so, older ones too. Requires ADMIN. */
+  updateReason?: Maybe<ReasonPayload>;
   /** Change a person's data. Requires ADMIN. */
   updateStaff?: Maybe<StaffPayload>;
 };
@@ -667,6 +689,12 @@ export type MutationChangePasswordArgs = {
 /** All mutations, run one after the other. Each is a transaction of its own: one that fails is null, beside an error, and takes nothing back that another has done. */
 export type MutationCreateAccountArgs = {
   input: CreateAccountInput;
+};
+
+
+/** All mutations, run one after the other. Each is a transaction of its own: one that fails is null, beside an error, and takes nothing back that another has done. */
+export type MutationCreateReasonArgs = {
+  input: CreateReasonInput;
 };
 
 
@@ -725,6 +753,12 @@ export type MutationUpdateAttendanceDayArgs = {
 
 
 /** All mutations, run one after the other. Each is a transaction of its own: one that fails is null, beside an error, and takes nothing back that another has done. */
+export type MutationUpdateReasonArgs = {
+  input: UpdateReasonInput;
+};
+
+
+/** All mutations, run one after the other. Each is a transaction of its own: one that fails is null, beside an error, and takes nothing back that another has done. */
 export type MutationUpdateStaffArgs = {
   input: UpdateStaffInput;
 };
@@ -769,10 +803,12 @@ export type Query = {
   attendanceDay?: Maybe<AttendanceDay>;
   /** Daily counts by category, from one day to another; at most 92 days and 40 categories. Days to come count the leave that is planned. */
   attendanceReport?: Maybe<AttendanceReport>;
-  /** Logins, refused attempts, and changes of rights, staff and days, newest first. An entry matches if it matches every argument. Requires ADMIN. */
+  /** Logins, refused attempts, and changes of rights, staff, days and reasons, newest first. An entry matches if it matches every argument. Requires ADMIN. */
   audit?: Maybe<AuditConnection>;
   /** The object with this id; null if there is none. */
   node?: Maybe<Node>;
+  /** The reasons that can be chosen, by name; a VIEWER is shown those that are for VIEWERs. Not live: ask again before one is chosen. */
+  reasons?: Maybe<Array<Reason>>;
   /** The roster, by name: everybody employed on a day, by default today. */
   staff?: Maybe<StaffConnection>;
   /** Whoever is logged in; null if no access token was sent. */
@@ -827,10 +863,49 @@ export type QueryNodeArgs = {
 
 
 /** All queries. A field that fails is null, beside an error; the others are not affected. */
+export type QueryReasonsArgs = {
+  includeRetired?: Scalars['Boolean']['input'];
+};
+
+
+/** All queries. A field that fails is null, beside an error; the others are not affected. */
 export type QueryStaffArgs = {
   after?: InputMaybe<Scalars['String']['input']>;
   filter?: InputMaybe<StaffFilter>;
   first?: InputMaybe<Scalars['Int']['input']>;
+};
+
+/** Why somebody is late or absent, chosen from a list. Not live: a day's `rosterVersion` rises when one is renamed, retired, or shown to VIEWERs or not. */
+export type Reason = Node & {
+  __typename?: 'Reason';
+  /** Opaque, and unique across all types. */
+  id: Scalars['ID']['output'];
+  /** Whether a VIEWER is shown it, who sees no notes. */
+  isForViewers: Scalars['Boolean']['output'];
+  /** Whether it can be chosen no more. Where it was chosen, it stays. */
+  isRetired: Scalars['Boolean']['output'];
+  /** As it is now, also on older marks. */
+  name: Scalars['String']['output'];
+};
+
+/** How often a reason was given with a status. */
+export type ReasonCount = {
+  __typename?: 'ReasonCount';
+  /** Records: people, each day on its own. */
+  count: Scalars['Int']['output'];
+  /** The reason. */
+  reason: Reason;
+  /** Of the records that have it. */
+  status: AttendanceStatus;
+};
+
+/** The reason, or why it was refused. */
+export type ReasonPayload = {
+  __typename?: 'ReasonPayload';
+  /** Empty on success. */
+  errors: Array<UserError>;
+  /** As stored; null if refused. */
+  reason?: Maybe<Reason>;
 };
 
 /** A refresh token, to be sent before the access token expires. */
@@ -845,7 +920,7 @@ export type Role =
   | 'ADMIN'
   /** Read, and mark today. */
   | 'MARKER'
-  /** Read, without notes, the photos of marks and, unless a setting says otherwise, times. */
+  /** Read, without notes, photos of marks, reasons but those for VIEWERs and, by default, times. */
   | 'VIEWER';
 
 /** The tokens of a session, or why there is none. */
@@ -1049,15 +1124,15 @@ export type UpdateAttendanceDayInput = {
   label?: InputMaybe<Scalars['String']['input']>;
 };
 
-/** A change of a record. Omitted fields are not changed; null clears a note, a photo or a time, and is INVALID for a status, since UNMARKED takes a mark back. */
+/** A change of a record. Omitted fields are not changed; null clears a note, a reason, a photo or a time, and is INVALID for a status, since UNMARKED takes a mark back. */
 export type UpdateAttendanceInput = {
-  /** When the person came; null for unknown. If omitted, a mark that says on the day itself that somebody has come (to PRESENT, LATE or HALF_DAY from another status) sets it to the moment of the mark, one that takes them off the site clears it, and others do not change it. */
+  /** When the person came; null for unknown. If omitted, a mark on the day itself that somebody has come (to PRESENT, LATE or HALF_DAY from another status) sets it to the moment of the mark, one that somebody has not come clears it, and others do not change it. */
   arrivedAt?: InputMaybe<Scalars['DateTime']['input']>;
   /** Any text, which the payload returns. */
   clientMutationId?: InputMaybe<Scalars['String']['input']>;
   /** VERSION_CONFLICT if the record has another version. Default: any. A request whose values are stored already changes nothing and succeeds. */
   expectedVersion?: InputMaybe<Scalars['Int']['input']>;
-  /** When the person left, up to sixteen hours after the day's midnight; null if they are still there, or are there again. Not changed if omitted, but cleared with `arrivedAt`. */
+  /** When the person left, up to sixteen hours after the day's midnight; null if they are still there, or are there again. If omitted, cleared where `arrivedAt` is set or cleared, and else not changed. */
   leftAt?: InputMaybe<Scalars['DateTime']['input']>;
   /** Up to 2,000 characters; null or blank for none, and not changed if omitted. */
   note?: InputMaybe<Scalars['String']['input']>;
@@ -1065,6 +1140,8 @@ export type UpdateAttendanceInput = {
   occurredAt?: InputMaybe<Scalars['DateTime']['input']>;
   /** A photo for the mark; null for none, and not changed if omitted. */
   photoUrl?: InputMaybe<Scalars['URL']['input']>;
+  /** Id of a Reason that is not retired; null for none, and not changed if omitted. */
+  reasonId?: InputMaybe<Scalars['ID']['input']>;
   /** The status to record; not changed if omitted. */
   status?: InputMaybe<AttendanceStatus>;
   /** The record to change. */
@@ -1080,6 +1157,18 @@ export type UpdateAttendancePayload = {
   clientMutationId?: Maybe<Scalars['String']['output']>;
   /** Empty on success. */
   errors: Array<UserError>;
+};
+
+/** Changes to a reason. Omitted fields are not changed; null is INVALID, as none can be cleared. */
+export type UpdateReasonInput = {
+  /** Id of the Reason. */
+  id: Scalars['ID']['input'];
+  /** Whether a VIEWER is shown it on records, and may be told why somebody is not there. Default: no. */
+  isForViewers?: InputMaybe<Scalars['Boolean']['input']>;
+  /** Whether it can be chosen no more. Where it was chosen, it stays. */
+  isRetired?: InputMaybe<Scalars['Boolean']['input']>;
+  /** One line, up to 100 characters, which no other reason has in any spelling. */
+  name?: InputMaybe<Scalars['String']['input']>;
 };
 
 /** Changes to a person. Omitted fields are not changed; null clears, and is INVALID where it cannot. */
@@ -1153,6 +1242,7 @@ export const possibleTypes: Record<string, string[]> = {
     "AttendanceRevision",
     "AuditEntry",
     "DaySummary",
+    "Reason",
     "Staff",
     "Viewer"
   ],
@@ -1190,6 +1280,8 @@ export const embeddedTypes: readonly string[] = [
   "InputError",
   "LogoutPayload",
   "PageInfo",
+  "ReasonCount",
+  "ReasonPayload",
   "SessionPayload",
   "StaffConnection",
   "StaffEdge",

@@ -45,6 +45,10 @@ query Board($date: Date!, $after: String) {
           status
           note
           photoUrl
+          reason {
+            id
+            name
+          }
           arrivedAt
           leftAt
           isOnSite
@@ -72,6 +76,10 @@ subscription Changes($date: Date!, $after: String) {
     status
     note
     photoUrl
+    reason {
+      id
+      name
+    }
     arrivedAt
     leftAt
     isOnSite
@@ -148,6 +156,10 @@ mutation Mark($input: UpdateAttendanceInput!) {
       status
       note
       photoUrl
+      reason {
+        id
+        name
+      }
       arrivedAt
       leftAt
       isOnSite
@@ -195,6 +207,10 @@ mutation Mark($input: UpdateAttendanceInput!) {
           status
           note
           photoUrl
+          reason {
+            id
+            name
+          }
           arrivedAt
           leftAt
           isOnSite

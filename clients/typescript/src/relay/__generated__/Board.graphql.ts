@@ -1,5 +1,5 @@
 /**
- * @generated SignedSource<<798b94766b6c662a86baf53d673ce64a>>
+ * @generated SignedSource<<76be361297f57fc9c927aa753134de00>>
  * @lightSyntaxTransform
  */
 
@@ -32,6 +32,10 @@ export type Board$data = {
           readonly leftAt: string | null | undefined;
           readonly note: string | null | undefined;
           readonly photoUrl: string | null | undefined;
+          readonly reason: {
+            readonly id: string;
+            readonly name: string;
+          } | null | undefined;
           readonly sequence: string;
           readonly staffCategory: string;
           readonly staffId: string;
@@ -374,6 +378,25 @@ v7 = [
                   {
                     "alias": null,
                     "args": null,
+                    "concreteType": "Reason",
+                    "kind": "LinkedField",
+                    "name": "reason",
+                    "plural": false,
+                    "selections": [
+                      (v2/*:: as any*/),
+                      {
+                        "alias": null,
+                        "args": null,
+                        "kind": "ScalarField",
+                        "name": "name",
+                        "storageKey": null
+                      }
+                    ],
+                    "storageKey": null
+                  },
+                  {
+                    "alias": null,
+                    "args": null,
                     "kind": "ScalarField",
                     "name": "arrivedAt",
                     "storageKey": null
@@ -452,16 +475,16 @@ return {
     "selections": (v7/*:: as any*/)
   },
   "params": {
-    "cacheID": "48e126b40fc4db052bc0e39f7ce57601",
+    "cacheID": "d44eba7f58b9be6060aa96da0918dfe1",
     "id": null,
     "metadata": {},
     "name": "Board",
     "operationKind": "query",
-    "text": "query Board(\n  $date: Date!\n  $after: String\n) {\n  attendanceDay(date: $date) {\n    id\n    date\n    state\n    label\n    isWorkingDay\n    rosterVersion\n    sequence\n    summary {\n      id\n      total\n      unmarked\n      present\n      late\n      halfDay\n      remote\n      onLeave\n      absent\n      presentRate\n      onSite\n      sequence\n    }\n    records(first: 1000, after: $after) {\n      feedCursor\n      rosterVersion\n      totalCount\n      pageInfo {\n        hasNextPage\n        endCursor\n      }\n      edges {\n        cursor\n        node {\n          id\n          date\n          staffId\n          staffName\n          staffCategory\n          staffPhotoUrl\n          status\n          note\n          photoUrl\n          arrivedAt\n          leftAt\n          isOnSite\n          updatedAt\n          updatedBy\n          version\n          sequence\n          feedCursor\n        }\n      }\n    }\n  }\n}\n"
+    "text": "query Board(\n  $date: Date!\n  $after: String\n) {\n  attendanceDay(date: $date) {\n    id\n    date\n    state\n    label\n    isWorkingDay\n    rosterVersion\n    sequence\n    summary {\n      id\n      total\n      unmarked\n      present\n      late\n      halfDay\n      remote\n      onLeave\n      absent\n      presentRate\n      onSite\n      sequence\n    }\n    records(first: 1000, after: $after) {\n      feedCursor\n      rosterVersion\n      totalCount\n      pageInfo {\n        hasNextPage\n        endCursor\n      }\n      edges {\n        cursor\n        node {\n          id\n          date\n          staffId\n          staffName\n          staffCategory\n          staffPhotoUrl\n          status\n          note\n          photoUrl\n          reason {\n            id\n            name\n          }\n          arrivedAt\n          leftAt\n          isOnSite\n          updatedAt\n          updatedBy\n          version\n          sequence\n          feedCursor\n        }\n      }\n    }\n  }\n}\n"
   }
 };
 })();
 
-(node as any).hash = "4e36413230f294c2967ffaa9f26f5564";
+(node as any).hash = "e3395b00605f38bfb375878428d6e5d2";
 
 export default node;

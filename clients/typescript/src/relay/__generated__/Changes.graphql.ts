@@ -1,5 +1,5 @@
 /**
- * @generated SignedSource<<bb00953597182dfb5f9797d08c211a42>>
+ * @generated SignedSource<<402a7d88e47322576f3809af8022ffca>>
  * @lightSyntaxTransform
  */
 
@@ -47,6 +47,10 @@ export type Changes$data = {
     readonly leftAt: string | null | undefined;
     readonly note: string | null | undefined;
     readonly photoUrl: string | null | undefined;
+    readonly reason: {
+      readonly id: string;
+      readonly name: string;
+    } | null | undefined;
     readonly sequence: string;
     readonly staffCategory: string;
     readonly staffId: string;
@@ -164,6 +168,25 @@ v5 = [
         "args": null,
         "kind": "ScalarField",
         "name": "photoUrl",
+        "storageKey": null
+      },
+      {
+        "alias": null,
+        "args": null,
+        "concreteType": "Reason",
+        "kind": "LinkedField",
+        "name": "reason",
+        "plural": false,
+        "selections": [
+          (v2/*:: as any*/),
+          {
+            "alias": null,
+            "args": null,
+            "kind": "ScalarField",
+            "name": "name",
+            "storageKey": null
+          }
+        ],
         "storageKey": null
       },
       {
@@ -369,16 +392,16 @@ return {
     "selections": (v5/*:: as any*/)
   },
   "params": {
-    "cacheID": "0351b25dd7139074a81fcf985149f4e3",
+    "cacheID": "e90d5ede27b5328c204d4026da7f31f6",
     "id": null,
     "metadata": {},
     "name": "Changes",
     "operationKind": "subscription",
-    "text": "subscription Changes(\n  $date: Date!\n  $after: String\n) {\n  attendanceUpdated(date: $date, after: $after) {\n    id\n    date\n    staffId\n    staffName\n    staffCategory\n    staffPhotoUrl\n    status\n    note\n    photoUrl\n    arrivedAt\n    leftAt\n    isOnSite\n    updatedAt\n    updatedBy\n    version\n    sequence\n    feedCursor\n    day {\n      id\n      date\n      state\n      label\n      isWorkingDay\n      rosterVersion\n      sequence\n      summary {\n        id\n        total\n        unmarked\n        present\n        late\n        halfDay\n        remote\n        onLeave\n        absent\n        presentRate\n        onSite\n        sequence\n      }\n    }\n  }\n}\n"
+    "text": "subscription Changes(\n  $date: Date!\n  $after: String\n) {\n  attendanceUpdated(date: $date, after: $after) {\n    id\n    date\n    staffId\n    staffName\n    staffCategory\n    staffPhotoUrl\n    status\n    note\n    photoUrl\n    reason {\n      id\n      name\n    }\n    arrivedAt\n    leftAt\n    isOnSite\n    updatedAt\n    updatedBy\n    version\n    sequence\n    feedCursor\n    day {\n      id\n      date\n      state\n      label\n      isWorkingDay\n      rosterVersion\n      sequence\n      summary {\n        id\n        total\n        unmarked\n        present\n        late\n        halfDay\n        remote\n        onLeave\n        absent\n        presentRate\n        onSite\n        sequence\n      }\n    }\n  }\n}\n"
   }
 };
 })();
 
-(node as any).hash = "98b50d056e0cf1d0af0998fd2b0ca18c";
+(node as any).hash = "637c150a11f436690c929a51ed71ab66";
 
 export default node;

@@ -1,5 +1,5 @@
 /**
- * @generated SignedSource<<a730f40365926b93b1793c46cd8b7d4b>>
+ * @generated SignedSource<<f06c51e64c84ef2ee391a3270919ef4b>>
  * @lightSyntaxTransform
  */
 
@@ -19,6 +19,7 @@ export type UpdateAttendanceInput = {
   note?: string | null | undefined;
   occurredAt?: string | null | undefined;
   photoUrl?: string | null | undefined;
+  reasonId?: string | null | undefined;
   status?: AttendanceStatus | null | undefined;
   target: AttendanceTarget;
 };
@@ -70,6 +71,10 @@ export type Mark$data = {
       readonly leftAt: string | null | undefined;
       readonly note: string | null | undefined;
       readonly photoUrl: string | null | undefined;
+      readonly reason: {
+        readonly id: string;
+        readonly name: string;
+      } | null | undefined;
       readonly sequence: string;
       readonly staffCategory: string;
       readonly staffId: string;
@@ -91,6 +96,10 @@ export type Mark$data = {
         readonly leftAt: string | null | undefined;
         readonly note: string | null | undefined;
         readonly photoUrl: string | null | undefined;
+        readonly reason: {
+          readonly id: string;
+          readonly name: string;
+        } | null | undefined;
         readonly sequence: string;
         readonly staffCategory: string;
         readonly staffId: string;
@@ -192,60 +201,79 @@ v10 = {
 v11 = {
   "alias": null,
   "args": null,
-  "kind": "ScalarField",
-  "name": "arrivedAt",
+  "concreteType": "Reason",
+  "kind": "LinkedField",
+  "name": "reason",
+  "plural": false,
+  "selections": [
+    (v2/*:: as any*/),
+    {
+      "alias": null,
+      "args": null,
+      "kind": "ScalarField",
+      "name": "name",
+      "storageKey": null
+    }
+  ],
   "storageKey": null
 },
 v12 = {
   "alias": null,
   "args": null,
   "kind": "ScalarField",
-  "name": "leftAt",
+  "name": "arrivedAt",
   "storageKey": null
 },
 v13 = {
   "alias": null,
   "args": null,
   "kind": "ScalarField",
-  "name": "isOnSite",
+  "name": "leftAt",
   "storageKey": null
 },
 v14 = {
   "alias": null,
   "args": null,
   "kind": "ScalarField",
-  "name": "updatedAt",
+  "name": "isOnSite",
   "storageKey": null
 },
 v15 = {
   "alias": null,
   "args": null,
   "kind": "ScalarField",
-  "name": "updatedBy",
+  "name": "updatedAt",
   "storageKey": null
 },
 v16 = {
   "alias": null,
   "args": null,
   "kind": "ScalarField",
-  "name": "version",
+  "name": "updatedBy",
   "storageKey": null
 },
 v17 = {
   "alias": null,
   "args": null,
   "kind": "ScalarField",
-  "name": "sequence",
+  "name": "version",
   "storageKey": null
 },
 v18 = {
   "alias": null,
   "args": null,
   "kind": "ScalarField",
-  "name": "feedCursor",
+  "name": "sequence",
   "storageKey": null
 },
 v19 = {
+  "alias": null,
+  "args": null,
+  "kind": "ScalarField",
+  "name": "feedCursor",
+  "storageKey": null
+},
+v20 = {
   "alias": null,
   "args": null,
   "concreteType": "Attendance",
@@ -270,6 +298,7 @@ v19 = {
     (v16/*:: as any*/),
     (v17/*:: as any*/),
     (v18/*:: as any*/),
+    (v19/*:: as any*/),
     {
       "alias": null,
       "args": null,
@@ -308,7 +337,7 @@ v19 = {
           "name": "rosterVersion",
           "storageKey": null
         },
-        (v17/*:: as any*/),
+        (v18/*:: as any*/),
         {
           "alias": null,
           "args": null,
@@ -388,7 +417,7 @@ v19 = {
               "name": "onSite",
               "storageKey": null
             },
-            (v17/*:: as any*/)
+            (v18/*:: as any*/)
           ],
           "storageKey": null
         }
@@ -398,28 +427,28 @@ v19 = {
   ],
   "storageKey": null
 },
-v20 = {
+v21 = {
   "alias": null,
   "args": null,
   "kind": "ScalarField",
   "name": "code",
   "storageKey": null
 },
-v21 = {
+v22 = {
   "alias": null,
   "args": null,
   "kind": "ScalarField",
   "name": "message",
   "storageKey": null
 },
-v22 = {
+v23 = {
   "alias": null,
   "args": null,
   "kind": "ScalarField",
   "name": "path",
   "storageKey": null
 },
-v23 = {
+v24 = {
   "kind": "InlineFragment",
   "selections": [
     {
@@ -446,7 +475,8 @@ v23 = {
         (v15/*:: as any*/),
         (v16/*:: as any*/),
         (v17/*:: as any*/),
-        (v18/*:: as any*/)
+        (v18/*:: as any*/),
+        (v19/*:: as any*/)
       ],
       "storageKey": null
     }
@@ -469,7 +499,7 @@ return {
         "name": "updateAttendance",
         "plural": false,
         "selections": [
-          (v19/*:: as any*/),
+          (v20/*:: as any*/),
           {
             "alias": null,
             "args": null,
@@ -478,10 +508,10 @@ return {
             "name": "errors",
             "plural": true,
             "selections": [
-              (v20/*:: as any*/),
               (v21/*:: as any*/),
               (v22/*:: as any*/),
-              (v23/*:: as any*/)
+              (v23/*:: as any*/),
+              (v24/*:: as any*/)
             ],
             "storageKey": null
           }
@@ -506,7 +536,7 @@ return {
         "name": "updateAttendance",
         "plural": false,
         "selections": [
-          (v19/*:: as any*/),
+          (v20/*:: as any*/),
           {
             "alias": null,
             "args": null,
@@ -522,10 +552,10 @@ return {
                 "name": "__typename",
                 "storageKey": null
               },
-              (v20/*:: as any*/),
               (v21/*:: as any*/),
               (v22/*:: as any*/),
-              (v23/*:: as any*/)
+              (v23/*:: as any*/),
+              (v24/*:: as any*/)
             ],
             "storageKey": null
           }
@@ -535,16 +565,16 @@ return {
     ]
   },
   "params": {
-    "cacheID": "50293413ea587366337731449199c757",
+    "cacheID": "024bcdf00f4f16754921d09942f60784",
     "id": null,
     "metadata": {},
     "name": "Mark",
     "operationKind": "mutation",
-    "text": "mutation Mark(\n  $input: UpdateAttendanceInput!\n) {\n  updateAttendance(input: $input) {\n    attendance {\n      id\n      date\n      staffId\n      staffName\n      staffCategory\n      staffPhotoUrl\n      status\n      note\n      photoUrl\n      arrivedAt\n      leftAt\n      isOnSite\n      updatedAt\n      updatedBy\n      version\n      sequence\n      feedCursor\n      day {\n        id\n        date\n        state\n        label\n        isWorkingDay\n        rosterVersion\n        sequence\n        summary {\n          id\n          total\n          unmarked\n          present\n          late\n          halfDay\n          remote\n          onLeave\n          absent\n          presentRate\n          onSite\n          sequence\n        }\n      }\n    }\n    errors {\n      __typename\n      code\n      message\n      path\n      ... on VersionConflictError {\n        current {\n          id\n          date\n          staffId\n          staffName\n          staffCategory\n          staffPhotoUrl\n          status\n          note\n          photoUrl\n          arrivedAt\n          leftAt\n          isOnSite\n          updatedAt\n          updatedBy\n          version\n          sequence\n          feedCursor\n        }\n      }\n    }\n  }\n}\n"
+    "text": "mutation Mark(\n  $input: UpdateAttendanceInput!\n) {\n  updateAttendance(input: $input) {\n    attendance {\n      id\n      date\n      staffId\n      staffName\n      staffCategory\n      staffPhotoUrl\n      status\n      note\n      photoUrl\n      reason {\n        id\n        name\n      }\n      arrivedAt\n      leftAt\n      isOnSite\n      updatedAt\n      updatedBy\n      version\n      sequence\n      feedCursor\n      day {\n        id\n        date\n        state\n        label\n        isWorkingDay\n        rosterVersion\n        sequence\n        summary {\n          id\n          total\n          unmarked\n          present\n          late\n          halfDay\n          remote\n          onLeave\n          absent\n          presentRate\n          onSite\n          sequence\n        }\n      }\n    }\n    errors {\n      __typename\n      code\n      message\n      path\n      ... on VersionConflictError {\n        current {\n          id\n          date\n          staffId\n          staffName\n          staffCategory\n          staffPhotoUrl\n          status\n          note\n          photoUrl\n          reason {\n            id\n            name\n          }\n          arrivedAt\n          leftAt\n          isOnSite\n          updatedAt\n          updatedBy\n          version\n          sequence\n          feedCursor\n        }\n      }\n    }\n  }\n}\n"
   }
 };
 })();
 
-(node as any).hash = "660d34b95b2c0f26cb7e6b35b072288a";
+(node as any).hash = "c0922bcd5a37799961a00a140e57f0d8";
 
 export default node;
