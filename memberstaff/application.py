@@ -68,7 +68,11 @@ class Application:
             clock=clock,
             visibility=Visibility(times=settings.viewers_see_times),
         )
-        self.calendar = Calendar(settings.working_weekdays, late_mark_days=settings.late_mark_days)
+        self.calendar = Calendar(
+            settings.working_weekdays,
+            late_mark_days=settings.late_mark_days,
+            correction_days=settings.correction_days,
+        )
         self.accounts = Accounts(settings, self.database, passwords=passwords)
         self.feed = Feed(
             self.database,

@@ -113,6 +113,9 @@ class Deployment(BaseSettings):
         le=366,
         description="How old a mark may be that comes late, from a desk without a network (`occurredAt`).",
     )
+    correction_days: int = Field(
+        1, ge=0, le=366, description="How many days before today a MARKER may mark, too, until they are locked."
+    )
     viewers_see_times: bool = Field(False, description="Show a VIEWER when people came and left.")
 
     # Features

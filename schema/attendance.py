@@ -105,7 +105,7 @@ class AttendanceMutation:
     @strawberry.mutation(
         description=(
             "Record a person's attendance for a day; every open board shows it. "
-            "Requires MARKER for today, and ADMIN for other days."
+            "Requires MARKER for today and the `correctionDays` before it, and ADMIN for other days."
         )
     )
     async def update_attendance(
@@ -129,7 +129,7 @@ class AttendanceMutation:
     @strawberry.mutation(
         description=(
             "Record many people's attendance for one day, in one transaction. "
-            "Requires MARKER for today, and ADMIN for other days."
+            "Requires MARKER for today and the `correctionDays` before it, and ADMIN for other days."
         ),
         metadata={SIZED_BY: ("input", "change", "entries"), "page_limit": MOST_LISTED},
     )

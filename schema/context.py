@@ -34,7 +34,7 @@ describe(
     name="Role",
     description="What an account may do.",
     ADMIN="Everything.",
-    MARKER="Read, and mark today.",
+    MARKER="Read, and mark today and, as long as a setting allows, the days before.",
     VIEWER="Read, without notes, photos of marks, reasons but those for VIEWERs and, by default, times.",
 )
 

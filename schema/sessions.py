@@ -40,6 +40,7 @@ class Viewer(Node):
     )
     organisation: str = strawberry.field(description="The organisation's name.")
     today: dt.date = strawberry.field(description="Today in the organisation's time zone.")
+    correction_days: int = strawberry.field(description="How many days before today a MARKER may mark, too.")
 
     @classmethod
     def of(cls, info: Info, caller: Caller) -> Viewer:
@@ -53,6 +54,7 @@ class Viewer(Node):
             time_zone=settings.time_zone,
             organisation=settings.organisation,
             today=today(now, settings.zone),
+            correction_days=settings.correction_days,
         )
 
 

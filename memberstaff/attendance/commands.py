@@ -25,7 +25,7 @@ from sqlalchemy import (
     select,
 )
 
-from memberstaff.access import Caller, Right
+from memberstaff.access import Caller
 from memberstaff.attendance import rules
 from memberstaff.attendance.days import Calendar
 from memberstaff.attendance.model import Day, Record, record
@@ -131,7 +131,7 @@ async def update_many(
     """
     moment = calendar.moment(work, are_arrivals=are_arrivals)
     for occurred_at in {mark.occurred_at for mark in marks} or {None}:
-        _require_mark(work.caller, on, moment.today(occurred_at))
+        moment.require(work.caller, on, occurred_at)
     day = await calendar.lock_row(work, on)
     if len(marks) > MOST_ENTRIES:
         raise Refusal(ErrorCode.LIMIT_EXCEEDED, f"A request may have at most {MOST_ENTRIES:,} entries.", "entries")
@@ -186,12 +186,11 @@ async def fill(
     When they came is unknown, and so it stays. `occurred_at` is as in a `Mark`.
     """
     moment = calendar.moment(work)
-    today = moment.today(occurred_at)
-    _require_mark(work.caller, on, today)
+    moment.require(work.caller, on, occurred_at)
     day = await calendar.lock_row(work, on)
     moment.check_not_ahead(occurred_at)
     moment.check_not_too_late(occurred_at)
-    rules.check_day(on, status, locked=day.locked, today=today)
+    rules.check_day(on, status, locked=day.locked, today=moment.today(occurred_at))
     current: ColumnElement[str] = func.coalesce(attendance.c.status, Status.UNMARKED.value)
     conditions = [*which.conditions(), staff.c.erased_at.is_(None), current != status.value]
     if only_unmarked:
@@ -236,18 +235,12 @@ def _forbidden(marks: Marks, on: date, moment: Moment) -> list[RequestError | No
     found: list[RequestError | None] = []
     for caller, mark in marks:
         try:
-            _require_mark(caller, on, moment.today(mark.occurred_at))
+            moment.require(caller, on, mark.occurred_at)
         except RequestError as error:
             found.append(error)
         else:
             found.append(None)
     return found
-
-
-def _require_mark(caller: Caller, on: date, today: date) -> None:
-    caller.require(Right.MARK)
-    if on != today:
-        caller.require(Right.MARK_ANY_DAY)
 
 
 async def _records_of(work: Work, on: date, marks: Sequence[Mark]) -> tuple[dict[int, Record], Mapping[int, Reason]]:

@@ -51,16 +51,20 @@ def _locking(dialect: str) -> Select[Any]:
 class Calendar:
     """The organisation's calendar: the weekday decides what is a working day, unless the day's row says otherwise.
 
-    `late_mark_days` is how old a mark may be that comes late.
+    `late_mark_days` is how old a mark may be that comes late, and `correction_days` for how many days a MARKER may mark
+    a day that is over.
     """
 
-    def __init__(self, working_weekdays: AbstractSet[int], *, late_mark_days: int = 7) -> None:
+    def __init__(
+        self, working_weekdays: AbstractSet[int], *, late_mark_days: int = 7, correction_days: int = 1
+    ) -> None:
         self._working = working_weekdays
         self._latest = timedelta(days=late_mark_days)
+        self._corrected = timedelta(days=correction_days)
 
     def moment(self, reading: Reading, *, are_arrivals: bool = True) -> Moment:
         """The moment of the marks of a work, which are arrivals or not."""
-        return Moment(reading.now, reading.zone, self._latest, are_arrivals)
+        return Moment(reading.now, reading.zone, self._latest, self._corrected, are_arrivals)
 
     async def days(self, reading: Reading, dates: Collection[date]) -> dict[date, Day]:
         """The days by date, in one statement; a day without a row gets its defaults."""

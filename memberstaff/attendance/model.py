@@ -45,7 +45,7 @@ def record_columns(
 ) -> tuple[ColumnElement[Any], ...]:
     """What a statement selects after a person's columns, for `record()`, without what is hidden from the reader.
 
-    From the columns `of` of the record, and the name `updated_by` of its account. The statement is joined with `reason`.
+    From the columns `of` of the record and the name `updated_by` of its account, in a statement joined with `reason`.
     """
     return (
         of.status,

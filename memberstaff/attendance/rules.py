@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
+from memberstaff.access import Caller, Right
 from memberstaff.attendance import times
 from memberstaff.attendance.model import Day, Record
 from memberstaff.attendance.times import Times, whole_milliseconds
@@ -25,17 +26,27 @@ AHEAD = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """When marks are taken: the server's clock, the organisation's zone, and how old a mark may be that comes late."""
+    """When marks are taken: the server's clock and the organisation's zone, and what settings say of days gone by."""
 
     now: datetime
     zone: ZoneInfo
     latest: timedelta
+    """How old a mark may be that comes late."""
+    corrected: timedelta = timedelta(0)
+    """For how long after a day everybody may mark it who may mark the day itself."""
     is_arrival: bool = True
     """Whether somebody who is marked on the day itself comes at that moment; else it is unknown when."""
 
     def today(self, occurred_at: datetime | None = None) -> date:
         """Which day it was when a mark was made."""
         return times.day_of(occurred_at or self.now, self.zone)
+
+    def require(self, caller: Caller, on: date, occurred_at: datetime | None = None) -> None:
+        """Raise Forbidden unless the caller may mark this day."""
+        caller.require(Right.MARK)
+        today = self.today(occurred_at)
+        if on > today or today - on > self.corrected:
+            caller.require(Right.MARK_ANY_DAY)
 
     def check_not_ahead(self, occurred_at: datetime | None) -> None:
         """Raise ClockAhead for an instant that has not come yet."""

@@ -23,7 +23,7 @@ BOARD = f"""query ($date: Date!) {{ attendanceDay(date: $date) {{
   summary {{ onSite }} records(first: 1) {{ edges {{ node {{ {RECORD} history {{ edges {{ node {{
   status arrivedAt leftAt }} }} }} }} }} }} }} }}"""
 EIGHT, NINE = "2026-01-12T08:00:00.000Z", "2026-01-12T09:00:00.000Z"
-YESTERDAY = "2026-01-11"
+TWO_DAYS_BEFORE = "2026-01-10"
 
 
 async def mark(client: Client, staff_id: str, date: str = TODAY, **values: Any) -> Any:
@@ -67,7 +67,7 @@ async def test_a_mark_of_a_desk_that_was_offline_counts_as_of_when_it_was_made(
     payload = (await installation.marker.ask(BULK, input=rest))["bulkUpdateAttendance"]
     assert (payload["errors"], payload["day"]["summary"]["onSite"]) == ([], 4)
     assert [each["arrivedAt"] for each in payload["attendances"]] == [None, None]
-    code, _ = await installation.marker.fail(BULK, input={"date": YESTERDAY, "change": rest["change"]})
+    code, _ = await installation.marker.fail(BULK, input={"date": TWO_DAYS_BEFORE, "change": rest["change"]})
     assert code == "FORBIDDEN"
 
 

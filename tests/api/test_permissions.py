@@ -142,6 +142,7 @@ FIELDS: dict[str, tuple[str, str, str, str, str]] = {
         OK,
     ),
 }
+MARKERS = "Requires MARKER for today and the `correctionDays` before it, and ADMIN for other days."
 SUBSCRIPTIONS = {"attendanceUpdated", "attendanceDayUpdated"}
 
 
@@ -159,7 +160,7 @@ def test_the_table_has_every_field_of_the_schema() -> None:
 
 def test_the_schema_says_who_may_use_a_field() -> None:
     types = make_schema(Limits()).core.type_map
-    said = {"Requires ADMIN.": (NO, NO, OK), "Requires MARKER for today, and ADMIN for other days.": (NO, OK, OK)}
+    said = {"Requires ADMIN.": (NO, NO, OK), MARKERS: (NO, OK, OK)}
     for root in ("Query", "Mutation", "Subscription"):
         for name, field in types[root].fields.items():  # type: ignore[attr-defined]
             rights = [allowed for words, allowed in said.items() if words in field.description]
@@ -280,7 +281,7 @@ async def test_a_marker_may_not_touch_another_day(installation: Installation) ->
       updateAttendance(input: $input) { errors { code } } }"""
     target = {"staffDate": {"staffId": installation.staff["Amina"], "date": YESTERDAY}}
     code, message = await installation.marker.fail(document, input={"target": target, "status": "LATE"})
-    assert (code, message) == (NO, "A MARKER may not mark attendance for days other than today.")
+    assert (code, message) == (NO, "A MARKER may not mark attendance for days ahead, or that are long over.")
     assert (await installation.admin.mark(installation.staff["Amina"], YESTERDAY, status="LATE"))["errors"] == []
 
 

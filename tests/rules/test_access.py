@@ -37,7 +37,7 @@ REFUSALS = {
     Right.READ: "A VIEWER may not read attendance.",
     Right.READ_NOTES: "A VIEWER may not read notes.",
     Right.MARK: "A VIEWER may not mark attendance.",
-    Right.MARK_ANY_DAY: "A VIEWER may not mark attendance for days other than today.",
+    Right.MARK_ANY_DAY: "A VIEWER may not mark attendance for days ahead, or that are long over.",
     Right.MANAGE_DAYS: "A VIEWER may not change or lock days.",
     Right.MANAGE_STAFF: "A VIEWER may not manage staff.",
     Right.MANAGE_REASONS: "A VIEWER may not manage reasons.",

@@ -169,7 +169,7 @@ PRESENT = UNMARKED._replace(status=Status.PRESENT, version=1, arrived_at=EIGHT)
 def marked(
     to: Record, *, now: datetime = EIGHT, is_arrival: bool = True, finished: bool = True, **values: object
 ) -> Record | None:
-    moment = Moment(now, ZoneInfo("UTC"), WEEK, is_arrival)
+    moment = Moment(now, ZoneInfo("UTC"), WEEK, is_arrival=is_arrival)
     return apply(Mark(1, **values).checked(), to, day(to.date, finished=finished), moment)  # type: ignore[arg-type]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
@@ -12,6 +13,7 @@ from sqlalchemy import select
 from memberstaff.access import COMMAND_LINE
 from memberstaff.attendance import commands, queries
 from memberstaff.attendance.commands import ErrorPolicy
+from memberstaff.attendance.days import Calendar
 from memberstaff.attendance.queries import BoardFilter
 from memberstaff.attendance.rules import Mark, VersionConflict
 from memberstaff.changes import Status
@@ -78,12 +80,43 @@ async def test_a_locked_day_refuses_marks_until_it_is_unlocked(school: School) -
     assert (await school.mark("Amina", Status.PRESENT)).position == 1
 
 
-async def test_a_marker_marks_today_only(school: School) -> None:
-    with pytest.raises(Forbidden):
-        async with school.work() as work:
-            yesterday = TODAY - timedelta(days=1)
-            await school.store(work, yesterday, Mark(1, status=Status.PRESENT))
+async def test_a_marker_marks_today_and_corrects_yesterday_until_it_is_locked(school: School) -> None:
+    yesterday = TODAY - timedelta(days=1)
+    for on in (TODAY - timedelta(days=2), TODAY + timedelta(days=1)):
+        with pytest.raises(Forbidden) as forbidden:
+            async with school.work() as work:
+                await school.store(work, on, Mark(1, status=Status.ON_LEAVE))
+        assert forbidden.value.message == "A MARKER may not mark attendance for days ahead, or that are long over."
     assert school.notifications == []
+    async with school.work() as work:
+        record = await school.store(work, yesterday, Mark(1, status=Status.PRESENT))
+    assert (record.date, record.arrived_at) == (yesterday, None)
+    async with school.work(COMMAND_LINE) as work:
+        await CALENDAR.set_locked(work, yesterday, locked=True, reason=None)
+    with pytest.raises(Refusal) as refused:
+        async with school.work() as work:
+            await school.store(work, yesterday, Mark(1, status=Status.ABSENT))
+    assert refused.value.code is ErrorCode.DAY_LOCKED
+
+
+@pytest.mark.parametrize(("days", "allowed"), [(0, [0]), (1, [0, 1]), (3, [0, 1, 2, 3])])
+async def test_a_setting_says_how_many_days_a_marker_corrects_alone_and_in_bulk(
+    school: School, days: int, allowed: list[int]
+) -> None:
+    calendar = Calendar({0, 1, 2, 3, 4}, correction_days=days)
+    everybody = BoardFilter(StaffFilter(on=TODAY))
+    for mark in (Mark(1, status=Status.LATE), None):
+        done = []
+        for back in range(5):
+            on = TODAY - timedelta(days=back)
+            with suppress(Forbidden):
+                async with school.work() as work:
+                    if mark is None:
+                        await commands.fill(work, calendar, on, Status.LATE, everybody, only_unmarked=True)
+                    else:
+                        await commands.update_many(work, calendar, on, [mark], ErrorPolicy.REJECT_ALL)
+                done.append(back)
+        assert done == allowed
 
 
 async def test_somebody_who_has_left_is_not_marked(school: School) -> None:

@@ -636,7 +636,7 @@ export type LogoutPayload = {
 /** All mutations, run one after the other. Each is a transaction of its own: one that fails is null, beside an error, and takes nothing back that another has done. */
 export type Mutation = {
   __typename?: 'Mutation';
-  /** Record many people's attendance for one day, in one transaction. Requires MARKER for today, and ADMIN for other days. */
+  /** Record many people's attendance for one day, in one transaction. Requires MARKER for today and the `correctionDays` before it, and ADMIN for other days. */
   bulkUpdateAttendance?: Maybe<BulkUpdateAttendancePayload>;
   /** Change your own password. All sessions of the account end, and their sockets close; you go on in a new session. RATE_LIMITED after a few attempts. */
   changePassword?: Maybe<ChangePasswordPayload>;
@@ -663,7 +663,7 @@ export type Mutation = {
   setAttendanceDayState?: Maybe<AttendanceDayPayload>;
   /** Change an account's role, name or password, or disable it. Requires ADMIN. */
   updateAccount?: Maybe<AccountPayload>;
-  /** Record a person's attendance for a day; every open board shows it. Requires MARKER for today, and ADMIN for other days. */
+  /** Record a person's attendance for a day; every open board shows it. Requires MARKER for today and the `correctionDays` before it, and ADMIN for other days. */
   updateAttendance?: Maybe<UpdateAttendancePayload>;
   /** Set whether a day is a working day, and its label. Whether it takes marks is another matter: see setAttendanceDayState. Requires ADMIN. */
   updateAttendanceDay?: Maybe<AttendanceDayPayload>;
@@ -918,7 +918,7 @@ export type RefreshSessionInput = {
 export type Role =
   /** Everything. */
   | 'ADMIN'
-  /** Read, and mark today. */
+  /** Read, and mark today and, as long as a setting allows, the days before. */
   | 'MARKER'
   /** Read, without notes, photos of marks, reasons but those for VIEWERs and, by default, times. */
   | 'VIEWER';
@@ -1219,6 +1219,8 @@ export type Viewer = Node & {
   __typename?: 'Viewer';
   /** Id of your Account, which an ADMIN meets in `accounts`, in the audit log and beside marks. */
   accountId: Scalars['ID']['output'];
+  /** How many days before today a MARKER may mark, too. */
+  correctionDays: Scalars['Int']['output'];
   /** Shown next to the marks made by this account. */
   displayName: Scalars['String']['output'];
   /** Opaque, and unique across all types. */
