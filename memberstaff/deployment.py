@@ -110,7 +110,7 @@ class Deployment(BaseSettings):
     late_mark_days: int = Field(
         7,
         ge=0,
-        le=366,
+        le=3_660,
         description="How old a mark may be that comes late, from a desk without a network (`occurredAt`).",
     )
     correction_days: int = Field(

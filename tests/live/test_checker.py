@@ -17,6 +17,7 @@ from tests.soak.history import (
     History,
     Nested,
     Place,
+    Said,
     State,
     StateWatcher,
     Summary,
@@ -30,7 +31,8 @@ LOG = [Entry(position, "Amina", position, status, f"w-{position}") for position,
 
 
 def summary(**counts: int) -> Summary:
-    return frozenset({**dict.fromkeys(FIELDS, 0), "total": 1, **counts}.items())
+    on_site = sum(counts.get(name, 0) for name in ("present", "late", "halfDay"))
+    return frozenset({**dict.fromkeys(FIELDS, 0), "total": 1, "onSite": on_site, **counts}.items())
 
 
 FIELDS = ["present", "late", "halfDay", "remote", "absent", "onLeave", "unmarked"]
@@ -113,6 +115,22 @@ def test_a_board_that_does_not_add_up_is_caught() -> None:
     fresh = {TODAY: Fresh({"Amina": ("ABSENT", 5)}, STATE)}
     words = ["board: its snapshot and its changes are not the fresh snapshot"]
     assert verdict(history(LOG[2:]), {TODAY: LOG}, fresh) == words
+
+
+def test_times_that_do_not_follow_from_the_marks_are_caught() -> None:
+    eight, nine = f"{TODAY}T08:00:00.000Z", f"{TODAY}T09:00:00.000Z"
+    statuses = ["PRESENT", "LATE", "ABSENT", "PRESENT", "PRESENT"]
+    times = [(eight, None), (eight, None), (None, None), (None, None), (eight, nine)]
+    log = [replace(entry, status=status, times=two) for entry, status, two in zip(LOG, statuses, times, strict=True)]
+    told = history(log[2:])
+    told.watchers[0].board = {"Amina": ("LATE", 2)}
+    told.said = {"w-1": Said(occurred_at=eight), "w-2": Said(occurred_at=nine), "w-5": Said(None, eight, nine)}
+    fresh = {TODAY: Fresh({"Amina": ("PRESENT", 5)}, STATE)}
+    assert verdict(told, {TODAY: log}, fresh) == []
+    del told.said["w-5"]
+    assert verdict(told, {TODAY: log}, fresh) == [
+        f"{TODAY}: position 5 has the times ('{eight}', '{nine}'), and not (None, None)"
+    ]
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from tests.soak.cluster import Node, Servers
 from tests.soak.history import (
     COUNTS,
     HISTORY,
+    ON_SITE,
     RESTART_REQUIRED,
     Entry,
     Follower,
@@ -25,6 +26,7 @@ from tests.soak.history import (
     Nested,
     Place,
     Records,
+    Said,
     State,
     StateWatcher,
     Summary,
@@ -36,15 +38,15 @@ from tests.web import web_client
 T = TypeVar("T")
 
 STATUSES = ("PRESENT", "LATE", "ABSENT", "REMOTE", "HALF_DAY")
-SUMMARY = f"summary {{ {' '.join(COUNTS.values())} total }}"
+SUMMARY = f"summary {{ {' '.join(COUNTS.values())} total onSite }}"
 MARK = """mutation ($input: UpdateAttendanceInput!) {
   updateAttendance(input: $input) { attendance { feedCursor } errors { code } } }"""
 BOARD = """query ($date: Date!) { attendanceDay(date: $date) {
   records(first: 1000) { feedCursor edges { node { staffId status version } } } } }"""
 WATCH = """subscription ($date: Date!, $after: String) {
-  attendanceUpdated(date: $date, after: $after) { staffId status version note feedCursor } }"""
+  attendanceUpdated(date: $date, after: $after) { staffId status version note arrivedAt leftAt feedCursor } }"""
 WATCH_NESTED = f"""subscription ($date: Date!, $after: String) {{
-  attendanceUpdated(date: $date, after: $after) {{ staffId staffName status version note feedCursor
+  attendanceUpdated(date: $date, after: $after) {{ staffId staffName status version note arrivedAt leftAt feedCursor
     staff {{ name }} day {{ state {SUMMARY} }}
     history(first: {HISTORY}) {{ edges {{ node {{ version status }} }} }} }} }}"""
 STATE = f"query ($date: Date!) {{ attendanceDay(date: $date) {{ sequence rosterVersion {SUMMARY} }} }}"
@@ -85,6 +87,13 @@ async def ask(client: httpx2.AsyncClient, cluster: Servers, node: int, document:
     return answer["data"]
 
 
+def said_of(day: str, status: str) -> Said:
+    """What a mark says of times: nothing, or when it was made, or when somebody came and left."""
+    came, left = sorted(f"{day}T{random.randrange(24):02}:{random.randrange(60):02}:00.000Z" for _ in range(2))
+    said = [Said(), Said(occurred_at=came)]
+    return random.choice([*said, Said(arrived_at=came, left_at=left)] if status in ON_SITE else said)
+
+
 async def mark(
     client: httpx2.AsyncClient, cluster: Servers, history: History, node: int, token: str, day: str, staff: str
 ) -> bool:
@@ -92,7 +101,11 @@ async def mark(
     target = {"staffDate": {"staffId": staff, "date": day}}
     history.unknown.add(token)
     try:
-        change = {"target": target, "status": random.choice(STATUSES), "note": token}
+        status = random.choice(STATUSES)
+        said = history.said[token] = said_of(day, status)
+        times = {"occurredAt": said.occurred_at, "arrivedAt": said.arrived_at, "leftAt": said.left_at}
+        change = {"target": target, "status": status, "note": token}
+        change |= {name: value for name, value in times.items() if value is not None}
         data = await ask(client, cluster, node, MARK, input=change)
     except NotApplied:
         history.unknown.discard(token)  # so that it is a violation when it was stored all the same
@@ -229,7 +242,8 @@ def _entry(record: Result) -> Entry:
             summary=_summary(record["day"]),
             history=tuple((edge["node"]["version"], edge["node"]["status"]) for edge in record["history"]["edges"]),
         )
-    return Entry(position, record["staffId"], record["version"], record["status"], record["note"], nested)
+    times = record["arrivedAt"], record["leftAt"]
+    return Entry(position, record["staffId"], record["version"], record["status"], record["note"], nested, times)
 
 
 def _state(day: Result) -> State:

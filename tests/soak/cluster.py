@@ -177,6 +177,7 @@ def environment(**settings: str) -> dict[str, str]:
         "MEMBERSTAFF_SECRET_KEY": SECRET,
         "MEMBERSTAFF_ACCESS_TOKEN_SECONDS": "86400",
         "MEMBERSTAFF_LOG_FORMAT": "json",
+        "MEMBERSTAFF_LATE_MARK_DAYS": "3660",  # since the days of the soak are long over
         "MEMBERSTAFF_RECENT_CHANGES": "200",  # small, so that whoever is slow really reads the log
     }
     return {**own, **common, **settings}

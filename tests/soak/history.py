@@ -18,8 +18,11 @@ COUNTS = {
 }
 """The field of a day's summary that counts each status."""
 
+ON_SITE = ("PRESENT", "LATE", "HALF_DAY")
+"""Statuses of people who have come."""
+
 Summary = frozenset[tuple[str, int]]
-"""The items of a day's summary, `total` among them."""
+"""The items of a day's summary, `total` and `onSite` among them."""
 
 Records = dict[str, tuple[str, int]]
 """Staff to status and version."""
@@ -35,6 +38,14 @@ class Place(NamedTuple):
     day: str
     position: int
     epoch: int = 0
+
+
+class Said(NamedTuple):
+    """What a mark said of times."""
+
+    occurred_at: str | None = None
+    arrived_at: str | None = None
+    left_at: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +96,8 @@ class Entry:
     status: str
     token: str | None
     nested: Nested | None = field(default=None, compare=False)
+    times: tuple[str | None, str | None] = (None, None)
+    """When the person came and left."""
 
 
 @dataclass(slots=True)
@@ -155,6 +168,8 @@ class History:
 
     acknowledged: dict[str, Place] = field(default_factory=dict)
     unknown: set[str] = field(default_factory=set)
+    said: dict[str, Said] = field(default_factory=dict)
+    """What each mark said of times, by its token."""
     watchers: list[Watcher] = field(default_factory=list)
     states: list[StateWatcher] = field(default_factory=list)
     ended: dict[int, EndedEpoch] = field(default_factory=dict)
@@ -209,14 +224,37 @@ class _Day:
 
 def _summaries(log: Sequence[Entry], people: int) -> Iterator[Summary]:
     """The day's summary at position 0, and after each change."""
-    counts = {**dict.fromkeys(COUNTS.values(), 0), "unmarked": people, "total": people}
+    counts = {**dict.fromkeys(COUNTS.values(), 0), "unmarked": people, "total": people, "onSite": 0}
     statuses: dict[str, str] = {}
+    on_site: set[str] = set()
     yield frozenset(counts.items())
     for entry in log:
         counts[COUNTS[statuses.get(entry.staff, "UNMARKED")]] -= 1
         counts[COUNTS[entry.status]] += 1
         statuses[entry.staff] = entry.status
+        is_there = entry.status in ON_SITE and entry.times[1] is None
+        on_site = on_site | {entry.staff} if is_there else on_site - {entry.staff}
+        counts["onSite"] = len(on_site)
         yield frozenset(counts.items())
+
+
+def _time_violations(history: History, day: str, log: Sequence[Entry]) -> Iterator[str]:
+    """Times that are not those of a simple model, given the order in which the servers took the marks.
+
+    The days of the soak are long over, so that nobody comes at the moment of a mark, unless it says when that was.
+    """
+    before: dict[str, Entry] = {}
+    for entry in log:
+        was, said = before.get(entry.staff), history.said.get(str(entry.token), Said())
+        arrived, left = was.times if was is not None else (None, None)
+        if entry.status not in ON_SITE:
+            arrived = left = None
+        elif was is None or was.status not in ON_SITE:
+            arrived, left = said.occurred_at, None
+        model = said.arrived_at or arrived, said.left_at or left
+        if entry.times != model:
+            yield f"{day}: position {entry.position} has the times {entry.times}, and not {model}"
+        before[entry.staff] = entry
 
 
 def _log_violations(history: History, logs: Mapping[str, Sequence[Entry]]) -> list[str]:
@@ -224,6 +262,7 @@ def _log_violations(history: History, logs: Mapping[str, Sequence[Entry]]) -> li
     for day, log in logs.items():
         if [entry.position for entry in log] != list(range(1, len(log) + 1)):
             found.append(f"{day}: the log's positions have a hole or a repeat")
+        found += _time_violations(history, day, log)
     times = Counter(entry.token for log in logs.values() for entry in log if entry.token is not None)
     places = {entry.token: (day, entry.position) for day, log in logs.items() for entry in log}
     for token, place in history.acknowledged.items():

@@ -21,6 +21,7 @@ from memberstaff.db.database import Database
 from memberstaff.db.migrate import migrate
 from memberstaff.db.tables import attendance_revision
 from schema.ids import global_id
+from schema.scalars import write_instant
 from tests.clock import MONDAY, TODAY
 from tests.databases import UTC_ZONE
 from tests.infrastructure.postgres import Postgres
@@ -248,13 +249,27 @@ async def log_of(cluster: Servers, day: str) -> list[Entry]:
     try:
         async with database.read() as reading:
             rows = await reading.rows(
-                select(of.position, of.staff_id, of.version, of.status, of.note)
+                select(of.position, of.staff_id, of.version, of.status, of.note, of.arrived_at, of.left_at)
                 .where(of.date == datetime.fromisoformat(day).date())
                 .order_by(of.position)
             )
     finally:
         await database.close()
-    return [Entry(row.position, global_id("Staff", row.staff_id), row.version, row.status, row.note) for row in rows]
+    return [
+        Entry(
+            row.position,
+            global_id("Staff", row.staff_id),
+            row.version,
+            row.status,
+            row.note,
+            times=(_written(row.arrived_at), _written(row.left_at)),
+        )
+        for row in rows
+    ]
+
+
+def _written(instant: datetime | None) -> str | None:
+    return None if instant is None else write_instant(instant)
 
 
 async def caught_up(history: History, logs: Mapping[str, Sequence[Entry]], fresh: Mapping[str, Fresh]) -> None:
