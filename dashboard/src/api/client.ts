@@ -4,7 +4,8 @@ import { connect, type Connection, type ConnectionOptions } from "@memberstaff/c
 import { Client } from "@urql/core";
 import type { OptimisticMutationConfig } from "@urql/exchange-graphcache";
 
-import type { UpdateAttendanceInput } from "../gql/graphql";
+import type { AttendanceFieldsFragment, UpdateAttendanceInput } from "../gql/graphql";
+import { isOnSite } from "../live/statuses";
 import { AttendanceFields } from "./fragments";
 
 /** What one login uses to talk to the server. */
@@ -46,6 +47,7 @@ function shownAtOnce(viewer: () => Viewer): OptimisticMutationConfig {
         attendance: {
           ...before,
           __typename: "Attendance",
+          ...timesAfter(before, input),
           status: input.status ?? before.status,
           note: input.note === undefined ? before.note : input.note,
           updatedBy: viewer().displayName,
@@ -54,6 +56,15 @@ function shownAtOnce(viewer: () => Viewer): OptimisticMutationConfig {
         errors: [],
       };
     },
+  };
+}
+
+/** When somebody came and left, as the server will say it; when they come with this mark, only its clock can tell. */
+function timesAfter(before: AttendanceFieldsFragment, input: UpdateAttendanceInput) {
+  const stay = isOnSite(before.status) && isOnSite(input.status ?? before.status);
+  return {
+    arrivedAt: input.arrivedAt === undefined && stay ? before.arrivedAt : (input.arrivedAt ?? null),
+    leftAt: input.leftAt === undefined && stay ? before.leftAt : (input.leftAt ?? null),
   };
 }
 

@@ -27,6 +27,28 @@ test("a mark is shown before the server has answered, and stands after it has", 
   expect(news).toEqual([]);
 });
 
+test("what a mark does to times shows at once, but for an arrival, of which the server's clock decides", async () => {
+  const { network, marker, row, shown } = await desk();
+  const seen: unknown[] = [];
+  for (const change of [{ status: "LATE" }, { note: "Bus" }, { status: "PRESENT" }, { status: "ABSENT" }] as const) {
+    network.hold("UpdateAttendance");
+    network.hold("AttendanceUpdated");
+    const { version } = row("Ada");
+    const marked = marker.mark(row("Ada"), change);
+    await settle();
+    expect(row("Ada")).toMatchObject({ ...change, version });
+    seen.push(row("Ada").arrivedAt);
+    network.release("UpdateAttendance");
+    network.release("AttendanceUpdated");
+    await marked;
+    await until(() => row("Ada").version === version + 1);
+    seen.push(row("Ada").arrivedAt);
+  }
+  const came = "2026-11-23T08:00:01.000Z";
+  expect(seen).toEqual([null, came, came, came, came, came, null, null]);
+  expect(shown("Ada")).toBe("ABSENT v4");
+});
+
 test("our own mark is no news, whether its event comes before its answer or after it", async () => {
   for (const last of ["UpdateAttendance", "AttendanceUpdated"]) {
     const { network, marker, news, row, shown } = await desk();

@@ -46,8 +46,8 @@ export class Marker {
   readonly conflict = new Store<Conflict | null>(null);
   /** The last pending mark of each record; marks of one record are sent one after the other. */
   readonly #underWay = new Map<string, Promise<unknown>>();
-  /** The versions that our own marks resulted in: they are no conflict. */
-  readonly #ours = new Map<string, number>();
+  /** What our own marks resulted in, by the record: it is no conflict. */
+  readonly #ours = new Map<string, Attendance>();
   /** The bulk changes under way: their events may come before their results. */
   #bulks = 0;
   #undo: Undo[] = [];
@@ -58,25 +58,24 @@ export class Marker {
 
   /** Whether a change is our own, and needs no announcement. */
   isOurs(record: Attendance): boolean {
-    if (this.#underWay.has(record.id) || (this.#ours.get(record.id) ?? -1) >= record.version) return true;
+    if (this.#underWay.has(record.id) || (this.#ours.get(record.id)?.version ?? -1) >= record.version) return true;
     return this.#bulks > 0 && record.updatedBy === this.api.viewer.displayName;
   }
 
   /** Change a record, from the version on the board. The cache shows it optimistically, and reverts a refusal. */
   mark(record: Attendance, change: Change): Promise<void> {
-    const before: Change = "note" in change ? { note: record.note ?? null } : { status: record.status, ...timesOf(record) };
-    let from = record.version;
+    let before = record;
     const sent = this.#inTurn(record.id, () => {
-      from = this.#seen(record);
-      return this.#send(record, change, from);
+      before = this.#seen(record);
+      return this.#send(record, change, before.version);
     });
     const step: Undo = {
       run: async () => {
         const stored = await sent; // it may still be pending
         if (stored === null) return;
         const back = await this.#inTurn(record.id, async () => {
-          const undone = await this.#send(record, before, this.#latest(record.id, stored.version));
-          if (undone !== null) this.#broughtBack.set(`${record.id} ${from}`, undone.version);
+          const undone = await this.#send(record, valuesOf(before, change), this.#latest(record.id, stored.version));
+          if (undone !== null) this.#broughtBack.set(`${record.id} ${before.version}`, undone.version);
           return undone;
         });
         if (back !== null) say(`Undone: ${record.staffName}.`);
@@ -84,7 +83,7 @@ export class Marker {
     };
     this.#remember(step);
     return sent.then((stored) => {
-      if (stored === null || stored.version === from) this.#undo = this.#undo.filter((each) => each !== step);
+      if (stored === null || stored.version === before.version) this.#undo = this.#undo.filter((each) => each !== step);
       else say(told(stored, change), { label: "Undo", run: () => this.undo() });
     });
   }
@@ -141,7 +140,7 @@ export class Marker {
       .toPromise();
     const payload = data?.updateAttendance;
     if (payload?.attendance) {
-      this.#ours.set(record.id, payload.attendance.version);
+      this.#ours.set(record.id, payload.attendance);
       return payload.attendance;
     }
     const refused = payload?.errors[0];
@@ -176,9 +175,10 @@ export class Marker {
     }));
   }
 
-  /** The version that the user has seen: the board's, or that of our own last mark. */
-  #seen(record: Attendance): number {
-    return Math.max(record.version, this.#ours.get(record.id) ?? 0);
+  /** The record that the user has seen: the board's, or what our own last mark resulted in. */
+  #seen(record: Attendance): Attendance {
+    const ours = this.#ours.get(record.id);
+    return ours && ours.version > record.version ? ours : record;
   }
 
   /** The version that has the values of this one, after the undo of what we changed since. */
@@ -220,7 +220,7 @@ export class Marker {
     this.#bulks++;
     const result = await this.api.client.mutation(BulkUpdateAttendance, { input }).toPromise();
     this.#bulks--;
-    for (const { id, version } of result.data?.bulkUpdateAttendance?.attendances ?? []) this.#ours.set(id, version);
+    for (const marked of result.data?.bulkUpdateAttendance?.attendances ?? []) this.#ours.set(marked.id, marked);
     return result;
   }
 
@@ -229,9 +229,10 @@ export class Marker {
   }
 }
 
-/** When somebody came and left, for an undo: whoever is marked absent has no times any more. */
-function timesOf({ arrivedAt, leftAt }: Attendance): Change {
-  return arrivedAt == null ? {} : { arrivedAt, leftAt: leftAt ?? null };
+/** What a change replaces. With the status go the times: the server would take the moment of an undo for the arrival. */
+function valuesOf({ status, note, arrivedAt, leftAt }: Attendance, change: Change): Change {
+  if ("note" in change) return { note: note ?? null };
+  return { status, arrivedAt: arrivedAt ?? null, leftAt: leftAt ?? null };
 }
 
 function told(record: Attendance, change: Change): string {

@@ -44,6 +44,24 @@ test("an undo brings back when somebody came", async () => {
   expect(row("Ada").arrivedAt).toBe(arrivedAt);
 });
 
+test("an undo brings back the arrival that the server has told since, or that it is unknown", async () => {
+  const { house, marker, row, shown } = await desk();
+  const arrivals: unknown[] = [];
+  for (const name of ["Ada", "Ben"]) {
+    if (name === "Ben") await marker.fill(TODAY, "PRESENT", null);
+    else void marker.mark(row(name), { status: "PRESENT" });
+    await until(() => row(name).status === "PRESENT");
+    void marker.mark(row(name), { status: "ABSENT" }); // Ada's first mark is still under way
+    await until(() => shown(name) === "ABSENT v2");
+    marker.undo();
+    await until(() => shown(name) === "PRESENT v3");
+    await settle();
+    arrivals.push(row(name).arrivedAt);
+  }
+  expect(arrivals).toEqual(["2026-11-23T08:00:01.000Z", null]);
+  expect([house.stored("Ada"), house.stored("Ben")]).toEqual(["PRESENT v3", "PRESENT v3"]);
+});
+
 test("two undos in a row take back two marks of one person", async () => {
   const { house, marker, row, shown } = await desk();
   await marker.mark(row("Ada"), { status: "PRESENT" });

@@ -33,6 +33,11 @@ export function infoOf(status: Status): StatusInfo {
   return BY_STATUS.get(status) ?? UNMARKED;
 }
 
+/** Of whoever has come; nobody else has an arrival or a departure. */
+export function isOnSite(status: Status): boolean {
+  return status === "PRESENT" || status === "LATE" || status === "HALF_DAY";
+}
+
 export type Counts = Record<Status, number>;
 
 /** How many of these people have each status. */

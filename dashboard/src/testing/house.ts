@@ -1,7 +1,7 @@
 import { buildSchema, GraphQLError } from "graphql";
 import { readFileSync } from "node:fs";
 
-import { STATUSES, type Status } from "../live/statuses";
+import { isOnSite, STATUSES, type Status } from "../live/statuses";
 
 /** What a mark can change. */
 interface Values {
@@ -46,7 +46,7 @@ interface BulkInput {
   errorPolicy: "REJECT_ALL" | "SKIP_FAILED";
 }
 
-const ON_SITE: readonly Status[] = ["PRESENT", "LATE", "HALF_DAY"];
+const VALUES = ["status", "note", "arrivedAt", "leftAt"] as const satisfies (keyof Values)[];
 
 export const TODAY = "2026-11-23";
 
@@ -167,8 +167,8 @@ export class House {
     const updatedAt = new Date(Date.UTC(2026, 10, 23, 8, 0, position)).toISOString();
     this.#changes++;
     const told = { version: row.version + 1, updatedAt, updatedBy: by, position, sequence: this.#sequence };
-    const came = { arrivedAt: ON_SITE.includes(row.status) ? row.arrivedAt : updatedAt, leftAt: row.leftAt };
-    const times = ON_SITE.includes(given.status ?? row.status) ? came : { arrivedAt: null, leftAt: null };
+    const came = { arrivedAt: isOnSite(row.status) ? row.arrivedAt : updatedAt, leftAt: row.leftAt };
+    const times = isOnSite(given.status ?? row.status) ? came : { arrivedAt: null, leftAt: null };
     const changed = { ...row, ...times, ...given, ...told };
     rows.set(row.staffId, changed);
     log.push(changed);
@@ -179,14 +179,13 @@ export class House {
   #update(input: UpdateInput) {
     const [date = "", staffId = ""] = input.target.id.split("/");
     const row = this.#row(date, staffId);
-    const { target: _target, expectedVersion: _version, ...given } = input;
-    const isStored = Object.entries(given).every(([name, value]) => row[name as keyof Values] === value);
-    if (isStored) return { attendance: this.#asRecord(date, row), errors: [] };
+    const given = VALUES.filter((name) => name in input).map((name) => [name, input[name]] as const);
+    if (given.every(([name, value]) => row[name] === value)) return { attendance: this.#asRecord(date, row), errors: [] };
     if (this.#day(date).state === "LOCKED") return { attendance: null, errors: [locked()] };
     if (input.expectedVersion != null && input.expectedVersion !== row.version) {
       return { attendance: null, errors: [this.#conflict(date, row)] };
     }
-    return { attendance: this.#asRecord(date, this.#change(date, row, given, this.viewer)), errors: [] };
+    return { attendance: this.#asRecord(date, this.#change(date, row, Object.fromEntries(given), this.viewer)), errors: [] };
   }
 
   #bulk({ date, change: { fill, entries }, errorPolicy }: BulkInput) {
@@ -202,7 +201,7 @@ export class House {
     if (errors.length > 0 && errorPolicy === "REJECT_ALL") return { day: null, attendances: [], errors };
     const attendances = wanted
       .filter((entry) => !isRefused(entry))
-      .map(({ row, status }) => this.#change(date, row, { status }, this.viewer))
+      .map(({ row, status }) => this.#change(date, row, { status, ...(fill && { arrivedAt: null }) }, this.viewer))
       .map((row) => this.#asRecord(date, row));
     return { day: this.#asDay(date), attendances, errors };
   }
@@ -223,6 +222,7 @@ export class House {
     return {
       __typename: "Attendance",
       ...row,
+      isOnSite: isThere(row),
       sequence,
       id: `${date}/${row.staffId}`,
       date,
@@ -233,7 +233,8 @@ export class House {
   }
 
   #asDay(date: string) {
-    const statuses = this.people.map(({ id }) => this.#row(date, id).status);
+    const rows = this.people.map(({ id }) => this.#row(date, id));
+    const statuses = rows.map(({ status }) => status);
     const counts = STATUSES.map(({ status, count }) => [count, statuses.filter((each) => each === status).length]);
     return {
       __typename: "AttendanceDay",
@@ -247,7 +248,8 @@ export class House {
       summary: {
         id: `U-${date}`,
         sequence: this.#sequence,
-        total: statuses.length,
+        total: rows.length,
+        onSite: rows.filter(isThere).length,
         presentRate: null,
         ...(Object.fromEntries(counts) as object),
       },
@@ -313,6 +315,10 @@ export class House {
       },
     };
   }
+}
+
+function isThere({ status, leftAt }: Values): boolean {
+  return isOnSite(status) && leftAt === null;
 }
 
 function locked() {
