@@ -19,7 +19,7 @@ from .payloads import ONE_ERROR, InputError, UserError
 from .relay import Node
 
 NAME = f"One line, up to {LONGEST} characters, which no other reason has in any spelling."
-FOR_VIEWERS = "Whether a VIEWER is shown it on records, and may be told why somebody is not there. Default: no."
+FOR_VIEWERS = "Whether a VIEWER, who sees no notes, is shown it on records, and may be told why somebody is not there."
 
 
 @strawberry.type(
@@ -56,7 +56,7 @@ class CreateReasonInput:
     """See `ReasonDetails`."""
 
     name: str = strawberry.field(description=NAME)
-    is_for_viewers: bool = strawberry.field(default=False, description=FOR_VIEWERS)
+    is_for_viewers: bool = strawberry.field(default=False, description=f"{FOR_VIEWERS} Default: no.")
 
 
 @strawberry.input(

@@ -61,7 +61,7 @@ async def create(work: Work, details: ReasonDetails) -> Reason:
 async def change(work: Work, reason_id: int, details: ReasonDetails) -> Reason:
     """Rename a reason, show it to viewers or not, retire it or bring it back. Raises as `create` does."""
     await _begin(work)
-    row = await work.row(select(*COLUMNS).where(reason.c.id == reason_id).with_for_update())
+    row = await work.row(select(*COLUMNS).where(reason.c.id == reason_id))
     if row is None:
         raise Refusal(ErrorCode.NOT_FOUND, "There is no such reason.", "id")
     before, values = of_row(row), _values(details)
