@@ -109,8 +109,11 @@ class Change:
 
     @property
     def on_site(self) -> bool:
-        """Whether the person has come, and not left. Of what is `shown`, times may be missing."""
-        return self.status in ON_SITE and self.left_at is None
+        """Whether the person has come, and not left. Of whoever has been erased nobody knows that any more.
+
+        Nor can it be told from what is `shown`, from which times may be missing.
+        """
+        return self.status in ON_SITE and self.left_at is None and self.staff_name is not None
 
     def shown(self, hidden: frozenset[str]) -> Self:
         """The change without what is hidden from a reader."""

@@ -59,8 +59,8 @@ describe(
 @strawberry.type(
     description=(
         "A person's attendance on a day. The id derives from (staff, date), so it exists before the first mark. Live: "
-        "attendanceUpdated brings each change of it; the person's name, category and photo change without an event, "
-        "but raise the day's `rosterVersion`."
+        "attendanceUpdated brings each change of it; the person's name, category and photo and the reason's name "
+        "change without an event, but raise the day's `rosterVersion`."
     )
 )
 class Attendance(Node):
@@ -81,7 +81,8 @@ class Attendance(Node):
     left_at: dt.datetime | None = strawberry.field(description=LEFT_AT)
     is_on_site: bool = strawberry.field(
         description=(
-            "Whether the person has come and not left: PRESENT, LATE or HALF_DAY without `leftAt`. No clock decides it."
+            "Whether the person has come and not left: PRESENT, LATE or HALF_DAY without `leftAt`. No clock decides "
+            "it. False for whoever has been erased."
         )
     )
     updated_at: dt.datetime | None = strawberry.field(
@@ -199,8 +200,8 @@ class AttendanceDay(Node):
     label: str | None = strawberry.field(description='Such as "Sports day".')
     roster_version: int = strawberry.field(
         description=(
-            "Rises with each change to the staff or to an account's name. Refetch the records then: people may have "
-            "come, gone or been renamed."
+            "Rises with each change to the staff, to an account's name or to a reason. Refetch the records then: "
+            "people may have come, gone or been renamed."
         )
     )
     sequence: str = strawberry.field(description=SEQUENCE)

@@ -110,8 +110,8 @@ class Record(NamedTuple):
 
     @property
     def on_site(self) -> bool:
-        """Whether the person has come, and not left."""
-        return self.status in ON_SITE and not self.has_left
+        """Whether the person has come, and not left. Of whoever has been erased nobody knows that any more."""
+        return self.status in ON_SITE and not self.has_left and self.person.name is not None
 
     def with_times(self, times: Times) -> Record:
         """The record with other times."""

@@ -170,7 +170,7 @@ _SUMMARY = (
     select(
         attendance.c.status,
         func.count().label("number"),
-        (func.count() - func.count(attendance.c.left_at)).label("not_left"),
+        func.count().filter(attendance.c.left_at.is_(None), staff.c.erased_at.is_(None)).label("not_left"),
     )
     .select_from(staff.outerjoin(attendance, and_(attendance.c.staff_id == staff.c.id, attendance.c.date == _ON)))
     .where(employed_on(_ON))

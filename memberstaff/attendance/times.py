@@ -109,7 +109,8 @@ def check(
     if times.arrived_at is not None and times.left_at is not None and times.left_at < times.arrived_at:
         came, left = local(times.arrived_at, zone), local(times.left_at, zone)
         path = "arrivedAt" if left_at is UNSET else "leftAt"
-        raise Refusal(ErrorCode.LEFT_BEFORE_ARRIVED, f"Nobody leaves ({left}) before they come ({came}).", path)
+        message = f"Nobody leaves ({left}) before they come ({came}): record both times."
+        raise Refusal(ErrorCode.LEFT_BEFORE_ARRIVED, message, path)
 
 
 def local(instant: datetime, zone: ZoneInfo) -> str:

@@ -235,9 +235,9 @@ def test_a_desk_whose_clock_is_a_little_ahead_may_be_the_first_of_a_day() -> Non
 
 def test_what_is_wrong_with_times_is_said_in_the_organisation_s_zone() -> None:
     seven, noon = EIGHT.replace(hour=7), EIGHT.replace(hour=12)
-    before = "Nobody leaves (2026-01-12 07:00+00:00) before they come (2026-01-12 08:00+00:00)."
+    before = "Nobody leaves (2026-01-12 07:00+00:00) before they come (2026-01-12 08:00+00:00): record both times."
     assert refused(PRESENT, left_at=seven) == (ErrorCode.LEFT_BEFORE_ARRIVED, before, ("leftAt",))
-    after = "Nobody leaves (2026-01-12 07:00+00:00) before they come (2026-01-12 12:00+00:00)."
+    after = "Nobody leaves (2026-01-12 07:00+00:00) before they come (2026-01-12 12:00+00:00): record both times."
     left = PRESENT._replace(arrived_at=None, left_at=seven, has_left=True)
     assert refused(left, arrived_at=noon) == (ErrorCode.LEFT_BEFORE_ARRIVED, after, ("arrivedAt",))
     outside = (

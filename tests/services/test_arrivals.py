@@ -30,7 +30,8 @@ from tests.databases import UTC_ZONE
 from tests.services.school import CALENDAR, TODAY, School
 
 Times = tuple[datetime | None, datetime | None, bool]
-YESTERDAY = TODAY - timedelta(days=1)
+DAY = timedelta(days=1)
+YESTERDAY = TODAY - DAY
 NINE = datetime(2026, 1, 12, 9, tzinfo=UTC)
 
 
@@ -282,6 +283,25 @@ async def test_the_times_of_somebody_who_is_erased_are_gone(school: School) -> N
             of = table.c
             [row] = await reading.rows(select(of.arrived_at, of.left_at, of.status))
             assert tuple(row) == (None, None, "PRESENT")
+
+
+async def test_whoever_is_erased_is_on_site_no_more_since_nobody_knows_when_they_left(school: School) -> None:
+    for name, left_at in (("Amina", START), ("Björn", None), ("Chloé", None)):
+        await school.mark(name, Status.PRESENT, on=YESTERDAY, arrived_at=None, left_at=left_at and left_at - DAY)
+    counts = []
+    for erased in (None, "Amina", "Björn"):
+        if erased is not None:
+            async with school.work(COMMAND_LINE) as work:
+                await staff_commands.erase(work, school.people[erased])
+        async with school.database.read() as reading:
+            reading.caller = COMMAND_LINE
+            summary = await queries.summary(reading, YESTERDAY)
+            records = await queries.records(reading, YESTERDAY, list(school.people.values()))
+            changes = await log.after(reading, {YESTERDAY: 0}, limit=9)
+        of_records = sum(each.on_site for each in records.values())
+        assert summary.on_site == of_records == sum(each.on_site for each in changes)
+        counts.append((summary.counts[Status.PRESENT], summary.on_site))
+    assert counts == [(3, 2), (3, 2), (3, 1)]
 
 
 async def test_before_an_upgrade_is_finished_no_time_is_written_that_earlier_releases_would_not_carry_on(

@@ -63,7 +63,7 @@ export type AccountPayload = {
   errors: Array<UserError>;
 };
 
-/** A person's attendance on a day. The id derives from (staff, date), so it exists before the first mark. Live: attendanceUpdated brings each change of it; the person's name, category and photo change without an event, but raise the day's `rosterVersion`. */
+/** A person's attendance on a day. The id derives from (staff, date), so it exists before the first mark. Live: attendanceUpdated brings each change of it; the person's name, category and photo and the reason's name change without an event, but raise the day's `rosterVersion`. */
 export type Attendance = Node & {
   __typename?: 'Attendance';
   /** When the person came; null if that is unknown, and for whoever is not on site at all. Null for a VIEWER, unless MEMBERSTAFF_VIEWERS_SEE_TIMES shows it. */
@@ -78,7 +78,7 @@ export type Attendance = Node & {
   history: AttendanceRevisionConnection;
   /** Opaque, and unique across all types. */
   id: Scalars['ID']['output'];
-  /** Whether the person has come and not left: PRESENT, LATE or HALF_DAY without `leftAt`. No clock decides it. */
+  /** Whether the person has come and not left: PRESENT, LATE or HALF_DAY without `leftAt`. No clock decides it. False for whoever has been erased. */
   isOnSite: Scalars['Boolean']['output'];
   /** When the person left; null if they have not, or it is unknown. Null for a VIEWER, unless MEMBERSTAFF_VIEWERS_SEE_TIMES shows it. */
   leftAt?: Maybe<Scalars['DateTime']['output']>;
@@ -113,7 +113,7 @@ export type Attendance = Node & {
 };
 
 
-/** A person's attendance on a day. The id derives from (staff, date), so it exists before the first mark. Live: attendanceUpdated brings each change of it; the person's name, category and photo change without an event, but raise the day's `rosterVersion`. */
+/** A person's attendance on a day. The id derives from (staff, date), so it exists before the first mark. Live: attendanceUpdated brings each change of it; the person's name, category and photo and the reason's name change without an event, but raise the day's `rosterVersion`. */
 export type AttendanceHistoryArgs = {
   after?: InputMaybe<Scalars['String']['input']>;
   first?: InputMaybe<Scalars['Int']['input']>;
@@ -147,7 +147,7 @@ export type AttendanceDay = Node & {
   label?: Maybe<Scalars['String']['output']>;
   /** Everybody on the day's roster, marked or not, ordered by (name, id). Events of attendanceUpdated change the records, but not which of them are listed: refetch the list when `rosterVersion` rises and, if it is filtered by `statuses`, after each event, whose record may belong to it or no longer does. */
   records: AttendanceConnection;
-  /** Rises with each change to the staff or to an account's name. Refetch the records then: people may have come, gone or been renamed. */
+  /** Rises with each change to the staff, to an account's name or to a reason. Refetch the records then: people may have come, gone or been renamed. */
   rosterVersion: Scalars['Int']['output'];
   /** Of two answers about this object, however late they come, the newer one has the greater sequence, compared as text. If it is the same, so is the object. */
   sequence: Scalars['String']['output'];
@@ -493,7 +493,7 @@ export type CreateAccountInput = {
 
 /** A reason to create. */
 export type CreateReasonInput = {
-  /** Whether a VIEWER is shown it on records, and may be told why somebody is not there. Default: no. */
+  /** Whether a VIEWER, who sees no notes, is shown it on records, and may be told why somebody is not there. Default: no. */
   isForViewers?: Scalars['Boolean']['input'];
   /** One line, up to 100 characters, which no other reason has in any spelling. */
   name: Scalars['String']['input'];
@@ -1163,7 +1163,7 @@ export type UpdateAttendancePayload = {
 export type UpdateReasonInput = {
   /** Id of the Reason. */
   id: Scalars['ID']['input'];
-  /** Whether a VIEWER is shown it on records, and may be told why somebody is not there. Default: no. */
+  /** Whether a VIEWER, who sees no notes, is shown it on records, and may be told why somebody is not there. */
   isForViewers?: InputMaybe<Scalars['Boolean']['input']>;
   /** Whether it can be chosen no more. Where it was chosen, it stays. */
   isRetired?: InputMaybe<Scalars['Boolean']['input']>;
