@@ -17,6 +17,7 @@ const ours = {
           "AttendanceReportDay",
           "AuditDetail",
           "PageInfo",
+          "ReasonCount",
           "StaffImportChange",
         ],
       },
