@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import platform
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from typing import Any
 
 import pytest
@@ -33,9 +34,14 @@ settings.register_profile("memberstaff", deadline=None, suppress_health_check=[H
 settings.load_profile("memberstaff")
 
 
-def pytest_collection_finish() -> None:
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
     """Collect garbage as a server does: without looking through what was imported again and again."""
+    gc.disable()
+    collected = yield
     tune_collector()
+    gc.enable()
+    return collected
 
 
 def pytest_report_header() -> list[str]:
