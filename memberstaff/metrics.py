@@ -18,6 +18,8 @@ from typing import Any
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 from prometheus_client.metrics import MetricWrapperBase
 
+from memberstaff.errors import ErrorCode, RequestErrorCode
+
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
 REGISTRY = CollectorRegistry(auto_describe=False)
@@ -140,35 +142,12 @@ STATEMENT_DURATION = _histogram(
 ERRORS = _counter(
     "errors",
     "Errors in answers and on sockets, of GraphQL and of Echo, by their code.",
-    code=(
-        "UNAUTHENTICATED",
-        "FORBIDDEN",
-        "RATE_LIMITED",
-        "RESTART_REQUIRED",
-        "UNAVAILABLE",
-        "BAD_REQUEST",
-        "PERSISTED_QUERY_NOT_SUPPORTED",
-        "INTERNAL",
-    ),
+    code=tuple(RequestErrorCode),
 )
 REFUSALS = _counter(
     "refusals",
     "Entries in the `errors` of mutations, by their code; a conflict is VERSION_CONFLICT.",
-    code=(
-        "INVALID",
-        "NOT_FOUND",
-        "VERSION_CONFLICT",
-        "DAY_LOCKED",
-        "FUTURE_DATE",
-        "OUTSIDE_DAY",
-        "LEFT_BEFORE_ARRIVED",
-        "CLOCK_AHEAD",
-        "TOO_LATE",
-        "STAFF_INACTIVE",
-        "DUPLICATE",
-        "LIMIT_EXCEEDED",
-        "BAD_CREDENTIALS",
-    ),
+    code=tuple(ErrorCode),
 )
 RATE_LIMITED = _counter(
     "rate_limited",

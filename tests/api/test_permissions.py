@@ -313,12 +313,6 @@ async def test_only_administrators_introspect(installation: Installation) -> Non
     assert await installation.admin.ask(document) == {"__schema": {"queryType": {"name": "Query"}}}
 
 
-async def test_health_needs_no_login_and_tells_nothing_of_us(installation: Installation) -> None:
-    assert (await installation.http.get("/health/live")).json() == {"status": "ok"}
-    ready = (await installation.http.get("/health/ready")).json()
-    assert ready == {"status": "ok", "database": "well", "live": "well"}
-
-
 async def test_a_token_that_has_expired_says_so_to_person_and_program(
     installation: Installation, clock: TurnedClock
 ) -> None:
@@ -350,15 +344,3 @@ async def test_nobody_learns_whether_an_id_exists(installation: Installation) ->
         assert (await installation.nobody.fail(document, target={"id": id_}))[0] == LOGIN
         assert (await installation.nobody.fail(change, input={"target": {"id": id_}}))[0] == LOGIN
         assert (await outcome(installation.nobody, "node", id_)) == LOGIN
-
-
-@pytest.mark.parametrize("path", ["/openapi.json", "/metrics", "/schema.json", "/.env"])
-async def test_nothing_else_is_served_to_strangers(installation: Installation, path: str) -> None:
-    assert (await installation.http.get(path)).status_code == 404
-
-
-@pytest.mark.parametrize("path", ["/docs", "/redoc"])
-async def test_where_fastapi_shows_documentation_there_is_only_the_dashboard(
-    installation: Installation, path: str
-) -> None:
-    assert (await installation.http.get(path)).text == (await installation.http.get("/")).text

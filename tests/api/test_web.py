@@ -20,6 +20,7 @@ from memberstaff.server.app import create_app
 from memberstaff.server.web import Site
 from memberstaff.settings import Settings
 from tests.api.toy import ToyHost, toy_schema
+from tests.installation import Installation
 from tests.serving import serving
 from tests.web import web_client
 
@@ -286,3 +287,21 @@ def test_no_path_leads_out_of_the_build(built: Path, pieces: list[str], separato
     for file in site.contents:
         assert Path(file).is_relative_to(built)
         assert Path(file).suffix in {".js", ".css", ".svg", ".gz"}
+
+
+async def test_health_needs_no_login_and_tells_nothing_of_us(installation: Installation) -> None:
+    assert (await installation.http.get("/health/live")).json() == {"status": "ok"}
+    ready = (await installation.http.get("/health/ready")).json()
+    assert ready == {"status": "ok", "database": "well", "live": "well"}
+
+
+@pytest.mark.parametrize("path", ["/openapi.json", "/metrics", "/schema.json", "/.env"])
+async def test_nothing_else_is_served_to_strangers(installation: Installation, path: str) -> None:
+    assert (await installation.http.get(path)).status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/docs", "/redoc"])
+async def test_where_fastapi_shows_documentation_there_is_only_the_dashboard(
+    installation: Installation, path: str
+) -> None:
+    assert (await installation.http.get(path)).text == (await installation.http.get("/")).text

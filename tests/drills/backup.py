@@ -25,11 +25,12 @@ from tests.infrastructure.postgres import INITDB, TUNING, USER, PostgresServer
 from tests.infrastructure.process import stop
 from tests.soak.clients import WATCH, Habits, mark, watch
 from tests.soak.cluster import furnish, log_in
-from tests.soak.history import EndedEpoch, History, verdict
+from tests.soak.history import EndedEpoch, History
 from tests.soak.pages import steps
 from tests.soak.run import caught_up, fresh_of, log_of
 from tests.soak.site import Site
 from tests.soak.subscriptions import TRANSPORTS
+from tests.soak.verdict import verdict
 from tests.web import web_client
 
 NAME = "memberstaff"

@@ -21,10 +21,11 @@ from tests.infrastructure.redis import RedisServer
 from tests.newer_release import NEXT, build, newer_release
 from tests.soak.clients import WATCH, WATCH_NESTED, Habits, ask, watch, watch_state, write
 from tests.soak.cluster import Cluster, Node
-from tests.soak.history import RESTART_REQUIRED, History, verdict
+from tests.soak.history import RESTART_REQUIRED, History
 from tests.soak.run import caught_up, fresh_of, log_of
 from tests.soak.subscriptions import TRANSPORTS
 from tests.soak.upgrades import of_release
+from tests.soak.verdict import verdict
 from tests.waiting import until
 from tests.web import web_client
 

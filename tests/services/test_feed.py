@@ -163,23 +163,6 @@ async def test_a_change_heard_during_a_days_first_reading_is_not_lost(
             assert await watching == [("Amina", 1)]
 
 
-async def test_whoever_comes_as_the_first_to_an_epoch_stays_and_those_of_the_last_one_go(
-    school: School, feed: Feed
-) -> None:
-    async with feed.watch(TODAY) as before:
-        async with school.work(COMMAND_LINE) as work:
-            await new_epoch(work)
-        assert not before.ended  # nobody has read it yet
-        async with feed.watch(TODAY) as watched:
-            assert before.ended
-            await school.mark("Amina", Status.LATE)
-            feed.on_notification(school.notifications[-1])
-            assert await following(feed, watched, 1) == [("Amina", 1)]
-        with pytest.raises(RestartRequired):
-            await before.moved(0)
-    assert feed.watched_days == 0
-
-
 async def first_change(feed: Feed, on: date = TODAY) -> list[Heard]:
     """The first change after the moment of asking."""
     async with feed.watch(on) as watched:
@@ -329,10 +312,11 @@ async def test_a_new_epoch_ends_all_who_watch_and_begins_anew_for_who_comes(scho
             await following(feed, watched, 1, after=1)
 
 
+@pytest.mark.parametrize("watched_before", [TODAY, YESTERDAY], ids=["the same day", "another day"])
 async def test_whose_first_reading_finds_a_new_epoch_goes_on_while_those_before_it_are_ended(
-    school: School, feed: Feed
+    school: School, feed: Feed, watched_before: date
 ) -> None:
-    async with feed.watch(YESTERDAY) as before:
+    async with feed.watch(watched_before) as before:
         async with school.work(COMMAND_LINE) as work:
             await new_epoch(work)
         async with feed.watch(TODAY) as watched:

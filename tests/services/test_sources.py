@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
+from contextlib import AsyncExitStack, nullcontext
 from typing import Any
 
 import pytest
@@ -12,60 +11,19 @@ import pytest
 from memberstaff.access import COMMAND_LINE
 from memberstaff.attendance import log as change_log
 from memberstaff.attendance.cursor import Cursor
-from memberstaff.changes import Change, Status
+from memberstaff.changes import Status
 from memberstaff.db.database import Database
 from memberstaff.db.installation import new_epoch
 from memberstaff.errors import RestartRequired, Unavailable
 from memberstaff.fanout.byte_lru import ByteLRU
 from memberstaff.fanout.event_source import SourceOver
 from memberstaff.live.feed import Feed
-from memberstaff.live.sources import BATCH_BYTES, RENDERED_AT_ONCE, DayChanges, DayStates, RenderChange
+from memberstaff.live.sources import BATCH_BYTES, RENDERED_AT_ONCE, DayChanges, DayStates
 from tests.databases import Engine
 from tests.services.boards import NEVER, OFTEN, Line, held, rename, running
 from tests.services.school import TODAY, School
-from tests.services.sourced import after, mark_all
+from tests.services.sourced import Names, after, mark_all
 from tests.waiting import until
-
-
-class Names:
-    """Renders the name of a change's person, and says for which positions it was asked."""
-
-    def __init__(self) -> None:
-        self.asked: list[int] = []
-        self.cursors: list[Cursor] = []
-        self.open = 0
-        self.unwanted: set[str] = set()
-        self.failing: dict[int, Exception] = {}
-        self.padding = 0
-        """Bytes by which each rendering is longer."""
-        self.later = False
-        """Whether the answer is awaited, as one is that reads more than the change."""
-        self.gate: asyncio.Event | None = None
-        """What such an answer waits for, once the change was looked at."""
-
-    @asynccontextmanager
-    async def rendering(self) -> AsyncIterator[RenderChange]:
-        self.open += 1
-        try:
-            yield self.render_later if self.later else self.render
-        finally:
-            self.open -= 1
-
-    def render(self, cursor: Cursor, change: Change) -> bytes | None:
-        assert self.open
-        self.asked.append(change.position)
-        self.cursors.append(cursor)
-        if error := self.failing.get(change.position):
-            raise error
-        if change.staff_name in self.unwanted:
-            return None
-        return str(change.staff_name).encode() + b" " * self.padding
-
-    async def render_later(self, cursor: Cursor, change: Change) -> bytes:
-        rendered = self.render(cursor, change) or b""
-        if self.gate is not None:
-            await self.gate.wait()
-        return rendered
 
 
 @pytest.fixture

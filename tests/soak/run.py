@@ -30,11 +30,12 @@ from tests.infrastructure.replication import ReplicatedPostgres
 from tests.installation import install
 from tests.soak.clients import WATCH, WATCH_NESTED, Habits, board, mark, patiently, state, watch, watch_state, write
 from tests.soak.cluster import Cluster, Node, Servers
-from tests.soak.history import RESTART_REQUIRED, Entry, Fresh, History, StateWatcher, Watcher, verdict
+from tests.soak.history import RESTART_REQUIRED, Entry, Fresh, History, StateWatcher, Watcher
 from tests.soak.leaks import left_by_boards, left_by_events
 from tests.soak.nemesis import WOKEN_WITHOUT_POSTGRES, Nemesis
 from tests.soak.subscriptions import TRANSPORTS
 from tests.soak.upgrades import Operator
+from tests.soak.verdict import verdict
 from tests.web import web_client
 
 CATCH_UP_SECONDS = 30.0
@@ -61,8 +62,7 @@ class Report:
     ends: Counter[str]
     """Errors that ended operations."""
     lost: int
-    """Acknowledged mutations that were lost where that may happen: a standby was not waited for, or a backup was
-    restored that was made before."""
+    """Acknowledged mutations that were lost where they may be: to an asynchronous failover, or to a restore."""
     injected: dict[str, int]
     recovery: float
     """Seconds for which a fault kept others from marking, at most."""
