@@ -170,6 +170,10 @@ class Servers(Protocol):
         """Their database, for looking into it directly."""
 
 
+LATE_MARK_DAYS = 3660
+"""The days of the soak are long over."""
+
+
 def environment(**settings: str) -> dict[str, str]:
     """A server's environment: this one's, but for our variables."""
     own = {key: value for key, value in os.environ.items() if not key.startswith("MEMBERSTAFF_")}
@@ -177,7 +181,7 @@ def environment(**settings: str) -> dict[str, str]:
         "MEMBERSTAFF_SECRET_KEY": SECRET,
         "MEMBERSTAFF_ACCESS_TOKEN_SECONDS": "86400",
         "MEMBERSTAFF_LOG_FORMAT": "json",
-        "MEMBERSTAFF_LATE_MARK_DAYS": "3660",  # since the days of the soak are long over
+        "MEMBERSTAFF_LATE_MARK_DAYS": str(LATE_MARK_DAYS),
         "MEMBERSTAFF_RECENT_CHANGES": "200",  # small, so that whoever is slow really reads the log
     }
     return {**own, **common, **settings}

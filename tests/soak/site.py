@@ -19,7 +19,7 @@ from memberstaff.db.tables import attendance_day, installation
 from tests.databases import UTC_ZONE
 from tests.installation import install
 from tests.soak import pages
-from tests.soak.cluster import DATABASE_URL, Node, environment
+from tests.soak.cluster import DATABASE_URL, LATE_MARK_DAYS, Node, environment
 
 
 class Process(Node):
@@ -42,7 +42,8 @@ class Here(Node):
         """Start."""
         self._running = AsyncExitStack()
         url = self.environment[DATABASE_URL]
-        await self._running.enter_async_context(install(url, clock=utc_now, furnish=False, port=self.port))
+        served = install(url, clock=utc_now, furnish=False, port=self.port, late_mark_days=LATE_MARK_DAYS)
+        await self._running.enter_async_context(served)
 
     async def end(self) -> None:
         """Stop, if it runs."""
