@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 PRIVATE_NOTE = "a private note"
 """Begins the notes that only administrators and markers may read."""
 
-OURS = [b"AuthError", *re.findall(rb"\b[A-Z]\w*Error\b", (ROOT / "schema.graphql").read_bytes())]
+OURS = [b"AuthError", b"SubscriptionError", *re.findall(rb"\b[A-Z]\w*Error\b", (ROOT / "schema.graphql").read_bytes())]
 """Names that clients know: Pusher's, and those of the schema."""
 
 INSIDES: Mapping[str, re.Pattern[bytes]] = {
