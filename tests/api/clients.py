@@ -39,16 +39,25 @@ async def http_served(**changes: Any) -> AsyncIterator[tuple[httpx.AsyncClient, 
         yield client, host
 
 
+@asynccontextmanager
+async def connected(address: Address) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """A connection that says nothing of itself."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", address.port)
+    try:
+        yield reader, writer
+    finally:
+        writer.close()
+
+
 async def raw(address: Address, *pieces: bytes) -> tuple[int, bytes]:
     """Send bytes as they are; the answer's status and everything that came back."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", address.port)
-    for piece in pieces:
-        writer.write(piece)
-        await writer.drain()
-    answer = await reader.readuntil(b"\r\n\r\n")
-    length = next(int(line[15:]) for line in answer.split(b"\r\n") if line.lower().startswith(b"content-length:"))
-    answer += await reader.readexactly(length)
-    writer.close()
+    async with connected(address) as (reader, writer):
+        for piece in pieces:
+            writer.write(piece)
+            await writer.drain()
+        answer = await reader.readuntil(b"\r\n\r\n")
+        length = next(int(line[15:]) for line in answer.split(b"\r\n") if line.lower().startswith(b"content-length:"))
+        answer += await reader.readexactly(length)
     return int(answer.split()[1]), answer
 
 

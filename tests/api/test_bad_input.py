@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from schema.ids import global_id
 from tests.api.bad import BULK, INSIDES, revisions
+from tests.api.clients import connected
 from tests.clock import TODAY
 from tests.front_ends import BOARD, MARK, WATCH
 from tests.installation import Installation
@@ -98,14 +99,13 @@ async def test_nul_and_half_characters_are_told_and_not_stored(installation: Ins
 
 @pytest.mark.parametrize("engine", ["sqlite"])
 async def test_a_note_of_ten_megabytes_is_not_even_read(installation: Installation) -> None:
-    reader, writer = await asyncio.open_connection("127.0.0.1", installation.address.port)
-    writer.write(
-        b"POST /graphql HTTP/1.1\r\nHost: localhost\r\n"
-        b"Content-Type: application/json\r\nContent-Length: 10000000\r\n\r\n"
-    )
-    async with asyncio.timeout(WAIT_SECONDS):
-        assert (await reader.readline()).split()[1] == b"413"
-    writer.close()
+    async with connected(installation.address) as (reader, writer):
+        writer.write(
+            b"POST /graphql HTTP/1.1\r\nHost: localhost\r\n"
+            b"Content-Type: application/json\r\nContent-Length: 10000000\r\n\r\n"
+        )
+        async with asyncio.timeout(WAIT_SECONDS):
+            assert (await reader.readline()).split()[1] == b"413"
 
 
 @pytest.mark.parametrize("engine", ["sqlite"])

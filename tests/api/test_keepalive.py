@@ -14,7 +14,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from memberstaff.server.uvicorn_websocket import WebSocketProtocol
-from tests.api.clients import INIT, PROTOCOL, SECONDS
+from tests.api.clients import INIT, PROTOCOL, SECONDS, connected
 from tests.api.toy import toy
 from tests.raw_sockets import frame, raw_socket
 from tests.serving import Address, serving
@@ -161,8 +161,7 @@ async def test_a_stop_tells_every_client_to_come_back_each_at_its_own_time(
 
 async def test_a_stop_lets_a_request_in_flight_finish() -> None:
     app, host = toy(drain_seconds=0)
-    async with serving(app, host.settings) as address:
-        reader, writer = await asyncio.open_connection("127.0.0.1", address.port)
+    async with serving(app, host.settings) as address, connected(address) as (reader, writer):
         body = b'{"query":"{ waiting }"}'
         writer.write(
             b"POST /graphql HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
@@ -173,7 +172,6 @@ async def test_a_stop_lets_a_request_in_flight_finish() -> None:
         address.server.should_exit = True
         host.gate.set()
         answer = await asyncio.wait_for(reader.read(), SECONDS)
-        writer.close()
     assert answer.endswith(b'{"data":{"waiting":"done"}}')
 
 
@@ -181,15 +179,13 @@ async def test_a_stop_lets_a_request_in_flight_finish() -> None:
 @pytest.mark.parametrize("begun", [b"\r\n", b"POST /graphql HTTP/1.1\r\nhost: localhost\r\n"])
 async def test_a_client_that_does_not_finish_its_headers_is_cut_off(before: bytes, begun: bytes) -> None:
     app, host = toy(headers_seconds=0.1)
-    async with serving(app, host.settings, timeout_keep_alive=60) as address:
-        reader, writer = await asyncio.open_connection("127.0.0.1", address.port)
+    async with serving(app, host.settings, timeout_keep_alive=60) as address, connected(address) as (reader, writer):
         if before:
             writer.write(before)
             assert b"200 OK" in await asyncio.wait_for(reader.readuntil(b"}"), SECONDS)
         writer.write(begun)
         with suppress(ConnectionError):
             assert await asyncio.wait_for(reader.read(), SECONDS) == b""
-        writer.close()
 
 
 async def test_a_client_that_stops_reading_its_event_stream_is_cut_off() -> None:

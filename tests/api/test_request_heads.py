@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 
 import pytest
 
@@ -12,7 +11,7 @@ from memberstaff.server import uvicorn_http
 from memberstaff.server.app import ServerApp
 from memberstaff.server.head_bounds import HEAD_BYTES, HEAD_LINES, URL_BYTES
 from memberstaff.server.uvicorn_http import PARSED_AT_ONCE, HttpProtocol
-from tests.api.clients import SECONDS
+from tests.api.clients import SECONDS, connected
 from tests.api.toy import toy
 from tests.serving import Address, serving
 from tests.waiting import until
@@ -32,15 +31,6 @@ CHUNKED = (
 )
 FLOOD = 8 * 1024 * 1024
 """Bytes that are offered to the server, and that it must not take."""
-
-
-@asynccontextmanager
-async def connected(address: Address) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    reader, writer = await asyncio.open_connection("127.0.0.1", address.port)
-    try:
-        yield reader, writer
-    finally:
-        writer.close()
 
 
 async def first_line(address: Address, request: bytes) -> bytes:
