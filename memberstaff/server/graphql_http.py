@@ -79,13 +79,17 @@ class HttpEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         connection = connection_of(scope)
-        if (protocol := protocol_of(scope)) is not None:
+        protocol = protocol_of(scope)
+        if protocol is not None:
             connection.has_left = protocol.transport.is_closing
         accepted = Accepted(JSON, None)
         try:
             headers = Headers(scope=scope)
-            accepted = self.check(scope["method"], headers)
+            accepted = accepted_by(scope["method"], headers)
             await self.strangers.identify(connection)
+            if protocol is not None:
+                protocol.is_known = self.strangers.knows(connection)
+            check_body(scope["method"], headers)
             if tracing.on:
                 connection.span = tracing.spans.Request(
                     scope["method"],
@@ -153,22 +157,6 @@ class HttpEndpoint:
         from_cookie = [cookie.token] if cookie is not None and cookie.token is not None else []
         given = () if request is None else refresh_tokens_in(request)
         self.strangers.admit(connection, chain(from_cookie, given))
-
-    def check(self, method: str, headers: Headers) -> Accepted:
-        """What the client accepts; raises HTTPError if the method or a header rules the request out."""
-        if method not in {"GET", "POST"}:
-            raise HTTPError(405, "Use POST, or GET for queries.", {"Allow": "GET, POST"})
-        # A multipart answer by GET would be of no use: it cannot be resumed, and the clients that read it send POST.
-        accepted = negotiate(headers.getlist("accept"), (SSE, MULTIPART) if method == "POST" else (SSE,))
-        if accepted == Accepted(None, None):
-            raise HTTPError(406, f"Accept {JSON}, {GRAPHQL}, {SSE} or multipart/mixed with subscriptionSpec=1.0.")
-        if method == "GET":
-            return accepted
-        if not is_json(headers.get("content-type")):
-            raise HTTPError(415, "The body must be application/json in UTF-8.")
-        if headers.get("content-encoding", "identity").strip().lower() != "identity":
-            raise HTTPError(415, "The body must not be compressed.", {"Accept-Encoding": "identity"})
-        return accepted
 
     async def read(self, headers: Headers, connection: Connection, receive: Receive) -> OperationRequest:
         """The operation in the body. Raises HTTPError, and for a stranger's large body the reason why it is one."""
@@ -240,6 +228,27 @@ class HttpEndpoint:
         accepted = Headers(scope=scope).getlist("accept-encoding")
         name = negotiate_coding(accepted, CODINGS) if accepted else None
         return None if name is None else Compression(name, self.compressor)
+
+
+def accepted_by(method: str, headers: Headers) -> Accepted:
+    """What the client accepts; raises HTTPError if that or the method rules the request out."""
+    if method not in {"GET", "POST"}:
+        raise HTTPError(405, "Use POST, or GET for queries.", {"Allow": "GET, POST"})
+    # A multipart answer by GET would be of no use: it cannot be resumed, and the clients that read it send POST.
+    accepted = negotiate(headers.getlist("accept"), (SSE, MULTIPART) if method == "POST" else (SSE,))
+    if accepted == Accepted(None, None):
+        raise HTTPError(406, f"Accept {JSON}, {GRAPHQL}, {SSE} or multipart/mixed with subscriptionSpec=1.0.")
+    return accepted
+
+
+def check_body(method: str, headers: Headers) -> None:
+    """Raises HTTPError if the headers say that the body is of another kind."""
+    if method == "GET":
+        return
+    if not is_json(headers.get("content-type")):
+        raise HTTPError(415, "The body must be application/json in UTF-8.")
+    if headers.get("content-encoding", "identity").strip().lower() != "identity":
+        raise HTTPError(415, "The body must not be compressed.", {"Accept-Encoding": "identity"})
 
 
 def is_query(request: OperationRequest) -> bool:

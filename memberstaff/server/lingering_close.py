@@ -18,7 +18,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from memberstaff.server.uvicorn_websocket import settings_of
 
 UNDER_WAY = 256 * 1024
-"""Bytes that a client may have sent before it hears of a refusal, beside a body of the usual size."""
+"""Bytes that a client may have sent before it hears of a refusal. Strangers' bodies are much smaller."""
 
 
 class LingeringClose(HttpToolsProtocol):
@@ -28,9 +28,10 @@ class LingeringClose(HttpToolsProtocol):
         super().__init__(*arguments, **options)
         settings = settings_of(self.app_state)
         self.body_seconds = settings.body_seconds
-        self.body_bytes = settings.max_import_bytes
-        """To the end of as long a request its answer waits."""
-        self.to_drop = settings.max_body_bytes + UNDER_WAY
+        self.import_bytes = settings.max_import_bytes
+        self.is_known = False
+        """Whether the present request is of somebody with a login, who may send as much as an import has."""
+        self.to_drop = UNDER_WAY
         """Bytes that are still read of a connection which is about to be closed."""
         self.is_refused = False
         """Whether what is received is dropped, because the connection is about to be closed."""
@@ -48,6 +49,7 @@ class LingeringClose(HttpToolsProtocol):
         def start(scope: Any, receive: Any, send: Any) -> Any:
             return app(scope, receive, self.after_request(cycle, send) if cycle.more_body else send)
 
+        self.is_known = False
         super()._start_asgi_task(cycle, start)
 
     def after_request(self, cycle: Any, send: Send) -> Send:
@@ -56,26 +58,15 @@ class LingeringClose(HttpToolsProtocol):
 
         async def send_after_request(message: Message) -> None:
             if cycle.more_body and not cycle.response_started:
-                if self.is_worth_reading(cycle):
-                    await read_to_end(cycle, self.body_bytes, deadline)
+                most = self.import_bytes if self.is_known else UNDER_WAY
+                if is_worth_reading(cycle, most):
+                    await read_to_end(cycle, most, deadline)
                 if cycle.more_body:
                     cycle.transport = ClosingLate(self)
                     message["headers"] = [*message.get("headers", ()), (b"connection", b"close")]
             await send(message)
 
         return send_after_request
-
-    def is_worth_reading(self, cycle: Any) -> bool:
-        """Whether a request has, or may have, an end within the bound, and its client need not be asked for it.
-
-        A client that waits for "100 Continue" sends no body once it is refused. What is forwarded has only been said by
-        a client to its proxy, and Go's sends the body all the same.
-        """
-        headers = dict(cycle.scope["headers"])
-        declared = headers.get(b"content-length") or b"0"
-        if len(declared) > len(str(self.body_bytes)) or int(declared) > self.body_bytes:
-            return False
-        return not cycle.waiting_for_100_continue or bool(cycle.body) or b"x-forwarded-for" in headers
 
     def linger(self) -> None:
         """Close the connection when the client has closed it, or sent too much, or after `body_seconds`."""
@@ -110,6 +101,19 @@ class ClosingLate:
         self.close = protocol.linger
         self.is_closing = protocol.transport.is_closing
         self.write = protocol.transport.write
+
+
+def is_worth_reading(cycle: Any, most: int) -> bool:
+    """Whether a request has, or may have, an end within so many bytes, and its client need not be asked for it.
+
+    A client that waits for "100 Continue" sends no body once it is refused. What is forwarded has only been said by a
+    client to its proxy, and Go's sends the body all the same.
+    """
+    headers = dict(cycle.scope["headers"])
+    declared = headers.get(b"content-length") or b"0"
+    if len(declared) > len(str(most)) or int(declared) > most:
+        return False
+    return not cycle.waiting_for_100_continue or bool(cycle.body) or b"x-forwarded-for" in headers
 
 
 async def read_to_end(cycle: Any, most: int, deadline: float) -> None:

@@ -94,6 +94,12 @@ class Strangers:
             async with turn:
                 await asyncio.sleep(0)
 
+    def knows(self, connection: Connection) -> bool:
+        """Whether a request that was identified has a valid access token, or one of ours that has expired."""
+        if connection.stranger is None:
+            return True
+        return connection.authorization is not None and self.host.session_of(connection.authorization) is not None
+
     async def check(self, connection: Connection) -> None:
         """Count what a stranger says on a socket. Raises RateLimited."""
         if await self.host.stranger(connection) is not None:
