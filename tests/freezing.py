@@ -26,6 +26,7 @@ class Line:
         self._tasks: set[asyncio.Task[None]] = set()
         self._ends: list[tuple[Gate, asyncio.StreamWriter]] = []
         """Both ends of each connection, with the gate of its answers."""
+        self._clients: list[asyncio.StreamWriter] = []
 
     def freeze(self, *, asking: bool = True) -> int:
         """Freeze the connections that exist; new ones work. Without `asking` only the answers are held.
@@ -46,6 +47,14 @@ class Line:
         for gate, writer in self._ends:
             if gate is not self._answering:
                 writer.transport.abort()
+
+    async def say_last(self, message: bytes) -> None:
+        """Have every client hear this, as if it came from PostgreSQL, and nothing after it."""
+        self.freeze()
+        for client in self._clients:
+            client.write(message)
+        for _ in range(3):  # it is in their sockets, and is read when the loop looks at those
+            await asyncio.sleep(0)
 
     def freeze_new(self) -> None:
         """Freeze connections that come from now on."""
@@ -71,6 +80,7 @@ class Line:
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._ends.append((self._answering, writer))
+        self._clients.append(writer)
         connecting = asyncio.current_task()
         assert connecting is not None
         self._note(connecting)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from asyncpg import InternalClientError
 from sqlalchemy import Engine, event
 from sqlalchemy.exc import DisconnectionError, InvalidatePoolError
 
@@ -41,9 +42,11 @@ def watch_connections(engine: Engine, answer_seconds: float, timeline: Timeline)
         with answered_within(answer_seconds, connection.driver_connection):
             try:
                 record.info["epoch"] = connection.run_async(timeline.follow)
-            except BaseException:
+            except BaseException as error:
                 timeline.is_doubted = True
                 connection.driver_connection.terminate()  # the pool would forget it, and leave it open
+                if isinstance(error, InternalClientError):  # between the server's last words and the end
+                    raise ConnectionError("PostgreSQL has ended this connection.") from error
                 raise
         connection.driver_connection.add_log_listener(lambda _, message: _note(record.info, message))
 

@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 import threading
 
+import asyncpg
 import pytest
 from sqlalchemy import URL, make_url, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
@@ -14,9 +15,11 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from memberstaff.db import sqlite
 from memberstaff.db.database import Database
 from memberstaff.db.outage import is_outage, outages
+from memberstaff.db.timeline import Timeline
 from memberstaff.errors import Unavailable
 from memberstaff.notify.notification import Notification
 from tests.databases import UTC_ZONE, Databases
+from tests.freezing import line_to
 from tests.infrastructure.postgres import Postgres, PostgresServer
 from tests.infrastructure.process import free_port
 from tests.waiting import WAIT_SECONDS, until
@@ -136,6 +139,51 @@ async def test_a_connection_that_the_server_ends_is_an_outage_until_the_reading_
                     answered.append(await reading.scalar(text(statement)))
     assert answered == []
     assert await still_answers(database)
+
+
+LAST_WORDS = b"SFATAL\0VFATAL\0C57P01\0Mterminating connection due to administrator command\0\0"
+FAREWELL = b"E" + (4 + len(LAST_WORDS)).to_bytes(4) + LAST_WORDS
+
+
+@ONLY_POSTGRES
+async def test_a_connection_whose_end_is_told_and_still_to_come_is_an_outage(database_url: str) -> None:
+    async with line_to(database_url) as line:
+        database = Database(line.url, zone=UTC_ZONE, pool_size=1)
+        assert await still_answers(database)
+        await line.say_last(FAREWELL)
+        with pytest.raises(Unavailable):
+            await still_answers(database)
+        told = []
+        with pytest.raises(Unavailable):
+            async with database.write() as work:
+                await work.scalar(text("SELECT 1"))
+                await line.say_last(FAREWELL)
+                for _ in range(2):
+                    with pytest.raises(Unavailable) as failed:
+                        await work.scalar(text("SELECT 1"))
+                    told.append(failed.value.extensions)
+        assert told == [{"retryAfter": 1, "applied": False}] * 2
+        assert await still_answers(database)
+        await database.close()
+
+
+@ONLY_POSTGRES
+async def test_a_connection_whose_end_is_told_while_it_is_made_is_an_outage(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with line_to(database_url) as line:
+        database = Database(line.url, zone=UTC_ZONE, pool_size=1)
+        follow = Timeline.follow
+
+        async def follow_to_the_end(timeline: Timeline, connection: asyncpg.Connection) -> int:
+            await line.say_last(FAREWELL)
+            return await follow(timeline, connection)
+
+        with monkeypatch.context() as ending, pytest.raises(Unavailable):
+            ending.setattr(Timeline, "follow", follow_to_the_end)
+            await still_answers(database)
+        assert await still_answers(database)
+        await database.close()
 
 
 @ONLY_POSTGRES
