@@ -176,7 +176,7 @@ async def hanging(_: RedisBackend) -> Event:
 async def test_a_listener_that_ends_or_hangs_unseen_is_begun_again(
     redis_server: Redis, monkeypatch: pytest.MonkeyPatch, ending: Callable[[RedisBackend], Any]
 ) -> None:
-    monkeypatch.setattr(redis_backend, "QUIET_SECONDS", 0.02)
+    monkeypatch.setattr(redis_backend, "QUIET_SECONDS", 0.4)
     monkeypatch.setattr(channels, "STALLED_SECONDS", 1.0)
     async with listening(redis_server, f"ends-{ending.__name__}") as heard:
         with monkeypatch.context() as patch:
