@@ -169,7 +169,7 @@ def test_the_figures_in_the_readme_are_those_of_the_page() -> None:
     assert len(rows) >= 7
     assert [row for row in rows if f"\n{row}\n" not in PERFORMANCE] == []
     numbers = set(NUMBER.findall(measured))
-    assert {"63", "18,883", "239,324"} <= numbers
+    assert {"24", "25,370", "182,155"} <= numbers
     assert numbers - set(NUMBER.findall(PERFORMANCE)) == set()
 
 
